@@ -1,0 +1,69 @@
+# Needs Go (the version in go.mod), git and bash. What else is missing is
+# installed with apt where root runs this on Debian, and named elsewhere.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := $(CURDIR)/.tools/$(GOLANGCI_LINT_VERSION)/golangci-lint
+# The folders with a Go module of their own.
+MODULES  := $(patsubst %/go.mod,%,$(wildcard go.mod e2e/go.mod))
+MODULES  := $(patsubst go.mod,.,$(MODULES))
+VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+BENCH    ?= .
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+.PHONY: build
+build: ## build bin/jvmem (static)
+	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/jvmem ./cmd/jvmem
+
+.PHONY: demo
+demo: build jdk ## watch the memory of a JVM grow step by step, row by row
+	@e2e/demo/demo.sh
+
+.PHONY: test
+test: jdk ## all tests of the main module, with the race detector
+	@.ci/need gcc "gcc libc6-dev"
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## gofmt, go vet and golangci-lint; never rewrites
+	@files="$$(gofmt -l .)"; if [[ -n "$$files" ]]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
+	@for module in $(MODULES); do (set -x; cd "$$module"; go vet ./...; "$(GOLANGCI_LINT)" run ./...); done
+
+$(GOLANGCI_LINT):
+	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+.PHONY: e2e
+e2e: build jdk ## end-to-end tests: real containers, kernels, browser, Helm, Prometheus
+	cd e2e && go test -count=1 -timeout=20m ./...
+
+.PHONY: bench
+bench: jdk ## benchmarks (BENCH=regexp chooses)
+	go test -run=NONE -bench='$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@for package in $$(go list ./...); do \
+		targets="$$(go test -list '^Fuzz' "$$package")"; \
+		for target in $$(grep '^Fuzz' <<<"$$targets" || true); do \
+			(set -x; go test -run=NONE -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package"); \
+		done; \
+	done
+
+.PHONY: check
+check: ## what CI runs: test, lint, e2e
+	@.ci/run
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf bin .tools
+
+.PHONY: jdk
+jdk:
+	@.ci/need "java javac" default-jdk-headless
