@@ -1,0 +1,47 @@
+// Package dcmd parses what a HotSpot JVM answers to the diagnostic commands
+// VM.info, VM.metaspace, Compiler.codecache and GC.heap_info: where its parts
+// lie in the address space and how much of them is committed and used. With
+// Native Memory Tracking off they are the best source of ranges.
+//
+// It sends nothing and reads no file: each function gets the text of one reply.
+// A text that is not such a reply is an error, never a set of zeros; a line
+// that is not understood is skipped. VM.info holds command line and environment
+// of the application: ParseVMInfo returns none of it.
+//
+// # What the numbers include
+//
+// "Committed" is what HotSpot may touch, "reserved" is address space; neither
+// is resident memory. Where HotSpot prints a total and its parts, only one of
+// them is counted: survivor spaces belong to their generation, class space is
+// told apart from the rest of metaspace.
+//
+// # What differs by version
+//
+// Tried with JDK 11, 17, 21, 25, 26, 27, 28 (all commands) and 8 (GC.heap_info
+// alone: it knows none of the others), with every collector they have:
+//
+//	JDK     what
+//	8       G1 prints [low, x, high) with an x of no meaning
+//	11      VM.info names no CDS archive, and the class space in another line
+//	11      VM.metaspace prints nodes as [low, top, committed, high)
+//	11      no compressed class space with ZGC: rows of VM.metaspace have no label
+//	11-24   GC.heap_info ends with metaspace
+//	11, 17  VM.info: "Prev Bits" and "Next Bits" of G1; one "Bits" from 21 on
+//	11-21   VM.info: "Begin Bits" and "End Bits" of Parallel; "Begin Bits" alone later
+//	17 on   VM.metaspace prints nodes with base and size
+//	21 on   Compiler.codecache adds a line for all heaps together
+//	25 on   GC.heap_info: "DefNew" and "Tenured", G1 prints reserved and committed
+//	25 on   VM.metaspace starts with sizes in K: used to the KiB
+//	26 on   generational Shenandoah prints used per generation
+//	26 on   VM.info: "Refinement table byte_map" of G1
+//	28      Parallel prints "Young Gen:" before the addresses
+//
+// ZGC prints no addresses (its heap is a memfd that smaps names), Shenandoah no
+// table or bitmap of its own. "C-Heap outstanding allocations" was there on
+// every JDK tried; it comes from glibc's mallinfo and is missing with another C
+// library.
+//
+// Sources: OpenJDK src/hotspot/share: utilities/vmError.cpp (print_vm_info),
+// memory/metaspace/metaspaceReporter.cpp, metaspaceDCmd.cpp, code/codeCache.cpp,
+// gc/*/*Heap.cpp (print_heap_on, before JDK 25 print_on); os/linux/os_linux.cpp.
+package dcmd

@@ -1,0 +1,52 @@
+// Package hsperf parses hsperfdata: the counters that a HotSpot JVM keeps in a
+// shared file (/tmp/hsperfdata_<user>/<pid>), on by default (-XX:+UsePerfData).
+// Reading them costs the JVM nothing: no handshake, no pause.
+//
+// It opens no file: Parse gets the bytes of one. It does not hand out what may
+// hold secrets (arguments of the VM and of the application): Flag looks up one
+// named VM flag, MainClass is the class or jar alone.
+//
+// # How true a snapshot is
+//
+// The JVM writes the counters one by one, without a lock or a sequence number.
+// A copy taken during a collection can mix counters from before and after it.
+// Classes and threads are counted as they change. Heap sizes are those after
+// the last collection for some collectors (below): take GC.heap_info for now.
+//
+// Prologue.Accessible is 0 while the JVM starts (ErrNotReady). Counters are
+// added while the JVM runs; an entry is complete before the prologue counts it.
+// A file cut short, or with a damaged entry, gives the entries before the
+// damage and Truncated.
+//
+// # Format
+//
+// Prologue, 32 bytes: magic 0xcafec0c0 (big endian), byte order (1 = little),
+// major and minor version (2.0 since JDK 1.5), accessible; then in that byte
+// order used, overflow int32; modification time stamp int64; offset of the
+// first entry, number of entries int32. Entry: length, name offset, vector
+// length int32; type, flags, units, variability byte; data offset int32, all
+// offsets from the entry's start. Type J is one int64, B with a vector length a
+// string that ends with a zero byte.
+//
+// # What differs by version and collector
+//
+// Tried with JDK 8, 11, 17, 21, 25, 26, 27, 28 and every collector they have:
+//
+//	what                         where
+//	sun.os.hrt.ticks             to JDK 24: nil Uptime from 25 on
+//	used of eden, survivors, old frozen between collections: Serial and Parallel
+//	                             from 25 on, ZGC on every JDK
+//	generation 0                 missing: Epsilon, ZGC without generations
+//	generation 1                 holds the whole heap: Epsilon, Shenandoah, ZGC without generations
+//	sun.gc.collector.*           missing: Epsilon, ZGC of JDK 11; ZGC counts in 2 (and 0: minor)
+//	sun.gc.policy.name           missing: Epsilon, Shenandoah, ZGC
+//	G1                           each generation's maxCapacity is the whole heap;
+//	                             capacities have 8 bytes too many a space to JDK 17
+//	Shenandoah                   the space's capacity is its maximum: take the generation's
+//	code cache                   never
+//
+// Sources: OpenJDK src/hotspot/share/runtime/perfMemory.hpp and perfData.cpp,
+// gc/shared/{generation,collector,hSpace,gcPolicy}Counters.cpp,
+// memory/metaspaceCounters.cpp, services/{thread,classLoading}Service.cpp,
+// services/runtimeService.cpp; jdk.internal.jvmstat PerfDataBuffer.
+package hsperf

@@ -1,0 +1,219 @@
+package hsperf
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Summary is what of the counters tells about memory. A field is nil (a text is
+// empty) if the JVM does not keep its counters.
+type Summary struct {
+	// VMName, VMVersion and JavaVersion as the system properties java.vm.name,
+	// java.vm.version and java.version: "OpenJDK 64-Bit Server VM",
+	// "17.0.21+1", "17.0.21". JDK 8's VM version is "25.<update>-b<build>".
+	VMName, VMVersion, JavaVersion string
+
+	// GC is "Serial", "Parallel", "CMS", "G1", "Shenandoah", "ZGC", "Epsilon",
+	// or the policy's own name if it is not known here.
+	GC string
+
+	// Generations that exist: 0 is young, 1 is old or all of the heap. Those
+	// without spaces (young of Shenandoah) are left out.
+	Generations []Generation
+
+	// Metaspace holds class space too.
+	Metaspace, ClassSpace Space
+
+	// Threads are Java threads: those of the VM itself (collector, compiler
+	// and so on) are not counted, virtual threads neither.
+	ThreadsLive, ThreadsDaemon, ThreadsPeak, ThreadsStarted *int64
+
+	// ClassesLoaded and ClassesUnloaded since the start, those from a CDS
+	// archive included; loaded now is their difference.
+	ClassesLoaded, ClassesUnloaded *int64
+
+	// Collectors in the order of their numbers.
+	Collectors []Collector
+
+	// Started is when the VM was created, by the wall clock of that moment, to
+	// the millisecond; nil if not told.
+	Started *time.Time
+
+	// Uptime is the age of the VM at the last sample of sun.os.hrt.ticks (every
+	// 50 ms); nil from JDK 25 on, which keeps no such counter.
+	Uptime *time.Duration
+}
+
+// Space is a part of the heap or of metaspace.
+type Space struct {
+	// Name as the VM names it: "eden", "s0", "old", ...; empty for metaspace.
+	Name string
+
+	// UsedBytes holds objects or metadata (see the package for when it is
+	// updated), CapacityBytes is committed, MaxBytes is what it may grow to
+	// (reserved for metaspace).
+	UsedBytes, CapacityBytes, MaxBytes *int64
+}
+
+// Generation is a part of the heap and the spaces in it.
+type Generation struct {
+	// Space is the generation as a whole: used is the sum of its spaces.
+	Space
+
+	// Number is 0 or 1.
+	Number int
+
+	Spaces []Space
+}
+
+// Collector is what one collector did since the start.
+type Collector struct {
+	Name string
+
+	// Invocations is nil if not told.
+	Invocations *int64
+
+	// Time is the time spent: pauses for most, pauses of the cycle only for
+	// ZGC and Shenandoah. nil if not told.
+	Time *time.Duration
+}
+
+// HeapUsedBytes is the sum over the generations; nil if one is not known, or
+// there is none.
+func (s Summary) HeapUsedBytes() *int64 {
+	return sumOf(s.Generations, func(g Generation) *int64 { return g.UsedBytes })
+}
+
+// HeapCapacityBytes is what is committed, summed over the generations; nil if
+// one is not known, or there is none.
+func (s Summary) HeapCapacityBytes() *int64 {
+	return sumOf(s.Generations, func(g Generation) *int64 { return g.CapacityBytes })
+}
+
+// Summary picks what jvmem uses.
+func (d *Data) Summary() Summary {
+	s := Summary{
+		VMName:      d.strings["java.property.java.vm.name"],
+		VMVersion:   d.strings["java.property.java.vm.version"],
+		JavaVersion: d.strings["java.property.java.version"],
+		Metaspace:   d.space("sun.gc.metaspace"),
+		ClassSpace:  d.space("sun.gc.compressedclassspace"),
+
+		ThreadsLive:    d.counter("java.threads.live"),
+		ThreadsDaemon:  d.counter("java.threads.daemon"),
+		ThreadsPeak:    d.counter("java.threads.livePeak"),
+		ThreadsStarted: d.counter("java.threads.started"),
+
+		ClassesLoaded:   d.sum("java.cls.loadedClasses", "java.cls.sharedLoadedClasses"),
+		ClassesUnloaded: d.sum("java.cls.unloadedClasses", "java.cls.sharedUnloadedClasses"),
+	}
+	for n := range 2 {
+		if g, ok := d.generation(n); ok {
+			s.Generations = append(s.Generations, g)
+		}
+	}
+	for n := range 3 {
+		prefix := fmt.Sprintf("sun.gc.collector.%d.", n)
+		if name, ok := d.strings[prefix+"name"]; ok {
+			s.Collectors = append(s.Collectors, Collector{name, d.counter(prefix + "invocations"), d.ticks(prefix + "time")})
+		}
+	}
+	s.GC = gcName(d.strings["sun.gc.policy.name"], s)
+	s.Uptime = d.ticks("sun.os.hrt.ticks")
+	if ms := d.counter("sun.rt.createVmBeginTime"); ms != nil && *ms > 0 {
+		t := time.UnixMilli(*ms).UTC()
+		s.Started = &t
+	}
+	return s
+}
+
+func (d *Data) space(prefix string) Space {
+	return Space{
+		Name:          d.strings[prefix+".name"],
+		UsedBytes:     d.counter(prefix + ".used"),
+		CapacityBytes: d.counter(prefix + ".capacity"),
+		MaxBytes:      d.counter(prefix + ".maxCapacity"),
+	}
+}
+
+// maxSpaces is more than any generation has (eden and two survivors).
+const maxSpaces = 8
+
+func (d *Data) generation(n int) (Generation, bool) {
+	prefix := fmt.Sprintf("sun.gc.generation.%d", n)
+	g := Generation{Space: d.space(prefix), Number: n}
+	for i := range maxSpaces {
+		space := d.space(fmt.Sprintf("%s.space.%d", prefix, i))
+		if space == (Space{}) {
+			break
+		}
+		g.Spaces = append(g.Spaces, space)
+	}
+	g.UsedBytes = sumOf(g.Spaces, func(s Space) *int64 { return s.UsedBytes })
+	return g, len(g.Spaces) > 0
+}
+
+// ticks returns a counter of the VM's clock as time; nil if not known.
+func (d *Data) ticks(name string) *time.Duration {
+	v, hz := d.counter(name), d.counter("sun.os.hrt.frequency")
+	if v == nil || hz == nil || *hz == 0 {
+		return nil
+	}
+	seconds := float64(*v) / float64(*hz)
+	if seconds > 1e9 {
+		return nil
+	}
+	t := time.Duration(seconds * float64(time.Second))
+	return &t
+}
+
+// gcName names the collector: by its policy, which only the older ones have,
+// else by the names of collectors and spaces.
+func gcName(policy string, s Summary) string {
+	switch policy {
+	case "Copy:MSC":
+		return "Serial"
+	case "ParScav:MSC":
+		return "Parallel"
+	case "ParNew:CMS":
+		return "CMS"
+	case "GarbageFirst":
+		return "G1"
+	case "":
+	default:
+		return policy
+	}
+	for _, c := range s.Collectors {
+		switch {
+		case strings.HasPrefix(c.Name, "Shenandoah"):
+			return "Shenandoah"
+		case strings.HasPrefix(c.Name, "Z"):
+			return "ZGC"
+		}
+	}
+	if len(s.Collectors) == 0 && len(s.Generations) == 1 {
+		switch s.Generations[0].Name {
+		case "Heap":
+			return "Epsilon"
+		case "old": // ZGC of JDK 11
+			return "ZGC"
+		}
+	}
+	return ""
+}
+
+func sumOf[T any](parts []T, value func(T) *int64) *int64 {
+	if len(parts) == 0 {
+		return nil
+	}
+	var total int64
+	for _, p := range parts {
+		v := value(p)
+		if v == nil || total+*v < total {
+			return nil
+		}
+		total += *v
+	}
+	return &total
+}

@@ -1,0 +1,45 @@
+// Package nmt parses what a HotSpot JVM answers to the diagnostic commands
+// "VM.native_memory summary" and "VM.native_memory detail": what HotSpot itself
+// allocated, by category, and for detail the address ranges it reserved.
+//
+// It sends nothing and reads no file: Parse gets the text of one reply. It
+// refuses the replies of other commands, and those of a JVM that does not track
+// (ErrDisabled) or does not know the scale (ErrScale): HotSpot answers both
+// with code 0, so only the text tells. Differences ("summary.diff") are not
+// understood.
+//
+// Categories come and go by version and those that weigh nothing are not
+// printed; their names are therefore taken as they stand. A line that is not
+// understood is skipped and the rest is kept.
+//
+// # What the numbers include
+//
+// A category's committed is its malloc + arena + mmap committed + stack
+// committed + tracking overhead; the categories add up to the total, but for
+// the rounding down of each number to the scale. Committed is what HotSpot may
+// touch, not what is resident. "Arena Chunk" is the part of the arenas' chunks
+// that no arena holds now: it overlaps no other category's arenas.
+//
+// The rows "(  Metadata: )" and "(  Class space:)" below category Class repeat
+// what is counted elsewhere (as "Metaspace" from JDK 17 on, in Class before);
+// they are not read.
+//
+// # What differs by version
+//
+// Tried with JDK 8, 11, 17, 21, 25, 26, 27 and 28:
+//
+//	JDK       what
+//	8         "scale=B" is answered with "Incorrect scale value: B"
+//	8         "(thread #31)"; "Thread" holds whole stacks as committed
+//	8, 11     no total of malloc: MallocBytes is added up (malloc, arena, overhead)
+//	8, 11     metaspace is part of "Class"; so are its ranges
+//	11-25     stacks' committed includes guard pages (16 KiB a thread)
+//	17 on     "Omitting categories weighting less than 1KB" and totals of malloc and mmap
+//	17 on     "(at peak)", "(peak=61KB #200)" behind a number; "mmap: ..., at peak" from 21 on
+//	21 on     "(threads #31)"; "readonly=0KB" behind the header of "Shared class space"
+//	25 on     "malloc=61KB tag=Class #581"; adjacent stacks may be one range
+//	26-28     stacks' committed is far too low (9 MB told, 37 MB resident)
+//
+// Sources: OpenJDK src/hotspot/share/nmt (before JDK 22 services): memReporter.cpp,
+// memTag.hpp (memflags), nmtDCmd.cpp, mallocTracker.hpp.
+package nmt

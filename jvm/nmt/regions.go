@@ -1,0 +1,95 @@
+package nmt
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm/region"
+)
+
+// JDK 8 and 11 name both kinds of metaspace "Class". They put the compressed
+// class space below narrowLimit, where class pointers end that are compressed
+// with a shift of 3 and no base, unless the heap is in the way; mmap, asked for
+// no address, never puts a node there. Elsewhere only its size tells it: it is
+// 1 GiB unless configured, a node of the other kind is a few MiB.
+const (
+	narrowLimit   = 32 << 30
+	minClassSpace = 512 << 20
+)
+
+// parseRegions reads the virtual memory map:
+//
+//	[0x00000000f0000000 - 0x0000000100000000] reserved 262144KB for Java Heap from
+//	    [0x00007f0859869dfc]MemoryReserver::reserve(...)+0x19c
+//
+//	        [0x00000000f0000000 - 0x00000000f0800000] committed 8192KB from
+//
+// Only reservations are taken: they start at the first column. classIsMixed
+// tells that "Class" holds metaspace of both kinds (JDK 8, 11).
+func parseRegions(text string, classIsMixed bool) []region.Range {
+	var ranges []region.Range
+	for text != "" {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		// Behind the map come offsets in memory files, and then call sites.
+		if strings.HasPrefix(line, "Memory file details") || strings.HasPrefix(line, "Details:") {
+			break
+		}
+		start, end, what, ok := parseReservation(line)
+		if !ok {
+			continue
+		}
+		kind := kindOf(what)
+		if kind == region.ClassSpace && classIsMixed && start >= narrowLimit && end-start < minClassSpace {
+			kind = region.Metaspace
+		}
+		ranges = append(ranges, region.Range{Start: start, End: end, Kind: kind})
+	}
+	return region.Merge(ranges)
+}
+
+// parseReservation reads one reservation and the category's name.
+func parseReservation(line string) (start, end uint64, what string, ok bool) {
+	line, ok = strings.CutPrefix(line, "[0x")
+	if !ok {
+		return 0, 0, "", false
+	}
+	bounds, about, ok := strings.Cut(line, "] reserved ")
+	if !ok {
+		return 0, 0, "", false
+	}
+	low, high, ok := strings.Cut(bounds, " - 0x")
+	if !ok {
+		return 0, 0, "", false
+	}
+	start, errLow := strconv.ParseUint(low, 16, 64)
+	end, errHigh := strconv.ParseUint(high, 16, 64)
+	_, what, ok = strings.Cut(about, " for ")
+	if errLow != nil || errHigh != nil || !ok || start >= end {
+		return 0, 0, "", false
+	}
+	// A reservation without a call stack has no "from" (JDK 8 to 17 leave a blank).
+	what = strings.TrimSpace(what)
+	return start, end, strings.TrimSuffix(what, " from"), true
+}
+
+// kindOf maps the name of a category to what the range is used for.
+func kindOf(name string) region.Kind {
+	switch name {
+	case "Java Heap":
+		return region.Heap
+	case "Thread Stack", "Thread":
+		return region.Stack
+	case "Code":
+		return region.Code
+	case "GC", "Card Table", "GCCardSet":
+		return region.GC
+	case "Metaspace":
+		return region.Metaspace
+	case "Class":
+		return region.ClassSpace
+	case "Shared class space", "Shared Class Space":
+		return region.CDS
+	}
+	return region.VMInternal
+}
