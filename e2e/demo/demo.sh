@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# Grows the memory of a JVM step by step and shows after each step where
+# `jvmem breakdown` puts it. `make demo` builds bin/jvmem and calls this.
+#
+#   JVMEM       the binary (bin/jvmem)
+#   DEMO_PAUSE  seconds between the steps (2 on a terminal, else 0)
+#
+# On a terminal the last table stays live until Ctrl-C.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+jvmem=${JVMEM:-$root/bin/jvmem}
+limit_mib=512
+tty=
+[[ -t 1 ]] && tty=yes
+pause=${DEMO_PAUSE:-${tty:+2}}
+pause=${pause:-0}
+
+work=   # temporary folder
+cgroup= # the JVM's own memory cgroup, where one can be made
+pid=    # of the JVM
+live=   # all steps are done
+
+fail() {
+	echo "demo: $*" >&2
+	exit 1
+}
+
+# pids lists what runs in the cgroup; nothing where it is gone.
+pids() { cat "$cgroup/cgroup.procs" 2>/dev/null || true; }
+
+clean() {
+	trap - EXIT
+	trap '' INT TERM HUP
+	if [[ -n $pid ]]; then
+		kill -KILL "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	fi
+	if [[ -n $cgroup ]]; then
+		# The kernel says "busy" for a moment after the last process has gone.
+		for _ in {1..100}; do
+			rmdir "$cgroup" 2>/dev/null && break
+			[[ -d $cgroup ]] || break
+			for p in $(pids); do kill -KILL "$p" 2>/dev/null || true; done
+			sleep 0.05
+		done
+		[[ ! -d $cgroup ]] || echo "demo: could not remove $cgroup" >&2
+	fi
+	[[ -z $work ]] || rm -rf "$work"
+}
+interrupted() {
+	clean
+	[[ -n $live ]] && exit 0
+	exit 130
+}
+trap clean EXIT
+trap interrupted INT TERM HUP
+
+# own_cgroup VERSION prints the directory of this shell's memory cgroup.
+own_cgroup() {
+	local path mount type
+	if [[ $1 == 1 ]]; then
+		path=$(sed -n 's/^[0-9]*:\([^:]*,\)\{0,1\}memory\(,[^:]*\)\{0,1\}:\(.*\)$/\3/p' /proc/self/cgroup)
+		type='- cgroup [^ ]+ [^ ]*\bmemory\b'
+	else
+		path=$(sed -n 's/^0:://p' /proc/self/cgroup)
+		type='- cgroup2 '
+	fi
+	mount=$(grep -E -- "$type" /proc/self/mountinfo | head -n 1 | cut -d ' ' -f 5) || return 1
+	[[ -n $path && -n $mount ]] || return 1
+	# A container's mount may show only its own part of the hierarchy.
+	if [[ -d $mount$path ]]; then realpath "$mount$path"; else echo "$mount"; fi
+}
+
+# make_cgroup sets cgroup to a new memory cgroup with the limit; fails where
+# this user or this system does not allow one.
+make_cgroup() {
+	local parent bytes=$((limit_mib << 20))
+	if grep -qE '^[0-9]+:([^:]*,)?memory[,:]' /proc/self/cgroup; then
+		parent=$(own_cgroup 1) || return 1
+		cgroup=$(mktemp -d "$parent/jvmem-demo-XXXXXX" 2>/dev/null) || return 1
+		echo "$bytes" 2>/dev/null >"$cgroup/memory.limit_in_bytes"
+		return
+	fi
+	parent=$(own_cgroup 2) || return 1
+	# A cgroup with processes in it gives its children no memory controller:
+	# go up to one that does.
+	until grep -qw memory "$parent/cgroup.subtree_control" 2>/dev/null ||
+		{ [[ -w $parent/cgroup.subtree_control ]] && echo +memory 2>/dev/null >"$parent/cgroup.subtree_control"; }; do
+		parent=$(dirname "$parent")
+		[[ -e $parent/cgroup.subtree_control ]] || return 1
+	done
+	cgroup=$(mktemp -d "$parent/jvmem-demo-XXXXXX" 2>/dev/null) || return 1
+	echo "$bytes" 2>/dev/null >"$cgroup/memory.max"
+}
+
+start_jvm() {
+	mkdir "$work/classes"
+	javac -nowarn -d "$work/classes" "$root/jvm/jvmtest/Workload.java"
+	coproc workload {
+		# Entered before the JVM starts, so that it is charged from its first page on.
+		if [[ -n $cgroup ]]; then echo "$BASHPID" >"$cgroup/cgroup.procs"; fi
+		# G1, as Serial would copy the arrays from eden and leave its pages resident too.
+		exec java -XX:+UseG1GC -XX:NativeMemoryTracking=summary -Xmx192m -cp "$work/classes" Workload 2>"$work/stderr"
+	}
+	pid=$workload_PID
+	# bash closes the coprocess's own descriptors when it ends.
+	exec {commands}>&"${workload[1]}" {replies}<&"${workload[0]}"
+	await READY
+}
+
+# await PREFIX waits for the workload's reply.
+await() {
+	local line
+	while read -r -t 60 -u "$replies" line; do
+		case $line in
+			"$1"*) return ;;
+			"ERR "*) fail "the workload says: $line" ;;
+		esac
+	done
+	fail "the workload does not answer. $(cat "$work/stderr" 2>/dev/null)"
+}
+
+show() {
+	local table code=0
+	# 3: a partial breakdown, which says itself what is missing.
+	table=$("$jvmem" breakdown --pid "$pid" 2>&1) || code=$?
+	((code == 0 || code == 3)) || fail "jvmem breakdown ended with $code: $table"
+	[[ -z $tty ]] || printf '\033[H\033[2J'
+	printf '%s\n\n%s\n\n' "$1" "$table"
+}
+
+step() {
+	local title=$1
+	shift
+	echo "$*" >&"$commands"
+	await "OK "
+	show "$title"
+	sleep "$pause"
+}
+
+for need in java javac; do
+	command -v "$need" >/dev/null || fail "$need is missing (Debian: apt-get install default-jdk-headless)"
+done
+[[ -x $jvmem ]] || fail "$jvmem is missing: run make build"
+
+work=$(mktemp -d)
+if make_cgroup; then
+	where="in a memory cgroup of its own, limited to $limit_mib MiB"
+else
+	if [[ -n $cgroup ]]; then
+		rmdir "$cgroup"
+		cgroup=
+	fi
+	where="without a memory cgroup of its own (none can be made here: not root, or a read-only container), so the totals are the host's"
+fi
+start_jvm
+
+show "0/5  A JVM has started (-Xmx192m), $where."
+sleep "$pause"
+step "1/5  + 64 MiB of arrays in the Java heap: see heap." heap 64
+step "2/5  + 50 threads that each used 512 KiB of stack, about 30 MiB with what a thread needs besides: see threads." threads 50 512 demo
+step "3/5  + 48 MiB of direct buffers: see native, direct_buffers." direct 48
+step "4/5  + 2000 classes, each with a loader of its own, about 12 MiB together: see metaspace." classes 2000
+step "5/5  + 64 MiB of a file written and read: see page_cache, which the kernel can take back." pagecache "$work/file" 64
+
+live=yes
+if [[ -z $tty ]]; then
+	echo "Done. In each table the rows and unattributed add up to what the kernel charges."
+	exit 0
+fi
+while kill -0 "$pid" 2>/dev/null; do
+	show "Live, every 2 s, $where. Ctrl-C ends the JVM and leaves nothing behind."
+	sleep 2
+done
+fail "the JVM has ended"

@@ -1,0 +1,10 @@
+// Package glibc finds the memory of glibc's malloc in a process by the headers
+// that malloc itself writes: the heaps of thread arenas and the chunks that
+// were mmapped one by one. It reads only pages that are resident, so looking
+// changes nothing, and never follows a pointer.
+//
+// Sources: malloc/arena.c (heap_info, HEAP_MAX_SIZE) and malloc/malloc.c
+// (malloc_chunk, IS_MMAPPED) of glibc, 64-bit. glibc 2.35 appended a page size
+// to heap_info; the fields read here did not move. Other allocators (musl,
+// jemalloc, tcmalloc) have no such headers: nothing is found.
+package glibc

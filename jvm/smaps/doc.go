@@ -1,0 +1,15 @@
+// Package smaps reads the memory mappings of a process with what is resident
+// in them: /proc/<pid>/smaps, and /proc/<pid>/pagemap where one mapping has to
+// be split.
+//
+// Both need the kernel's ptrace read permission; pagemap also needs the file's
+// owner (the process' UID). Reading smaps holds the process' mmap_lock while
+// the pages of a mapping are walked: do it seldom on large processes.
+//
+// Formats: Documentation/filesystems/proc.rst (smaps, maps) and
+// Documentation/admin-guide/mm/pagemap.rst of the kernel. What differs:
+//
+//	Pss_Dirty, KSM, FilePmdMapped, THPeligible   newer kernels; ignored
+//	VmFlags nh                                    marks MAP_STACK since 6.7
+//	pagemap bit 56 (mapped exclusively)           since 4.2
+package smaps
