@@ -1,0 +1,119 @@
+package cgroup
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/containerd/cgroups/v3"
+	"github.com/cyphar/filepath-securejoin/pathrs-lite"
+)
+
+// FS is a proc filesystem. Its methods may be called concurrently.
+type FS struct {
+	Proc string // "" means "/proc"
+	// fixture lets a tree of plain files stand for a cgroup filesystem.
+	fixture bool
+}
+
+func (f FS) path(elem ...string) string {
+	return filepath.Join(append([]string{cmp.Or(f.Proc, "/proc")}, elem...)...)
+}
+
+// PathOf returns the cgroup of the process in the hierarchy of the memory
+// controller; processes with the same Path share a container. It needs no
+// permission. The error is ErrGone for a process that ended.
+func (f FS) PathOf(pid int) (Path, error) {
+	file := f.path(strconv.Itoa(pid), "cgroup")
+	v1, v2, err := cgroups.ParseCgroupFileUnified(file)
+	if err != nil {
+		if vanished(err) {
+			err = ErrGone
+		}
+		return Path{}, fail("read", file, err)
+	}
+	// A controller is in one hierarchy only: where the memory controller has a
+	// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
+	if name, ok := v1["memory"]; ok {
+		return Path{Version: 1, Name: name}, nil
+	}
+	if v2 == "" {
+		return Path{}, fail("read", file, ErrNoController)
+	}
+	return Path{Version: 2, Name: v2}, nil
+}
+
+// Open finds and opens the cgroup that accounts the memory of the process. It
+// holds one descriptor, until Close. Besides system errors the causes are
+// ErrGone, ErrRootCgroup, ErrNoController and ErrNoMount; an *Error says what
+// to do.
+func (f FS) Open(pid int) (*Group, error) {
+	p, err := f.PathOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	g, err := f.openSeenBy(strconv.Itoa(pid), p)
+	if err == nil || errors.Is(err, ErrRootCgroup) {
+		return g, err
+	}
+	g, own := f.openSeenBy("self", p)
+	if own == nil || errors.Is(own, ErrRootCgroup) {
+		return g, own
+	}
+	// The process may have ended while we looked, which explains any error.
+	if _, again := f.PathOf(pid); errors.Is(again, ErrGone) {
+		return nil, again
+	}
+	if errors.Is(own, ErrNoMount) { // the usual case, which explains nothing
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w; through our own mounts: %w", err, own)
+}
+
+// openSeenBy opens the cgroup through the mounts of one process.
+func (f FS) openSeenBy(proc string, p Path) (*Group, error) {
+	file := f.path(proc, "mountinfo")
+	info, err := os.Open(file)
+	if err != nil {
+		return nil, fail("open", file, err)
+	}
+	defer info.Close()
+	mounts, err := parseMountinfo(info)
+	if err != nil {
+		return nil, fail("read", file, err)
+	}
+	// The mount with the highest root shows the most ancestors, and their limits.
+	slices.SortStableFunc(mounts, func(a, b mount) int { return cmp.Compare(len(a.root), len(b.root)) })
+	err = fail("find cgroup "+p.String()+" in", file, ErrNoMount)
+	for _, m := range mounts {
+		rel, ok := below(p.Name, m.root)
+		if !ok || m.version != p.Version {
+			continue
+		}
+		g, mountErr := f.openBelow(f.path(proc, "root"), m.point, rel, p)
+		if mountErr == nil {
+			return g, nil
+		}
+		err = mountErr
+	}
+	return nil, err
+}
+
+// openBelow opens rel below a mount point, both resolved inside root: the
+// directory tree is the container's and may hold symbolic links to anywhere.
+func (f FS) openBelow(root, point, rel string, p Path) (*Group, error) {
+	name := filepath.Join(point, rel)
+	dir, err := pathrs.OpenInRoot(root, name)
+	if err != nil {
+		return nil, fail("open", filepath.Join(root, name), err)
+	}
+	g := &Group{Path: p, name: filepath.Join(root, name), dir: dir, above: depth(rel), fixture: f.fixture}
+	if err := g.settle(); err != nil {
+		return nil, errors.Join(err, g.dir.Close()) // settle may have climbed
+	}
+	return g, nil
+}

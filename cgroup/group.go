@@ -1,0 +1,180 @@
+package cgroup
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cyphar/filepath-securejoin/pathrs-lite"
+	"golang.org/x/sys/unix"
+)
+
+// maxFile bounds one read; the longest file, memory.stat, has some 2 KiB.
+const maxFile = 64 << 10
+
+// Group is an open memory cgroup. Its methods may be called concurrently.
+type Group struct {
+	// Path is the cgroup that accounts the memory. On v2 this is an ancestor of
+	// FS.PathOf where the process's own cgroup lacks the memory controller (a
+	// threaded cgroup, or one below a container without delegation).
+	Path Path
+	// Root marks v1's root cgroup, which accounts the whole machine and not a
+	// container. (On v2 it can't be opened: ErrRootCgroup.)
+	Root bool
+
+	name    string   // for errors only
+	dir     *os.File // O_PATH
+	above   int      // visible ancestors, up to the root of the mount
+	fixture bool
+}
+
+// Close releases the descriptor.
+func (g *Group) Close() error { return g.dir.Close() }
+
+// settle checks the directory and climbs to the cgroup that accounts memory.
+func (g *Group) settle() error {
+	if err := g.check(g.dir, unix.S_IFDIR); err != nil {
+		return fail("open", g.name, err)
+	}
+	if g.Path.Version == 1 {
+		// Only the root has it (CFTYPE_ONLY_ON_ROOT in kernel/cgroup/cgroup-v1.c).
+		root, err := g.has("cgroup.sane_behavior")
+		g.Root = root
+		return err
+	}
+	for {
+		if ok, err := g.has("memory.current"); ok || err != nil {
+			return err
+		}
+		if g.above == 0 {
+			return g.unaccounted()
+		}
+		up, err := g.open("..", unix.S_IFDIR)
+		if err != nil {
+			return err
+		}
+		left := g.dir
+		g.dir, g.above, g.Path, g.name = up, g.above-1, g.Path.parent(), filepath.Dir(g.name)
+		if err := left.Close(); err != nil {
+			return fail("close", left.Name(), err)
+		}
+	}
+}
+
+// unaccounted says why the highest visible cgroup has no memory.current.
+func (g *Group) unaccounted() error {
+	// Every cgroup but the root has it (CFTYPE_NOT_ON_ROOT).
+	inner, err := g.has("cgroup.events")
+	if err != nil {
+		return err
+	}
+	controllers, err := g.read("cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(controllers) {
+		if name == "memory" && !inner {
+			return fail("open", g.name, ErrRootCgroup)
+		}
+	}
+	return fail("open", g.name, ErrNoController)
+}
+
+// open opens a file, relative to the cgroup, as O_PATH. The directory is the
+// cgroup filesystem's, so only a mount over the file can put something else
+// there; check finds that out before anything of it runs.
+func (g *Group) open(file string, kind uint32) (*os.File, error) {
+	name := filepath.Join(g.name, file)
+	fd := -1
+	err := withFD(g.dir, func(dir int) (err error) {
+		fd, err = unix.Openat(dir, file, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, fail("open", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if err := g.check(f, kind); err != nil {
+		return nil, fail("open", name, errors.Join(err, f.Close()))
+	}
+	return f, nil
+}
+
+// check verifies the kind of file and that it is on a cgroup filesystem.
+func (g *Group) check(f *os.File, kind uint32) error {
+	var st unix.Stat_t
+	var vfs unix.Statfs_t
+	err := withFD(f, func(fd int) error {
+		if err := unix.Fstat(fd, &st); err != nil {
+			return err
+		}
+		return unix.Fstatfs(fd, &vfs)
+	})
+	if err != nil {
+		return err
+	}
+	magic := int64(unix.CGROUP2_SUPER_MAGIC)
+	if g.Path.Version == 1 {
+		magic = unix.CGROUP_SUPER_MAGIC
+	}
+	if st.Mode&unix.S_IFMT != kind || int64(vfs.Type) != magic && !g.fixture {
+		return ErrNotCgroup
+	}
+	return nil
+}
+
+// withFD runs a system call on the descriptor, which a concurrent Close does
+// not release meanwhile.
+func withFD(f *os.File, call func(fd int) error) error {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var callErr error
+	if err := conn.Control(func(fd uintptr) { callErr = call(int(fd)) }); err != nil {
+		return os.ErrClosed // the only error of Control
+	}
+	return callErr
+}
+
+// has says whether the file exists.
+func (g *Group) has(file string) (bool, error) {
+	f, err := g.open(file, unix.S_IFREG)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, f.Close()
+}
+
+// read returns the contents of a file.
+func (g *Group) read(file string) (string, error) {
+	handle, err := g.open(file, unix.S_IFREG)
+	if err != nil {
+		return "", err
+	}
+	defer handle.Close()
+	f, err := pathrs.Reopen(handle, unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		return "", fail("open", handle.Name(), err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return "", fail("read", handle.Name(), err)
+	}
+	return string(b), nil
+}
+
+// depth counts the components of a relative path.
+func depth(rel string) int {
+	if rel == "" {
+		return 0
+	}
+	return strings.Count(rel, "/") + 1
+}

@@ -1,0 +1,151 @@
+package cgroup
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+)
+
+// Memory is one reading of a cgroup with its descendants. A nil pointer means
+// that this kernel or hierarchy does not tell.
+type Memory struct {
+	// UsageBytes is all that is charged: v2 memory.current, v1
+	// memory.usage_in_bytes.
+	UsageBytes int64
+	// LimitBytes is the tightest limit of the cgroup and of its ancestors, on v2
+	// of those that our mount shows; nil: no limit.
+	LimitBytes *int64
+	// HighBytes is v2's memory.high, above which the kernel throttles, the
+	// tightest of the visible tree; nil: none (always on v1).
+	HighBytes *int64
+	// PeakBytes is the highest usage so far.
+	PeakBytes *int64
+
+	// SwapBytes is in swap, not part of usage; nil without swap accounting.
+	SwapBytes *int64
+	// SwapLimitBytes is what may go to swap, found as LimitBytes is; nil: no
+	// limit, or no swap accounting (SwapBytes is nil then).
+	SwapLimitBytes *int64
+
+	// AnonBytes is anonymous memory in pages that are mapped.
+	AnonBytes *int64
+	// FileBytes is the page cache, with shmem and swap cache.
+	FileBytes *int64
+	// ShmemBytes is the part of FileBytes that only swap could free: tmpfs,
+	// memfd, shared anonymous memory.
+	ShmemBytes *int64
+	// FileMappedBytes is the part of FileBytes that some process has mapped.
+	FileMappedBytes *int64
+	// FileDirtyBytes is to be written before it can be freed.
+	FileDirtyBytes *int64
+	// FileWritebackBytes is being written.
+	FileWritebackBytes *int64
+	// SwapCachedBytes is in memory and in swap. It is part of FileBytes and,
+	// where mapped, of AnonBytes too.
+	SwapCachedBytes *int64
+	// AnonTHPBytes is the part of AnonBytes in transparent huge pages.
+	AnonTHPBytes *int64
+
+	// InactiveFileBytes and ActiveFileBytes are the page cache on the two lists
+	// that reclaim works on; shmem is not on them.
+	InactiveFileBytes *int64
+	ActiveFileBytes   *int64
+	// UnevictableBytes can't be reclaimed (mlock, ramfs).
+	UnevictableBytes *int64
+	// SlabReclaimableBytes is the part of Kernel.SlabBytes that reclaim may free
+	// (dentries, inodes); nil on v1.
+	SlabReclaimableBytes *int64
+	// HugetlbBytes is hugetlbfs memory where it is part of usage, else nil.
+	HugetlbBytes *int64
+
+	Kernel Kernel
+	Events Events
+}
+
+// Kernel is the kernel's memory on behalf of the cgroup. The parts are nil on
+// v1, which names the total only.
+type Kernel struct {
+	// TotalBytes is v1 memory.kmem.usage_in_bytes (no socket buffers: v1 does
+	// not charge them to usage), v2 "kernel" + "sock".
+	TotalBytes *int64
+	// Summed marks a TotalBytes that we added up from the parts (v2 before Linux
+	// 5.18): less than what is charged by what the kernel did not name.
+	Summed bool
+
+	StackBytes      *int64
+	PageTablesBytes *int64 // with those of virtual machines (sec_pagetables)
+	PercpuBytes     *int64
+	SlabBytes       *int64
+	SockBytes       *int64
+	VmallocBytes    *int64
+}
+
+// RSSBytes returns what cAdvisor and the kubelet call rss: anonymous memory
+// (v1 total_rss, v2 anon). File pages, that /proc/<pid>/status counts in VmRSS,
+// are not in it.
+func (m Memory) RSSBytes() *int64 { return m.AnonBytes }
+
+// WorkingSetBytes returns what cAdvisor and the kubelet call working set, and
+// evict by: usage without inactive_file, at least 0. It still holds active_file
+// and reclaimable slab.
+func (m Memory) WorkingSetBytes() *int64 {
+	if m.InactiveFileBytes == nil {
+		return nil
+	}
+	n := max(m.UsageBytes-*m.InactiveFileBytes, 0)
+	return &n
+}
+
+// ReclaimableBytes returns what the kernel may reclaim without swap, an upper
+// bound: inactive_file + active_file + slab_reclaimable (without slab on v1).
+// Dirty pages have to be written first, and pages in use come back at once.
+func (m Memory) ReclaimableBytes() *int64 {
+	if m.InactiveFileBytes == nil || m.ActiveFileBytes == nil {
+		return nil
+	}
+	n := *m.InactiveFileBytes + *m.ActiveFileBytes
+	if m.SlabReclaimableBytes != nil {
+		n += *m.SlabReclaimableBytes
+	}
+	return &n
+}
+
+// Memory reads the cgroup. With an error the Memory holds what could be read,
+// UsageBytes 0 only if usage itself could not. A missing optional file is no
+// error; a missing memory.stat is. ErrGone: the cgroup was removed.
+func (g *Group) Memory() (Memory, error) {
+	r := &reader{g: g}
+	file := "memory.current"
+	if g.Path.Version == 1 {
+		file = "memory.usage_in_bytes"
+	}
+	usage := r.number(file)
+	if usage == nil {
+		return Memory{}, g.unreadable(file, r.err)
+	}
+	m := Memory{UsageBytes: *usage}
+	if g.Path.Version == 1 {
+		m.readV1(r)
+	} else {
+		m.readV2(r)
+	}
+	if m.AnonBytes == nil || m.FileBytes == nil {
+		return m, g.unreadable("memory.stat", r.err)
+	}
+	return m, r.err
+}
+
+// unreadable returns the error for a required file that gave no value.
+func (g *Group) unreadable(file string, err error) error {
+	if err != nil && !vanished(err) {
+		return err
+	}
+	if ok, _ := g.has(file); ok {
+		return fail("parse", filepath.Join(g.name, file), errors.New("required values are missing"))
+	}
+	// Of a removed cgroup all files are gone, and the directory is empty.
+	if ok, _ := g.has("cgroup.procs"); ok {
+		return fail("open", filepath.Join(g.name, file), fs.ErrNotExist)
+	}
+	return fail("read", g.name, ErrGone)
+}

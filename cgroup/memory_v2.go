@@ -1,0 +1,63 @@
+package cgroup
+
+import "strings"
+
+// readV2 reads all but usage.
+// https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+func (m *Memory) readV2(r *reader) {
+	stat := r.flat("memory.stat")
+	m.AnonBytes = stat.value("anon")
+	m.FileBytes = stat.value("file")
+	m.ShmemBytes = stat.value("shmem")
+	m.FileMappedBytes = stat.value("file_mapped")
+	m.FileDirtyBytes = stat.value("file_dirty")
+	m.FileWritebackBytes = stat.value("file_writeback")
+	m.SwapCachedBytes = stat.value("swapcached")
+	m.AnonTHPBytes = stat.value("anon_thp")
+	m.InactiveFileBytes = stat.value("inactive_file")
+	m.ActiveFileBytes = stat.value("active_file")
+	m.UnevictableBytes = stat.value("unevictable")
+	m.SlabReclaimableBytes = stat.value("slab_reclaimable")
+	m.HugetlbBytes = stat.value("hugetlb")
+	m.Kernel = kernelV2(stat)
+
+	m.PeakBytes = r.number("memory.peak")
+	m.SwapBytes = r.number("memory.swap.current")
+	m.LimitBytes = r.tightest("memory.max")
+	m.HighBytes = r.tightest("memory.high")
+	m.SwapLimitBytes = r.tightest("memory.swap.max")
+	m.Events.readV2(r)
+}
+
+// tightest returns the smallest limit from the cgroup up to the highest one
+// that the mount shows.
+func (r *reader) tightest(file string) *int64 {
+	var limit *int64
+	for up := 0; up <= r.g.above; up++ {
+		n, ok := r.limit(strings.Repeat("../", up) + file)
+		if !ok {
+			break // the root cgroup has no limits
+		}
+		limit = tighter(limit, n)
+	}
+	return limit
+}
+
+func kernelV2(stat flat) Kernel {
+	k := Kernel{
+		StackBytes:      stat.value("kernel_stack"),
+		PageTablesBytes: stat.sum("pagetables", "sec_pagetables"),
+		PercpuBytes:     stat.value("percpu"),
+		SlabBytes:       stat.sum("slab_reclaimable", "slab_unreclaimable"),
+		SockBytes:       stat.value("sock"),
+		VmallocBytes:    stat.value("vmalloc"),
+	}
+	if _, ok := stat["kernel"]; ok {
+		k.TotalBytes = stat.sum("kernel", "sock")
+		return k
+	}
+	k.TotalBytes = stat.sum("kernel_stack", "pagetables", "sec_pagetables", "percpu",
+		"slab_reclaimable", "slab_unreclaimable", "sock", "vmalloc")
+	k.Summed = k.TotalBytes != nil
+	return k
+}
