@@ -49,6 +49,7 @@ public class Workload {
     private final List<MappedByteBuffer> mappings = new ArrayList<>();
     private final List<Process> children = new ArrayList<>();
     private final byte[] template = resource("Workload$Template.class");
+    private byte[] big;
     private final BufferPoolMXBean directPool = directPool();
     private long unsafeBytes;
     private volatile boolean stopping;
@@ -80,6 +81,7 @@ public class Workload {
             case "heapfree": heap.clear(); System.gc(); return used();
             case "gc": System.gc(); return used();
             case "classes": return classes(number(words, 1));
+            case "bigclasses": return bigclasses(number(words, 1));
             case "classfree": return classfree();
             case "threads": return threads(number(words, 1), number(words, 2), words.length > 3 ? words[3] : "workload");
             case "threadfree": return threadfree();
@@ -128,7 +130,19 @@ public class Workload {
     private String classes(int count) throws Exception {
         String before = metaspace("before_");
         for (int i = 0; i < count; i++) {
-            classes.add(new Loader(template).define().getDeclaredConstructor().newInstance());
+            classes.add(new Loader(template).define("Workload$Template").getDeclaredConstructor().newInstance());
+        }
+        return before + metaspace("after_") + "classes=" + classes.size();
+    }
+
+    /** Few but large classes: what they use is all but what is committed, and little else grows with it. */
+    private String bigclasses(int count) throws Exception {
+        if (big == null) {
+            big = resource("Big.class"); // once: in ZGC it takes a page of up to 32 MiB
+        }
+        String before = metaspace("before_");
+        for (int i = 0; i < count; i++) {
+            classes.add(new Loader(big).define("Big"));
         }
         return before + metaspace("after_") + "classes=" + classes.size();
     }
@@ -453,8 +467,8 @@ public class Workload {
             this.code = code;
         }
 
-        Class<?> define() {
-            return defineClass("Workload$Template", code, 0, code.length);
+        Class<?> define(String name) {
+            return defineClass(name, code, 0, code.length);
         }
     }
 

@@ -61,7 +61,8 @@ func compile(java string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key := sha256.Sum256(fmt.Appendf(nil, "%s %q %v\n%s", javac, args, info.ModTime(), source))
+	big := bigSource()
+	key := sha256.Sum256(fmt.Appendf(nil, "%s %q %v\n%s%s", javac, args, info.ModTime(), source, big))
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("jvmtest-%d-%s", os.Getuid(), hex.EncodeToString(key[:8])))
 	if info, err := os.Lstat(dir); err == nil {
 		// Anyone can make a folder in /tmp; run only what this user compiled.
@@ -75,12 +76,15 @@ func compile(java string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(fresh) //nolint:errcheck // moved away, or left to the system
-	file := filepath.Join(fresh, "Workload.java")
-	if err := os.WriteFile(file, source, 0o644); err != nil {
-		return "", err
-	}
-	if out, err := exec.Command(javac, append(args, "-d", fresh, file)...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", javac, err, out)
+	for name, text := range map[string][]byte{"Workload.java": source, "Big.java": big} {
+		if err := os.WriteFile(filepath.Join(fresh, name), text, 0o644); err != nil {
+			return "", err
+		}
+		// -g:none: no debug tables in metaspace.
+		file := filepath.Join(fresh, name)
+		if out, err := exec.Command(javac, append(args, "-g:none", "-d", fresh, file)...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w\n%s", javac, err, out)
+		}
 	}
 	if err := os.Chmod(fresh, 0o755); err != nil {
 		return "", err
@@ -90,4 +94,19 @@ func compile(java string) (string, error) {
 		return "", err
 	}
 	return dir, nil
+}
+
+// bigSource returns a class whose size is bytecode of many methods: its metaspace
+// is large, and defining it leaves little else behind.
+func bigSource() []byte {
+	const methods, statements = 400, 100
+	b := []byte("public class Big {\n")
+	for m := range methods {
+		b = fmt.Appendf(b, "static int m%d(int x) {\n", m)
+		for s := range statements {
+			b = fmt.Appendf(b, "x = x * %d + %d;\n", 31+s, m)
+		}
+		b = append(b, "return x; }\n"...)
+	}
+	return append(b, "}\n"...)
 }

@@ -18,7 +18,8 @@
 //	heapfree             drops them and collects
 //	gc                   System.gc
 //	classes N            N classes, each with a loader of its own; answers the pools before and after
-//	classfree            drops them and collects
+//	bigclasses N         N classes of about 330 KiB of metaspace each; answers the pools before and after
+//	classfree            drops both and collects
 //	threads N KIB [NAME] N sleeping threads NAME-i that each used KIB of stack; answers depth_bytes, the sum
 //	threadfree           ends all of them
 //	direct N             direct buffers of 1 MiB, touched

@@ -1,0 +1,211 @@
+package attach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Target names the JVM.
+type Target struct {
+	PID   int    // in the reader's PID namespace
+	NSPID int    // in the JVM's own PID namespace; 0: the last of NSpid in /proc/<pid>/status
+	Proc  string // the proc file system; "": "/proc"
+	// StartTime is field 22 of /proc/<pid>/stat in clock ticks since boot, which
+	// tells a process from a later one with the same PID; 0: taken at the first Do.
+	StartTime uint64
+	// AttachDisabled: the JVM's flags are known to hold +DisableAttachMechanism.
+	// Such a JVM is never signalled: it would print a thread dump.
+	AttachDisabled bool
+	MajorVersion   int // of the JDK, 0: unknown
+}
+
+// Options bound what a Client waits for and keeps. Zero values mean the defaults.
+type Options struct {
+	Timeout       time.Duration // for one request and its reply; default 5 s
+	AttachTimeout time.Duration // for one handshake; default 6 s
+	MaxReplyBytes int64         // of a reply's text; default 8 MiB
+}
+
+// A JVM of before 11 answers to its own user only, root included (JDK-8197387).
+const firstMajorForRoot = 11
+
+// Client speaks to one JVM. It keeps no connection: each Do opens one. It is
+// for one goroutine at a time.
+type Client struct {
+	target  Target
+	options Options
+
+	now       func() time.Time
+	openPidfd func(pid int) (int, error)
+	signal    func(pidfd, pid int) error // pidfd is -1 where the kernel has none
+	euid      int
+	egid      int
+
+	notBefore time.Time     // no SIGQUIT before this
+	backOff   time.Duration // after the last failed handshake
+}
+
+// New returns a client. It touches nothing yet.
+func New(t Target, o Options) *Client {
+	if t.Proc == "" {
+		t.Proc = "/proc"
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.AttachTimeout <= 0 {
+		o.AttachTimeout = 6 * time.Second
+	}
+	if o.MaxReplyBytes <= 0 {
+		o.MaxReplyBytes = 8 << 20
+	}
+	return &Client{
+		target: t, options: o, now: time.Now, signal: sendQuit, euid: os.Geteuid(), egid: os.Getegid(),
+		openPidfd: func(pid int) (int, error) { return unix.PidfdOpen(pid, 0) },
+	}
+}
+
+// Do sends the commands in one request and returns the whole answer. Several
+// commands are one after the other in the JVM and in Reply.Text; the first one
+// refused ends the request with a code that is not 0 (one command a request
+// costs 0.1 ms more and needs no splitting).
+//
+// It shakes hands first if the JVM has no socket, at most once per call. The
+// error is always an *Error; the Reply beside it holds what was read.
+func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
+	message, err := request(commands)
+	if err != nil {
+		return Reply{}, c.fail(&Error{Op: "command", Kind: ErrRequest, Reason: "not sent", Err: err})
+	}
+	if err := c.check(); err != nil {
+		return Reply{}, err
+	}
+	conn, err := c.connect(ctx)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer conn.Close()
+
+	// The listener serves one client after the other: a slow one blocks all.
+	if err := conn.SetDeadline(time.Now().Add(c.options.Timeout)); err != nil {
+		return Reply{}, c.commandError(ctx, err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if ctx.Err() != nil {
+		return Reply{}, c.commandError(ctx, ctx.Err())
+	}
+	if _, err := conn.Write(message); err != nil && !errors.Is(err, unix.EPIPE) {
+		return Reply{}, c.commandError(ctx, err)
+	}
+	reply, err := readReply(conn, c.options.MaxReplyBytes)
+	if err != nil {
+		return reply, c.commandError(ctx, err)
+	}
+	// The end of a reply is the end of the stream, and so is the JVM's death.
+	if err := c.identify(); err != nil {
+		reply.Truncated = true
+		return reply, err
+	}
+	if reply.Code != 0 {
+		return reply, c.fail(&Error{Op: "command", Kind: ErrCommand,
+			Reason: fmt.Sprintf("the JVM refused with code %d: %s", reply.Code, lastLine(reply.Text))})
+	}
+	return reply, nil
+}
+
+// check verifies that the process is there and takes commands of our user.
+func (c *Client) check() error {
+	if err := c.identify(); err != nil {
+		return err
+	}
+	p, err := c.status()
+	if err != nil {
+		return err
+	}
+	if c.target.NSPID == 0 {
+		c.target.NSPID = p.nspid
+	}
+	if c.target.NSPID == 0 {
+		c.target.NSPID = c.target.PID
+	}
+	same := c.euid == p.euid && c.egid == p.egid
+	old := c.target.MajorVersion > 0 && c.target.MajorVersion < firstMajorForRoot
+	if same || c.euid == 0 && !old {
+		return nil
+	}
+	reason := fmt.Sprintf("jvmem runs as UID %d GID %d, the JVM as UID %d GID %d", c.euid, c.egid, p.euid, p.egid)
+	if c.euid == 0 {
+		reason += fmt.Sprintf("; JDK %d refuses root", c.target.MajorVersion)
+	}
+	return c.fail(&Error{Op: "check", Kind: ErrPermission, Reason: reason, Fix: runAs(p)})
+}
+
+// runAs is the fix for all cases of "other user".
+func runAs(p process) string {
+	return fmt.Sprintf("set runAsUser: %d and runAsGroup: %d for jvmem's container", p.euid, p.egid)
+}
+
+// commandError explains why a request got no whole reply.
+func (c *Client) commandError(ctx context.Context, err error) error {
+	if gone := c.identify(); errors.Is(gone, ErrGone) {
+		return gone
+	}
+	e := &Error{Op: "command", Path: c.socketName(), Kind: ErrSystem, Reason: "the connection broke", Err: err}
+	switch {
+	case ctx.Err() != nil:
+		return c.canceled(ctx, "command")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		e.Kind = ErrTimeout
+		e.Reason, e.Fix = c.silence(fmt.Sprintf("no whole reply within %v", c.options.Timeout))
+	case errors.Is(err, errNoReply):
+		p, statusErr := c.status()
+		if statusErr != nil {
+			return statusErr
+		}
+		e.Kind, e.Fix = ErrPermission, runAs(p)
+		e.Reason = fmt.Sprintf("the JVM closed the connection without an answer: it takes only its own UID and GID (%d, %d), "+
+			"from JDK %d on also root; jvmem runs as %d, %d", p.euid, p.egid, firstMajorForRoot, c.euid, c.egid)
+	case errors.Is(err, errNoCode):
+		e.Kind, e.Reason = ErrReply, "what listens does not answer like HotSpot"
+	case errors.Is(err, errTooLarge):
+		e.Kind, e.Reason = ErrTooLarge, fmt.Sprintf("the reply is longer than %d bytes", c.options.MaxReplyBytes)
+	}
+	return c.fail(e)
+}
+
+// silence gives the likely cause of a JVM that does not answer.
+func (c *Client) silence(what string) (reason, fix string) {
+	p, err := c.status()
+	if err == nil && isStopped(p) {
+		return what + ": the JVM is stopped (SIGSTOP or a debugger)", "continue it with SIGCONT"
+	}
+	return what + ": the JVM is frozen or starved of CPU, waits for a safepoint, or another client holds its listener",
+		"look at the container's CPU throttling and for another attach client that hangs"
+}
+
+func isStopped(p process) bool { return p.state == 'T' || p.state == 't' }
+
+// canceled is the error for a context that ended before the work.
+func (c *Client) canceled(ctx context.Context, op string) error {
+	e := &Error{Op: op, Path: c.socketName(), Kind: ErrCanceled, Reason: "given up by the caller", Err: ctx.Err()}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		e.Kind = ErrTimeout
+		e.Reason, e.Fix = c.silence("the caller's deadline passed")
+	}
+	return c.fail(e)
+}
+
+func (c *Client) fail(e *Error) error {
+	e.PID = c.target.PID
+	if e.Err != nil && e.Kind == ErrSystem && errors.Is(e.Err, fs.ErrPermission) {
+		e.Kind = ErrPermission
+	}
+	return e
+}

@@ -1,0 +1,72 @@
+package attach
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Command is one diagnostic command of the fixed list below. A command can't be
+// made from text: nothing else is ever sent to a JVM.
+type Command uint8
+
+// The commands. None runs a collection or lists the heap; those marked
+// "safepoint" stop the application's threads for a short one.
+const (
+	VMVersion                Command = iota + 1 // "VM.version"
+	VMFlags                                     // "VM.flags": flags that are not at their default
+	VMInfo                                      // "VM.info": like the head of a crash report; unknown to JDK 8
+	NativeMemorySummary                         // "VM.native_memory summary": in KB
+	NativeMemorySummaryBytes                    // "VM.native_memory summary scale=B": JDK 8 answers "Incorrect scale value: B" with code 0
+	NativeMemoryDetail                          // "VM.native_memory detail": up to some MB; needs NMT=detail
+	MetaspaceBasic                              // "VM.metaspace basic": unknown to JDK 8
+	MetaspaceNodes                              // "VM.metaspace show-loaders=false by-chunktype=true vslist=true": safepoint; unknown to JDK 8
+	CodeCache                                   // "Compiler.codecache": unknown to JDK 8
+	HeapInfo                                    // "GC.heap_info"
+	SystemMap                                   // "System.map": JDK 21 and newer
+)
+
+var commandTexts = [...]string{
+	VMVersion:                "VM.version",
+	VMFlags:                  "VM.flags",
+	VMInfo:                   "VM.info",
+	NativeMemorySummary:      "VM.native_memory summary",
+	NativeMemorySummaryBytes: "VM.native_memory summary scale=B",
+	NativeMemoryDetail:       "VM.native_memory detail",
+	MetaspaceBasic:           "VM.metaspace basic",
+	MetaspaceNodes:           "VM.metaspace show-loaders=false by-chunktype=true vslist=true",
+	CodeCache:                "Compiler.codecache",
+	HeapInfo:                 "GC.heap_info",
+	SystemMap:                "System.map",
+}
+
+// String returns the command as the JVM gets it, "" for one not in the list.
+func (c Command) String() string {
+	if int(c) < len(commandTexts) {
+		return commandTexts[c]
+	}
+	return ""
+}
+
+// maxArgumentBytes is what HotSpot takes for one argument of a request
+// (AttachOperation::arg_length_max).
+const maxArgumentBytes = 1024
+
+// request returns the bytes of one request of protocol version 1: the version,
+// the operation "jcmd" and its three arguments, each ended by a zero byte.
+func request(commands []Command) ([]byte, error) {
+	var lines []string
+	for _, c := range commands {
+		if c.String() == "" {
+			return nil, fmt.Errorf("command %d is not in the list", c)
+		}
+		lines = append(lines, c.String())
+	}
+	argument := strings.Join(lines, "\n")
+	if argument == "" {
+		return nil, fmt.Errorf("no command")
+	}
+	if len(argument) > maxArgumentBytes {
+		return nil, fmt.Errorf("%d bytes of commands, a JVM takes %d", len(argument), maxArgumentBytes)
+	}
+	return []byte("1\x00jcmd\x00" + argument + "\x00\x00\x00"), nil
+}

@@ -1,0 +1,91 @@
+package attach
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+func TestReadReply(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name string
+		r    io.Reader
+		want Reply
+		err  error
+	}{
+		{"no text", strings.NewReader("0\n"), Reply{}, nil},
+		{"text", strings.NewReader("0\nJDK 17\n"), Reply{Text: "JDK 17\n"}, nil},
+		{"refused", strings.NewReader("-1\nUnknown\n"), Reply{Code: -1, Text: "Unknown\n"}, nil},
+		{"text of the greatest size", strings.NewReader("0\n0123456789"), Reply{Text: "0123456789"}, nil},
+		{"one byte more", strings.NewReader("0\n0123456789a"), Reply{Text: "0123456789", Truncated: true}, errTooLarge},
+		{"far more, long code", strings.NewReader("-2147483648\n0123456789" + strings.Repeat("a", 99)),
+			Reply{Code: -2147483648, Text: "0123456789", Truncated: true}, errTooLarge},
+		{"nothing", strings.NewReader(""), Reply{Truncated: true}, errNoReply},
+		{"reset before the code", iotest.ErrReader(broken), Reply{Truncated: true}, broken},
+		{"broken in the code", io.MultiReader(strings.NewReader("10"), iotest.ErrReader(broken)), Reply{Truncated: true}, broken},
+		{"broken in the text", io.MultiReader(strings.NewReader("0\nJDK"), iotest.ErrReader(broken)), Reply{Text: "JDK", Truncated: true}, broken},
+		{"end in the code", strings.NewReader("0"), Reply{}, errNoCode},
+		{"HTTP", strings.NewReader("HTTP/1.1 400 Bad Request\r\n\r\n"), Reply{}, errNoCode},
+		{"code with a carriage return", strings.NewReader("0\r\n"), Reply{}, errNoCode},
+		{"no code", strings.NewReader("\ntext"), Reply{}, errNoCode},
+		{"code beyond an int", strings.NewReader("2147483648\n"), Reply{}, errNoCode},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := readReply(test.r, 10)
+			if got != test.want || !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
+				t.Errorf("got %+v, %v; want %+v, %v", got, err, test.want, test.err)
+			}
+		})
+	}
+}
+
+// A reply is taken only if its parts give back the bytes it came as, and how
+// the bytes are divided into reads makes no difference.
+func FuzzReadReply(f *testing.F) {
+	for _, seed := range []string{"", "0\n", "0\nJDK 17.0.15\n", "-1\njava.lang.IllegalArgumentException: x\n", "101\n", "+1\n", "00\n", "-0\n", "12345678901\n\n"} {
+		f.Add(seed, int64(16))
+	}
+	f.Fuzz(func(t *testing.T, raw string, maxBytes int64) {
+		maxBytes &= 1<<16 - 1
+		got, err := readReply(strings.NewReader(raw), maxBytes)
+		byByte, byByteErr := readReply(iotest.OneByteReader(strings.NewReader(raw)), maxBytes)
+		if got != byByte || (err == nil) != (byByteErr == nil) {
+			t.Fatalf("whole: %+v, %v; byte by byte: %+v, %v", got, err, byByte, byByteErr)
+		}
+		again := strconv.Itoa(got.Code) + "\n" + got.Text
+		switch {
+		case err == nil && (again != raw || got.Truncated || int64(len(got.Text)) > maxBytes):
+			t.Fatalf("%q became %+v", raw, got)
+		case errors.Is(err, errTooLarge) && (!strings.HasPrefix(raw, again) || len(raw) <= len(again) || !got.Truncated || int64(len(got.Text)) != maxBytes):
+			t.Fatalf("%q was cut to %+v", raw, got)
+		case err != nil && !errors.Is(err, errTooLarge) && got.Text != "":
+			t.Fatalf("%q: %v with a text: %+v", raw, err, got)
+		}
+	})
+}
+
+func TestRequest(t *testing.T) {
+	got, err := request([]Command{NativeMemorySummary, HeapInfo})
+	if want := "1\x00jcmd\x00VM.native_memory summary\nGC.heap_info\x00\x00\x00"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	var all, tooMany []Command
+	for c := VMVersion; int(c) < len(commandTexts); c++ {
+		all = append(all, c)
+	}
+	if _, err := request(all); err != nil {
+		t.Errorf("all commands: %v", err)
+	}
+	for range 64 {
+		tooMany = append(tooMany, MetaspaceNodes)
+	}
+	for name, commands := range map[string][]Command{"none": nil, "zero": {0}, "beyond": {VMVersion, SystemMap + 1}, "too many": tooMany} {
+		if got, err := request(commands); err == nil {
+			t.Errorf("%s: got %q, want an error", name, got)
+		}
+	}
+}

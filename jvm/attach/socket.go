@@ -1,0 +1,158 @@
+package attach
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cyphar/filepath-securejoin/pathrs-lite"
+	"golang.org/x/sys/unix"
+)
+
+// HotSpot knows no other directory: TMPDIR and java.io.tmpdir do not move it.
+const tmpDir = "/tmp"
+
+// errNoListener: there is no socket, or nothing listens on it any more.
+var errNoListener = errors.New("no listener")
+
+func (c *Client) socketFile() string { return fmt.Sprintf(".java_pid%d", c.target.NSPID) }
+
+// socketName is the socket's name for messages.
+func (c *Client) socketName() string {
+	return filepath.Join(c.procPath("root"), tmpDir, c.socketFile())
+}
+
+// tmp opens the JVM's /tmp without any permission on it but to look inside.
+func (c *Client) tmp() (*os.File, error) {
+	root := c.procPath("root")
+	dir, err := pathrs.OpenInRoot(root, tmpDir)
+	switch {
+	case err == nil:
+		return dir, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
+		if gone := c.identify(); gone != nil {
+			return nil, gone
+		}
+		return nil, c.fail(&Error{Op: "connect", Path: root + tmpDir, Kind: ErrNoTmp,
+			Reason: "the JVM's container has no usable /tmp", Fix: mountTmp, Err: err})
+	default:
+		return nil, c.procError("connect", root+tmpDir, err)
+	}
+}
+
+const mountTmp = "mount an emptyDir at /tmp in the JVM's container"
+
+// dial connects to the JVM's socket. The error is errNoListener where a
+// handshake may help. The context must have a deadline.
+func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
+	tmp, err := c.tmp()
+	if err != nil {
+		return nil, err
+	}
+	defer tmp.Close()
+	p, err := c.status()
+	if err != nil {
+		return nil, err
+	}
+	// One component and no following: the socket itself is never a link.
+	fd, err := unix.Openat(int(tmp.Fd()), c.socketFile(), unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoListener
+	}
+	if err != nil {
+		return nil, c.procError("connect", c.socketName(), err)
+	}
+	socket := os.NewFile(uintptr(fd), c.socketName())
+	defer socket.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, c.procError("connect", c.socketName(), err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return nil, c.foreign("the file is not a socket")
+	}
+	if int64(st.Uid) != int64(p.euid) {
+		return nil, c.foreign(fmt.Sprintf("the socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.euid))
+	}
+	conn, err := c.dialFile(ctx, socket)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.verifyPeer(conn, p); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// dialFile connects through the open file: nothing can be swapped in its place,
+// and no path is too long for a socket address.
+func (c *Client) dialFile(ctx context.Context, socket *os.File) (*net.UnixConn, error) {
+	const fullQueueDelay = 20 * time.Millisecond
+	name := fmt.Sprintf("/proc/self/fd/%d", socket.Fd())
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", name)
+		switch {
+		case err == nil:
+			return conn.(*net.UnixConn), nil
+		case errors.Is(err, unix.ECONNREFUSED):
+			return nil, errNoListener
+		case errors.Is(err, unix.EAGAIN) && sleep(ctx, fullQueueDelay) == nil:
+			// HotSpot queues some five clients; the next has to come again.
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
+			// The dialer's own clock may be ahead of the context's.
+			reason, fix := c.silence("no place in the listener's queue in time")
+			return nil, c.fail(&Error{Op: "connect", Path: c.socketName(), Kind: ErrTimeout, Reason: reason, Fix: fix, Err: context.DeadlineExceeded})
+		case ctx.Err() != nil:
+			return nil, c.canceled(ctx, "connect")
+		default:
+			return nil, c.procError("connect", c.socketName(), err)
+		}
+	}
+}
+
+// verifyPeer compares who called listen with the JVM: two JVMs that share a
+// /tmp and have the same PID in their namespaces share the socket's name.
+func (c *Client) verifyPeer(conn *net.UnixConn, p process) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return c.procError("connect", c.socketName(), err)
+	}
+	var peer *unix.Ucred
+	var peerErr error
+	err = raw.Control(func(fd uintptr) {
+		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err := errors.Join(err, peerErr); err != nil {
+		return c.procError("connect", c.socketName(), err)
+	}
+	switch {
+	case peer.Pid == 0 && int64(peer.Uid) != int64(p.euid):
+		return c.foreign(fmt.Sprintf("a process of UID %d listens", peer.Uid))
+	case peer.Pid != 0 && int(peer.Pid) != c.target.PID:
+		return c.foreign(fmt.Sprintf("PID %d listens", peer.Pid))
+	}
+	return nil
+}
+
+func (c *Client) foreign(reason string) error {
+	return c.fail(&Error{Op: "connect", Path: c.socketName(), Kind: ErrForeign, Reason: reason,
+		Fix: "give each JVM container a /tmp of its own"})
+}
+
+// sleep waits for d or the end of the context, whose error it returns.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

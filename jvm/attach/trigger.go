@@ -1,0 +1,97 @@
+package attach
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// trigger is the file by which a JVM tells a request to attach from a SIGQUIT
+// that asks for a thread dump.
+type trigger struct {
+	dir  *os.File // the caller's
+	name string
+}
+
+// createTrigger makes the file in the JVM's /tmp. Other clients use the working
+// directory, where the JVM looks first. But a starting JVM sits in
+// /tmp/hsperfdata_<user> for a moment (perfMemory_posix.cpp) and then looks
+// elsewhere, finds no trigger and prints a thread dump; and an application may
+// watch its own directory. In /tmp the JVM has to write its socket anyway.
+func (c *Client) createTrigger(p process, tmp *os.File) (*trigger, error) {
+	t := &trigger{dir: tmp, name: fmt.Sprintf(".attach_pid%d", c.target.NSPID)}
+	if err := c.checkCwd(t.name, p); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(c.procPath("root"), tmpDir, t.name)
+	fd, err := unix.Openat(int(tmp.Fd()), t.name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if errors.Is(err, unix.EEXIST) {
+		// Of another client at this moment, or left by one that died.
+		return t, c.checkFound(tmp, t.name, path, p)
+	}
+	if err != nil {
+		// The JVM could not make its socket either, and would print a dump.
+		return nil, c.fail(&Error{Op: "handshake", Path: path, Kind: ErrNoTmp, Reason: "the JVM's /tmp is not writable", Fix: mountTmp, Err: err})
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && int64(st.Uid) != int64(p.euid) {
+		// Where this fails (no CAP_CHOWN), the JVM may still trust root.
+		if err = unix.Fchown(fd, p.euid, p.egid); c.trusted(st.Uid, p) {
+			err = nil
+		}
+	}
+	if err != nil {
+		t.remove()
+		return nil, c.fail(&Error{Op: "handshake", Path: path, Kind: ErrPermission,
+			Reason: "the trigger file can't be given to the JVM's user", Fix: runAs(p), Err: err})
+	}
+	return t, nil
+}
+
+// checkCwd looks for a trigger in the JVM's working directory that would keep
+// it from looking at ours.
+func (c *Client) checkCwd(name string, p process) error {
+	path := c.procPath("cwd")
+	cwd, err := os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // deleted: the process is known to be there
+	}
+	if err != nil {
+		return c.procError("handshake", path, err)
+	}
+	defer cwd.Close()
+	err = c.checkFound(cwd, name, filepath.Join(path, name), p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// checkFound says whether the JVM trusts a trigger file that is there already.
+func (c *Client) checkFound(dir *os.File, name, path string, p process) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrSystem, Reason: "not accessible", Err: err})
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFREG && c.trusted(st.Uid, p) {
+		return nil
+	}
+	return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrForeign,
+		Reason: fmt.Sprintf("a trigger file of UID %d is there that the JVM (UID %d) does not trust", st.Uid, p.euid),
+		Fix:    "remove that file"})
+}
+
+// trusted says whether the JVM takes a trigger file of this owner.
+func (c *Client) trusted(uid uint32, p process) bool {
+	return int64(uid) == int64(p.euid) || uid == 0 && c.target.MajorVersion >= firstMajorForRoot
+}
+
+// remove deletes the file. A failure is of no consequence: once the listener is
+// up the JVM does not look for the file, and the next handshake takes it as its
+// own.
+func (t *trigger) remove() { _ = unix.Unlinkat(int(t.dir.Fd()), t.name, 0) }
