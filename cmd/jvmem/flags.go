@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+const usage = `jvmem tells where every byte of a JVM container goes.
+
+  jvmem [serve]     observe the JVMs of this PID namespace, answer HTTP, log
+  jvmem breakdown   one look, in a terminal
+  jvmem version
+
+Each flag is also read from the environment: --container-name is
+JVMEM_CONTAINER_NAME. The command line wins. See jvmem <command> --help.
+`
+
+const serveUsage = `Observe the JVMs of this PID namespace: sample, log, and answer HTTP.
+
+  jvmem serve --container-name app
+  JVMEM_INTERVAL=30s jvmem
+  curl localhost:9753/breakdown?format=text
+
+Flags:
+`
+
+const breakdownUsage = `Break down the memory of the JVM containers in sight, once.
+
+  jvmem breakdown
+  jvmem breakdown --pid 4711 --format json
+  kubectl exec my-pod -c jvmem -- /jvmem breakdown
+
+Exit code: 0 complete, 3 partial (the table says why), 1 error.
+
+Flags:
+`
+
+// newFlags returns a flag set that prints its help to w.
+func newFlags(command string, w io.Writer) *pflag.FlagSet {
+	flags := pflag.NewFlagSet(command, pflag.ContinueOnError)
+	flags.SortFlags = false
+	flags.SetOutput(w)
+	flags.Usage = func() {
+		text := serveUsage
+		if command == "breakdown" {
+			text = breakdownUsage
+		}
+		fmt.Fprint(w, text+flags.FlagUsages()+"\nEach flag is also read from the environment: --pod-name is JVMEM_POD_NAME.\n")
+	}
+	return flags
+}
+
+// observeFlags are those of every command that reads a JVM.
+func observeFlags(flags *pflag.FlagSet, o *sidecar.Options) {
+	o.Pod = &breakdown.Pod{}
+	flags.StringVar(&o.Proc, "proc", "/proc", "proc file system to read")
+	flags.StringVar(&o.ContainerName, "container-name", "", "name of the JVM's container, as it cannot be seen from outside")
+	flags.StringVar(&o.Pod.Name, "pod-name", "", "name of the pod (downward API: metadata.name)")
+	flags.StringVar(&o.Pod.Namespace, "pod-namespace", "", "namespace of the pod (metadata.namespace)")
+	flags.StringVar(&o.Pod.UID, "pod-uid", "", "UID of the pod (metadata.uid)")
+	flags.StringVar(&o.Pod.Node, "node-name", "", "name of the node (spec.nodeName)")
+}
+
+func serveFlags(flags *pflag.FlagSet, o *sidecar.ServeOptions) {
+	flags.StringVar(&o.Listen, "listen", ":9753", "address of the HTTP server")
+	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "time between two samples, at least 100ms")
+	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
+}
+
+const minInterval = 100 * time.Millisecond
+
+func checkServe(o *sidecar.ServeOptions) error {
+	if o.Interval < minInterval {
+		return fmt.Errorf("--interval %s: at least %s", o.Interval, minInterval)
+	}
+	if o.LogInterval < 0 {
+		return fmt.Errorf("--log-interval %s: 0 or more", o.LogInterval)
+	}
+	return nil
+}
+
+// parse reads the command line, then the environment for what is not on it.
+func parse(flags *pflag.FlagSet, args []string, getenv func(string) string) error {
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "JVMEM_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(f.Name))
+		value := getenv(name)
+		if f.Changed || value == "" {
+			return
+		}
+		if err := f.Value.Set(value); err != nil {
+			errs = append(errs, fmt.Errorf("environment variable %s=%q: %w", name, value, err))
+		}
+	})
+	return errors.Join(errs...)
+}

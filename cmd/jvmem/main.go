@@ -1,0 +1,118 @@
+// jvmem tells where every byte of a JVM container goes.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/eventlog"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// Exit codes, part of the contract.
+const (
+	exitOK      = 0
+	exitError   = 1
+	exitPartial = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+}
+
+// run is main with everything it depends on as arguments.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	command := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		command, args = args[0], args[1:]
+	}
+	var err error
+	code := exitOK
+	switch command {
+	case "serve":
+		err = serve(ctx, args, getenv, stdout)
+	case "breakdown":
+		code, err = look(ctx, args, getenv, stdout)
+	case "version":
+		_, err = fmt.Fprintln(stdout, "jvmem", version)
+	case "help":
+		_, err = fmt.Fprint(stdout, usage)
+	default:
+		err = fmt.Errorf("unknown command %q: serve, breakdown or version", command)
+	}
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "jvmem %s: %v\n", command, err)
+		return exitError
+	}
+	return code
+}
+
+func serve(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	var o sidecar.ServeOptions
+	flags := newFlags("serve", stdout)
+	observeFlags(flags, &o.Options)
+	serveFlags(flags, &o)
+	if err := parse(flags, args, getenv); err != nil {
+		return err
+	}
+	if err := checkServe(&o); err != nil {
+		return err
+	}
+	o.Log = eventlog.New(stdout, version)
+	return sidecar.Serve(ctx, o)
+}
+
+// look is the command breakdown: one sample for a terminal.
+func look(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) (int, error) {
+	var o sidecar.Options
+	var format string
+	flags := newFlags("breakdown", stdout)
+	observeFlags(flags, &o)
+	flags.IntVar(&o.PID, "pid", 0, "process to look at; 0: every JVM in sight")
+	flags.StringVar(&format, "format", "text", "text or json")
+	if err := parse(flags, args, getenv); err != nil {
+		return exitError, err
+	}
+	if format != "text" && format != "json" {
+		return exitError, fmt.Errorf("--format %q: text or json", format)
+	}
+	sampler := sidecar.NewSampler(o)
+	defer sampler.Close()
+	report, err := sampler.Sample(ctx)
+	switch {
+	case errors.Is(err, sidecar.ErrNoJVM):
+		return exitError, fmt.Errorf("%w\n  fix: %s", err, sidecar.FixNoJVM)
+	case err != nil:
+		return exitError, err
+	}
+	if format == "json" {
+		encoder := json.NewEncoder(stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	} else {
+		err = report.WriteText(stdout)
+	}
+	if err != nil {
+		return exitError, err
+	}
+	if !report.Complete() {
+		return exitPartial, nil
+	}
+	return exitOK, nil
+}

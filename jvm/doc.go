@@ -1,0 +1,13 @@
+// Package jvm finds the HotSpot JVMs of a PID namespace and reads their memory.
+//
+// A Process asks its JVM (Ask) by three ways that need ever less of its help:
+// diagnostic commands over the attach protocol (jvm/attach), the counters in
+// hsperfdata (jvm/hsperf), and HotSpot's own tables in its memory
+// (jvm/vmstructs). Then it walks the mappings (Walk) and counts what is resident
+// in each range that got a name (jvm/smaps, jvm/region). What it found are Facts.
+//
+// It never signals a process but through jvm/attach, writes nothing but the
+// attach handshake's trigger file, and sends only the commands of a fixed list.
+//
+// Kernel documents: Documentation/filesystems/proc.rst, admin-guide/mm/pagemap.rst.
+package jvm

@@ -1,0 +1,106 @@
+package jvm
+
+import (
+	"github.com/jvmem/jvmem/jvm/nmt"
+	"github.com/jvmem/jvmem/jvm/region"
+)
+
+// Facts is what was read of one JVM: everything attribution needs, and nothing
+// that it concludes. nil means not known. Facts can be written as JSON and read
+// back, so that what was recorded somewhere else can be attributed again.
+type Facts struct {
+	PID   int `json:"pid"`
+	NSPID int `json:"ns_pid"`
+	// StartTicks and PID name the process for ever.
+	StartTicks uint64 `json:"start_ticks"`
+
+	Version       string   `json:"version,omitempty"`
+	Major         int      `json:"major,omitempty"` // 8, 11, 17 ...; 0 unknown
+	Collector     string   `json:"collector,omitempty"`
+	UptimeSeconds *float64 `json:"uptime_seconds,omitempty"`
+	// NMT is "off", "summary" or "detail"; "" if the JVM could not be asked.
+	NMT string `json:"nmt,omitempty"`
+
+	// Resident says what is resident by kind. nil: smaps could not be read.
+	Resident map[region.Kind]Resident `json:"resident,omitempty"`
+	// Ranges is how the kinds of anonymous memory were told apart.
+	Ranges RangeSource `json:"ranges,omitempty"`
+	// Named are the kinds of anonymous memory whose ranges are all known. The
+	// others' memory is in Resident as region.Unknown.
+	Named []region.Kind `json:"named,omitempty"`
+	// HeapFileBytes is what ZGC's heap file has allocated. It is charged as
+	// shared memory however often it is mapped. nil: no such file.
+	HeapFileBytes *int64 `json:"heap_file_bytes,omitempty"`
+
+	Heap       *Usage      `json:"heap,omitempty"`
+	Metaspace  *Usage      `json:"metaspace,omitempty"` // without the class space
+	ClassSpace *Usage      `json:"class_space,omitempty"`
+	CodeCache  *Usage      `json:"code_cache,omitempty"`
+	Malloc     *Malloc     `json:"malloc,omitempty"`
+	Report     *nmt.Report `json:"nmt_report,omitempty"`
+
+	Threads Threads `json:"threads"`
+	Classes *int64  `json:"classes,omitempty"` // loaded now
+
+	PageTablesBytes int64 `json:"page_tables_bytes"`
+	SwapBytes       int64 `json:"swap_bytes,omitempty"`
+
+	// Sources says what each source gave.
+	Sources []Source `json:"sources"`
+}
+
+// RangeSource is how address ranges got their names.
+type RangeSource string
+
+// The sources of ranges, best first.
+const (
+	// FromNMT: VM.native_memory detail names every mmapped range.
+	FromNMT RangeSource = "nmt_detail"
+	// FromCommands: VM.info, VM.metaspace and Compiler.codecache name all but
+	// some small tables of HotSpot.
+	FromCommands RangeSource = "diagnostic_commands"
+	// FromStructs: gHotSpotVMStructs names heap, code, CDS and Java stacks;
+	// metaspace and malloc are known by their headers.
+	FromStructs RangeSource = "vm_structs"
+	// FromPatterns: stacks and malloc areas are known by their look.
+	FromPatterns RangeSource = "smaps_patterns"
+)
+
+// Usage is a space of the JVM in HotSpot's words, in bytes.
+type Usage struct {
+	UsedBytes      *int64 `json:"used_bytes,omitempty"`
+	CommittedBytes *int64 `json:"committed_bytes,omitempty"`
+	ReservedBytes  *int64 `json:"reserved_bytes,omitempty"`
+}
+
+// Malloc is glibc's own accounting, as VM.info prints it (JDK 17 and newer).
+type Malloc struct {
+	InUseBytes int64 `json:"in_use_bytes"` // handed out by malloc and not freed
+	FreeBytes  int64 `json:"free_bytes"`   // freed and kept
+}
+
+// Threads is the threads of one JVM.
+type Threads struct {
+	Live  int    `json:"live"` // all threads of the process
+	Pools []Pool `json:"pools"`
+}
+
+// Source is one place that facts come from.
+type Source struct {
+	Name string `json:"name"`
+	PID  int    `json:"pid,omitempty"` // of the JVM, 0 if it concerns no single one
+	OK   bool   `json:"ok"`
+	// Reason and Fix say what is missing and what its user can do about it.
+	Reason string `json:"reason,omitempty"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+// Names of sources.
+const (
+	SourceAttach    = "attach"
+	SourceNMT       = "nmt"
+	SourceHsperf    = "hsperfdata"
+	SourceVMStructs = "vm_structs"
+	SourceSmaps     = "smaps"
+	SourcePagemap   = "pagemap"
+)

@@ -1,0 +1,42 @@
+package jvm
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// readTmpfs returns the devices (major<<32|minor) of the tmpfs file systems that
+// the process sees: files mapped from them are shared memory.
+func readTmpfs(proc string, pid int) (map[uint64]bool, error) {
+	f, err := os.Open(filepath.Join(proc, strconv.Itoa(pid), "mountinfo"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parseTmpfs(f)
+}
+
+// parseTmpfs reads "ID parent major:minor root mountpoint options [tags] - type ..."
+// (Documentation/filesystems/proc.rst, mountinfo).
+func parseTmpfs(r io.Reader) (map[uint64]bool, error) {
+	devices := make(map[uint64]bool)
+	scan := bufio.NewScanner(r)
+	for scan.Scan() {
+		left, right, ok := strings.Cut(scan.Text(), " - ")
+		fields := strings.Fields(left)
+		if !ok || len(fields) < 3 || !strings.HasPrefix(right, "tmpfs ") {
+			continue
+		}
+		major, minor, _ := strings.Cut(fields[2], ":")
+		a, errA := strconv.ParseUint(major, 10, 32)
+		b, errB := strconv.ParseUint(minor, 10, 32)
+		if errA == nil && errB == nil {
+			devices[a<<32|b] = true
+		}
+	}
+	return devices, scan.Err()
+}

@@ -1,0 +1,189 @@
+package jvm
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/glibc"
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
+)
+
+// rangeNames are the named ranges of a JVM before its mappings are looked at.
+type rangeNames struct {
+	source RangeSource
+	// lists are of falling precedence.
+	lists [][]region.Range
+	// metadata are addresses of class metadata, by which metaspace is found if
+	// no list names it.
+	metadata []uint64
+	named    []region.Kind
+}
+
+// nameRanges takes the best source that answered.
+func nameRanges(a answers, s *vmstructs.Snapshot) rangeNames {
+	n := rangeNames{source: FromPatterns, named: []region.Kind{region.Stack}}
+	var structs, stacks []region.Range
+	if s != nil {
+		for _, r := range s.Ranges {
+			if r.Kind == region.Stack {
+				stacks = append(stacks, r) // with their owners: before all others
+			} else {
+				structs = append(structs, r)
+			}
+		}
+		n.source = FromStructs
+		for _, kind := range []region.Kind{region.Heap, region.Code} {
+			if slices.ContainsFunc(structs, func(r region.Range) bool { return r.Kind == kind }) {
+				n.named = append(n.named, kind)
+			}
+		}
+	}
+	var told []region.Range
+	switch {
+	case a.virtual != nil:
+		n.source, told = FromNMT, a.virtual
+		n.named = namedByJVM()
+	case a.info != nil && a.code != nil && a.nodes != nil:
+		n.source, n.named = FromCommands, namedByJVM()
+	}
+	if a.heap != nil {
+		told = append(told, a.heap.Ranges...)
+	}
+	if a.code != nil {
+		told = append(told, a.code.Ranges...)
+	}
+	lists := [][]region.Range{stacks, told, a.nodes}
+	if a.info != nil {
+		lists = append(lists, a.info.Ranges)
+	}
+	n.lists = append(lists, structs)
+	return n
+}
+
+func namedByJVM() []region.Kind {
+	return []region.Kind{region.Heap, region.Metaspace, region.ClassSpace, region.Stack, region.Code, region.GC}
+}
+
+// nameMappings adds what only the mappings show, and returns all ranges.
+func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
+	known := region.Merge(append(p.names.lists, stackPatterns(p.mappings))...)
+	named := slices.Clone(p.names.named)
+	if p.mapsHeapFile() {
+		named = append(named, region.Heap)
+	}
+	if len(p.names.metadata) > 0 {
+		known = region.Merge(known, metaspacePatterns(p.mappings, known, p.names.metadata, f.Major))
+		named = append(named, region.Metaspace, region.ClassSpace)
+	}
+	malloc, err := p.findMalloc(known, pages)
+	if err == nil && usesGlibcMalloc(p.mappings) {
+		named = append(named, region.MallocArena, region.MallocChunk)
+	}
+	known = region.Merge(known, malloc)
+	f.Ranges, f.Named = p.names.source, named
+	return known
+}
+
+var errNoPagemap = errors.New("pagemap may not be read")
+
+// findMalloc looks for malloc's headers in memory that has no name yet.
+func (p *Process) findMalloc(known []region.Range, pages *smaps.Pagemap) ([]region.Range, error) {
+	if pages == nil {
+		return nil, errNoPagemap
+	}
+	mem, err := os.Open(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "mem"))
+	if err != nil {
+		return nil, err
+	}
+	defer mem.Close()
+	l := layout{ranges: known}
+	var spans, parts []region.Range
+	for i := range p.mappings {
+		m := &p.mappings[i]
+		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write || m.AnonymousBytes == 0 {
+			continue
+		}
+		parts = l.parts(m, region.Unknown, parts[:0])
+		for _, part := range parts {
+			if part.Kind == region.Unknown {
+				spans = append(spans, part)
+			}
+		}
+	}
+	return glibc.Find(mem, pages, spans)
+}
+
+// usesGlibcMalloc reports whether the C library is glibc and no other allocator
+// took malloc's place.
+func usesGlibcMalloc(mappings []smaps.Mapping) bool {
+	glibc := false
+	for i := range mappings {
+		name := filepath.Base(mappings[i].Path)
+		switch {
+		case name == "libc.so.6", strings.HasPrefix(name, "libc-2."):
+			glibc = true
+		case strings.HasPrefix(name, "libjemalloc"), strings.HasPrefix(name, "libtcmalloc"), strings.HasPrefix(name, "libmimalloc"):
+			return false
+		}
+	}
+	return glibc
+}
+
+// hostThreads translates stacks by the JVM's own thread IDs to the IDs that we
+// see. In a shared PID namespace they are the same.
+func (p *Process) hostThreads(threads []thread, stacks map[int]int64) map[int]int64 {
+	if p.status.NSPID == p.status.PID || len(stacks) == 0 {
+		return stacks
+	}
+	out := make(map[int]int64, len(stacks))
+	for _, t := range threads {
+		text, err := os.ReadFile(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "task", strconv.Itoa(t.id), "status"))
+		if err != nil {
+			continue // it ended
+		}
+		if s, err := parseStatus(text); err == nil {
+			if bytes, ok := stacks[s.NSPID]; ok {
+				out[t.id] = bytes
+			}
+		}
+	}
+	return out
+}
+
+// readHeapFile finds how much of its heap file ZGC has allocated: all of that is
+// charged, mapped or not.
+func (p *Process) readHeapFile(f *Facts, dir string) error {
+	if !p.mapsHeapFile() {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Join(dir, "fd"))
+	if err != nil {
+		return gone(p.status.PID, err)
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, "fd", e.Name())
+		if target, err := os.Readlink(name); err != nil || !strings.HasPrefix(target, heapFile) {
+			continue
+		}
+		var stat unix.Stat_t
+		if err := unix.Stat(name, &stat); err == nil {
+			f.HeapFileBytes = new(stat.Blocks * 512)
+			return nil
+		}
+	}
+	return nil
+}
+
+// mapsHeapFile reports whether the heap is ZGC's, a file in memory: no other
+// source names its ranges.
+func (p *Process) mapsHeapFile() bool {
+	return slices.ContainsFunc(p.mappings, func(m smaps.Mapping) bool { return strings.HasPrefix(m.Path, heapFile) })
+}

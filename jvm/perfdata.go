@@ -1,0 +1,80 @@
+package jvm
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	pathrs "github.com/cyphar/filepath-securejoin/pathrs-lite"
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/hsperf"
+)
+
+// maxPerfData bounds hsperfdata: -XX:PerfDataMemorySize is 32 KiB by default.
+const maxPerfData = 1 << 20
+
+var errNoPerfData = errors.New("the JVM has mapped no hsperfdata file")
+
+// readPerfData reads the counters from the file that the JVM has mapped. Its
+// descriptor is kept: it outlives the file, and the JVM.
+func (p *Process) readPerfData() (*hsperf.Data, error) {
+	if p.perf == nil {
+		f, err := openPerfData(p.proc, p.status.PID)
+		if err != nil {
+			return nil, err
+		}
+		p.perf = f
+	}
+	b, err := io.ReadAll(io.NewSectionReader(p.perf, 0, maxPerfData))
+	if err != nil {
+		return nil, fmt.Errorf("read hsperfdata: %w", err)
+	}
+	return hsperf.Parse(b)
+}
+
+// openPerfData finds the file through the mappings: its name depends on the
+// user's and may collide in a shared /tmp, its inode can't.
+func openPerfData(proc string, pid int) (*os.File, error) {
+	dir := filepath.Join(proc, strconv.Itoa(pid))
+	maps, err := os.Open(filepath.Join(dir, "maps"))
+	if err != nil {
+		return nil, err
+	}
+	defer maps.Close()
+	path, inode := "", uint64(0)
+	for scan := bufio.NewScanner(maps); scan.Scan() && path == ""; {
+		if !strings.Contains(scan.Text(), "/hsperfdata_") {
+			continue
+		}
+		if fields := strings.Fields(scan.Text()); len(fields) == 6 { // a deleted file has a 7th
+			path = fields[5]
+			inode, _ = strconv.ParseUint(fields[4], 10, 64)
+		}
+	}
+	if path == "" {
+		return nil, errNoPerfData
+	}
+	handle, err := pathrs.OpenInRoot(filepath.Join(dir, "root"), path)
+	if err != nil {
+		return nil, fmt.Errorf("open hsperfdata: %w", err)
+	}
+	defer handle.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(handle.Fd()), &stat); err != nil { //nolint:gosec // a descriptor
+		return nil, fmt.Errorf("stat hsperfdata: %w", err)
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG || stat.Ino != inode {
+		return nil, errors.New("another file took the place of the JVM's hsperfdata")
+	}
+	file, err := pathrs.Reopen(handle, unix.O_RDONLY|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("open hsperfdata: %w", err)
+	}
+	return file, nil
+}

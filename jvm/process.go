@@ -1,0 +1,230 @@
+package jvm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/attach"
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
+)
+
+// Process is a JVM under observation. What does not change while it lives is
+// read once and kept. It is for one goroutine at a time.
+type Process struct {
+	proc   string
+	status Status
+	lib    *Library // nil: the mappings may not be read
+
+	client  *attach.Client
+	perf    *os.File // hsperfdata
+	structs *vmstructs.Reader
+	// structsErr is why structs is nil.
+	structsErr error
+	disabled   bool // -XX:+DisableAttachMechanism
+
+	reader   smaps.Reader
+	mappings []smaps.Mapping
+
+	answers answers // of the JVM, renewed by Ask
+	// names are ranges by which the last Ask named anonymous memory.
+	names rangeNames
+	// unnamed is the anonymous memory that no range covered when the ranges were
+	// read. When it grows, the JVM has mapped something new: ask again.
+	unnamed int64
+}
+
+// Open starts to observe a process. ErrNotJVM and ErrGone tell why not.
+func Open(proc string, pid int) (*Process, error) {
+	status, err := ReadStatus(proc, pid)
+	if err != nil {
+		return nil, err
+	}
+	if status.KernelThread || status.State == 'Z' {
+		return nil, fmt.Errorf("process %d: %w", pid, ErrNotJVM)
+	}
+	lib, err := Identify(proc, pid)
+	if err != nil {
+		return nil, err
+	}
+	return &Process{proc: proc, status: status, lib: lib}, nil
+}
+
+// Close gives back what is held open. It does not touch the JVM.
+func (p *Process) Close() error {
+	var errs []error
+	if p.structs != nil {
+		errs = append(errs, p.structs.Close())
+	}
+	if p.perf != nil {
+		errs = append(errs, p.perf.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Status returns the status of the process when it was last asked.
+func (p *Process) Status() Status { return p.status }
+
+// Same reports whether the process is still the one that was opened: alive,
+// started at the same time, and with the same libjvm.so (it may have called
+// exec).
+func (p *Process) Same() bool {
+	status, err := ReadStatus(p.proc, p.status.PID)
+	if err != nil || status.StartTicks != p.status.StartTicks || status.State == 'Z' {
+		return false
+	}
+	lib, err := Identify(p.proc, p.status.PID)
+	if err != nil || (lib == nil) != (p.lib == nil) {
+		return false
+	}
+	return lib == nil || *lib == *p.lib
+}
+
+// Ask asks the JVM what it can tell, by every way that is open. Sources that
+// fail are recorded in the facts; only a process that is gone is an error.
+func (p *Process) Ask(ctx context.Context) (*Facts, error) {
+	status, err := ReadStatus(p.proc, p.status.PID)
+	if err != nil {
+		return nil, err
+	}
+	if status.StartTicks != p.status.StartTicks {
+		return nil, fmt.Errorf("process %d: %w: its PID was given to another", status.PID, ErrGone)
+	}
+	p.status = status
+	f := &Facts{
+		PID: status.PID, NSPID: status.NSPID, StartTicks: status.StartTicks,
+		UptimeSeconds: uptime(status), PageTablesBytes: status.PageTablesBytes,
+	}
+	f.Threads.Live = status.Threads
+
+	p.readHsperf(f)
+	snapshot := p.readStructs(f)
+	p.readAttach(ctx, f)
+	p.names = nameRanges(p.answers, snapshot)
+	if p.names.source == FromStructs {
+		// An error leaves metaspace without a name.
+		p.names.metadata, _ = p.structs.Metadata(maxClasses)
+	}
+	return f, nil
+}
+
+// uptime is the age of the process.
+func uptime(s Status) *float64 {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return nil
+	}
+	const ticksPerSecond = 100 // USER_HZ: the same on every architecture
+	age := float64(now.Nano())/1e9 - float64(s.StartTicks)/ticksPerSecond
+	if age < 0 {
+		return nil
+	}
+	return &age
+}
+
+// Walk counts the resident pages by the names that the last Ask found, and the
+// threads. again is true if memory came up since that only the JVM can name:
+// Ask, then Walk again.
+func (p *Process) Walk(f *Facts) (again bool, err error) {
+	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
+	if err := p.readMappings(dir); err != nil {
+		if err = gone(p.status.PID, err); errors.Is(err, ErrGone) {
+			return false, err
+		}
+		f.failed(SourceSmaps, err, p.permissionFix())
+		return false, p.walkThreads(f, nil)
+	}
+	f.worked(SourceSmaps)
+
+	tmpfs, err := readTmpfs(p.proc, p.status.PID)
+	if err != nil {
+		return false, gone(p.status.PID, err)
+	}
+	l := layout{tmpfs: tmpfs}
+	pages, err := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
+	if err != nil {
+		f.failed(SourcePagemap, err, p.permissionFix())
+	} else {
+		defer pages.Close()
+		l.pages = pages
+		f.worked(SourcePagemap)
+	}
+	l.ranges = p.nameMappings(f, pages)
+	l.place(p.mappings)
+	if l.err != nil {
+		f.failed(SourcePagemap, l.err, "")
+	}
+	f.Resident, f.SwapBytes = l.resident, l.swap
+	if err := p.readHeapFile(f, dir); err != nil {
+		return false, err
+	}
+
+	unnamed := l.resident[region.Unknown].AnonBytes
+	again = p.unnamed > 0 && unnamed > p.unnamed+staleBytes
+	p.unnamed = unnamed
+	if again {
+		p.answers.nodes = nil
+	}
+	return again, p.walkThreads(f, l.stacks)
+}
+
+// maxClasses bounds the classes by which metaspace is found: 1 µs each.
+const maxClasses = 20_000
+
+// staleBytes is how much unnamed memory makes the JVM be asked again.
+const staleBytes = 1 << 20
+
+func (p *Process) readMappings(dir string) error {
+	file, err := os.Open(filepath.Join(dir, "smaps"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	p.mappings = p.mappings[:0]
+	if err := p.reader.Read(file, func(m *smaps.Mapping) { p.mappings = append(p.mappings, *m) }); err != nil {
+		return err
+	}
+	if len(p.mappings) == 0 { // the process has no memory any more
+		return ErrGone
+	}
+	return nil
+}
+
+func (p *Process) walkThreads(f *Facts, stacks map[int]int64) error {
+	threads, err := readThreads(p.proc, p.status.PID)
+	if err != nil {
+		return err
+	}
+	f.Threads.Live = len(threads)
+	f.Threads.Pools = pools(threads, p.hostThreads(threads, stacks))
+	return nil
+}
+
+// permissionFix says which user may read this JVM.
+func (p *Process) permissionFix() string {
+	return fmt.Sprintf("run jvmem with the JVM's own user and group (runAsUser: %d, runAsGroup: %d)", p.status.UID, p.status.GID)
+}
+
+// worked and failed record a source.
+func (f *Facts) worked(source string) {
+	f.Sources = append(f.Sources, Source{Name: source, PID: f.PID, OK: true})
+}
+
+func (f *Facts) failed(source string, err error, fix string) {
+	s := Source{Name: source, PID: f.PID, Reason: err.Error(), Fix: fix}
+	var attachErr *attach.Error
+	if errors.As(err, &attachErr) {
+		s.Reason, s.Fix = attachErr.Reason, attachErr.Fix
+	}
+	if !errors.Is(err, os.ErrPermission) && attachErr == nil {
+		s.Fix = ""
+	}
+	f.Sources = append(f.Sources, s)
+}

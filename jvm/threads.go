@@ -1,0 +1,161 @@
+package jvm
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Pool is the threads whose names differ only in their numbers.
+type Pool struct {
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+	// StackBytes is what is resident of the stacks of its Java threads; nil if
+	// not known.
+	StackBytes *int64 `json:"stack_bytes"`
+}
+
+// commLength is the longest name the kernel keeps (TASK_COMM_LEN - 1).
+const commLength = 15
+
+type thread struct {
+	id   int // in the reader's PID namespace
+	name string
+}
+
+// readThreads reads the names of all threads (task/*/comm): no permission
+// needed and no pause of the process. Threads that end meanwhile are left out.
+func readThreads(proc string, pid int) ([]thread, error) {
+	dir := filepath.Join(proc, strconv.Itoa(pid), "task")
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, gone(pid, err)
+	}
+	defer d.Close()
+	ids, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, gone(pid, err)
+	}
+	threads := make([]thread, 0, len(ids))
+	for _, id := range ids {
+		tid, err := strconv.Atoi(id)
+		if err != nil {
+			continue
+		}
+		name, err := os.ReadFile(filepath.Join(dir, id, "comm"))
+		if err != nil {
+			if errors.Is(gone(pid, err), ErrGone) {
+				continue
+			}
+			return nil, err
+		}
+		threads = append(threads, thread{tid, strings.TrimSuffix(string(name), "\n")})
+	}
+	return threads, nil
+}
+
+// pools groups threads by name, the largest group first. stacks gives the
+// resident stack of a thread, if known.
+func pools(threads []thread, stacks map[int]int64) []Pool {
+	byName := make(map[string]*Pool)
+	for _, t := range threads {
+		name := foldName(t.name)
+		p := byName[name]
+		if p == nil {
+			p = &Pool{Name: name}
+			byName[name] = p
+		}
+		p.Count++
+		if stack, known := stacks[t.id]; known {
+			if p.StackBytes == nil {
+				p.StackBytes = new(int64)
+			}
+			*p.StackBytes += stack
+		}
+	}
+	joinAbbreviated(byName)
+	out := make([]Pool, 0, len(byName))
+	for _, p := range byName {
+		out = append(out, *p)
+	}
+	slices.SortFunc(out, func(a, b Pool) int {
+		if a.Count != b.Count {
+			return b.Count - a.Count
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return out
+}
+
+// foldName replaces the numbers that count threads or pools by "#": one at the
+// end, or one of fewer than four digits behind a separator. Others tell pools
+// apart (C1 and C2, http-nio-8080-exec-3). Where the kernel cut the name before
+// or within a number the result is the same.
+func foldName(name string) string {
+	var b strings.Builder
+	for i := 0; i < len(name); {
+		end := i
+		for end < len(name) && name[end] >= '0' && name[end] <= '9' {
+			end++
+		}
+		counts := end == len(name) || (end-i < 4 && i > 0 && strings.IndexByte("-# _.", name[i-1]) >= 0)
+		switch {
+		case end == i:
+			b.WriteByte(name[i])
+			end++
+		case counts:
+			b.WriteByte('#')
+		default:
+			b.WriteString(name[i:end])
+		}
+		i = end
+	}
+	folded := b.String()
+	if strings.HasSuffix(folded, "#") {
+		return strings.TrimRight(folded, "#") + "#" // "GC Thread#0" has one of its own
+	}
+	if len(name) == commLength && strings.HasSuffix(folded, "-") {
+		return strings.TrimSuffix(strings.TrimSuffix(folded, "-"), "-#") + "-#"
+	}
+	return folded
+}
+
+// joinAbbreviated joins names that JDK 26 and later abbreviate in the middle
+// ("pool-1-..ead-12" is "pool-1-thread-12"): how much of the end is kept depends
+// on the digits of the number, so one pool gets several names.
+func joinAbbreviated(byName map[string]*Pool) {
+	names := make([]string, 0, len(byName))
+	for name := range byName {
+		names = append(names, name)
+	}
+	// Longest last: "pool-#-..read-#" before "pool-#-..ead-#".
+	slices.SortFunc(names, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	for i, short := range names {
+		head, tail, abbreviated := strings.Cut(short, "..")
+		if !abbreviated || !strings.HasSuffix(tail, "#") {
+			continue
+		}
+		for _, long := range names[:i] {
+			if strings.HasPrefix(long, head) && strings.HasSuffix(long, tail) && byName[long] != nil {
+				to, from := byName[long], byName[short]
+				to.Count += from.Count
+				if from.StackBytes != nil {
+					if to.StackBytes == nil {
+						to.StackBytes = new(int64)
+					}
+					*to.StackBytes += *from.StackBytes
+				}
+				delete(byName, short)
+				break
+			}
+		}
+	}
+}

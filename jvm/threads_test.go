@@ -1,0 +1,57 @@
+package jvm
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFoldName(t *testing.T) {
+	for name, want := range map[string]string{
+		"pool-1-thread-3":  "pool-#-thread-#",
+		"pool-12-thread-":  "pool-#-thread-#", // cut before its number
+		"http-nio-8080-e":  "http-nio-8080-e",
+		"ForkJoinPool-1-":  "ForkJoinPool-#",
+		"ForkJoinPool-12":  "ForkJoinPool-#",
+		"GC Thread#0":      "GC Thread#",
+		"G1 Conc#0":        "G1 Conc#",
+		"C2 CompilerThre":  "C2 CompilerThre",
+		"Thread-1234":      "Thread-#",
+		"leak-7":           "leak-#",
+		"qtp1839168128-17": "qtp1839168128-#",
+		"VM Thread":        "VM Thread",
+		"":                 "",
+	} {
+		if got := foldName(name); got != want {
+			t.Errorf("foldName(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestPoolsJoinAbbreviatedNames(t *testing.T) {
+	kib := map[int]int64{1: 1024, 2: 2048}
+	got := pools([]thread{
+		{1, "pool-1-thread-1"}, {2, "pool-1-..ead-12"}, {3, "pool-1-..ad-123"}, {4, "main"},
+	}, kib)
+	if len(got) != 2 || got[0].Name != "pool-#-thread-#" || got[0].Count != 3 || *got[0].StackBytes != 3072 {
+		t.Errorf("pools = %+v", got)
+	}
+	if got[1].Name != "main" || got[1].StackBytes != nil {
+		t.Errorf("a pool whose stacks are unknown: %+v", got[1])
+	}
+}
+
+func TestReadThreadsOfThisProcess(t *testing.T) {
+	threads, err := readThreads("/proc", os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(filepath.Join("/proc", fmt.Sprint(os.Getpid()), "task"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(threads) == 0 || len(threads) > len(entries)+2 || threads[0].name == "" {
+		t.Errorf("threads = %v, task has %d", threads, len(entries))
+	}
+}

@@ -1,0 +1,68 @@
+// Package vmstructs reads where a HotSpot JVM keeps its heap, code, class data
+// and thread stacks, and the values of its flags, from gHotSpotVMStructs: the
+// table of its own C++ fields that libjvm.so exports for the serviceability
+// agent. It is read through /proc/<pid>/mem. The JVM takes no part: it works
+// with attach disabled, in a hung JVM, and with Native Memory Tracking off.
+//
+// It never writes, stops no thread, and opens no file of the observed
+// container: the symbols are found in the mapped library, as the dynamic linker
+// finds them, so it doesn't matter whether libjvm.so was replaced on disk.
+// Everything that the process's memory holds is input: each address, count and
+// string is bounded, and the work is. Open reads some 1.6 MiB of libjvm.so with
+// some 30 system calls, Read needs some 30 and two more for each thread (three
+// on JDK 8 and 11). Pages of libjvm.so that the JVM itself had not touched yet
+// are mapped by that, which shows in its RssFile but is not charged as
+// anonymous memory.
+//
+// /proc/<pid>/mem needs what ptrace needs: the JVM's own UID and GID, or root
+// with the default capabilities and SYS_PTRACE. Only 64-bit little-endian JVMs
+// are read.
+//
+// # Sources
+//
+// OpenJDK: runtime/vmStructs.{hpp,cpp}, gc/*/vmStructs_*.hpp,
+// runtime/threadSMR.hpp, runtime/flags/jvmFlag.hpp, memory/metaspaceShared.cpp
+// (cds/aotMetaspace.cpp from JDK 26 on), oops/compressedKlass.cpp. Linux:
+// fs/proc/base.c (mem_rw), proc_pid_mem(5). The System V ABI, gABI chapter 5,
+// and GNU's hash table (DT_GNU_HASH).
+//
+// # What differs by version
+//
+// Tried on Debian's builds of each, amd64, glibc; 25 on Temurin's too.
+//
+//	             8            11           17           21           25           26 to 28
+//	code heaps   CodeCache::  CodeCache::  =            =            =            =
+//	             _heap, one   _heaps
+//	array length              GenericGrow- GrowableArr- =            =            =
+//	                          ableArray    ayBase
+//	threads      Threads::_thread_list,    ThreadsSMRSupport::_java_thread_list,
+//	             JavaThread::_next         an array
+//	_osthread    JavaThread   =            =            =            Thread       =
+//	CDS bounds   none         FileMap-     MetaspaceObj::_shared_    =            MetaspaceObj::_aot_
+//	                          Header       metaspace_base, _top                   metaspace_base, _top
+//	card table   CollectedHeap::           BarrierSet:: =            =            =
+//	             _barrier_set _barrier_set =
+//	narrow class Universe::_narrow_klass.  Compressed-  =            CompressedKlassPointers::_base
+//	base         _base        =            KlassPointers::_narrow_klass._base
+//	flag class   Flag         JVMFlag      =            =            =            =
+//	flag type    text         text         number       =            =            =
+//	version      JDK_Version::_current     =            =            Abstract_VM_Version::_vm_major_version
+//
+// Between those versions names are looked up one by one, and a part whose
+// fields are missing is an error in Snapshot.Errors, not a guess.
+//
+// # What cannot be had
+//
+//   - ZGC's heap: CollectedHeap::_reserved is empty on JDK 17 and later (11 has
+//     it). It is a memfd, or lies at 4 TiB and above.
+//   - Metaspace other than the class space; mark bitmaps, remembered sets and
+//     offset tables of the collectors; card tables of Shenandoah. From JDK 26
+//     on G1 swaps two card tables and only the one in use is told.
+//   - The class space is in no table and is worked out from the CDS archive and
+//     the flags; with an archive on JDK 8 to 16, or without one and with narrow
+//     class pointers based at 0 (mostly JDK 8 to 26), it is not told. Of 107
+//     combinations of version, collector and flags that were tried it was told
+//     in 74, each time exactly as Native Memory Tracking has it.
+//   - Stacks of threads that are no Java threads: collectors, the VM thread,
+//     native threads.
+package vmstructs

@@ -1,0 +1,193 @@
+package breakdown
+
+import (
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/region"
+)
+
+// namedRanges are the kinds that ranges must name before what is left over can
+// be called native memory.
+var namedRanges = []region.Kind{region.Heap, region.Metaspace, region.ClassSpace, region.Stack, region.Code, region.GC}
+
+// Attribute puts the bytes of one container into rows.
+func Attribute(f Facts) Container {
+	c := Container{ID: f.ID, Name: f.Name, Sources: f.Sources}
+	c.numbers(&f)
+	pages := attributePages(&f)
+	c.Memory = []Row{
+		heapRow(&f, pages),
+		metaspaceRow(&f),
+		stacksRow(&f),
+		codeRow(&f),
+		gcRow(&f),
+		nativeRow(&f),
+		librariesRow(&f, pages),
+		othersRow(&f),
+		mappedRow(&f, pages),
+		{Name: Shmem, Bytes: pages.shmem, Source: "cgroup"},
+		{Name: PageCache, Bytes: pages.cache, Source: "cgroup"},
+		kernelRow(&f),
+	}
+	if c.UsageBytes != nil {
+		rest := *c.UsageBytes
+		for _, row := range c.Memory {
+			if row.Bytes != nil {
+				rest -= *row.Bytes
+			}
+		}
+		c.UnattributedBytes = &rest
+	}
+	for i := range f.JVMs {
+		c.JVMs = append(c.JVMs, describe(&f.JVMs[i]))
+		c.Sources = append(c.Sources, f.JVMs[i].Sources...)
+	}
+	return c
+}
+
+// numbers copies what the cgroup says of the container as a whole.
+func (c *Container) numbers(f *Facts) {
+	c.CgroupVersion = f.CgroupVersion
+	m := f.Memory
+	if m == nil {
+		return
+	}
+	c.UsageBytes = new(m.UsageBytes)
+	c.LimitBytes = m.LimitBytes
+	c.Limited = new(m.LimitBytes != nil)
+	c.WorkingSetBytes = m.WorkingSetBytes()
+	c.RSSBytes = m.RSSBytes()
+	c.ReclaimableBytes = m.ReclaimableBytes()
+	c.PeakBytes = m.PeakBytes
+	c.SwapBytes = m.SwapBytes
+	c.OOMKills = m.Events.OOMKills
+	if c.LimitBytes != nil && c.WorkingSetBytes != nil {
+		c.HeadroomBytes = new(*c.LimitBytes - *c.WorkingSetBytes)
+	}
+}
+
+func describe(f *jvm.Facts) JVM {
+	j := JVM{
+		PID: f.PID, NSPID: f.NSPID, Version: f.Version, GC: f.Collector,
+		UptimeSeconds: f.UptimeSeconds, NMT: f.NMT, LoadedClasses: f.Classes,
+	}
+	j.Threads.Live, j.Threads.Pools = f.Threads.Live, f.Threads.Pools
+	return j
+}
+
+// anonRow is a row of private memory in ranges of some kinds.
+func anonRow(f *Facts, name RowName, kinds ...region.Kind) Row {
+	row := Row{Name: name}
+	if f.named(kinds...) {
+		row.Bytes = new(f.anon(kinds...))
+		row.ReservedBytes = new(f.reserved(kinds...))
+		row.Source = rangeSource(f)
+	}
+	return row
+}
+
+// rangeSource names the weakest source of ranges among the JVMs.
+func rangeSource(f *Facts) string {
+	rank := map[jvm.RangeSource]int{jvm.FromNMT: 1, jvm.FromCommands: 2, jvm.FromStructs: 3, jvm.FromPatterns: 4}
+	var worst jvm.RangeSource
+	for i := range f.JVMs {
+		if r := f.JVMs[i].Ranges; rank[r] > rank[worst] {
+			worst = r
+		}
+	}
+	return string(worst)
+}
+
+func heapRow(f *Facts, pages filePages) Row {
+	row := anonRow(f, Heap, region.Heap)
+	if row.Bytes != nil {
+		*row.Bytes += pages.heapFile
+	}
+	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.Heap} })
+	return row
+}
+
+func metaspaceRow(f *Facts) Row {
+	row := anonRow(f, Metaspace, region.Metaspace, region.ClassSpace)
+	if row.Bytes != nil {
+		// Class data sharing has no range of its own where it is switched off.
+		*row.Bytes += f.anon(region.CDS)
+		*row.ReservedBytes += f.reserved(region.CDS)
+		row.Detail = []Detail{
+			{Name: "non_class", Bytes: new(f.anon(region.Metaspace))},
+			{Name: "class_space", Bytes: new(f.anon(region.ClassSpace))},
+			{Name: "cds_archive", Bytes: new(f.anon(region.CDS))},
+		}
+	}
+	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.Metaspace, j.ClassSpace} })
+	return row
+}
+
+func stacksRow(f *Facts) Row { return anonRow(f, ThreadStacks, region.Stack) }
+
+func codeRow(f *Facts) Row {
+	row := anonRow(f, CodeCache, region.Code)
+	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.CodeCache} })
+	return row
+}
+
+func gcRow(f *Facts) Row {
+	row := anonRow(f, GC, region.GC)
+	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage {
+		if j.Report == nil {
+			return []*jvm.Usage{nil}
+		}
+		gc, _ := j.Report.Category("GC")
+		return []*jvm.Usage{{CommittedBytes: &gc.MmapCommittedBytes}}
+	})
+	return row
+}
+
+// addUsage tells the row's sizes in HotSpot's words: the sum over the JVMs and,
+// in each, over spaces. One that is not told by all is not told.
+func (row *Row) addUsage(f *Facts, spaces func(*jvm.Facts) []*jvm.Usage) {
+	var used, committed int64
+	usedKnown, committedKnown := true, true
+	for i := range f.JVMs {
+		for _, u := range spaces(&f.JVMs[i]) {
+			if u == nil {
+				return
+			}
+			if usedKnown = usedKnown && u.UsedBytes != nil; usedKnown {
+				used += *u.UsedBytes
+			}
+			if committedKnown = committedKnown && u.CommittedBytes != nil; committedKnown {
+				committed += *u.CommittedBytes
+			}
+		}
+	}
+	if usedKnown {
+		row.UsedBytes = &used
+	}
+	if committedKnown {
+		row.CommittedBytes = &committed
+	}
+}
+
+func othersRow(f *Facts) Row {
+	row := Row{Name: OtherProcesses}
+	pages, all := f.others()
+	switch {
+	case all:
+		row.Bytes, row.Source = &pages.AnonBytes, "smaps"
+		commands := make(map[string]int64)
+		for _, p := range f.Others {
+			commands[p.Command] += p.Pages.AnonBytes
+		}
+		row.Detail = sorted(commands)
+	case f.mapped() && f.Memory != nil && f.Memory.AnonBytes != nil:
+		// What the kernel charges as private and the JVMs do not hold.
+		own := int64(0)
+		for i := range f.JVMs {
+			for _, r := range f.JVMs[i].Resident {
+				own += r.AnonBytes
+			}
+		}
+		row.Bytes, row.Source = new(max(0, *f.Memory.AnonBytes-own)), "cgroup"
+	}
+	return row
+}

@@ -1,0 +1,93 @@
+package breakdown
+
+import (
+	"slices"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/region"
+)
+
+// Facts is what was read of one container at one time.
+type Facts struct {
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
+	// CgroupVersion is 0 if the process' cgroup is not known.
+	CgroupVersion int `json:"cgroup_version,omitempty"`
+	// Memory is nil if the cgroup could not be read.
+	Memory *cgroup.Memory `json:"memory,omitempty"`
+	JVMs   []jvm.Facts    `json:"jvms"`
+	// Others are the container's other processes.
+	Others  []Process    `json:"others,omitempty"`
+	Sources []jvm.Source `json:"sources,omitempty"`
+}
+
+// Process is a process that is no JVM.
+type Process struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+	Threads int    `json:"threads"`
+	// Pages is nil if the process' smaps may not be read.
+	Pages           *jvm.Resident `json:"pages,omitempty"`
+	PageTablesBytes int64         `json:"page_tables_bytes"`
+}
+
+// named reports whether the ranges of all these kinds are known in every JVM.
+func (f *Facts) named(kinds ...region.Kind) bool {
+	for i := range f.JVMs {
+		for _, k := range kinds {
+			if !slices.Contains(f.JVMs[i].Named, k) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// mapped reports whether the mappings of every JVM are known.
+func (f *Facts) mapped() bool {
+	for i := range f.JVMs {
+		if f.JVMs[i].Resident == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// anon is the private memory of these kinds in all JVMs.
+func (f *Facts) anon(kinds ...region.Kind) int64 {
+	var sum int64
+	for i := range f.JVMs {
+		for _, k := range kinds {
+			sum += f.JVMs[i].Resident[k].AnonBytes
+		}
+	}
+	return sum
+}
+
+// reserved is the address space of these kinds in all JVMs.
+func (f *Facts) reserved(kinds ...region.Kind) int64 {
+	var sum int64
+	for i := range f.JVMs {
+		for _, k := range kinds {
+			sum += f.JVMs[i].Resident[k].ReservedBytes
+		}
+	}
+	return sum
+}
+
+// others sums what is known of the other processes; all is false if some could
+// not be read.
+func (f *Facts) others() (pages jvm.Resident, all bool) {
+	all = true
+	for _, p := range f.Others {
+		if p.Pages == nil {
+			all = false
+			continue
+		}
+		pages.AnonBytes += p.Pages.AnonBytes
+		pages.FileBytes += p.Pages.FileBytes
+		pages.ShmemBytes += p.Pages.ShmemBytes
+	}
+	return pages, all
+}

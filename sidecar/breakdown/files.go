@@ -1,0 +1,89 @@
+package breakdown
+
+import "github.com/jvmem/jvmem/jvm/region"
+
+// filePages is the cgroup's page cache and shared memory, divided. nil is unknown.
+type filePages struct {
+	mapped    *int64 // page cache that is mapped from data files
+	libraries *int64 // page cache that is mapped from libraries
+	cache     *int64 // the rest of the page cache
+	shmem     *int64 // shared memory that is no heap
+	heapFile  int64  // ZGC's heap
+}
+
+// attributePages divides what the cgroup pays for. What a process has mapped
+// only bounds it: whoever touched a page first pays, perhaps another container.
+func attributePages(f *Facts) filePages {
+	var p filePages
+	if f.Memory == nil || f.Memory.FileBytes == nil || f.Memory.ShmemBytes == nil {
+		return p
+	}
+	shmem := *f.Memory.ShmemBytes
+	cache := max(0, *f.Memory.FileBytes-shmem)
+
+	// Up to JDK 23 ZGC maps its heap three times, and a page may be present in
+	// one to three of the views.
+	const views = 3
+	var heapMappedLeast, heapMappedMost int64
+	for i := range f.JVMs {
+		if file := f.JVMs[i].HeapFileBytes; file != nil {
+			p.heapFile += *file
+			heapMappedLeast += min(*file, f.JVMs[i].Resident[region.Heap].ShmemBytes/views)
+			heapMappedMost += min(*file, f.JVMs[i].Resident[region.Heap].ShmemBytes)
+		}
+	}
+	p.heapFile = min(p.heapFile, shmem)
+	p.shmem = new(shmem - p.heapFile)
+
+	if f.Memory.FileMappedBytes == nil || !f.mapped() {
+		return p
+	}
+	var data, libraries, sharedMapped int64
+	for i := range f.JVMs {
+		for kind, r := range f.JVMs[i].Resident {
+			switch kind {
+			case region.MappedFile:
+				data += r.FileBytes
+			case region.SharedMem:
+				sharedMapped += r.ShmemBytes
+				libraries += r.FileBytes
+			default:
+				libraries += r.FileBytes
+			}
+		}
+	}
+	others, _ := f.others()
+	libraries += others.FileBytes
+	sharedMapped += others.ShmemBytes
+
+	// file_mapped counts mapped shared memory too. Data files come first: this
+	// container most likely wrote or read them, while libraries of an image are
+	// often paid for by a container that started earlier.
+	mapped := func(heapMapped int64) int64 {
+		return min(max(0, *f.Memory.FileMappedBytes-min(shmem, sharedMapped+heapMapped)), cache)
+	}
+	data = min(data, mapped(heapMappedLeast))
+	libraries = min(libraries, max(0, mapped(heapMappedMost)-data))
+	p.mapped, p.libraries, p.cache = &data, &libraries, new(cache-data-libraries)
+	return p
+}
+
+func librariesRow(f *Facts, pages filePages) Row {
+	row := Row{Name: Libraries}
+	if f.mapped() && pages.libraries != nil {
+		private := f.anon(region.Library)
+		row.Bytes, row.Source = new(private+*pages.libraries), "smaps"
+		row.Detail = []Detail{{Name: "private", Bytes: &private}, {Name: "shared", Bytes: pages.libraries}}
+	}
+	return row
+}
+
+func mappedRow(f *Facts, pages filePages) Row {
+	row := Row{Name: MappedFiles}
+	if f.mapped() && pages.mapped != nil {
+		private := f.anon(region.MappedFile, region.SharedMem)
+		row.Bytes, row.Source = new(private+*pages.mapped), "smaps"
+		row.Detail = []Detail{{Name: "private", Bytes: &private}, {Name: "shared", Bytes: pages.mapped}}
+	}
+	return row
+}

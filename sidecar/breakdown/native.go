@@ -1,0 +1,182 @@
+package breakdown
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/nmt"
+	"github.com/jvmem/jvmem/jvm/region"
+)
+
+// nativeRow is malloc, HotSpot's unnamed mmaps, and what native code mmapped.
+// Where the ranges of other kinds are not all known, anonymous memory that is
+// not malloc's could be theirs, and only malloc is told.
+func nativeRow(f *Facts) Row {
+	kinds := []region.Kind{region.MallocArena, region.MallocChunk}
+	row := Row{Name: Native}
+	switch {
+	case f.named(namedRanges...):
+		kinds = append(kinds, region.VMInternal, region.Unknown)
+	case !f.named(kinds...):
+		return row
+	}
+	row.Bytes, row.Source = new(f.anon(kinds...)), rangeSource(f)
+	parts := make([]nativeParts, len(f.JVMs))
+	for i := range f.JVMs {
+		parts[i] = splitNative(&f.JVMs[i], f.named(namedRanges...))
+	}
+	row.Detail = nativeDetail(parts)
+	return row
+}
+
+// nativeParts is the native memory of one JVM, divided; nil is unknown. The
+// parts that are known add up to the JVM's share of the row.
+type nativeParts struct {
+	internal   *int64 // HotSpot's own malloc and small mmaps
+	categories map[string]int64
+	direct     *int64 // direct byte buffers and Unsafe.allocateMemory
+	untracked  *int64 // malloc and mmap of native code: JNI, libraries, Inflater
+	retained   *int64 // freed, but kept resident by glibc
+	malloc     *int64 // malloc that could not be divided further
+	mmap       *int64 // unnamed mmaps, where they could not be told apart
+}
+
+// splitNative divides what is resident by what its owners say they hold. Their
+// figures count memory that was never touched, too, and what does not fit in
+// the resident bytes has to be cut somewhere: first HotSpot's large tables
+// which are touched as they fill, then untracked memory,
+// then direct buffers, which Java clears.
+func splitNative(j *jvm.Facts, complete bool) nativeParts {
+	var p nativeParts
+	malloc := j.Resident[region.MallocArena].AnonBytes + j.Resident[region.MallocChunk].AnonBytes
+	var mmap, vm int64
+	if complete {
+		mmap, vm = j.Resident[region.Unknown].AnonBytes, j.Resident[region.VMInternal].AnonBytes
+	}
+	if j.Malloc != nil {
+		p.retained = new(min(max(0, malloc-j.Malloc.InUseBytes), max(0, j.Malloc.FreeBytes)))
+		malloc -= *p.retained
+	}
+	if j.Report == nil {
+		p.malloc, p.mmap = &malloc, new(mmap+vm)
+		return p
+	}
+	direct, internal := trackedMalloc(j.Report, j.Major)
+	var untracked int64
+	if j.Malloc != nil {
+		untracked = max(0, j.Malloc.InUseBytes-direct-total(internal))
+	}
+	excess := max(0, direct+total(internal)+untracked-malloc)
+	for _, table := range []string{"gc", "internal"} {
+		internal[table], excess = cut(internal[table], excess)
+	}
+	untracked, excess = cut(untracked, excess)
+	direct, excess = cut(direct, excess)
+	for _, name := range slices.Sorted(maps.Keys(internal)) {
+		internal[name], excess = cut(internal[name], excess)
+	}
+	rest := malloc - direct - total(internal)
+	if vm > 0 {
+		internal["mmap"] += vm
+	}
+	p.internal, p.categories, p.direct = new(total(internal)), internal, &direct
+	if j.Malloc != nil {
+		p.untracked = new(rest + mmap)
+	} else {
+		p.malloc, p.mmap = &rest, &mmap
+	}
+	return p
+}
+
+// cut takes as much of the excess away as there is.
+func cut(bytes, excess int64) (left, stillExcess int64) {
+	n := min(bytes, excess)
+	return bytes - n, excess - n
+}
+
+// trackedMalloc returns what NMT knows of malloc: direct byte buffers and
+// Unsafe.allocateMemory (category Other, on JDK 8 Internal), and HotSpot's own
+// use by category.
+func trackedMalloc(r *nmt.Report, major int) (direct int64, internal map[string]int64) {
+	internal = make(map[string]int64)
+	for _, c := range r.Categories {
+		held := c.MallocBytes + c.ArenaBytes + c.OverheadBytes
+		switch {
+		case c.Name == "Other", c.Name == "Internal" && major == 8:
+			direct += held
+		case held > 0:
+			internal[strings.ReplaceAll(strings.ToLower(c.Name), " ", "_")] += held
+		}
+	}
+	return direct, internal
+}
+
+func total(parts map[string]int64) int64 {
+	var sum int64
+	for _, bytes := range parts {
+		sum += bytes
+	}
+	return sum
+}
+
+// nativeDetail adds up the parts of all JVMs. A part that one of them does not
+// tell is null, and what it holds of it is in another part of that JVM.
+func nativeDetail(jvms []nativeParts) []Detail {
+	var details []Detail
+	add := func(name string, always bool, of func(*nativeParts) *int64) *Detail {
+		d := Detail{Name: name}
+		for i := range jvms {
+			if bytes := of(&jvms[i]); bytes != nil {
+				d.Bytes = sum(d.Bytes, bytes)
+			}
+		}
+		if d.Bytes != nil || always {
+			details = append(details, d)
+			return &details[len(details)-1]
+		}
+		return nil
+	}
+	internal := add("jvm_internal", true, func(p *nativeParts) *int64 { return p.internal })
+	categories := make(map[string]int64)
+	for _, p := range jvms {
+		for name, bytes := range p.categories {
+			categories[name] += bytes
+		}
+	}
+	if internal.Bytes != nil {
+		internal.Detail = sorted(categories)
+	}
+	add("direct_buffers", true, func(p *nativeParts) *int64 { return p.direct })
+	add("untracked", true, func(p *nativeParts) *int64 { return p.untracked })
+	add("allocator_retained", true, func(p *nativeParts) *int64 { return p.retained })
+	add("malloc", false, func(p *nativeParts) *int64 { return p.malloc })
+	add("mmap", false, func(p *nativeParts) *int64 { return p.mmap })
+	return details
+}
+
+func sum(a, b *int64) *int64 {
+	if a == nil {
+		return b
+	}
+	return new(*a + *b)
+}
+
+// sorted returns the parts as details, the largest first.
+func sorted(parts map[string]int64) []Detail {
+	details := make([]Detail, 0, len(parts))
+	for name, bytes := range parts {
+		if bytes != 0 {
+			details = append(details, Detail{Name: name, Bytes: new(bytes)})
+		}
+	}
+	slices.SortFunc(details, func(a, b Detail) int {
+		if *a.Bytes != *b.Bytes {
+			return cmp.Compare(*b.Bytes, *a.Bytes)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return details
+}

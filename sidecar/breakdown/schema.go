@@ -1,0 +1,143 @@
+package breakdown
+
+import (
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+)
+
+// Schema names the JSON form. Fields may be added to it, none is renamed.
+const Schema = "jvmem.breakdown/v1"
+
+// Report is the breakdown of all containers with a JVM that are in sight.
+// Sizes are bytes; a null is unknown, never zero.
+type Report struct {
+	Schema     string      `json:"schema"`
+	Time       time.Time   `json:"time"`
+	Pod        *Pod        `json:"pod,omitempty"`
+	Containers []Container `json:"containers"`
+	// Sources holds what concerns no container, as a process that may not be read.
+	Sources []jvm.Source `json:"sources,omitempty"`
+}
+
+// Pod is what the downward API tells.
+type Pod struct {
+	Name      string `json:"name,omitempty"`
+	Namespace string `json:"namespace,omitempty"`
+	UID       string `json:"uid,omitempty"`
+	Node      string `json:"node,omitempty"`
+}
+
+// Container is one container's memory.
+type Container struct {
+	ID            string `json:"id,omitempty"`
+	Name          string `json:"name,omitempty"`
+	CgroupVersion int    `json:"cgroup_version,omitempty"`
+
+	LimitBytes      *int64 `json:"limit_bytes"` // null also if there is no limit, see Limited
+	Limited         *bool  `json:"limited"`
+	UsageBytes      *int64 `json:"usage_bytes"`
+	WorkingSetBytes *int64 `json:"working_set_bytes"`
+	RSSBytes        *int64 `json:"rss_bytes"`
+	// ReclaimableBytes is what the kernel can take back before it kills: page
+	// cache and reclaimable slab. Dirty pages must be written first.
+	ReclaimableBytes *int64 `json:"reclaimable_bytes"`
+	// HeadroomBytes is the limit minus the working set.
+	HeadroomBytes *int64 `json:"headroom_bytes"`
+	PeakBytes     *int64 `json:"peak_bytes"`
+	SwapBytes     *int64 `json:"swap_bytes"`
+	OOMKills      *int64 `json:"oom_kills"`
+
+	Memory            []Row        `json:"memory"`
+	UnattributedBytes *int64       `json:"unattributed_bytes"`
+	JVMs              []JVM        `json:"jvms"`
+	Sources           []jvm.Source `json:"sources"`
+}
+
+// Row is one use of memory.
+type Row struct {
+	Name RowName `json:"name"`
+	// Bytes is what is resident and charged. The other sizes are HotSpot's own
+	// words for the same space.
+	Bytes          *int64   `json:"bytes"`
+	CommittedBytes *int64   `json:"committed_bytes,omitempty"`
+	UsedBytes      *int64   `json:"used_bytes,omitempty"`
+	ReservedBytes  *int64   `json:"reserved_bytes,omitempty"`
+	Source         string   `json:"source,omitempty"`
+	Detail         []Detail `json:"detail,omitempty"`
+}
+
+// Detail is a part of a row, or of another detail. Those that are known add up
+// to what they are part of.
+type Detail struct {
+	Name   string   `json:"name"`
+	Bytes  *int64   `json:"bytes"`
+	Detail []Detail `json:"detail,omitempty"`
+}
+
+// RowName names a row.
+type RowName string
+
+// The rows, in the order of the contract.
+const (
+	Heap           RowName = "heap"
+	Metaspace      RowName = "metaspace"
+	ThreadStacks   RowName = "threads"
+	CodeCache      RowName = "code_cache"
+	GC             RowName = "gc"
+	Native         RowName = "native"
+	Libraries      RowName = "libraries"
+	OtherProcesses RowName = "other_processes"
+	MappedFiles    RowName = "mapped_files"
+	Shmem          RowName = "shmem"
+	PageCache      RowName = "page_cache"
+	Kernel         RowName = "kernel"
+)
+
+// JVM is one JVM of a container.
+type JVM struct {
+	PID           int      `json:"pid"`
+	NSPID         int      `json:"ns_pid,omitempty"`
+	Version       string   `json:"version,omitempty"`
+	GC            string   `json:"gc,omitempty"`
+	UptimeSeconds *float64 `json:"uptime_seconds"`
+	NMT           string   `json:"nmt,omitempty"`
+	LoadedClasses *int64   `json:"loaded_classes"`
+	Threads       struct {
+		Live  int        `json:"live"`
+		Pools []jvm.Pool `json:"pools"`
+	} `json:"threads"`
+}
+
+// Row returns the row of that name.
+func (c *Container) Row(name RowName) *Row {
+	for i := range c.Memory {
+		if c.Memory[i].Name == name {
+			return &c.Memory[i]
+		}
+	}
+	return nil
+}
+
+// Complete reports whether usage and every row is known.
+func (c *Container) Complete() bool {
+	if c.UsageBytes == nil {
+		return false
+	}
+	for i := range c.Memory {
+		if c.Memory[i].Bytes == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// Complete reports whether every container is.
+func (r *Report) Complete() bool {
+	for i := range r.Containers {
+		if !r.Containers[i].Complete() {
+			return false
+		}
+	}
+	return len(r.Containers) > 0
+}

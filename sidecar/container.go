@@ -1,0 +1,175 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+const (
+	// maxDrift is how much usage may change while the pages are counted. The
+	// counts take some milliseconds, and the container does not stop for them.
+	maxDrift = 1 << 20
+	// maxWalks bounds how often they are counted for one sample.
+	maxWalks = 3
+)
+
+// readContainer reads one container: first what takes its JVMs' answers, then
+// in quick succession what has to belong to one moment.
+func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *container) (breakdown.Facts, error) {
+	slices.SortFunc(c.jvms, func(a, b *jvm.Process) int { return a.Status().PID - b.Status().PID })
+	slices.Sort(c.others)
+	asked, err := ask(ctx, c.jvms)
+	if err != nil {
+		return breakdown.Facts{}, err
+	}
+	group, groupErr := s.group(path, c.jvms[0].Status().PID)
+	for walk := 1; ; walk++ {
+		f := breakdown.Facts{ID: path.ContainerID(), CgroupVersion: path.Version}
+		before := usage(group)
+		stale, err := walkAll(&f, c.jvms, asked)
+		if err != nil {
+			return f, err
+		}
+		f.Others = s.readOthers(c.others)
+		f.Sources = append(f.Sources, readMemory(&f, group, groupErr))
+		drift := usage(group) - before
+		if last := walk == maxWalks; last || (!stale && abs(drift) <= maxDrift) {
+			if last && abs(drift) > maxDrift {
+				f.Sources = append(f.Sources, driftSource(drift))
+			}
+			return f, nil
+		}
+		if stale {
+			if asked, err = ask(ctx, c.jvms); err != nil {
+				return f, err
+			}
+		}
+	}
+}
+
+// ask returns the facts that JVMs tell, nil for one that is gone.
+func ask(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Facts, error) {
+	facts := make([]*jvm.Facts, len(jvms))
+	for i, p := range jvms {
+		f, err := p.Ask(ctx)
+		if err != nil && !errors.Is(err, jvm.ErrGone) {
+			return nil, err
+		}
+		facts[i] = f
+	}
+	return facts, ctx.Err()
+}
+
+// walkAll adds the resident pages of each JVM to what it told.
+func walkAll(f *breakdown.Facts, jvms []*jvm.Process, asked []*jvm.Facts) (stale bool, err error) {
+	for i, p := range jvms {
+		if asked[i] == nil {
+			continue
+		}
+		facts := *asked[i]
+		facts.Sources = slices.Clone(facts.Sources)
+		again, err := p.Walk(&facts)
+		if errors.Is(err, jvm.ErrGone) {
+			continue
+		}
+		if err != nil {
+			return false, fmt.Errorf("process %d: %w", facts.PID, err)
+		}
+		stale = stale || again
+		f.JVMs = append(f.JVMs, facts)
+	}
+	return stale, nil
+}
+
+// group opens the cgroup of a container once.
+func (s *Sampler) group(path cgroup.Path, pid int) (*cgroup.Group, error) {
+	if g := s.groups[path]; g != nil {
+		return g, nil
+	}
+	g, err := s.cgroups.Open(pid)
+	if err != nil {
+		return nil, err
+	}
+	s.groups[path] = g
+	return g, nil
+}
+
+func usage(g *cgroup.Group) int64 {
+	if g == nil {
+		return 0
+	}
+	m, _ := g.Memory() // the reading that counts reports its error
+	return m.UsageBytes
+}
+
+// readMemory reads the cgroup into f and says how that went.
+func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) jvm.Source {
+	source := jvm.Source{Name: "cgroup", OK: err == nil}
+	if err == nil {
+		var m cgroup.Memory
+		if m, err = g.Memory(); m.UsageBytes > 0 {
+			f.Memory = &m // what could be read
+		}
+	}
+	if err != nil {
+		source.OK, source.Reason = false, err.Error()
+		if e := (*cgroup.Error)(nil); errors.As(err, &e) {
+			source.Fix = e.Fix
+			source.Reason = e.Op + " " + e.Path + ": " + e.Err.Error()
+		}
+	}
+	return source
+}
+
+func driftSource(drift int64) jvm.Source {
+	return jvm.Source{
+		Name:   "consistency",
+		Reason: fmt.Sprintf("the container's usage changed by %d bytes while it was read: rows are of slightly different moments", drift),
+		Fix:    "look again when the load is steadier",
+	}
+}
+
+// readOthers reads the processes that are no JVM. One that may not be read has
+// no pages; one that ended is left out.
+func (s *Sampler) readOthers(pids []int) []breakdown.Process {
+	var others []breakdown.Process
+	for _, pid := range pids {
+		status, err := jvm.ReadStatus(s.options.Proc, pid)
+		if err != nil || status.KernelThread {
+			continue
+		}
+		p := breakdown.Process{PID: pid, Command: status.Command, Threads: status.Threads, PageTablesBytes: status.PageTablesBytes}
+		pages, err := readRollup(filepath.Join(s.options.Proc, strconv.Itoa(pid), "smaps_rollup"))
+		if err != nil && !errors.Is(err, os.ErrPermission) {
+			continue
+		}
+		p.Pages = pages
+		others = append(others, p)
+	}
+	return others
+}
+
+func readRollup(path string) (*jvm.Resident, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	r, err := smaps.ReadRollup(file)
+	if err != nil {
+		return nil, err
+	}
+	return &jvm.Resident{AnonBytes: r.AnonymousBytes, FileBytes: r.FileBytes, ShmemBytes: r.ShmemBytes}, nil
+}
+
+func abs(n int64) int64 { return max(n, -n) }

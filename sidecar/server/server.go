@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	// A client gets this long to send its request, and to take the answer.
+	readTimeout  = 5 * time.Second
+	writeTimeout = 10 * time.Second
+	idleTimeout  = 60 * time.Second
+	// Requests have no body and few headers.
+	maxHeaderBytes = 16 << 10
+	// shutdownTimeout is what is left to requests under way at the end.
+	shutdownTimeout = time.Second
+)
+
+// Serve answers requests on l until the context ends.
+func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+	}
+	stop := context.AfterFunc(ctx, func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if server.Shutdown(end) != nil {
+			_ = server.Close() // a client that does not read
+		}
+	})
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// Handler serves the state. maxAge is how old the latest report may be before
+// the loop counts as stuck.
+func Handler(s *State, maxAge time.Duration) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /breakdown", s.breakdown)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, maxAge) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
+	})
+	return mux
+}
+
+func (s *State) breakdown(w http.ResponseWriter, r *http.Request) {
+	report, _ := s.latest()
+	if report == nil {
+		writeText(w, http.StatusServiceUnavailable, "no sample was taken yet: try again in a moment\n")
+		return
+	}
+	switch format := format(r); format {
+	case "text":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_ = report.WriteText(w) // the client is gone
+	case "json":
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(report) // the client is gone
+	default:
+		writeText(w, http.StatusBadRequest, fmt.Sprintf("unknown format %q: json or text\n", format))
+	}
+}
+
+// format is what the query asks for, else what the client accepts.
+func format(r *http.Request) string {
+	if format := r.URL.Query().Get("format"); format != "" {
+		return format
+	}
+	accept := r.Header.Get("Accept")
+	if strings.Contains(accept, "text/plain") && !strings.Contains(accept, "json") {
+		return "text"
+	}
+	return "json"
+}
+
+func (s *State) health(w http.ResponseWriter, maxAge time.Duration) {
+	report, turned := s.latest()
+	switch age := time.Since(turned); {
+	case report == nil:
+		writeText(w, http.StatusOK, "starting\n")
+	case age > maxAge:
+		writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("the last sample is %s old\n", age.Round(time.Second)))
+	default:
+		writeText(w, http.StatusOK, "ok\n")
+	}
+}
+
+// ready does not wait for a JVM: a native sidecar starts before it, and must be
+// ready for it to be started.
+func (s *State) ready(w http.ResponseWriter, _ *http.Request) {
+	if report, _ := s.latest(); report == nil {
+		writeText(w, http.StatusServiceUnavailable, "no sample was taken yet\n")
+		return
+	}
+	writeText(w, http.StatusOK, "ok\n")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // the client is gone
+}
