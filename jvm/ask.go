@@ -102,6 +102,9 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 	if flag, err := p.structs.Flag("NativeMemoryTracking"); err == nil {
 		f.NMT, _ = flag.Value.(string)
 	}
+	if v, err := p.structs.Version(); err == nil && f.Version == "" {
+		f.Version, f.Major = v.Release, v.Feature
+	}
 	snapshot, err := p.structs.Read()
 	if err != nil {
 		f.failed(SourceVMStructs, err, "")

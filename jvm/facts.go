@@ -103,4 +103,5 @@ const (
 	SourceVMStructs = "vm_structs"
 	SourceSmaps     = "smaps"
 	SourcePagemap   = "pagemap"
+	SourceRanges    = "ranges"
 )

@@ -111,9 +111,10 @@ func (l *layout) split(m *smaps.Mapping, parts []region.Range, files fileKinds) 
 			l.err = err
 		}
 		r := Resident{AnonBytes: anon}
-		if files.shared(m) {
+		switch {
+		case files.shared(m):
 			r.ShmemBytes = file
-		} else {
+		case !m.Anonymous(): // else the huge zero page, that nobody pays for
 			r.FileBytes = file
 		}
 		l.count(p, r)

@@ -2,17 +2,26 @@ package jvm
 
 import (
 	"bufio"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
+
+// maxMount bounds a line: an overlay names each of its layers, up to 500, in it.
+const maxMount = 1 << 20
 
 // readTmpfs returns the devices (major<<32|minor) of the tmpfs file systems that
 // the process sees: files mapped from them are shared memory.
 func readTmpfs(proc string, pid int) (map[uint64]bool, error) {
 	f, err := os.Open(filepath.Join(proc, strconv.Itoa(pid), "mountinfo"))
+	if errors.Is(err, syscall.EINVAL) { // a zombie has no mounts any more
+		return nil, fmt.Errorf("process %d: %w", pid, ErrGone)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -25,6 +34,7 @@ func readTmpfs(proc string, pid int) (map[uint64]bool, error) {
 func parseTmpfs(r io.Reader) (map[uint64]bool, error) {
 	devices := make(map[uint64]bool)
 	scan := bufio.NewScanner(r)
+	scan.Buffer(nil, maxMount)
 	for scan.Scan() {
 		left, right, ok := strings.Cut(scan.Text(), " - ")
 		fields := strings.Fields(left)

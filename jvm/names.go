@@ -23,7 +23,7 @@ type rangeNames struct {
 	lists [][]region.Range
 	// metadata are addresses of class metadata, by which metaspace is found if
 	// no list names it.
-	metadata []uint64
+	metadata vmstructs.Metadata
 	named    []region.Kind
 }
 
@@ -79,7 +79,7 @@ func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 	if p.mapsHeapFile() {
 		named = append(named, region.Heap)
 	}
-	if len(p.names.metadata) > 0 {
+	if len(p.names.metadata.ConstantPools) > 0 {
 		known = region.Merge(known, metaspacePatterns(p.mappings, known, p.names.metadata, f.Major))
 		named = append(named, region.Metaspace, region.ClassSpace)
 	}
@@ -89,7 +89,30 @@ func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 	}
 	known = region.Merge(known, malloc)
 	f.Ranges, f.Named = p.names.source, named
+	f.reportUnnamed()
 	return known
+}
+
+// reportUnnamed says which kinds of memory no source could name.
+func (f *Facts) reportUnnamed() {
+	var missing []string
+	for _, kind := range append(namedByJVM(), region.MallocArena) {
+		if !slices.Contains(f.Named, kind) && (kind != region.MallocArena || f.Ranges == FromStructs || f.Ranges == FromPatterns) {
+			missing = append(missing, kind.String())
+		}
+	}
+	if len(missing) == 0 {
+		f.worked(SourceRanges)
+		return
+	}
+	fix := "let jvmem attach to the JVM: see the source attach"
+	if f.Major == 8 { // it lacks the commands that name ranges
+		fix = "start the JVM with -XX:NativeMemoryTracking=detail"
+	}
+	f.Sources = append(f.Sources, Source{
+		Name: SourceRanges, PID: f.PID, Fix: fix,
+		Reason: "nothing names the ranges of " + strings.Join(missing, ", ") + ": that memory is in unattributed",
+	})
 }
 
 var errNoPagemap = errors.New("pagemap may not be read")

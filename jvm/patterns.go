@@ -5,6 +5,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
 const (
@@ -13,48 +14,65 @@ const (
 	maxGuard = 5 * 4096
 	minStack = 64 << 10
 
-	// Metaspace of JDK 16 and newer (JEP 387) reserves non-class nodes of 64 MiB
-	// that start at root chunks of 16 MiB (metaspaceSettings.hpp at JDK 16: 4 MiB chunks).
-	metaspaceNode = 64 << 20
-	rootChunk     = 4 << 20
-	elasticMajor  = 16
+	// elasticMajor is the first JDK with the metaspace of JEP 387. Its
+	// reservations are aligned to root chunks, the smallest of which were 4 MiB
+	// (metaspace::chunklevel::MAX_CHUNK_BYTE_SIZE).
+	elasticMajor = 16
+	rootChunk    = 4 << 20
 )
 
 // stackPatterns finds thread stacks by their look: writable anonymous memory
-// right above a small guard. Newer kernels mark MAP_STACK with "nh". An arena
+// that newer kernels mark as MAP_STACK ("nh"), or that lies right above a small
+// guard. glibc 2.42 has guards within the mapping, which show nowhere. An arena
 // of malloc also follows inaccessible memory, but that is not reserved (nr).
 // Stacks that glibc keeps for the next thread look the same, and are counted.
 func stackPatterns(mappings []smaps.Mapping) []region.Range {
 	var stacks []region.Range
-	for i := 1; i < len(mappings); i++ {
-		m, guard := &mappings[i], &mappings[i-1]
-		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write || guard.End != m.Start {
+	for i := range mappings {
+		m := &mappings[i]
+		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write {
 			continue
 		}
-		if !guard.Anonymous() || guard.Perm != 0 || guard.Flags&smaps.NoReserve != 0 {
-			continue
-		}
-		marked := m.Flags&smaps.NoHuge != 0
-		if marked || (guard.End-guard.Start <= maxGuard && m.End-guard.Start >= minStack) {
+		if m.Flags&smaps.NoHuge != 0 || (i > 0 && isGuard(&mappings[i-1], m)) {
 			stacks = append(stacks, region.Range{Start: m.Start, End: m.End, Kind: region.Stack})
 		}
 	}
 	return stacks
 }
 
-// metaspacePatterns returns the metaspace nodes that hold the given addresses
-// of class metadata. known are ranges that are something else.
-func metaspacePatterns(mappings []smaps.Mapping, known []region.Range, metadata []uint64, major int) []region.Range {
-	var nodes []region.Range
-	slices.Sort(metadata)
-	for _, addr := range metadata {
-		if len(nodes) > 0 && addr < nodes[len(nodes)-1].End {
+// isGuard reports whether guard may be the guard of a stack m.
+func isGuard(guard, m *smaps.Mapping) bool {
+	return guard.End == m.Start && guard.Anonymous() && guard.Perm == 0 && guard.Flags&smaps.NoReserve == 0 &&
+		guard.End-guard.Start <= maxGuard && m.End-guard.Start >= minStack
+}
+
+// metaspacePatterns returns the mappings that hold class metadata and are not
+// known to be something else: the committed part of a reservation. What malloc
+// mapped right below it may have become one mapping with it, so from JDK 16 on
+// a range starts at the root chunk of its first class.
+func metaspacePatterns(mappings []smaps.Mapping, known []region.Range, metadata vmstructs.Metadata, major int) []region.Range {
+	align := uint64(1)
+	if major >= elasticMajor {
+		align = rootChunk
+	}
+	nodes := mappingsWith(mappings, known, metadata.ConstantPools, region.Metaspace, align)
+	known = region.Merge(known, nodes)
+	return append(nodes, mappingsWith(mappings, known, metadata.Classes, region.ClassSpace, align)...)
+}
+
+// mappingsWith returns the anonymous mappings that hold one of the addresses, as
+// ranges of a kind, from the aligned address below the first on.
+func mappingsWith(mappings []smaps.Mapping, known []region.Range, addresses []uint64, kind region.Kind, align uint64) []region.Range {
+	var found []region.Range
+	slices.Sort(addresses)
+	for _, addr := range addresses {
+		if len(found) > 0 && addr < found[len(found)-1].End {
 			continue
 		}
 		if i := region.Find(known, addr); i < len(known) && known[i].Start <= addr {
 			continue
 		}
-		i, found := slices.BinarySearchFunc(mappings, addr, func(m smaps.Mapping, a uint64) int {
+		i, ok := slices.BinarySearchFunc(mappings, addr, func(m smaps.Mapping, a uint64) int {
 			switch {
 			case m.End <= a:
 				return -1
@@ -63,15 +81,9 @@ func metaspacePatterns(mappings []smaps.Mapping, known []region.Range, metadata 
 			}
 			return 0
 		})
-		if !found || !mappings[i].Anonymous() {
-			continue
+		if ok && mappings[i].Anonymous() {
+			found = append(found, region.Range{Start: max(mappings[i].Start, addr&^(align-1)), End: mappings[i].End, Kind: kind})
 		}
-		node := region.Range{Start: mappings[i].Start, End: mappings[i].End, Kind: region.Metaspace}
-		if major >= elasticMajor {
-			// What is committed may have holes: take the whole node.
-			node.Start = max(node.Start, addr&^(metaspaceNode-1))
-		}
-		nodes = append(nodes, node)
 	}
-	return nodes
+	return found
 }

@@ -60,7 +60,11 @@ func openPerfData(proc string, pid int) (*os.File, error) {
 	if path == "" {
 		return nil, errNoPerfData
 	}
-	handle, err := pathrs.OpenInRoot(filepath.Join(dir, "root"), path)
+	root := filepath.Join(dir, "root")
+	if below, err := os.Readlink(root); err == nil {
+		path = strings.TrimPrefix(path, strings.TrimSuffix(below, "/")) // a chroot that we see from outside
+	}
+	handle, err := pathrs.OpenInRoot(root, path)
 	if err != nil {
 		return nil, fmt.Errorf("open hsperfdata: %w", err)
 	}

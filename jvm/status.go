@@ -72,7 +72,7 @@ func parseStatus(text []byte) (Status, error) {
 		value := strings.TrimSpace(string(rest))
 		fields := strings.Fields(value)
 		number := func(i int) int {
-			if i >= len(fields) {
+			if i < 0 || i >= len(fields) {
 				bad = fmt.Errorf("field %s is cut: %q", name, value)
 				return 0
 			}

@@ -45,8 +45,11 @@ type Mapping struct {
 	HugetlbBytes int64
 }
 
-// Anonymous reports whether the mapping is private memory without a file.
-func (m *Mapping) Anonymous() bool { return m.Path == "" && m.Perm&Shared == 0 }
+// Anonymous reports whether the mapping is private memory without a file. It
+// may have a name (PR_SET_VMA_ANON_NAME, glibc.mem.decorate_maps): "[anon:name]".
+func (m *Mapping) Anonymous() bool {
+	return (m.Path == "" || strings.HasPrefix(m.Path, "[anon:")) && m.Perm&Shared == 0
+}
 
 // Special reports whether the mapping is a kernel page that no cgroup pays for.
 func (m *Mapping) Special() bool {

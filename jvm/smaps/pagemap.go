@@ -41,7 +41,8 @@ func (p *Pagemap) Close() error { return p.close() }
 
 // Resident returns how many bytes of [start, end) are resident: private pages
 // (as smaps' Anonymous) and pages of files or shared memory. The shared zero
-// page, which smaps does not count either, is left out.
+// page, which smaps does not count either, is left out; the huge zero page is
+// taken for one of a file.
 func (p *Pagemap) Resident(start, end uint64) (anonymous, file int64, err error) {
 	err = p.entries(start, end, func(_ uint64, entry uint64) {
 		switch {

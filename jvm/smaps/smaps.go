@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // ErrTruncated says that the text ended in the middle of a mapping, as it does
@@ -23,8 +24,11 @@ type Reader struct {
 	paths map[string]string
 }
 
-// Read calls yield for each mapping, in address order. The Mapping is reused:
-// copy it to keep it.
+// Read calls yield for each mapping, in address order and without overlaps. The
+// Mapping is reused: copy it to keep it.
+//
+// The kernel prints a few mappings at a time. One that meanwhile grew downwards,
+// over mappings that were printed, is cut to what is new of it.
 func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 	if r.buf == nil {
 		r.buf = bufio.NewReaderSize(src, 2*maxLine)
@@ -34,11 +38,13 @@ func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 		r.paths = make(map[string]string)
 	}
 	var m Mapping
-	open, complete := false, false
+	var last uint64 // end of the mapping before m
+	open := false
+	var seen fields
 	for n := 1; ; n++ {
 		line, err := r.buf.ReadSlice('\n')
-		if err == io.EOF {
-			if len(line) > 0 || (open && !complete) {
+		if errors.Is(err, io.EOF) {
+			if len(line) > 0 || (open && seen != complete) {
 				return fmt.Errorf("line %d: %w", n, ErrTruncated)
 			}
 			if open {
@@ -52,28 +58,42 @@ func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 		line = line[:len(line)-1]
 		if isHeader(line) {
 			if open {
-				if !complete {
-					return fmt.Errorf("smaps line %d: a mapping without Rss", n)
+				if seen != complete {
+					return fmt.Errorf("smaps line %d: no Rss or VmFlags in the mapping before", n)
 				}
 				yield(&m)
+				last = m.End
 			}
-			m, complete = Mapping{}, false
+			m, seen = Mapping{}, 0
 			if err := r.header(line, &m); err != nil {
 				return fmt.Errorf("smaps line %d: %w", n, err)
 			}
+			if m.End <= last {
+				return fmt.Errorf("smaps line %d: a mapping below the one before: %.40q", n, line)
+			}
+			m.Start = max(m.Start, last)
 			open = true
 			continue
 		}
 		if !open {
 			return fmt.Errorf("smaps line %d: no mapping before %.40q", n, line)
 		}
-		rss, err := field(line, &m)
+		f, err := field(line, &m)
 		if err != nil {
 			return fmt.Errorf("smaps line %d: %w", n, err)
 		}
-		complete = complete || rss
+		seen |= f
 	}
 }
+
+// fields are those that tell whether a mapping is complete.
+type fields uint8
+
+const (
+	seenRSS fields = 1 << iota
+	seenFlags
+	complete = seenRSS | seenFlags // VmFlags is the last (since Linux 3.8)
+)
 
 // isHeader tells "00400000-0048a000 r-xp ..." from "Rss: 4 kB": only field
 // names start with a capital.
@@ -127,16 +147,16 @@ func perm(b []byte) Perm {
 	return p
 }
 
-// field parses one "Name: value kB" line and reports whether it was Rss.
-func field(line []byte, m *Mapping) (rss bool, err error) {
+// field parses one "Name: value kB" line.
+func field(line []byte, m *Mapping) (seen fields, err error) {
 	name, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok {
-		return false, fmt.Errorf("neither mapping nor field: %.40q", line)
+		return 0, fmt.Errorf("neither mapping nor field: %.40q", line)
 	}
 	var to *int64
 	switch string(name) { // no allocation
 	case "Rss":
-		to = &m.RSSBytes
+		to, seen = &m.RSSBytes, seenRSS
 	case "Pss":
 		to = &m.PSSBytes
 	case "Anonymous":
@@ -147,17 +167,18 @@ func field(line []byte, m *Mapping) (rss bool, err error) {
 		to = &m.HugetlbBytes
 	case "VmFlags":
 		m.Flags = flags(value)
-		return false, nil
+		return seenFlags, nil
 	default:
-		return false, nil
+		return 0, nil
 	}
 	value = bytes.TrimLeft(value, " ")
 	kib, digits := decimal(value)
 	if digits == 0 || kib > 1<<43 || !bytes.Equal(value[digits:], []byte(" kB")) {
-		return false, fmt.Errorf("not a size in kB: %.40q", line)
+		return 0, fmt.Errorf("not a size in kB: %.40q", line)
 	}
-	*to += int64(kib) << 10 //nolint:gosec // bounded above
-	return to == &m.RSSBytes, nil
+	// No more than there is room for: Read may have cut the mapping.
+	*to = int64(min(uint64(*to)+kib<<10, m.End-m.Start)) //nolint:gosec // bounded above
+	return seen, nil
 }
 
 func flags(value []byte) Flags {
@@ -193,10 +214,15 @@ func hexUntil(b []byte, end byte) (v uint64, rest []byte, ok bool) {
 	return 0, nil, false
 }
 
-// decimal parses the digits that b starts with and returns how many there are.
+// decimal parses the digits that b starts with and returns how many there are,
+// 0 if their number has no room in v.
 func decimal(b []byte) (v uint64, digits int) {
-	for digits < len(b) && digits < 20 && b[digits] >= '0' && b[digits] <= '9' {
-		v = v*10 + uint64(b[digits]-'0')
+	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' {
+		d := uint64(b[digits] - '0')
+		if v > (math.MaxUint64-d)/10 {
+			return 0, 0
+		}
+		v = v*10 + d
 		digits++
 	}
 	return v, digits

@@ -30,7 +30,7 @@ type table struct {
 // wanted says whether the fields of a class are of use here.
 func wanted(class string, metadata bool) bool {
 	switch class {
-	case "ClassLoaderDataGraph", "ClassLoaderData", "Klass", "InstanceKlass":
+	case "ClassLoaderDataGraph", "ClassLoaderData", "SystemDictionary", "Klass", "InstanceKlass":
 		return metadata
 	case "Universe", "CollectedHeap", "MemRegion",
 		"CodeCache", "CodeHeap", "VirtualSpace", "GrowableArray<int>", "GrowableArrayBase", "GenericGrowableArray",

@@ -1,0 +1,17 @@
+package hsperf
+
+import "testing"
+
+// BenchmarkParse includes the Summary: a sample takes both.
+func BenchmarkParse(b *testing.B) {
+	file := read(b, "testdata/jdk17/g1/hsperfdata.bin.gz")
+	b.SetBytes(int64(len(file)))
+	b.ReportAllocs()
+	for b.Loop() {
+		data, err := Parse(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		data.Summary()
+	}
+}
