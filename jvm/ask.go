@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -15,14 +16,20 @@ import (
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
-// answers is what the JVM said by diagnostic commands.
+// answers is what the JVM told of its address ranges. Reservations stay where
+// they are: the answers are kept, also when the JVM can't be asked any more.
 type answers struct {
-	info  *dcmd.VMInfo
-	code  *dcmd.CodeCache
-	heap  *dcmd.HeapInfo
-	nodes []region.Range // of metaspace; kept, since VM.metaspace takes a safepoint
-	// virtual is the map of NMT detail; kept, since it takes long.
+	heap, code []region.Range
+	// info is of VM.info: heap, class space, CDS, and the collector's tables.
+	info []region.Range
+	// nodes are those of metaspace. New ones come up, but VM.metaspace takes a
+	// safepoint: it is only sent when memory without a name came up.
+	nodes []region.Range
+	// virtual is the map of NMT detail, which takes the JVM long to write.
 	virtual []region.Range
+	// current is true if the JVM answered the last time, so that nodes and
+	// virtual could have been renewed.
+	current bool
 }
 
 // readHsperf reads the counters that the JVM keeps in a shared file: no
@@ -30,7 +37,7 @@ type answers struct {
 func (p *Process) readHsperf(f *Facts) {
 	data, err := p.readPerfData()
 	if err != nil {
-		fix := p.permissionFix()
+		fix := p.fix(err)
 		if errors.Is(err, errNoPerfData) {
 			fix = "start the JVM without -XX:-UsePerfData and -XX:+PerfDisableSharedMem, with a writable /tmp"
 		}
@@ -91,9 +98,9 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 	}
 	if p.structs == nil {
 		if p.structsErr == nil {
-			p.structsErr = errors.New("the JVM's mappings may not be read")
+			p.structsErr = fmt.Errorf("the JVM's mappings may not be read: %w", os.ErrPermission)
 		}
-		f.failed(SourceVMStructs, p.structsErr, p.permissionFix())
+		f.failed(SourceVMStructs, p.structsErr, p.fix(p.structsErr))
 		return nil
 	}
 	if flag, err := p.structs.Flag("DisableAttachMechanism"); err == nil {
@@ -114,10 +121,16 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 	return &snapshot
 }
 
+var errStopped = errors.New("the JVM is stopped, by SIGSTOP or a debugger")
+
 // readAttach sends the diagnostic commands. The first failure to connect ends
 // it: the JVM is not made to wait for the others, nor are we.
 func (p *Process) readAttach(ctx context.Context, f *Facts) {
-	p.answers.info, p.answers.code, p.answers.heap = nil, nil, nil
+	p.answers.current = false
+	if p.status.State == 'T' || p.status.State == 't' {
+		f.failed(SourceAttach, errStopped, "let it go on (kill -CONT, or end the debugger)")
+		return
+	}
 	if p.client == nil {
 		p.client = attach.New(attach.Target{
 			PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
@@ -128,13 +141,14 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 	p.askNMT(&a, f)
 	if text, ok := a.do(attach.HeapInfo); ok {
 		if heap, err := dcmd.ParseHeapInfo(text); a.parsed(err) {
-			p.answers.heap = &heap
+			p.answers.heap = heap.Ranges
 			f.Heap = &Usage{UsedBytes: &heap.UsedBytes, CommittedBytes: &heap.CommittedBytes}
 		}
 	}
 	if f.Major == 0 || f.Major > 8 { // JDK 8 knows none of these
 		p.askRanges(&a, f)
 	}
+	p.answers.current = !a.down
 	if a.err != nil {
 		f.failed(SourceAttach, a.err, "")
 		return
@@ -151,7 +165,7 @@ func (p *Process) askNMT(a *asker, f *Facts) {
 	switch {
 	case errors.Is(err, nmt.ErrDisabled):
 		f.NMT = "off"
-		f.failed(SourceNMT, err, "start the JVM with -XX:NativeMemoryTracking=summary to split native memory")
+		f.failed(SourceNMT, nmt.ErrDisabled, "start the JVM with -XX:NativeMemoryTracking=summary to split native memory")
 		return
 	case err != nil:
 		f.failed(SourceNMT, err, "")
@@ -175,7 +189,7 @@ func (p *Process) askNMT(a *asker, f *Facts) {
 func (p *Process) askRanges(a *asker, f *Facts) {
 	if text, ok := a.do(attach.CodeCache); ok {
 		if code, err := dcmd.ParseCodeCache(text); a.parsed(err) {
-			p.answers.code = &code
+			p.answers.code = code.Ranges
 			committed := int64(0)
 			for _, h := range code.Heaps {
 				committed += h.CommittedBytes
@@ -185,7 +199,7 @@ func (p *Process) askRanges(a *asker, f *Facts) {
 	}
 	if text, ok := a.do(attach.VMInfo); ok {
 		if info, err := dcmd.ParseVMInfo(text); a.parsed(err) {
-			p.answers.info = &info
+			p.answers.info = info.Ranges
 			if f.Version == "" {
 				f.Version, f.Major, f.Collector = info.Version, major(info.Version), info.GC
 			}
@@ -230,7 +244,7 @@ func spaceUsage(s dcmd.SpaceUsage) *Usage {
 
 // asker sends commands until one shows that the JVM can't be asked.
 type asker struct {
-	ctx    context.Context //nolint:containedctx // lives as long as one call
+	ctx    context.Context
 	client *attach.Client
 	err    error // the first; what came before it is kept
 	down   bool

@@ -64,7 +64,7 @@ func Identify(proc string, pid int) (*Library, error) {
 	}
 	for _, t := range threads {
 		if t.name == "VM Thread" { // vmThread.cpp; kept whole by every JDK
-			return nil, nil //nolint:nilnil // a JVM whose library we may not see
+			return nil, nil // a JVM whose library may not be seen
 		}
 	}
 	return nil, fmt.Errorf("process %d: %w", pid, ErrNotJVM)
@@ -89,13 +89,19 @@ func findLibrary(maps io.Reader) (*Library, error) {
 		case name != "libjvm.so" || lib != nil:
 			continue
 		}
-		start, _, _ := bytes.Cut(line, []byte("-"))
-		base, err := strconv.ParseUint(string(start), 16, 64)
+		fields := strings.Fields(string(line[:slash])) // start-end perm offset major:minor inode
+		if len(fields) != 5 {
+			return nil, fmt.Errorf("mapping of libjvm.so: %.40q", line)
+		}
+		if strings.Trim(fields[2], "0") != "" {
+			continue // a later part of the file
+		}
+		start, _, _ := strings.Cut(fields[0], "-")
+		base, err := strconv.ParseUint(start, 16, 64)
 		if err != nil {
 			return nil, fmt.Errorf("mapping of libjvm.so: %w", err)
 		}
-		fields := bytes.Fields(line[:slash])
-		inode, err := strconv.ParseUint(string(fields[len(fields)-1]), 10, 64)
+		inode, err := strconv.ParseUint(fields[4], 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("mapping of libjvm.so: %w", err)
 		}

@@ -62,7 +62,7 @@ func (l *layout) place(mappings []smaps.Mapping) {
 		}
 		parts = l.parts(m, files.kind(m), parts[:0])
 		for _, part := range parts {
-			l.count(part, Resident{ReservedBytes: int64(part.End - part.Start)}) //nolint:gosec // below 1<<57
+			l.count(part, Resident{ReservedBytes: int64(part.End - part.Start)})
 		}
 		switch {
 		case m.RSSBytes == 0:

@@ -32,6 +32,7 @@ func nameRanges(a answers, s *vmstructs.Snapshot) rangeNames {
 	n := rangeNames{source: FromPatterns, named: []region.Kind{region.Stack}}
 	var structs, stacks []region.Range
 	if s != nil {
+		n.source = FromStructs
 		for _, r := range s.Ranges {
 			if r.Kind == region.Stack {
 				stacks = append(stacks, r) // with their owners: before all others
@@ -39,33 +40,32 @@ func nameRanges(a answers, s *vmstructs.Snapshot) rangeNames {
 				structs = append(structs, r)
 			}
 		}
-		n.source = FromStructs
+	}
+	n.lists = [][]region.Range{stacks, a.virtual, a.heap, a.code, a.nodes, a.info, structs}
+	switch {
+	case a.current && a.virtual != nil:
+		n.source, n.named = FromNMT, namedByJVM()
+	case a.current && a.info != nil && a.code != nil && a.nodes != nil:
+		n.source, n.named = FromCommands, namedByJVM()
+	default:
+		// Not metaspace: it may have new nodes.
 		for _, kind := range []region.Kind{region.Heap, region.Code} {
-			if slices.ContainsFunc(structs, func(r region.Range) bool { return r.Kind == kind }) {
-				n.named = append(n.named, kind)
-			}
+			n.nameIf(kind, a.virtual, a.heap, a.code, a.info, structs)
+		}
+		// HotSpot's tables hold the card table only.
+		n.nameIf(region.GC, a.virtual, a.info)
+	}
+	return n
+}
+
+// nameIf adds a kind that one of the lists has ranges of.
+func (n *rangeNames) nameIf(kind region.Kind, lists ...[]region.Range) {
+	for _, list := range lists {
+		if slices.ContainsFunc(list, func(r region.Range) bool { return r.Kind == kind }) {
+			n.named = append(n.named, kind)
+			return
 		}
 	}
-	var told []region.Range
-	switch {
-	case a.virtual != nil:
-		n.source, told = FromNMT, a.virtual
-		n.named = namedByJVM()
-	case a.info != nil && a.code != nil && a.nodes != nil:
-		n.source, n.named = FromCommands, namedByJVM()
-	}
-	if a.heap != nil {
-		told = append(told, a.heap.Ranges...)
-	}
-	if a.code != nil {
-		told = append(told, a.code.Ranges...)
-	}
-	lists := [][]region.Range{stacks, told, a.nodes}
-	if a.info != nil {
-		lists = append(lists, a.info.Ranges)
-	}
-	n.lists = append(lists, structs)
-	return n
 }
 
 func namedByJVM() []region.Kind {

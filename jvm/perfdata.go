@@ -70,7 +70,7 @@ func openPerfData(proc string, pid int) (*os.File, error) {
 	}
 	defer handle.Close()
 	var stat unix.Stat_t
-	if err := unix.Fstat(int(handle.Fd()), &stat); err != nil { //nolint:gosec // a descriptor
+	if err := unix.Fstat(int(handle.Fd()), &stat); err != nil {
 		return nil, fmt.Errorf("stat hsperfdata: %w", err)
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFREG || stat.Ino != inode {

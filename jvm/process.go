@@ -138,7 +138,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		if err = gone(p.status.PID, err); errors.Is(err, ErrGone) {
 			return false, err
 		}
-		f.failed(SourceSmaps, err, p.permissionFix())
+		f.failed(SourceSmaps, err, p.fix(err))
 		return false, p.walkThreads(f, nil)
 	}
 	f.worked(SourceSmaps)
@@ -150,7 +150,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	l := layout{tmpfs: tmpfs}
 	pages, err := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
 	if err != nil {
-		f.failed(SourcePagemap, err, p.permissionFix())
+		f.failed(SourcePagemap, err, p.fix(err))
 	} else {
 		defer pages.Close()
 		l.pages = pages
@@ -170,7 +170,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	again = p.unnamed > 0 && unnamed > p.unnamed+staleBytes
 	p.unnamed = unnamed
 	if again {
-		p.answers.nodes = nil
+		p.answers.nodes, p.answers.virtual = nil, nil
 	}
 	return again, p.walkThreads(f, l.stacks)
 }
@@ -207,8 +207,11 @@ func (p *Process) walkThreads(f *Facts, stacks map[int]int64) error {
 	return nil
 }
 
-// permissionFix says which user may read this JVM.
-func (p *Process) permissionFix() string {
+// fix says which user may read this JVM, if that is what err is about.
+func (p *Process) fix(err error) string {
+	if !errors.Is(err, os.ErrPermission) {
+		return ""
+	}
 	return fmt.Sprintf("run jvmem with the JVM's own user and group (runAsUser: %d, runAsGroup: %d)", p.status.UID, p.status.GID)
 }
 
@@ -222,9 +225,6 @@ func (f *Facts) failed(source string, err error, fix string) {
 	var attachErr *attach.Error
 	if errors.As(err, &attachErr) {
 		s.Reason, s.Fix = attachErr.Reason, attachErr.Fix
-	}
-	if !errors.Is(err, os.ErrPermission) && attachErr == nil {
-		s.Fix = ""
 	}
 	f.Sources = append(f.Sources, s)
 }

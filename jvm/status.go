@@ -68,6 +68,10 @@ func parseStatus(text []byte) (Status, error) {
 	s := Status{KernelThread: true}
 	var bad error
 	for line := range bytes.Lines(text) {
+		if line[len(line)-1] != '\n' {
+			bad = fmt.Errorf("line %.40q is cut", line)
+			break
+		}
 		name, rest, _ := bytes.Cut(line, []byte(":"))
 		value := strings.TrimSpace(string(rest))
 		fields := strings.Fields(value)

@@ -116,6 +116,11 @@ func usage(g *cgroup.Group) int64 {
 func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) jvm.Source {
 	source := jvm.Source{Name: "cgroup", OK: err == nil}
 	if err == nil {
+		if f.Root = g.Root; f.Root {
+			source.OK = false
+			source.Reason = "the process is in the root cgroup: the numbers are those of the whole machine, without kernel memory"
+			source.Fix = "run the JVM in a container, or give its service a cgroup of its own"
+		}
 		var m cgroup.Memory
 		if m, err = g.Memory(); m.UsageBytes > 0 {
 			f.Memory = &m // what could be read

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -10,8 +11,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
@@ -62,8 +66,8 @@ func TestRowsGrow(t *testing.T) {
 		{"g1 nmt detail", with(g1, "-XX:NativeMemoryTracking=detail"), 0.02, mib, nil},
 		{"g1 nmt off", g1, 0.02, mib, nil},
 		{"g1 attach refused", with(g1, "-XX:+DisableAttachMechanism"), 0.05, 4 * mib, []breakdown.RowName{breakdown.GC}},
-		// ZGC pays for its heap when it commits it: start small.
-		{"z nmt summary", with(common, "-Xms16m", "-XX:+UseZGC", "-XX:NativeMemoryTracking=summary"), 0.02, mib, nil},
+		// ZGC pays for its heap when it commits it, by pages of 2 MiB: start small.
+		{"z nmt summary", with(common, "-Xms16m", "-XX:+UseZGC", "-XX:NativeMemoryTracking=summary"), 0.02, 3 * mib, nil},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
 			j := jvmtest.Start(t, jvmtest.Options{JVMFlags: mode.flags, LimitBytes: 768 * mib})
@@ -191,5 +195,147 @@ func checkUnknown(t *testing.T, c *breakdown.Container, unknown []breakdown.RowN
 	}
 	if fmt.Sprint(got) != fmt.Sprint(unknown) {
 		t.Errorf("unknown rows %v, want %v", got, unknown)
+	}
+}
+
+// TestStoppedJVM: a JVM that is stopped in the middle does not hold us up. What
+// it told before still names its memory, and it is asked again when it goes on.
+func TestStoppedJVM(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseG1GC", "-Xmx64m"}, LimitBytes: 256 * mib})
+	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	defer s.Close()
+	if c := sample(t, s); !c.Complete() {
+		t.Fatalf("not complete before: %+v", c.Sources)
+	}
+	signal := func(sig syscall.Signal) {
+		if err := syscall.Kill(j.PID, sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	defer signal(syscall.SIGCONT)
+	c := sample(t, s)
+	checkSum(t, "stopped", &c)
+	checkUnknown(t, &c, nil)
+	if source := source(t, &c, jvm.SourceAttach); source.OK || !strings.Contains(source.Reason, "stopped") {
+		t.Errorf("attach of a stopped JVM: %+v", source)
+	}
+
+	// One that was never asked while it ran.
+	fresh := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	defer fresh.Close()
+	c = sample(t, fresh)
+	checkSum(t, "stopped, never asked", &c)
+	checkUnknown(t, &c, []breakdown.RowName{breakdown.GC})
+
+	signal(syscall.SIGCONT)
+	c = sample(t, s)
+	if source := source(t, &c, jvm.SourceAttach); !source.OK {
+		t.Errorf("attach of a JVM that runs again: %+v", source)
+	}
+}
+
+func source(t *testing.T, c *breakdown.Container, name string) jvm.Source {
+	t.Helper()
+	for _, s := range c.Sources {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no source %s in %+v", name, c.Sources)
+	return jvm.Source{}
+}
+
+// TestJVMEnds: the report of a JVM that is gone is an error, never its last state.
+func TestJVMEnds(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
+	one, all := NewSampler(Options{Proc: "/proc", PID: j.PID}), NewSampler(Options{Proc: "/proc"})
+	defer one.Close()
+	defer all.Close()
+	sample(t, one)
+	if !sees(t, all, j.PID) {
+		t.Errorf("JVM %d is not found among all processes", j.PID)
+	}
+	j.Send("exit")
+	<-j.Exited()
+	if _, err := one.Sample(context.Background()); !errors.Is(err, jvm.ErrGone) {
+		t.Errorf("sample of a JVM that ended: %v, want ErrGone", err)
+	}
+	if sees(t, all, j.PID) {
+		t.Errorf("JVM %d is still told after its end", j.PID)
+	}
+}
+
+func sees(t *testing.T, s *Sampler, pid int) bool {
+	t.Helper()
+	report, err := s.Sample(context.Background())
+	if err != nil && !errors.Is(err, ErrNoJVM) {
+		t.Fatal(err)
+	}
+	for _, c := range report.Containers {
+		for _, j := range c.JVMs {
+			if j.PID == pid {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestKilledWhileRead kills a JVM at different moments of a sample: there is a
+// report or a clear error, never a crash, and no descriptor stays open.
+func TestKilledWhileRead(t *testing.T) {
+	before := descriptors(t)
+	for i := range 12 {
+		j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
+		s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+		go func() {
+			time.Sleep(time.Duration(i) * 2 * time.Millisecond)
+			_ = syscall.Kill(j.PID, syscall.SIGKILL)
+		}()
+		for {
+			report, err := s.Sample(context.Background())
+			if err != nil {
+				if !errors.Is(err, jvm.ErrGone) && !errors.Is(err, jvm.ErrNotJVM) {
+					t.Errorf("killed after %d ms: %v", 2*i, err)
+				}
+				break
+			}
+			c := report.Containers[0]
+			var sum int64
+			for _, row := range c.Memory {
+				if row.Bytes != nil {
+					sum += *row.Bytes
+				}
+			}
+			if c.UsageBytes != nil && sum+*c.UnattributedBytes != *c.UsageBytes {
+				t.Errorf("killed after %d ms: rows do not add up", 2*i)
+			}
+		}
+		<-j.Exited()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if after := descriptors(t); after > before+4*12 { // jvmtest keeps pipes until the test ends
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestNotAJVM(t *testing.T) {
+	for pid, want := range map[int]error{os.Getpid(): jvm.ErrNotJVM, 1 << 22: jvm.ErrGone} {
+		s := NewSampler(Options{Proc: "/proc", PID: pid})
+		if _, err := s.Sample(context.Background()); !errors.Is(err, want) {
+			t.Errorf("process %d: %v, want %v", pid, err, want)
+		}
 	}
 }

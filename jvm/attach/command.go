@@ -19,7 +19,7 @@ const (
 	NativeMemorySummaryBytes                    // "VM.native_memory summary scale=B": JDK 8 answers "Incorrect scale value: B" with code 0
 	NativeMemoryDetail                          // "VM.native_memory detail": up to some MB; needs NMT=detail
 	MetaspaceBasic                              // "VM.metaspace basic": unknown to JDK 8
-	MetaspaceNodes                              // "VM.metaspace show-loaders=false by-chunktype=true vslist=true": safepoint; unknown to JDK 8
+	MetaspaceNodes                              // "VM.metaspace show-loaders=false vslist=true": safepoint; unknown to JDK 8
 	CodeCache                                   // "Compiler.codecache": unknown to JDK 8
 	HeapInfo                                    // "GC.heap_info"
 	SystemMap                                   // "System.map": JDK 21 and newer
@@ -33,7 +33,7 @@ var commandTexts = [...]string{
 	NativeMemorySummaryBytes: "VM.native_memory summary scale=B",
 	NativeMemoryDetail:       "VM.native_memory detail",
 	MetaspaceBasic:           "VM.metaspace basic",
-	MetaspaceNodes:           "VM.metaspace show-loaders=false by-chunktype=true vslist=true",
+	MetaspaceNodes:           "VM.metaspace show-loaders=false vslist=true",
 	CodeCache:                "Compiler.codecache",
 	HeapInfo:                 "GC.heap_info",
 	SystemMap:                "System.map",

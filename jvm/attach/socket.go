@@ -84,7 +84,7 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 		return nil, err
 	}
 	if err := c.verifyPeer(conn, p); err != nil {
-		conn.Close()
+		_ = conn.Close() // refused: nothing was sent
 		return nil, err
 	}
 	return conn, nil

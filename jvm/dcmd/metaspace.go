@@ -41,7 +41,7 @@ func ParseMetaspaceBasic(text string) (MetaspaceUsage, error) {
 }
 
 // ParseMetaspace reads the reply to "VM.metaspace show-loaders=false
-// by-chunktype=true vslist=true": the ranges of all nodes (reserved), sorted
+// vslist=true": the ranges of all nodes (reserved), sorted
 // and disjoint, and the sizes. A reply without any node is an error.
 func ParseMetaspace(text string) ([]region.Range, MetaspaceUsage, error) {
 	ranges, usage, err := parseMetaspace(text)

@@ -120,7 +120,7 @@ func (f *finder) read(b []byte, addr uint64) bool {
 		return false
 	}
 	f.probes--
-	n, err := f.mem.ReadAt(b, int64(addr)) //nolint:gosec // user addresses are below 1<<63
+	n, err := f.mem.ReadAt(b, int64(addr))
 	if n == len(b) {
 		return true
 	}

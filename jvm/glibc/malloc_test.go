@@ -64,6 +64,16 @@ func TestFind(t *testing.T) {
 			[]region.Range{span(base+mib, base+mib+3*0x101000)},
 			[]region.Range{chunk(base+mib, base+mib+0x101000), chunk(base+mib+0x101000, base+mib+0x202000), chunk(base+mib+0x202000, base+mib+0x303000)},
 		},
+		"chunks of glibc 2.42, back to back": {
+			func(p *process) {
+				p.chunk(base+mib, mib)
+				p.put(base+mib, 0, mib-chunkHeader|isMmapped)
+				p.chunk(base+2*mib, mib)
+				p.put(base+2*mib, 0, mib-chunkHeader|isMmapped)
+			},
+			[]region.Range{span(base+mib, base+3*mib)},
+			[]region.Range{chunk(base+mib, base+2*mib), chunk(base+2*mib, base+3*mib)},
+		},
 		"the look of a chunk within a chunk": {
 			func(p *process) {
 				p.chunk(base+mib, mib)

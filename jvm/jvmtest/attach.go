@@ -172,7 +172,7 @@ func (l *Listener) Requests() [][]byte {
 // serve reads a request the way HotSpot does: five strings, each ended by a
 // zero byte. It waits without end for a client that sends less.
 func (l *Listener) serve(conn net.Conn, h Handler) {
-	defer conn.Close() //nolint:errcheck // the client may be gone
+	defer conn.Close()
 	const stringsOfRequest = 5
 	var request []byte
 	for one := make([]byte, 1); bytes.Count(request, []byte{0}) < stringsOfRequest; {

@@ -47,7 +47,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	if i < 0 {
 		return fmt.Errorf("no kind of range: %q", text)
 	}
-	*k = Kind(i) //nolint:gosec // an index of kindNames
+	*k = Kind(i)
 	return nil
 }
 

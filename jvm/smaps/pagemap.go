@@ -33,7 +33,7 @@ func OpenPagemap(path string) (*Pagemap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pagemap{src: f, close: f.Close, pageSize: uint64(os.Getpagesize()), buf: make([]byte, pagemapChunk)}, nil //nolint:gosec // a page size is positive
+	return &Pagemap{src: f, close: f.Close, pageSize: uint64(os.Getpagesize()), buf: make([]byte, pagemapChunk)}, nil
 }
 
 // Close closes the file.
@@ -48,9 +48,9 @@ func (p *Pagemap) Resident(start, end uint64) (anonymous, file int64, err error)
 		switch {
 		case entry&pagePresent == 0:
 		case entry&pageFile != 0:
-			file += int64(p.pageSize) //nolint:gosec // a page size
+			file += int64(p.pageSize)
 		case entry&pageExclusive != 0:
-			anonymous += int64(p.pageSize) //nolint:gosec // a page size
+			anonymous += int64(p.pageSize)
 		}
 	})
 	return anonymous, file, err
@@ -79,7 +79,7 @@ func (p *Pagemap) entries(start, end uint64, yield func(addr, entry uint64)) err
 	for page := start / p.pageSize; page*p.pageSize < end; {
 		left := (end - page*p.pageSize + p.pageSize - 1) / p.pageSize
 		buf := p.buf[:min(left*8, uint64(len(p.buf)))]
-		n, err := p.src.ReadAt(buf, int64(page*8)) //nolint:gosec // an address / 512
+		n, err := p.src.ReadAt(buf, int64(page*8))
 		if n < 8 {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF // beyond the address space, or the process is gone

@@ -37,7 +37,7 @@ func ReadRollup(src io.Reader) (Rollup, error) {
 		if digits == 0 || kib > 1<<43 || !bytes.Equal(value[digits:], []byte(" kB")) {
 			return Rollup{}, fmt.Errorf("smaps_rollup: not a size in kB: %.40q", scan.Bytes())
 		}
-		*to = int64(kib) << 10 //nolint:gosec // bounded above
+		*to = int64(kib) << 10
 		found++
 	}
 	if err := scan.Err(); err != nil {

@@ -177,7 +177,7 @@ func field(line []byte, m *Mapping) (seen fields, err error) {
 		return 0, fmt.Errorf("not a size in kB: %.40q", line)
 	}
 	// No more than there is room for: Read may have cut the mapping.
-	*to = int64(min(uint64(*to)+kib<<10, m.End-m.Start)) //nolint:gosec // bounded above
+	*to = int64(min(uint64(*to)+kib<<10, m.End-m.Start))
 	return seen, nil
 }
 

@@ -112,7 +112,7 @@ func (w *classWalk) visit(class uint64, links ...fieldName) ([]uint64, error) {
 	}
 	n := len(links)
 	w.found.Classes = append(w.found.Classes, class)
-	if helper := int32(uint32(got[n])); helper > 0 { //nolint:gosec // the lower half is an int
+	if helper := int32(uint32(got[n])); helper > 0 {
 		w.found.ConstantPools = append(w.found.ConstantPools, got[n+1])
 	}
 	return got[:n], nil

@@ -81,7 +81,7 @@ func Open(o Options) (*Reader, error) {
 	}
 	r, err := open(file, o, pageBytes, aheadPages)
 	if err != nil {
-		file.Close()
+		_ = file.Close() // nothing was written
 		return nil, fmt.Errorf("vmstructs of process %d: %w", o.PID, err)
 	}
 	r.closer = file

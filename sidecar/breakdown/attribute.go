@@ -24,8 +24,8 @@ func Attribute(f Facts) Container {
 		librariesRow(&f, pages),
 		othersRow(&f),
 		mappedRow(&f, pages),
-		{Name: Shmem, Bytes: pages.shmem, Source: "cgroup"},
-		{Name: PageCache, Bytes: pages.cache, Source: "cgroup"},
+		cgroupRow(Shmem, pages.shmem),
+		cgroupRow(PageCache, pages.cache),
 		kernelRow(&f),
 	}
 	if c.UsageBytes != nil {
@@ -119,6 +119,15 @@ func metaspaceRow(f *Facts) Row {
 		}
 	}
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.Metaspace, j.ClassSpace} })
+	return row
+}
+
+// cgroupRow is a row that the cgroup tells.
+func cgroupRow(name RowName, bytes *int64) Row {
+	row := Row{Name: name, Bytes: bytes}
+	if bytes != nil {
+		row.Source = "cgroup"
+	}
 	return row
 }
 

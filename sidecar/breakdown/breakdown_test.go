@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -236,6 +237,21 @@ func TestNativeSplit(t *testing.T) {
 				t.Errorf("the parts add up to %d, resident is %d", sum, test.arena+test.unnamed)
 			}
 		})
+	}
+}
+
+// TestOtherAllocator: what jemalloc or musl hold cannot be told from mmaps, and
+// glibc's account says nothing of it; what NMT tracks is still known.
+func TestOtherAllocator(t *testing.T) {
+	j := recorded(t, "jdk17-g1-nmt-summary")[0].JVMs[0]
+	j.Named = slices.DeleteFunc(slices.Clone(j.Named), func(k region.Kind) bool {
+		return k == region.MallocArena || k == region.MallocChunk
+	})
+	direct, internal := trackedMalloc(j.Report, j.Major)
+	j.Resident = map[region.Kind]jvm.Resident{region.Unknown: {AnonBytes: direct + total(internal) + 9<<20}}
+	p := splitNative(&j, true)
+	if *p.direct != direct || *p.malloc != 9<<20 || p.untracked != nil || p.retained != nil {
+		t.Errorf("direct %d of %d, malloc %d, untracked %v, retained %v", *p.direct, direct, *p.malloc, p.untracked, p.retained)
 	}
 }
 

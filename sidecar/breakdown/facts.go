@@ -14,6 +14,9 @@ type Facts struct {
 	Name string `json:"name,omitempty"`
 	// CgroupVersion is 0 if the process' cgroup is not known.
 	CgroupVersion int `json:"cgroup_version,omitempty"`
+	// Root: the JVM is in v1's root cgroup. Its usage is that of the whole
+	// machine, without kernel memory.
+	Root bool `json:"root,omitempty"`
 	// Memory is nil if the cgroup could not be read.
 	Memory *cgroup.Memory `json:"memory,omitempty"`
 	JVMs   []jvm.Facts    `json:"jvms"`

@@ -7,7 +7,7 @@ const kernelStackBytes = 16 << 10
 // them follow from the processes, and the rest (slab, sockets, pipes) has no name.
 func kernelRow(f *Facts) Row {
 	row := Row{Name: Kernel}
-	if f.Memory == nil || f.Memory.Kernel.TotalBytes == nil {
+	if f.Memory == nil || f.Memory.Kernel.TotalBytes == nil || f.Root {
 		return row
 	}
 	k := f.Memory.Kernel

@@ -46,9 +46,9 @@ type nativeParts struct {
 
 // splitNative divides what is resident by what its owners say they hold. Their
 // figures count memory that was never touched, too, and what does not fit in
-// the resident bytes has to be cut somewhere: first HotSpot's large tables
-// which are touched as they fill, then untracked memory,
-// then direct buffers, which Java clears.
+// the resident bytes has to be cut somewhere: first HotSpot's large tables,
+// which are touched as they fill, then untracked memory, then direct buffers,
+// which Java clears.
 func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	var p nativeParts
 	malloc := j.Resident[region.MallocArena].AnonBytes + j.Resident[region.MallocChunk].AnonBytes
@@ -56,8 +56,12 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	if complete {
 		mmap, vm = j.Resident[region.Unknown].AnonBytes, j.Resident[region.VMInternal].AnonBytes
 	}
-	if j.Malloc != nil {
-		p.retained = new(min(max(0, malloc-j.Malloc.InUseBytes), max(0, j.Malloc.FreeBytes)))
+	known := j.Malloc // glibc's own account, of no use for another allocator
+	if !slices.Contains(j.Named, region.MallocArena) {
+		malloc, mmap, known = malloc+mmap, 0, nil
+	}
+	if known != nil {
+		p.retained = new(min(max(0, malloc-known.InUseBytes), max(0, known.FreeBytes)))
 		malloc -= *p.retained
 	}
 	if j.Report == nil {
@@ -66,14 +70,14 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	}
 	direct, internal := trackedMalloc(j.Report, j.Major)
 	var untracked int64
-	if j.Malloc != nil {
-		untracked = max(0, j.Malloc.InUseBytes-direct-total(internal))
+	if known != nil {
+		untracked = max(0, known.InUseBytes-direct-total(internal))
 	}
 	excess := max(0, direct+total(internal)+untracked-malloc)
 	for _, table := range []string{"gc", "internal"} {
 		internal[table], excess = cut(internal[table], excess)
 	}
-	untracked, excess = cut(untracked, excess)
+	_, excess = cut(untracked, excess)
 	direct, excess = cut(direct, excess)
 	for _, name := range slices.Sorted(maps.Keys(internal)) {
 		internal[name], excess = cut(internal[name], excess)
@@ -83,7 +87,7 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 		internal["mmap"] += vm
 	}
 	p.internal, p.categories, p.direct = new(total(internal)), internal, &direct
-	if j.Malloc != nil {
+	if known != nil {
 		p.untracked = new(rest + mmap)
 	} else {
 		p.malloc, p.mmap = &rest, &mmap

@@ -22,7 +22,8 @@ const (
 	shutdownTimeout = time.Second
 )
 
-// Serve answers requests on l until the context ends.
+// Serve answers requests on l until the context ends, and the requests that are
+// then under way.
 func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler:           handler,
@@ -30,26 +31,32 @@ func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
 	}
+	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if server.Shutdown(end) != nil {
 			_ = server.Close() // a client that does not read
 		}
 	})
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	err := server.Serve(l)
+	if !stop() {
+		<-stopped // Serve returns when Shutdown begins
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
 	}
 	return nil
 }
 
-// Handler serves the state. maxAge is how old the latest report may be before
-// the loop counts as stuck.
+// Handler serves the state. maxAge is how old the latest report may be, or how
+// long the first may take from now on, before the loop counts as stuck.
 func Handler(s *State, maxAge time.Duration) http.Handler {
+	started := time.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /breakdown", s.breakdown)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, maxAge) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, started, maxAge) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
@@ -89,13 +96,18 @@ func format(r *http.Request) string {
 	return "json"
 }
 
-func (s *State) health(w http.ResponseWriter, maxAge time.Duration) {
+func (s *State) health(w http.ResponseWriter, started time.Time, maxAge time.Duration) {
 	report, turned := s.latest()
+	if report == nil {
+		turned = started
+	}
 	switch age := time.Since(turned); {
-	case report == nil:
-		writeText(w, http.StatusOK, "starting\n")
+	case age > maxAge && report == nil:
+		writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("the first sample takes %s already\n", age.Round(time.Second)))
 	case age > maxAge:
 		writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("the last sample is %s old\n", age.Round(time.Second)))
+	case report == nil:
+		writeText(w, http.StatusOK, "starting\n")
 	default:
 		writeText(w, http.StatusOK, "ok\n")
 	}

@@ -1,0 +1,184 @@
+package jvm
+
+import (
+	"errors"
+	"maps"
+	"path/filepath"
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/nmt"
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+)
+
+const rw = smaps.Read | smaps.Write
+
+// pages is which pages are resident, by address: true for private ones.
+type pages map[uint64]bool
+
+func (p pages) Resident(start, end uint64) (anonymous, file int64, err error) {
+	for addr, private := range p {
+		switch {
+		case addr < start || addr >= end:
+		case private:
+			anonymous += 4096
+		default:
+			file += 4096
+		}
+	}
+	return anonymous, file, nil
+}
+
+var errPagemap = errors.New("pagemap")
+
+type noPages struct{}
+
+func (noPages) Resident(uint64, uint64) (anonymous, file int64, err error) { return 0, 0, errPagemap }
+
+func TestPlaceByFile(t *testing.T) {
+	const tmpfs = 25
+	const rss, anon = 40 << 10, 12 << 10
+	file := func(r Resident) Resident {
+		return Resident{AnonBytes: anon, FileBytes: r.FileBytes, ShmemBytes: r.ShmemBytes}
+	}
+	cached, shmem := file(Resident{FileBytes: rss - anon}), file(Resident{ShmemBytes: rss - anon})
+	for _, tt := range []struct {
+		path  string
+		perm  smaps.Perm
+		dev   uint64
+		inode uint64
+		kind  region.Kind
+		want  Resident
+	}{
+		{"", rw, 0, 0, region.Unknown, cached},
+		{"[anon:glibc: malloc]", rw, 0, 0, region.Unknown, cached},
+		{"[heap]", rw, 0, 0, region.MallocArena, cached},
+		{"[stack]", rw, 0, 0, region.Stack, cached},
+		{"", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
+		{"[anon_shmem:x]", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
+		{"/dev/zero (deleted)", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
+		{"/SYSV00000000 (deleted)", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
+		{"/memfd:java_heap (deleted)", rw | smaps.Shared, 1, 9, region.Heap, shmem},
+		{"/memfd:java_heap.generation (deleted)", rw | smaps.Shared, 1, 9, region.Heap, shmem},
+		{"/memfd:other (deleted)", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
+		{"/dev/shm/x", rw | smaps.Shared, 7, 9, region.SharedMem, shmem},
+		{"/run/x", rw | smaps.Shared, tmpfs, 9, region.SharedMem, shmem},
+		{"/run/lib.so", rw, tmpfs, 9, region.SharedMem, shmem}, // charged as shared memory, whatever it is
+		{"/jdk/lib/server/libjvm.so", smaps.Read, 7, 9, region.Library, cached},
+		{"/jdk/lib/server/libjvm.so (deleted)", rw, 7, 9, region.Library, cached},
+		{"/usr/lib/libz.so.1.3.2", smaps.Read, 7, 50, region.Library, cached}, // by its executable part below
+		{"/app/app.jar", smaps.Read, 7, 9, region.Library, cached},
+		{"/jdk/lib/modules", smaps.Read | smaps.Shared, 7, 9, region.Library, cached},
+		{"/jdk/lib/server/classes.jsa", rw, 7, 9, region.Library, cached},
+		{"/data/index.dat", smaps.Read | smaps.Shared, 7, 9, region.MappedFile, cached},
+		{"/data/private copy", rw, 7, 9, region.MappedFile, cached},
+		{"/data/modules", rw, 7, 9, region.MappedFile, cached},
+	} {
+		m := smaps.Mapping{Start: 1 << 20, End: 2 << 20, Path: tt.path, Perm: tt.perm, Dev: tt.dev, Inode: tt.inode, RSSBytes: rss, AnonymousBytes: anon, SwapBytes: 4096}
+		code := smaps.Mapping{Start: 2 << 20, End: 3 << 20, Path: "/usr/lib/libz.so.1.3.2", Perm: smaps.Read | smaps.Exec, Dev: 7, Inode: 50}
+		vdso := smaps.Mapping{Start: 3 << 20, End: 3<<20 + 8192, Path: "[vdso]", Perm: smaps.Read | smaps.Exec, RSSBytes: 4096}
+		l := layout{tmpfs: map[uint64]bool{tmpfs: true}}
+		l.place([]smaps.Mapping{m, code, vdso})
+		tt.want.ReservedBytes = 1 << 20
+		want := map[region.Kind]Resident{tt.kind: tt.want}
+		library := want[region.Library]
+		library.ReservedBytes += 1 << 20
+		want[region.Library] = library
+		if !maps.Equal(l.resident, want) || l.swap != 4096 {
+			t.Errorf("%s: %+v, swap %d; want %+v", tt.path, l.resident, l.swap, want)
+		}
+	}
+}
+
+func TestPlaceSplitsMappings(t *testing.T) {
+	ranges := []region.Range{
+		{Start: 0x10000, End: 0x14000, Kind: region.Heap},
+		{Start: 0x18000, End: 0x1c000, Kind: region.Stack, Thread: 7},
+		{Start: 0x1c000, End: 0x30000, Kind: region.Stack, Thread: 8}, // goes on in the next mapping
+	}
+	mappings := []smaps.Mapping{
+		{Start: 0x12000, End: 0x20000, Perm: rw, RSSBytes: 5 * 4096, AnonymousBytes: 5 * 4096}, // from the middle of the heap on
+		{Start: 0x20000, End: 0x21000, Perm: rw, RSSBytes: 4096, AnonymousBytes: 4096},
+		{Start: 0x40000, End: 0x41000, Perm: rw, RSSBytes: 4096, AnonymousBytes: 4096},
+	}
+	resident := pages{0x11000: true /* not mapped here */, 0x12000: true, 0x13000: true, 0x14000: true, 0x18000: true, 0x1f000: true, 0x15000: false /* the huge zero page */}
+	const page = 4096
+	for name, tt := range map[string]struct {
+		pages   pageCounter
+		want    map[region.Kind]Resident
+		stacks  map[int]int64
+		unsplit int64
+		err     error
+	}{
+		"by pagemap": {
+			pages: resident,
+			want: map[region.Kind]Resident{
+				region.Heap:    {AnonBytes: 2 * page, ReservedBytes: 2 * page},
+				region.Stack:   {AnonBytes: 3 * page, ReservedBytes: 9 * page},
+				region.Unknown: {AnonBytes: 2 * page, ReservedBytes: 5 * page},
+			},
+			stacks: map[int]int64{7: page, 8: 2 * page},
+		},
+		"no pagemap": { // the first of the largest parts
+			pages: nil,
+			want: map[region.Kind]Resident{
+				region.Heap:    {ReservedBytes: 2 * page},
+				region.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
+				region.Unknown: {AnonBytes: 6 * page, ReservedBytes: 5 * page},
+			},
+			stacks: map[int]int64{7: 0, 8: page}, unsplit: 5 * page,
+		},
+		"pagemap that cannot be read": {
+			pages: noPages{},
+			want: map[region.Kind]Resident{
+				region.Heap:    {ReservedBytes: 2 * page},
+				region.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
+				region.Unknown: {AnonBytes: page, ReservedBytes: 5 * page},
+			},
+			stacks: map[int]int64{7: 0, 8: page}, err: errPagemap,
+		},
+	} {
+		l := layout{ranges: ranges, pages: tt.pages}
+		l.place(mappings)
+		if !maps.Equal(l.resident, tt.want) || !maps.Equal(l.stacks, tt.stacks) || l.unsplit != tt.unsplit || !errors.Is(l.err, tt.err) {
+			t.Errorf("%s: %+v, stacks %v, unsplit %d, %v; want %+v", name, l.resident, l.stacks, l.unsplit, l.err, tt.want)
+		}
+	}
+}
+
+// TestPlaceLosesNothing: whatever ranges are known, the private pages add up to
+// what the kernel counts.
+func TestPlaceLosesNothing(t *testing.T) {
+	for _, path := range glob(t, "nmt/testdata/jdk*/g1-nmtdetail/detail.txt.gz", 8) {
+		jdk := filepath.Base(filepath.Dir(filepath.Dir(path)))
+		report, err := nmt.Parse(string(read(t, path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mappings := readMappings(t, "smaps/testdata/"+jdk+"/g1-nmtdetail/smaps.txt.gz")
+		var want, address int64
+		for i := range mappings {
+			want += mappings[i].AnonymousBytes
+			if !mappings[i].Special() {
+				address += int64(mappings[i].End - mappings[i].Start)
+			}
+		}
+		for name, ranges := range map[string][]region.Range{
+			"none": nil, "NMT's map": region.Merge(report.Regions), "NMT's map and patterns": region.Merge(report.Regions, stackPatterns(mappings)),
+		} {
+			l := layout{ranges: ranges}
+			l.place(mappings)
+			var anon, reserved int64
+			for _, r := range l.resident {
+				anon += r.AnonBytes
+				reserved += r.ReservedBytes
+			}
+			if anon != want || reserved != address {
+				t.Errorf("%s, %s: %d bytes in %d, want %d in %d", jdk, name, anon, reserved, want, address)
+			}
+			if ranges != nil && l.resident[region.Heap].AnonBytes < 40<<20 {
+				t.Errorf("%s, %s: %+v in the heap", jdk, name, l.resident[region.Heap])
+			}
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package jvm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+)
+
+func pause() { time.Sleep(5 * time.Millisecond) }
+
+// TestProcess observes a JVM until it is killed.
+func TestProcess(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xms64m", "-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
+	j.Do("threads 3 256 worker")
+	j.Do("unsafe 24")
+	if p, err := Open("/proc", j.PID); err != nil {
+		t.Fatal(err)
+	} else if _, err := p.Ask(t.Context()); err != nil { // pathrs keeps a handle of /proc from its first use on
+		t.Fatal(err)
+	} else if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	descriptors := openFiles(t)
+	p, err := Open("/proc", j.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if s := p.Status(); s.PID != j.PID || s.NSPID != j.PID || s.Command != "java" || !p.Same() {
+		t.Errorf("status %+v, same %v", s, p.Same())
+	}
+	f, err := p.Ask(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Walk(f); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.Sources {
+		if !s.OK || s.PID != j.PID {
+			t.Errorf("source %+v", s)
+		}
+	}
+	for _, name := range []string{SourceAttach, SourceNMT, SourceHsperf, SourceVMStructs, SourceSmaps, SourcePagemap} {
+		if !slices.ContainsFunc(f.Sources, func(s Source) bool { return s.Name == name }) {
+			t.Errorf("no source %s in %+v", name, f.Sources)
+		}
+	}
+	if f.PID != j.PID || f.Major < 8 || f.Collector != "Serial" || f.NMT != "summary" || f.UptimeSeconds == nil || *f.UptimeSeconds > 600 || *f.Classes < 300 {
+		t.Errorf("facts %+v", f)
+	}
+	if f.Heap == nil || *f.Heap.CommittedBytes > 64<<20 || *f.Heap.CommittedBytes < 56<<20 {
+		t.Errorf("heap %+v", f.Heap)
+	}
+	malloc := f.Resident[region.MallocArena].AnonBytes + f.Resident[region.MallocChunk].AnonBytes
+	if malloc < 24<<20 || f.Resident[region.Heap].AnonBytes == 0 || f.Resident[region.Code].AnonBytes == 0 || f.Resident[region.Stack].AnonBytes < 3*256<<10 {
+		t.Errorf("resident %+v", f.Resident)
+	}
+	i := slices.IndexFunc(f.Threads.Pools, func(p Pool) bool { return p.Name == "worker-#" })
+	if i < 0 || f.Threads.Pools[i].Count != 3 || f.Threads.Pools[i].StackBytes == nil || *f.Threads.Pools[i].StackBytes < 3*256<<10 {
+		t.Errorf("threads %+v", f.Threads)
+	}
+	var anon int64
+	for _, r := range f.Resident {
+		anon += r.AnonBytes
+	}
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", j.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	total, err := smaps.ReadRollup(bytes.NewReader(rollup))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := total.AnonymousBytes - anon; diff < -512<<10 || diff > 512<<10 { // it lives on between the two looks
+		t.Errorf("%d private bytes by kind, the kernel counts %d", anon, total.AnonymousBytes)
+	}
+
+	if err := j.Cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-j.Exited()
+	if p.Same() {
+		t.Error("a process that is gone is still the same")
+	}
+	if f, err := p.Ask(t.Context()); !errors.Is(err, ErrGone) {
+		t.Errorf("Ask of a process that is gone: %+v, %v", f, err)
+	}
+	if _, err := p.Walk(f); !errors.Is(err, ErrGone) {
+		t.Errorf("Walk of a process that is gone: %v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if left := openFiles(t); left > descriptors {
+		t.Errorf("%d descriptors before, %d after", descriptors, left)
+	}
+}
+
+// openFiles counts descriptors but those of the runtime and of the JVM's pipes.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	names, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, name := range names {
+		if target, err := os.Readlink(name); err == nil && filepath.IsAbs(target) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,71 @@
+package jvm
+
+import (
+	"maps"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+)
+
+func TestParseTmpfs(t *testing.T) {
+	layers := "41 40 0:33 / / rw - overlay overlay rw,lowerdir=" + strings.Repeat("/var/lib/containerd/snapshots/4711/fs:", 3000) + "\n"
+	text := layers + `22 41 0:21 / /proc rw,nosuid - proc proc rw
+23 41 0:25 / /dev/shm rw,nosuid,nodev shared:4 master:2 - tmpfs shm rw,size=65536k
+24 41 259:1048575 / /a\040-\040tmpfs rw - ext4 /dev/nvme0n1p1 rw
+25 41 0:4294967295 /sub /run rw,relatime - tmpfs tmpfs rw
+26 41 0:6 / /dev rw - devtmpfs devtmpfs rw
+27 41 x:y / /odd rw - tmpfs tmpfs rw
+28 41 - tmpfs
+cut
+`
+	want := map[uint64]bool{25: true, 4294967295: true}
+	if got, err := parseTmpfs(strings.NewReader(text)); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+	if got, err := parseTmpfs(strings.NewReader(strings.Repeat("x", maxMount+1))); err == nil {
+		t.Errorf("a line without end: %v", got)
+	}
+}
+
+// TestTmpfsOfThisProcess maps a file of a tmpfs: by its device it is shared
+// memory, wherever it lies.
+func TestTmpfsOfThisProcess(t *testing.T) {
+	f, err := os.CreateTemp("/dev/shm", "jvmem-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	defer os.Remove(f.Name()) //nolint:errcheck // the next boot removes it
+	if err := f.Truncate(4096); err != nil {
+		t.Fatal(err)
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Munmap(mem) }()
+	tmpfs, err := readTmpfs("/proc", os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := classifyFiles(nil, tmpfs)
+	for _, m := range readMappings(t, "/proc/self/smaps") {
+		if m.Path == f.Name() {
+			m.Path = "/mnt/elsewhere"
+			if !tmpfs[m.Dev] || files.kind(&m) != region.SharedMem {
+				t.Errorf("%+v is %v; tmpfs %v", m, files.kind(&m), tmpfs)
+			}
+			m.Dev = 1 << 50
+			if files.kind(&m) != region.MappedFile || m.Perm&smaps.Shared == 0 {
+				t.Errorf("%+v of another file system is %v", m, files.kind(&m))
+			}
+			return
+		}
+	}
+	t.Error("the mapping was not found")
+}

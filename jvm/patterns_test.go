@@ -1,0 +1,103 @@
+package jvm
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/nmt"
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+)
+
+func within(ranges []region.Range, m *smaps.Mapping) bool {
+	i := region.Find(ranges, m.Start)
+	return i < len(ranges) && ranges[i].Start < m.End
+}
+
+// TestStackPatternsMatchNMT: the mappings that look like stacks are those that
+// NMT's map calls thread stacks, none more and none less.
+func TestStackPatternsMatchNMT(t *testing.T) {
+	for _, path := range glob(t, "nmt/testdata/jdk*/g1-nmtdetail/detail.txt.gz", 8) {
+		jdk := filepath.Base(filepath.Dir(filepath.Dir(path)))
+		report, err := nmt.Parse(string(read(t, path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stacks []region.Range
+		for _, r := range report.Regions {
+			if r.Kind == region.Stack {
+				stacks = append(stacks, r)
+			}
+		}
+		mappings := readMappings(t, "smaps/testdata/"+jdk+"/g1-nmtdetail/smaps.txt.gz")
+		found := stackPatterns(mappings)
+		var want, marked, guarded int64
+		for i := range mappings {
+			m := &mappings[i]
+			if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write {
+				continue
+			}
+			isStack := within(stacks, m)
+			if isStack != within(found, m) && m.AnonymousBytes > 0 {
+				t.Errorf("%s: %x-%x, %d bytes: stack %v by NMT, %v by its look", jdk, m.Start, m.End, m.AnonymousBytes, isStack, !isStack)
+			}
+			if isStack {
+				want += m.AnonymousBytes
+			}
+			if within(found, m) {
+				marked += m.AnonymousBytes
+			}
+		}
+		// An older kernel does not mark them. Stacks of native threads, with the
+		// guards of glibc 2.42 inside, are then missing.
+		for i := range mappings {
+			mappings[i].Flags &^= smaps.NoHuge
+		}
+		found = stackPatterns(mappings)
+		for i := range mappings {
+			if within(found, &mappings[i]) {
+				guarded += mappings[i].AnonymousBytes
+			}
+		}
+		if marked != want || guarded > want || guarded < want*9/10 {
+			t.Errorf("%s: %d bytes in marked mappings, %d above guards, NMT's stacks hold %d", jdk, marked, guarded, want)
+		}
+	}
+}
+
+func TestStackPatterns(t *testing.T) {
+	const rw = smaps.Read | smaps.Write
+	guard := func(start, size uint64, flags smaps.Flags) smaps.Mapping {
+		return smaps.Mapping{Start: start, End: start + size, Flags: flags}
+	}
+	memory := func(start, size uint64, flags smaps.Flags) smaps.Mapping {
+		return smaps.Mapping{Start: start, End: start + size, Perm: rw, Flags: flags}
+	}
+	file := guard(0x1000, 0x1000, 0)
+	file.Path = "/file"
+	shared := memory(0x2000, 1<<20, smaps.NoHuge)
+	shared.Perm |= smaps.Shared
+	for name, tt := range map[string]struct {
+		mappings []smaps.Mapping
+		want     int
+	}{
+		"glibc's guard":                 {[]smaps.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 1<<20, smaps.Account)}, 1},
+		"HotSpot's guards":              {[]smaps.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, 0)}, 1},
+		"marked, after a guard":         {[]smaps.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, smaps.NoHuge)}, 1},
+		"marked, no guard":              {[]smaps.Mapping{memory(0x2000, 1<<20, smaps.NoHuge)}, 1},
+		"nothing before it":             {[]smaps.Mapping{memory(0x2000, 1<<20, 0)}, 0},
+		"not right above the guard":     {[]smaps.Mapping{guard(0x1000, 0x1000, 0), memory(0x3000, 1<<20, 0)}, 0},
+		"above an arena's rest":         {[]smaps.Mapping{guard(0x1000, 63<<20, 0), memory(0x1000+63<<20, 1<<20, 0)}, 0},
+		"above reserved memory":         {[]smaps.Mapping{guard(0x1000, 0x1000, smaps.NoReserve), memory(0x2000, 1<<20, 0)}, 0},
+		"too small":                     {[]smaps.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 32<<10, 0)}, 0},
+		"the hole between two files":    {[]smaps.Mapping{file, memory(0x2000, 1<<20, 0)}, 0},
+		"shared memory":                 {[]smaps.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
+		"a guard is no stack by itself": {[]smaps.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, smaps.NoHuge)}, 0},
+	} {
+		got := stackPatterns(tt.mappings)
+		last := tt.mappings[len(tt.mappings)-1]
+		if len(got) != tt.want || len(got) == 1 && got[0] != (region.Range{Start: last.Start, End: last.End, Kind: region.Stack}) {
+			t.Errorf("%s: %x", name, got)
+		}
+	}
+}

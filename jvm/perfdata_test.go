@@ -1,0 +1,101 @@
+package jvm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOpenPerfData: the file is the container's, and may be anything by the
+// time that it is opened.
+func TestOpenPerfData(t *testing.T) {
+	const path = "/tmp/hsperfdata_app/1"
+	for name, tt := range map[string]struct {
+		// put makes what lies at the path, and returns the inode that the JVM mapped.
+		put    func(t *testing.T, file, secret string) uint64
+		suffix string
+		none   bool // errNoPerfData
+		ok     bool
+	}{
+		"a file": {ok: true, put: func(t *testing.T, file, _ string) uint64 {
+			return write(t, file, "counters")
+		}},
+		"another file": {put: func(t *testing.T, file, _ string) uint64 {
+			return write(t, file, "counters") + 1
+		}},
+		"a link out of the container": {put: func(t *testing.T, file, secret string) uint64 {
+			inode := write(t, secret, "secret")
+			if err := os.Symlink(secret, file); err != nil {
+				t.Fatal(err)
+			}
+			return inode
+		}},
+		"a relative link out of the container": {put: func(t *testing.T, file, secret string) uint64 {
+			inode := write(t, secret, "secret")
+			if err := os.Symlink("../../../../../../../../../../../../.."+secret, file); err != nil {
+				t.Fatal(err)
+			}
+			return inode
+		}},
+		"a pipe that nobody writes to": {put: func(t *testing.T, file, _ string) uint64 {
+			if err := unix.Mkfifo(file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return inodeOf(t, file)
+		}},
+		"a folder": {put: func(t *testing.T, file, _ string) uint64 {
+			if err := os.Mkdir(file, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return inodeOf(t, file)
+		}},
+		"nothing":   {put: func(*testing.T, string, string) uint64 { return 42 }},
+		"a deleted": {none: true, suffix: " (deleted)", put: func(*testing.T, string, string) uint64 { return 42 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			proc := filepath.Join(dir, "proc")
+			file := filepath.Join(proc, "7", "root", path)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			inode := tt.put(t, file, filepath.Join(dir, "secret"))
+			write(t, filepath.Join(proc, "7", "maps"), fmt.Sprintf(
+				"7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-s 00000000 fe:00 %d       %s%s\n", inode, path, tt.suffix))
+			f, err := openPerfData(proc, 7)
+			if tt.ok != (err == nil) || tt.none != errors.Is(err, errNoPerfData) {
+				t.Fatalf("got %v, %v", f, err)
+			}
+			if err != nil {
+				return
+			}
+			defer f.Close()
+			if text, err := io.ReadAll(f); err != nil || string(text) != "counters" {
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+}
+
+// write makes a file and returns its inode.
+func write(t *testing.T, path, text string) uint64 {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return inodeOf(t, path)
+}
+
+func inodeOf(t *testing.T, path string) uint64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return stat.Ino
+}

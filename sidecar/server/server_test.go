@@ -1,0 +1,272 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+const maxAge = time.Minute
+
+func report() *breakdown.Report {
+	return &breakdown.Report{
+		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC),
+		Containers: []breakdown.Container{{
+			Name: "app", UsageBytes: new(int64(300 << 20)),
+			Memory: []breakdown.Row{{Name: breakdown.Heap, Bytes: new(int64(200 << 20))}, {Name: breakdown.GC}},
+		}},
+	}
+}
+
+// get answers one request in memory.
+func get(t *testing.T, h http.Handler, method, target, accept string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+	if accept != "" {
+		r.Header.Set("Accept", accept)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestBreakdown(t *testing.T) {
+	var state State
+	h := Handler(&state, maxAge)
+	if r := get(t, h, http.MethodGet, "/breakdown", ""); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body(t, r), "no sample") {
+		t.Errorf("before the first sample: %s", r.Status)
+	}
+	state.Set(report())
+	for _, tt := range []struct {
+		target, accept string
+		text           bool
+	}{
+		{"/breakdown", "", false},
+		{"/breakdown", "*/*", false},
+		{"/breakdown", "application/json", false},
+		{"/breakdown", "text/html,application/xhtml+xml,*/*;q=0.8", false},
+		{"/breakdown", "text/plain", true},
+		{"/breakdown", "text/plain, */*;q=0.1", true},
+		{"/breakdown", "application/json, text/plain;q=0.5", false},
+		{"/breakdown?format=text", "", true},
+		{"/breakdown?format=text", "application/json", true}, // the query wins
+		{"/breakdown?format=json", "text/plain", false},
+	} {
+		r := get(t, h, http.MethodGet, tt.target, tt.accept)
+		text := body(t, r)
+		want := "application/json"
+		if tt.text {
+			want = "text/plain; charset=utf-8"
+		}
+		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != want {
+			t.Errorf("%s, Accept %s: %s, %s", tt.target, tt.accept, r.Status, r.Header.Get("Content-Type"))
+		}
+		if tt.text {
+			if !strings.Contains(text, "heap") || !strings.Contains(text, "200.0 MiB") {
+				t.Errorf("%s: %s", tt.target, text)
+			}
+			continue
+		}
+		var got breakdown.Report
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got.Schema != breakdown.Schema || *got.Containers[0].Memory[0].Bytes != 200<<20 || got.Containers[0].Memory[1].Bytes != nil {
+			t.Errorf("%s: %+v, %v", tt.target, got, err)
+		}
+	}
+	for _, format := range []string{"yaml", "JSON", "%3Cscript%3E"} {
+		r := get(t, h, http.MethodGet, "/breakdown?format="+format, "")
+		if r.StatusCode != http.StatusBadRequest || r.Header.Get("Content-Type") != "text/plain; charset=utf-8" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("format %s: %s, %v", format, r.Status, r.Header)
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	var state State
+	h := Handler(&state, maxAge)
+	state.Set(report())
+	paths := []string{"/", "/breakdown", "/healthz", "/readyz"}
+	for _, path := range paths {
+		if r := get(t, h, http.MethodGet, path, ""); r.StatusCode != http.StatusOK {
+			t.Errorf("GET %s: %s", path, r.Status)
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "TRACE", "ODD"} {
+			if r := get(t, h, method, path, ""); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %s, allowed %s", method, path, r.Status, r.Header.Get("Allow"))
+			}
+		}
+	}
+	for _, path := range []string{"/nothing", "/breakdown/x", "/metrics/x", "/debug/pprof/", "/favicon.ico"} {
+		if r := get(t, h, http.MethodGet, path, ""); r.StatusCode != http.StatusNotFound {
+			t.Errorf("GET %s: %s", path, r.Status)
+		}
+	}
+	// HEAD by a real server, which leaves the body out.
+	s := httptest.NewServer(h)
+	defer s.Close()
+	for _, path := range paths {
+		r, err := s.Client().Head(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := body(t, r); r.StatusCode != http.StatusOK || text != "" || r.Header.Get("Content-Type") == "" {
+			t.Errorf("HEAD %s: %s, %q", path, r.Status, text)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var state State
+	check := func(when string, h http.Handler, health, ready int) {
+		t.Helper()
+		if r := get(t, h, http.MethodGet, "/healthz", ""); r.StatusCode != health {
+			t.Errorf("%s: /healthz %s: %s", when, r.Status, body(t, r))
+		}
+		if r := get(t, h, http.MethodGet, "/readyz", ""); r.StatusCode != ready {
+			t.Errorf("%s: /readyz %s: %s", when, r.Status, body(t, r))
+		}
+	}
+	check("at the start", Handler(&state, maxAge), 200, 503)
+	check("stuck in the first sample", Handler(&state, -1), 503, 503)
+	state.Set(&breakdown.Report{}) // no JVM yet: a native sidecar starts before it
+	h := Handler(&state, maxAge)
+	check("after a sample", h, 200, 200)
+	state.turned = time.Now().Add(-maxAge - time.Second)
+	check("stuck", h, 503, 200)
+	if text := body(t, get(t, h, http.MethodGet, "/healthz", "")); text != "the last sample is 1m1s old\n" {
+		t.Errorf("stuck: %q", text)
+	}
+	state.Set(report())
+	check("it turns again", h, 200, 200)
+}
+
+// serve runs Serve and returns its address, what ends it, and its outcome.
+func serve(t *testing.T, h http.Handler) (addr string, cancel func(), done <-chan error) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l, h) }()
+	return l.Addr().String(), cancel, ended
+}
+
+func await(t *testing.T, done <-chan error) {
+	t.Helper()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Fatal("Serve goes on 2 s after the end of its context")
+	}
+}
+
+func dial(t *testing.T, addr, request string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestServeEnds(t *testing.T) {
+	goroutines := runtime.NumGoroutine()
+	begun := make(chan struct{}, 1)
+	endless := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		begun <- struct{}{}
+		for block := make([]byte, 64<<10); ; {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	addr, cancel, done := serve(t, endless)
+	silent := dial(t, addr, "GET / HTTP/1.1\r\nHo") // never goes on
+	defer silent.Close()
+	deaf := dial(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") // never reads
+	defer deaf.Close()
+	<-begun
+	cancel()
+	await(t, done)
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr); err == nil {
+		conn.Close()
+		t.Error("the address is still taken")
+	}
+	for range 200 { // handlers end a little later
+		if runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	stacks := make([]byte, 64<<10)
+	t.Errorf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
+}
+
+// TestServeFinishesRequests: who asked before the end gets the whole answer, and
+// Serve returns after it.
+func TestServeFinishesRequests(t *testing.T) {
+	begun, returned := make(chan struct{}), make(chan struct{})
+	addr, cancel, done := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		time.Sleep(200 * time.Millisecond)
+		writeText(w, http.StatusOK, "all of it")
+		close(returned)
+	}))
+	conn := dial(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	defer conn.Close()
+	<-begun
+	cancel()
+	await(t, done)
+	select {
+	case <-returned:
+	default:
+		t.Error("Serve returned during a request")
+	}
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := body(t, r); text != "all of it" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestServeFails(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Serve(t.Context(), l, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+		t.Errorf("a listener that is closed: %v", err)
+	}
+}
