@@ -33,7 +33,8 @@ type answers struct {
 }
 
 // readHsperf reads the counters that the JVM keeps in a shared file: no
-// handshake and no pause. Some are only updated by collections.
+// handshake and no pause. Those of heap and metaspace are of the last
+// collection, so they are no word on what is used now.
 func (p *Process) readHsperf(f *Facts) {
 	data, err := p.readPerfData()
 	if err != nil {
@@ -54,24 +55,11 @@ func (p *Process) readHsperf(f *Facts) {
 	if s.ClassesLoaded != nil && s.ClassesUnloaded != nil {
 		f.Classes = new(*s.ClassesLoaded - *s.ClassesUnloaded)
 	}
-	f.Heap = &Usage{UsedBytes: s.HeapUsedBytes(), CommittedBytes: s.HeapCapacityBytes()}
-	f.ClassSpace = &Usage{UsedBytes: s.ClassSpace.UsedBytes, CommittedBytes: s.ClassSpace.CapacityBytes}
-	f.Metaspace = &Usage{
-		UsedBytes:      minus(s.Metaspace.UsedBytes, s.ClassSpace.UsedBytes),
-		CommittedBytes: minus(s.Metaspace.CapacityBytes, s.ClassSpace.CapacityBytes),
-	}
 }
 
 func isSet(data *hsperf.Data, flag string) bool {
 	value, _ := data.Flag(flag)
 	return value == "true"
-}
-
-func minus(a, b *int64) *int64 {
-	if a == nil || b == nil {
-		return nil
-	}
-	return new(*a - *b)
 }
 
 // major returns 8 for "1.8.0_412" and 17 for "17.0.15"; 0 if unknown.

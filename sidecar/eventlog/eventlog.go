@@ -32,6 +32,9 @@ func ecsNames(groups []string, a slog.Attr) slog.Attr {
 	}
 	switch a.Key {
 	case slog.TimeKey:
+		if a.Value.Kind() != slog.KindTime { // a caller's own
+			return a
+		}
 		return slog.String("@timestamp", a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))
 	case slog.LevelKey:
 		return slog.String("log.level", strings.ToLower(a.Value.String()))
@@ -51,7 +54,7 @@ func Breakdown(ctx context.Context, log *slog.Logger, r *breakdown.Report) error
 				slog.String("dataset", "jvmem.breakdown"), slog.String("kind", "metric"), slog.String("action", "breakdown")),
 			container(c),
 		)
-		if r.Pod != nil {
+		if r.Pod != nil && *r.Pod != (breakdown.Pod{}) {
 			record.AddAttrs(pod(r.Pod)...)
 		}
 		record.AddAttrs(numbers(c))
@@ -98,7 +101,7 @@ func container(c *breakdown.Container) slog.Attr {
 func pod(p *breakdown.Pod) []slog.Attr {
 	return []slog.Attr{
 		group("orchestrator", slog.String("type", "kubernetes"), text("namespace", p.Namespace),
-			slog.Group("resource", slog.String("type", "pod"), slog.String("name", p.Name))),
+			group("resource", slog.String("type", "pod"), text("name", p.Name))),
 		group("kubernetes", text("namespace", p.Namespace),
 			group("pod", text("name", p.Name), text("uid", p.UID)),
 			group("node", text("name", p.Node))),

@@ -1,0 +1,294 @@
+package eventlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const mib = 1 << 20
+
+// report is two containers, one of which is only partly known.
+func report() *breakdown.Report {
+	size := func(n int64) *int64 { return &n }
+	app := breakdown.Container{
+		ID: "3f4c9d3a1b5e7f90a1b2c3d4e5f60718293a4b5c6d7e8f901a2b3c4d5e6f7081", Name: "app", CgroupVersion: 2,
+		LimitBytes: size(512 * mib), UsageBytes: size(400 * mib), WorkingSetBytes: size(380 * mib), RSSBytes: size(350 * mib),
+		ReclaimableBytes: size(20 * mib), HeadroomBytes: size(132 * mib), OOMKills: size(0),
+		Memory: []breakdown.Row{
+			{Name: breakdown.Heap, Bytes: size(200 * mib), CommittedBytes: size(256 * mib)},
+			{Name: breakdown.Metaspace, Bytes: size(60 * mib), Detail: []breakdown.Detail{{Name: "non_class", Bytes: size(50 * mib)}, {Name: "class_space", Bytes: size(10 * mib)}}},
+			{Name: breakdown.Native, Bytes: size(100 * mib), Detail: []breakdown.Detail{
+				{Name: "jvm_internal", Bytes: size(40 * mib), Detail: []breakdown.Detail{{Name: "symbol", Bytes: size(40 * mib)}}},
+				{Name: "direct_buffers", Bytes: size(60 * mib)}, {Name: "untracked"},
+			}},
+			{Name: breakdown.OtherProcesses, Bytes: size(1 * mib), Detail: []breakdown.Detail{{Name: "odd \"name\"\n", Bytes: size(1 * mib)}}},
+			{Name: breakdown.Kernel, Bytes: size(9 * mib)},
+		},
+		UnattributedBytes: size(-64 << 10),
+	}
+	java := breakdown.JVM{PID: 7, Version: "17.0.15", GC: "G1", NMT: "summary"}
+	java.Threads.Live = 42
+	java.Threads.Pools = []jvm.Pool{{Name: "http-nio-8080-exec-#", Count: 10}}
+	app.JVMs = []breakdown.JVM{java}
+	other := breakdown.Container{ID: "77aa", UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: breakdown.Heap}, {Name: breakdown.GC, Bytes: size(2 * mib)}}}
+	other.JVMs = []breakdown.JVM{java, java}
+	return &breakdown.Report{
+		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 4, 5, 678_900_000, time.FixedZone("", 3600)),
+		Pod:        &breakdown.Pod{Name: "shop-7d4b9c-x2x5z", Namespace: "shop", UID: "0f1e", Node: "node-1"},
+		Containers: []breakdown.Container{app, other},
+	}
+}
+
+// write returns the log lines of a report.
+func write(t *testing.T, r *breakdown.Report) []string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Breakdown(t.Context(), New(&b, "v1.2.3"), r); err != nil {
+		t.Fatal(err)
+	}
+	return split(t, b.String())
+}
+
+// split checks that the text is whole lines, and conforms to ECS logging.
+func split(t *testing.T, text string) []string {
+	t.Helper()
+	if !strings.HasSuffix(text, "\n") {
+		t.Fatalf("no whole lines: %q", text)
+	}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for _, line := range lines {
+		checkECS(t, line)
+	}
+	return lines
+}
+
+var timestamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+
+// checkECS follows github.com/elastic/ecs-logging, spec/spec.json: required
+// fields, their order and types, and log.level and ecs.version at the top.
+func checkECS(t *testing.T, line string) {
+	t.Helper()
+	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		t.Errorf("control characters in %q", line)
+	}
+	keys := keysOf(t, line)
+	if len(keys) < 4 || !slices.Equal(keys[:3], []string{"@timestamp", "log.level", "message"}) || !slices.Contains(keys, "ecs.version") {
+		t.Errorf("the fields begin with %v", keys)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(line), &fields); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	for _, key := range []string{"@timestamp", "log.level", "message", "ecs.version"} {
+		if s, ok := fields[key].(string); !ok || s == "" {
+			t.Errorf("%s is %v", key, fields[key])
+		}
+	}
+	if !timestamp.MatchString(fmt.Sprint(fields["@timestamp"])) || fields["log.level"] != strings.ToLower(fmt.Sprint(fields["log.level"])) {
+		t.Errorf("time %v, level %v", fields["@timestamp"], fields["log.level"])
+	}
+	service, ok := fields["service"].(map[string]any)
+	if !ok || service["name"] != "jvmem" || service["version"] != "v1.2.3" {
+		t.Errorf("service %v", fields["service"])
+	}
+}
+
+// keysOf returns the keys of the outermost object in their order, and checks
+// that no object has a key twice.
+func keysOf(t *testing.T, line string) []string {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(line))
+	var object func() []string
+	object = func() (keys []string) {
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			if slices.Contains(keys, key.(string)) {
+				t.Errorf("%v twice in %s", key, line)
+			}
+			keys = append(keys, key.(string))
+			value, err := d.Token()
+			if err != nil {
+				t.Fatalf("%v: %s", err, line)
+			}
+			switch value {
+			case json.Delim('{'):
+				object()
+			case json.Delim('['):
+				t.Errorf("a list in %s: Kibana cannot chart it", line)
+			}
+		}
+		_, _ = d.Token() // the end
+		return keys
+	}
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		t.Fatalf("no object: %s", line)
+	}
+	return object()
+}
+
+func TestGolden(t *testing.T) {
+	const path = "testdata/breakdown.golden.json"
+	got := strings.Join(write(t, report()), "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("not as %s (go test -update writes it):\n%s", path, got)
+	}
+}
+
+// at returns what is below the keys.
+func at(t *testing.T, line string, keys ...string) any {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(line))
+	d.UseNumber()
+	var value any
+	if err := d.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range keys {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}
+
+func TestNumbers(t *testing.T) {
+	r := report()
+	*r.Containers[0].Memory[4].Bytes = 1<<53 + 1 // more than a double holds
+	lines := write(t, r)
+	if len(lines) != 2 {
+		t.Fatalf("%d lines for two containers", len(lines))
+	}
+	for path, want := range map[string]string{
+		"usage_bytes": "419430400", "limit_bytes": "536870912", "oom_kills": "0", "row_bytes.heap": "209715200", "row_bytes.unattributed": "-65536",
+		"row_bytes.kernel": "9007199254740993", "detail_bytes.native.direct_buffers": "62914560", "threads": "42", "jvms": "1", "jvm.pid": "7",
+	} {
+		if got, ok := at(t, lines[0], append([]string{"jvmem"}, strings.Split(path, ".")...)...).(json.Number); !ok || got.String() != want {
+			t.Errorf("jvmem.%s is %v, want the number %s", path, got, want)
+		}
+	}
+	// What is not known is left out, wherever it is; nothing is null.
+	for _, path := range []string{"limit_bytes", "working_set_bytes", "oom_kills", "row_bytes.heap", "row_bytes.unattributed", "detail_bytes", "jvm"} {
+		if got := at(t, lines[1], append([]string{"jvmem"}, strings.Split(path, ".")...)...); got != nil {
+			t.Errorf("jvmem.%s is %v although it is not known", path, got)
+		}
+	}
+	if got := at(t, lines[0], "jvmem", "detail_bytes", "native", "untracked"); got != nil {
+		t.Errorf("an unknown detail is %v", got)
+	}
+	if got := at(t, lines[0], "jvmem", "detail_bytes", "other_processes"); got != nil {
+		t.Errorf("names of processes became fields: %v", got)
+	}
+	for _, line := range lines {
+		if strings.Contains(line, "null") {
+			t.Errorf("null in %s", line)
+		}
+	}
+	if at(t, lines[0], "jvmem", "complete") != true || at(t, lines[1], "jvmem", "complete") != false || at(t, lines[1], "container", "name") != nil {
+		t.Errorf("complete %v, a container without a name %v", at(t, lines[0], "jvmem", "complete"), at(t, lines[1], "container"))
+	}
+}
+
+func TestMessage(t *testing.T) {
+	r := report()
+	r.Containers[0].Memory = slices.DeleteFunc(r.Containers[0].Memory, func(row breakdown.Row) bool { return row.Name == breakdown.Kernel })
+	r.Containers[0].LimitBytes = new(int64(0)) // no division by it
+	none := breakdown.Container{}
+	r.Containers = append(r.Containers, none)
+	lines := write(t, r)
+	for i, want := range []string{
+		"app uses 400.0 MiB of 0 KiB: heap 200.0 MiB, native 100.0 MiB, metaspace 60.0 MiB; 20.0 MiB reclaimable",
+		"77aa uses 10.0 MiB: gc 2.0 MiB; not all rows are known",
+		"the container uses unknown; not all rows are known",
+	} {
+		if got := at(t, lines[i], "message"); got != want {
+			t.Errorf("message %q, want %q", got, want)
+		}
+	}
+}
+
+// TestHostileNames: names come from the observed container.
+func TestHostileNames(t *testing.T) {
+	for _, name := range []string{"a\nb", "a\r\n{\"@timestamp\":\"x\"}", "\x1b[31mred\x1b[0m\x00", `"quoted\"`, "\xff\xfe", "\u2028", "", strings.Repeat("x", 5000)} {
+		r := report()
+		c := &r.Containers[0]
+		c.ID, c.Name, r.Pod.Name, c.JVMs[0].Version = name, name, name, name
+		c.Memory[3].Detail[0].Name = name
+		lines := write(t, r)
+		if len(lines) != 2 {
+			t.Errorf("name %q: %d lines", name, len(lines))
+		}
+		want := any(strings.ToValidUTF8(name, "\ufffd\ufffd")) // each byte becomes one
+		if name == "" {
+			want = nil
+		}
+		if got := at(t, lines[0], "container", "name"); got != want {
+			t.Errorf("name %q became %q", name, got)
+		}
+	}
+}
+
+func TestPod(t *testing.T) {
+	r := report()
+	r.Pod = &breakdown.Pod{} // not in Kubernetes
+	line := write(t, r)[0]
+	if at(t, line, "orchestrator") != nil || at(t, line, "kubernetes") != nil {
+		t.Errorf("an orchestrator that is not there: %s", line)
+	}
+	r.Pod = &breakdown.Pod{Namespace: "shop"}
+	line = write(t, r)[0]
+	if at(t, line, "orchestrator", "namespace") != "shop" || at(t, line, "orchestrator", "resource", "name") != nil || at(t, line, "kubernetes", "pod") != nil {
+		t.Errorf("only a namespace: %s", line)
+	}
+	r.Pod = nil
+	write(t, r)
+}
+
+func TestOwnMessages(t *testing.T) {
+	var b bytes.Buffer
+	log := New(&b, "v1.2.3")
+	log.WarnContext(t.Context(), "waiting for a JVM:\n\x1b[1mno\x1b[0m", "time", "odd", "error", errors.New("two\nlines"))
+	log.With("pid", 7).WithGroup("jvmem").Error("failed", slog.Int64("bytes", 1<<40), slog.Duration("took", time.Second))
+	lines := split(t, b.String())
+	if len(lines) != 2 || at(t, lines[0], "log.level") != "warn" || at(t, lines[1], "log.level") != "error" {
+		t.Errorf("%s", b.String())
+	}
+	if at(t, lines[0], "error") != "two\nlines" || at(t, lines[1], "jvmem", "bytes") != json.Number("1099511627776") {
+		t.Errorf("%s", b.String())
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestWriteFails(t *testing.T) {
+	if err := Breakdown(t.Context(), New(broken{}, ""), report()); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("a closed log: %v", err)
+	}
+}
