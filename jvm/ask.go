@@ -81,7 +81,7 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 	if p.structs == nil && p.lib != nil {
 		p.structs, p.structsErr = vmstructs.Open(vmstructs.Options{
 			Proc: p.proc, PID: p.status.PID, Base: p.lib.Base,
-			Flags: []string{"DisableAttachMechanism", "NativeMemoryTracking"}, Metadata: true,
+			Flags: flagNames(), Metadata: true,
 		})
 	}
 	if p.structs == nil {
@@ -91,17 +91,12 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 		f.failed(SourceVMStructs, p.structsErr, p.fix(p.structsErr))
 		return nil
 	}
-	if flag, err := p.structs.Flag("DisableAttachMechanism"); err == nil {
-		p.disabled = flag.Value == true
-	}
-	if flag, err := p.structs.Flag("NativeMemoryTracking"); err == nil {
-		f.NMT, _ = flag.Value.(string)
-	}
+	p.readFlags(f)
 	if v, err := p.structs.Version(); err == nil && f.Version == "" {
 		f.Version, f.Major = v.Release, v.Feature
 	}
 	snapshot, err := p.structs.Read()
-	if err != nil {
+	if err = errors.Join(append(snapshot.Errors, err)...); err != nil {
 		f.failed(SourceVMStructs, err, "")
 	} else {
 		f.worked(SourceVMStructs)

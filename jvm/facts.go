@@ -18,6 +18,9 @@ type Facts struct {
 	Major         int      `json:"major,omitempty"` // 8, 11, 17 ...; 0 unknown
 	Collector     string   `json:"collector,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds,omitempty"`
+	// Flags are some of HotSpot's flags about memory, in HotSpot's units (bytes,
+	// but ThreadStackSize in KiB); "unlimited" for a maximum that is none.
+	Flags map[string]any `json:"flags,omitempty"`
 	// NMT is "off", "summary" or "detail"; "" if the JVM could not be asked.
 	NMT string `json:"nmt,omitempty"`
 

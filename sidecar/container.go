@@ -34,7 +34,7 @@ func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *contai
 	}
 	group, groupErr := s.group(path, c.jvms[0].Status().PID)
 	for walk := 1; ; walk++ {
-		f := breakdown.Facts{ID: path.ContainerID(), CgroupVersion: path.Version}
+		f := breakdown.Facts{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}
 		before := usage(group)
 		stale, err := walkAll(&f, c.jvms, asked)
 		if err != nil {

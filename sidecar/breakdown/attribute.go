@@ -11,7 +11,7 @@ var namedRanges = []region.Kind{region.Heap, region.Metaspace, region.ClassSpace
 
 // Attribute puts the bytes of one container into rows.
 func Attribute(f Facts) Container {
-	c := Container{ID: f.ID, Name: f.Name, Sources: f.Sources}
+	c := Container{ID: f.ID, Name: f.Name, Cgroup: f.Cgroup, CgroupVersion: f.CgroupVersion, Sources: f.Sources}
 	c.numbers(&f)
 	pages := attributePages(&f)
 	c.Memory = []Row{
@@ -46,7 +46,6 @@ func Attribute(f Facts) Container {
 
 // numbers copies what the cgroup says of the container as a whole.
 func (c *Container) numbers(f *Facts) {
-	c.CgroupVersion = f.CgroupVersion
 	m := f.Memory
 	if m == nil {
 		return
@@ -68,7 +67,7 @@ func (c *Container) numbers(f *Facts) {
 func describe(f *jvm.Facts) JVM {
 	j := JVM{
 		PID: f.PID, NSPID: f.NSPID, Version: f.Version, GC: f.Collector,
-		UptimeSeconds: f.UptimeSeconds, NMT: f.NMT, LoadedClasses: f.Classes,
+		UptimeSeconds: f.UptimeSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes,
 	}
 	j.Threads.Live, j.Threads.Pools = f.Threads.Live, f.Threads.Pools
 	return j

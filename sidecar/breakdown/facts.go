@@ -12,6 +12,8 @@ import (
 type Facts struct {
 	ID   string `json:"id,omitempty"`
 	Name string `json:"name,omitempty"`
+	// Cgroup is the path of the memory controller's cgroup.
+	Cgroup string `json:"cgroup,omitempty"`
 	// CgroupVersion is 0 if the process' cgroup is not known.
 	CgroupVersion int `json:"cgroup_version,omitempty"`
 	// Root: the JVM is in v1's root cgroup. Its usage is that of the whole

@@ -32,6 +32,7 @@ type Pod struct {
 type Container struct {
 	ID            string `json:"id,omitempty"`
 	Name          string `json:"name,omitempty"`
+	Cgroup        string `json:"cgroup,omitempty"`
 	CgroupVersion int    `json:"cgroup_version,omitempty"`
 
 	LimitBytes      *int64 `json:"limit_bytes"` // null also if there is no limit, see Limited
@@ -102,7 +103,9 @@ type JVM struct {
 	GC            string   `json:"gc,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds"`
 	NMT           string   `json:"nmt,omitempty"`
-	LoadedClasses *int64   `json:"loaded_classes"`
+	// Flags are HotSpot's flags about memory, in HotSpot's units.
+	Flags         map[string]any `json:"flags,omitempty"`
+	LoadedClasses *int64         `json:"loaded_classes"`
 	Threads       struct {
 		Live  int        `json:"live"`
 		Pools []jvm.Pool `json:"pools"`

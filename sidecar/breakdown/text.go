@@ -28,7 +28,7 @@ func (r *Report) WriteText(w io.Writer) error {
 }
 
 func (c *Container) writeText(b *strings.Builder) {
-	fmt.Fprintf(b, "container %s   limit %s   cgroup v%d\n", c.title(), c.limit(), c.CgroupVersion)
+	fmt.Fprintf(b, "%s   limit %s   cgroup v%d\n", c.title(), c.limit(), c.CgroupVersion)
 	for i := range c.JVMs {
 		c.JVMs[i].writeText(b)
 	}
@@ -77,19 +77,16 @@ func (c *Container) details(w io.Writer, details []Detail, indent string) {
 }
 
 func (c *Container) title() string {
-	id := c.ID
-	if len(id) > 12 {
-		id = id[:12]
-	}
+	id := c.ID[:min(len(c.ID), 12)]
 	switch {
 	case c.Name != "" && id != "":
-		return c.Name + " (" + id + ")"
-	case c.Name != "":
-		return c.Name
-	case id != "":
-		return id
+		return "container " + c.Name + " (" + id + ")"
+	case c.Name != "" || id != "":
+		return "container " + c.Name + id
+	case c.Cgroup != "":
+		return "cgroup " + c.Cgroup
 	}
-	return "(no container: the numbers are those of the process' cgroup)"
+	return "cgroup unknown"
 }
 
 func (c *Container) limit() string {

@@ -29,7 +29,7 @@ func report() *breakdown.Report {
 }
 
 // get answers one request in memory.
-func get(t *testing.T, h http.Handler, method, target, accept string) *http.Response {
+func get(t *testing.T, h http.Handler, method, target, accept string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
 	if accept != "" {
@@ -37,7 +37,7 @@ func get(t *testing.T, h http.Handler, method, target, accept string) *http.Resp
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 func body(t *testing.T, r *http.Response) string {
@@ -53,8 +53,8 @@ func body(t *testing.T, r *http.Response) string {
 func TestBreakdown(t *testing.T) {
 	var state State
 	h := Handler(&state, maxAge)
-	if r := get(t, h, http.MethodGet, "/breakdown", ""); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body(t, r), "no sample") {
-		t.Errorf("before the first sample: %s", r.Status)
+	if r := get(t, h, http.MethodGet, "/breakdown", ""); r.Code != http.StatusServiceUnavailable || !strings.Contains(r.Body.String(), "no sample") {
+		t.Errorf("before the first sample: %d", r.Code)
 	}
 	state.Set(report())
 	for _, tt := range []struct {
@@ -73,13 +73,13 @@ func TestBreakdown(t *testing.T) {
 		{"/breakdown?format=json", "text/plain", false},
 	} {
 		r := get(t, h, http.MethodGet, tt.target, tt.accept)
-		text := body(t, r)
+		text := r.Body.String()
 		want := "application/json"
 		if tt.text {
 			want = "text/plain; charset=utf-8"
 		}
-		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != want {
-			t.Errorf("%s, Accept %s: %s, %s", tt.target, tt.accept, r.Status, r.Header.Get("Content-Type"))
+		if r.Code != http.StatusOK || r.Header().Get("Content-Type") != want {
+			t.Errorf("%s, Accept %s: %d, %s", tt.target, tt.accept, r.Code, r.Header().Get("Content-Type"))
 		}
 		if tt.text {
 			if !strings.Contains(text, "heap") || !strings.Contains(text, "200.0 MiB") {
@@ -94,8 +94,8 @@ func TestBreakdown(t *testing.T) {
 	}
 	for _, format := range []string{"yaml", "JSON", "%3Cscript%3E"} {
 		r := get(t, h, http.MethodGet, "/breakdown?format="+format, "")
-		if r.StatusCode != http.StatusBadRequest || r.Header.Get("Content-Type") != "text/plain; charset=utf-8" || r.Header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("format %s: %s, %v", format, r.Status, r.Header)
+		if r.Code != http.StatusBadRequest || r.Header().Get("Content-Type") != "text/plain; charset=utf-8" || r.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("format %s: %d, %v", format, r.Code, r.Header())
 		}
 	}
 }
@@ -106,18 +106,18 @@ func TestReadOnly(t *testing.T) {
 	state.Set(report())
 	paths := []string{"/", "/breakdown", "/healthz", "/readyz"}
 	for _, path := range paths {
-		if r := get(t, h, http.MethodGet, path, ""); r.StatusCode != http.StatusOK {
-			t.Errorf("GET %s: %s", path, r.Status)
+		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusOK {
+			t.Errorf("GET %s: %d", path, r.Code)
 		}
 		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "TRACE", "ODD"} {
-			if r := get(t, h, method, path, ""); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET, HEAD" {
-				t.Errorf("%s %s: %s, allowed %s", method, path, r.Status, r.Header.Get("Allow"))
+			if r := get(t, h, method, path, ""); r.Code != http.StatusMethodNotAllowed || r.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d, allowed %s", method, path, r.Code, r.Header().Get("Allow"))
 			}
 		}
 	}
 	for _, path := range []string{"/nothing", "/breakdown/x", "/metrics/x", "/debug/pprof/", "/favicon.ico"} {
-		if r := get(t, h, http.MethodGet, path, ""); r.StatusCode != http.StatusNotFound {
-			t.Errorf("GET %s: %s", path, r.Status)
+		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, r.Code)
 		}
 	}
 	// HEAD by a real server, which leaves the body out.
@@ -138,11 +138,11 @@ func TestHealth(t *testing.T) {
 	var state State
 	check := func(when string, h http.Handler, health, ready int) {
 		t.Helper()
-		if r := get(t, h, http.MethodGet, "/healthz", ""); r.StatusCode != health {
-			t.Errorf("%s: /healthz %s: %s", when, r.Status, body(t, r))
+		if r := get(t, h, http.MethodGet, "/healthz", ""); r.Code != health {
+			t.Errorf("%s: /healthz %d: %s", when, r.Code, r.Body.String())
 		}
-		if r := get(t, h, http.MethodGet, "/readyz", ""); r.StatusCode != ready {
-			t.Errorf("%s: /readyz %s: %s", when, r.Status, body(t, r))
+		if r := get(t, h, http.MethodGet, "/readyz", ""); r.Code != ready {
+			t.Errorf("%s: /readyz %d: %s", when, r.Code, r.Body.String())
 		}
 	}
 	check("at the start", Handler(&state, maxAge), 200, 503)
@@ -152,7 +152,7 @@ func TestHealth(t *testing.T) {
 	check("after a sample", h, 200, 200)
 	state.turned = time.Now().Add(-maxAge - time.Second)
 	check("stuck", h, 503, 200)
-	if text := body(t, get(t, h, http.MethodGet, "/healthz", "")); text != "the last sample is 1m1s old\n" {
+	if text := get(t, h, http.MethodGet, "/healthz", "").Body.String(); text != "the last sample is 1m1s old\n" {
 		t.Errorf("stuck: %q", text)
 	}
 	state.Set(report())
