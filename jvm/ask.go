@@ -40,7 +40,7 @@ func (p *Process) readHsperf(f *Facts) {
 	if err != nil {
 		fix := p.fix(err)
 		if errors.Is(err, errNoPerfData) {
-			fix = "start the JVM without -XX:-UsePerfData and -XX:+PerfDisableSharedMem, with a writable /tmp"
+			fix = "start the JVM without -XX:-UsePerfData and -XX:+PerfDisableSharedMem, with a writable /tmp and a name for its UID in /etc/passwd"
 		}
 		f.failed(SourceHsperf, err, fix)
 		return
@@ -121,7 +121,6 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 		}, attach.Options{})
 	}
 	a := asker{ctx: ctx, client: p.client}
-	p.askNMT(&a, f)
 	if text, ok := a.do(attach.HeapInfo); ok {
 		if heap, err := dcmd.ParseHeapInfo(text); a.parsed(err) {
 			p.answers.heap = heap.Ranges
@@ -131,6 +130,7 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 	if f.Major == 0 || f.Major > 8 { // JDK 8 knows none of these
 		p.askRanges(&a, f)
 	}
+	p.askNMT(&a, f) // last: the first VM.info makes the JVM allocate some MiB
 	p.answers.current = !a.down
 	if a.err != nil {
 		f.failed(SourceAttach, a.err, "")

@@ -174,10 +174,12 @@ func (f fileKinds) kind(m *smaps.Mapping) region.Kind {
 	case m.Path == "" || m.Path[0] == '[': // also [anon:name]
 		return region.Unknown
 	}
-	// The JDK maps its class library (lib/modules), archives and jar files.
+	// The JDK maps its class library (lib/modules), jar files and CDS archives.
 	switch filepath.Ext(strings.TrimSuffix(m.Path, " (deleted)")) {
-	case ".so", ".jsa", ".jar", ".jmod":
+	case ".so", ".jar", ".jmod":
 		return region.Library
+	case ".jsa":
+		return region.CDS
 	}
 	if f.executable[m.Inode] || strings.HasSuffix(m.Path, "/lib/modules") {
 		return region.Library

@@ -51,7 +51,7 @@ func isGuard(guard, m *smaps.Mapping) bool {
 // mapped right below it may have become one mapping with it, so from JDK 16 on
 // a range starts at the root chunk of its first class.
 func metaspacePatterns(mappings []smaps.Mapping, known []region.Range, metadata vmstructs.Metadata, major int) []region.Range {
-	align := uint64(1)
+	align := uint64(0)
 	if major >= elasticMajor {
 		align = rootChunk
 	}
@@ -61,7 +61,7 @@ func metaspacePatterns(mappings []smaps.Mapping, known []region.Range, metadata 
 }
 
 // mappingsWith returns the anonymous mappings that hold one of the addresses, as
-// ranges of a kind, from the aligned address below the first on.
+// ranges of a kind; with align, from the aligned address below the first on.
 func mappingsWith(mappings []smaps.Mapping, known []region.Range, addresses []uint64, kind region.Kind, align uint64) []region.Range {
 	var found []region.Range
 	slices.Sort(addresses)
@@ -81,9 +81,14 @@ func mappingsWith(mappings []smaps.Mapping, known []region.Range, addresses []ui
 			}
 			return 0
 		})
-		if ok && mappings[i].Anonymous() {
-			found = append(found, region.Range{Start: max(mappings[i].Start, addr&^(align-1)), End: mappings[i].End, Kind: kind})
+		if !ok || !mappings[i].Anonymous() {
+			continue
 		}
+		r := region.Range{Start: mappings[i].Start, End: mappings[i].End, Kind: kind}
+		if align > 0 {
+			r.Start = max(r.Start, addr/align*align)
+		}
+		found = append(found, r)
 	}
 	return found
 }

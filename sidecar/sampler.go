@@ -61,17 +61,21 @@ func (s *Sampler) Close() error {
 // report; the error is for when there is nothing to report on.
 func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
 	facts, err := s.Read(ctx)
-	if err != nil {
+	if len(facts) == 0 {
 		return breakdown.Report{}, err
 	}
 	report := breakdown.Report{Schema: breakdown.Schema, Time: time.Now().UTC(), Pod: s.options.Pod}
+	if err != nil {
+		report.Sources = append(report.Sources, jvm.Source{Name: "processes", Reason: err.Error()})
+	}
 	for _, f := range facts {
 		report.Containers = append(report.Containers, breakdown.Attribute(f))
 	}
 	return report, nil
 }
 
-// Read reads the facts of every container that runs a JVM, ordered by name.
+// Read reads the facts of every container that runs a JVM, in the order of their
+// PIDs. The error is about those that could not be read: there may be others.
 func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
 	pids, err := jvm.PIDs(ctx, s.options.Proc)
 	if err != nil {
@@ -82,17 +86,18 @@ func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
 	}
 	members := s.members(pids)
 	var all []breakdown.Facts
+	var errs []error
 	for path, pids := range members {
 		facts, err := s.readContainer(ctx, path, pids)
-		if err != nil {
-			return nil, err
-		}
-		if len(facts.JVMs) > 0 {
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case len(facts.JVMs) > 0:
 			all = append(all, facts)
 		}
 	}
 	s.forget(members)
-	if len(all) == 0 {
+	if len(all) == 0 && len(errs) == 0 {
 		if s.options.PID != 0 {
 			return nil, fmt.Errorf("process %d: %w while it was read", s.options.PID, jvm.ErrGone)
 		}
@@ -102,7 +107,7 @@ func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
 		all[0].Name = s.options.ContainerName
 	}
 	slices.SortFunc(all, func(a, b breakdown.Facts) int { return a.JVMs[0].PID - b.JVMs[0].PID })
-	return all, nil
+	return all, errors.Join(errs...)
 }
 
 // follow opens the JVMs that are new and closes those that ended.
