@@ -44,8 +44,20 @@ e2e: build jdk ## end-to-end tests: real containers, kernels, browser, Helm, Pro
 	cd e2e && go test -count=1 -timeout=20m ./...
 
 .PHONY: bench
-bench: jdk ## benchmarks (BENCH=regexp chooses)
-	go test -run=NONE -bench='$(BENCH)' -benchmem ./...
+bench: jdk ## benchmarks, beside jcmd and jattach (BENCH=regexp chooses)
+	@.ci/need jcmd default-jdk-headless
+	@.ci/need jattach jattach
+	@mkdir -p bin
+	go test -run='^$$' -bench='$(BENCH)' -benchmem ./... | tee bin/bench.txt
+	@awk '/^BenchmarkLive\// { name = $$1; sub(/.*\//, "", name); sub(/-[0-9]+$$/, "", name); \
+			for (i = 3; i < NF; i += 2) value[name, $$(i+1)] = $$i } \
+		function ratio(a, b, unit) { a = value[a, unit]; b = value[b, unit]; return a && b ? sprintf("%.1f", a / b) : "-" } \
+		function row(text, a, b) { if ((a, "ns/op") in value && (b, "ns/op") in value) \
+			table = table sprintf("%-48s %8s %8s %8s\n", text, ratio(a, b, "ns/op"), ratio(a, b, "cpu-ms/op"), ratio(a, b, "peak-MiB")) } \
+		END { row("one jcmd NMT summary : one full sample", "nmt_jcmd", "sample"); \
+			row("one jcmd NMT summary : the same by attach", "nmt_jcmd", "nmt_attach"); \
+			row("one jattach NMT summary : the same by attach", "nmt_jattach", "nmt_attach"); \
+			if (table) printf "\n%-48s %8s %8s %8s\n%s", "How many times as much", "wall", "CPU", "memory", table }' bin/bench.txt
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)

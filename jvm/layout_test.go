@@ -69,7 +69,7 @@ func TestPlaceByFile(t *testing.T) {
 		{"/usr/lib/libz.so.1.3.2", smaps.Read, 7, 50, region.Library, cached}, // by its executable part below
 		{"/app/app.jar", smaps.Read, 7, 9, region.Library, cached},
 		{"/jdk/lib/modules", smaps.Read | smaps.Shared, 7, 9, region.Library, cached},
-		{"/jdk/lib/server/classes.jsa", rw, 7, 9, region.Library, cached},
+		{"/jdk/lib/server/classes.jsa", rw, 7, 9, region.CDS, cached},
 		{"/data/index.dat", smaps.Read | smaps.Shared, 7, 9, region.MappedFile, cached},
 		{"/data/private copy", rw, 7, 9, region.MappedFile, cached},
 		{"/data/modules", rw, 7, 9, region.MappedFile, cached},

@@ -40,7 +40,7 @@ func TestTmpfsOfThisProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	defer os.Remove(f.Name()) //nolint:errcheck // the next boot removes it
+	defer func() { _ = os.Remove(f.Name()) }()
 	if err := f.Truncate(4096); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,10 @@ const usage = `jvmem tells where every byte of a JVM container goes.
 
 Each flag is also read from the environment: --container-name is
 JVMEM_CONTAINER_NAME. The command line wins. See jvmem <command> --help.
+
+  jvmem serve --container-name app
+  curl localhost:9753/breakdown?format=text
+  jvmem breakdown --pid 4711
 `
 
 const serveUsage = `Observe the JVMs of this PID namespace: sample, log, and answer HTTP.
@@ -67,6 +71,13 @@ func observeFlags(flags *pflag.FlagSet, o *sidecar.Options) {
 	flags.StringVar(&o.Pod.Namespace, "pod-namespace", "", "namespace of the pod (metadata.namespace)")
 	flags.StringVar(&o.Pod.UID, "pod-uid", "", "UID of the pod (metadata.uid)")
 	flags.StringVar(&o.Pod.Node, "node-name", "", "name of the node (spec.nodeName)")
+}
+
+// dropEmptyPod is for a JVM outside Kubernetes: nothing is known of its pod.
+func dropEmptyPod(o *sidecar.Options) {
+	if *o.Pod == (breakdown.Pod{}) {
+		o.Pod = nil
+	}
 }
 
 func serveFlags(flags *pflag.FlagSet, o *sidecar.ServeOptions) {

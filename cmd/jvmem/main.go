@@ -36,7 +36,11 @@ func main() {
 // run is main with everything it depends on as arguments.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
 	command := "serve"
-	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+	switch {
+	case len(args) == 0:
+	case args[0] == "-h" || args[0] == "--help":
+		command = "help"
+	case args[0] != "" && args[0][0] != '-':
 		command, args = args[0], args[1:]
 	}
 	var err error
@@ -71,6 +75,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err := parse(flags, args, getenv); err != nil {
 		return err
 	}
+	dropEmptyPod(&o.Options)
 	if err := checkServe(&o); err != nil {
 		return err
 	}
@@ -89,6 +94,7 @@ func look(ctx context.Context, args []string, getenv func(string) string, stdout
 	if err := parse(flags, args, getenv); err != nil {
 		return exitError, err
 	}
+	dropEmptyPod(&o)
 	if format != "text" && format != "json" {
 		return exitError, fmt.Errorf("--format %q: text or json", format)
 	}

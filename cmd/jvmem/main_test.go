@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jvmem/jvmem/sidecar"
+)
+
+func noEnv(string) string { return "" }
+
+// runMain runs a command line that ends by itself.
+func runMain(t *testing.T, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, getenv, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestHelp(t *testing.T) {
+	everyCommand := []string{"serve", "breakdown", "version", "JVMEM_", "jvmem breakdown --pid 4711", "curl "}
+	for args, want := range map[string][]string{
+		"help": everyCommand, "--help": everyCommand, "-h": everyCommand,
+		"serve --help":     {"jvmem serve --container-name app", "curl ", "--listen string", "--interval duration", "10s", "JVMEM_POD_NAME"},
+		"serve -h":         {"--log-interval duration"},
+		"--listen :1 -h":   {"--log-interval duration"},
+		"breakdown --help": {"jvmem breakdown --pid 4711 --format json", "kubectl exec", "--pid int", "Exit code: 0 complete, 3 partial"},
+	} {
+		code, stdout, stderr := runMain(t, noEnv, strings.Fields(args)...)
+		if code != 0 || stderr != "" {
+			t.Errorf("jvmem %s: exit code %d, %q", args, code, stderr)
+		}
+		for _, text := range want {
+			if !strings.Contains(stdout, text) {
+				t.Errorf("jvmem %s does not tell %q:\n%s", args, text, stdout)
+			}
+		}
+	}
+	if code, stdout, stderr := runMain(t, noEnv, "version"); code != 0 || stdout != "jvmem "+version+"\n" || stderr != "" {
+		t.Errorf("version: %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	proc := t.TempDir()
+	for _, tt := range []struct {
+		args string
+		env  string // NAME=value
+		want []string
+	}{
+		{"destroy", "", []string{`unknown command "destroy"`, "serve, breakdown or version"}},
+		{"serve --nothing", "", []string{"jvmem serve: ", "--nothing"}},
+		{"--nothing", "", []string{"jvmem serve: ", "--nothing"}},
+		{"serve now", "", []string{`unexpected argument "now"`}},
+		{"serve --interval soon", "", []string{"--interval", "soon"}},
+		{"serve --interval 99ms", "", []string{"--interval 99ms", "at least 100ms"}},
+		{"serve --log-interval=-1s", "", []string{"--log-interval -1s"}},
+		{"serve --proc " + proc + " --listen " + taken.Addr().String(), "", []string{"listen for HTTP", taken.Addr().String()}},
+		{"serve", "JVMEM_INTERVAL=soon", []string{"environment variable JVMEM_INTERVAL", `"soon"`}},
+		{"breakdown", "JVMEM_PID=x", []string{"environment variable JVMEM_PID"}},
+		{"breakdown --format xml", "", []string{`--format "xml"`, "text or json"}},
+		{"breakdown", "JVMEM_FORMAT=xml", []string{`"xml"`}},
+		{"breakdown --pid " + strconv.Itoa(gone.Process.Pid), "", []string{fmt.Sprintf("process %d: no such process", gone.Process.Pid)}},
+		{"breakdown --pid -1", "", []string{"no such process"}},
+		{"breakdown --pid " + strconv.Itoa(os.Getpid()), "", []string{fmt.Sprintf("process %d: not a HotSpot JVM", os.Getpid())}},
+		{"breakdown --proc " + proc, "", []string{"no HotSpot JVM in this PID namespace", "fix: ", "shareProcessNamespace"}},
+		{"breakdown --proc " + proc + "/none", "", []string{proc + "/none"}},
+	} {
+		getenv := func(name string) string {
+			if key, value, _ := strings.Cut(tt.env, "="); key == name {
+				return value
+			}
+			return ""
+		}
+		code, stdout, stderr := runMain(t, getenv, strings.Fields(tt.args)...)
+		if code != 1 || stdout != "" {
+			t.Errorf("%s jvmem %s: exit code %d, stdout %q", tt.env, tt.args, code, stdout)
+		}
+		for _, text := range tt.want {
+			if !strings.Contains(stderr, text) {
+				t.Errorf("%s jvmem %s: %q does not tell %q", tt.env, tt.args, stderr, text)
+			}
+		}
+	}
+	for _, args := range []string{"version", "help"} {
+		if code := run(t.Context(), []string{args}, noEnv, closed{}, io.Discard); code != 1 {
+			t.Errorf("%s with a closed stdout: exit code %d", args, code)
+		}
+	}
+}
+
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+// flagSets are those of the commands, as the commands make them.
+func flagSets(o *sidecar.ServeOptions) map[string]*pflag.FlagSet {
+	serve, breakdown := newFlags("serve", io.Discard), newFlags("breakdown", io.Discard)
+	observeFlags(serve, &o.Options)
+	serveFlags(serve, o)
+	var other sidecar.Options
+	observeFlags(breakdown, &other)
+	breakdown.IntVar(&other.PID, "pid", 0, "")
+	return map[string]*pflag.FlagSet{"serve": serve, "breakdown": breakdown}
+}
+
+// TestFlagsFromEnvironment reads each flag from its variable, and only it; the
+// command line wins.
+func TestFlagsFromEnvironment(t *testing.T) {
+	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}}
+	for command, all := range flagSets(&sidecar.ServeOptions{}) {
+		all.VisitAll(func(f *pflag.Flag) {
+			variable := "JVMEM_" + strings.ReplaceAll(strings.ToUpper(f.Name), "-", "_")
+			value := values[f.Value.Type()]
+			getenv := func(name string) string {
+				if name == variable {
+					return value[0]
+				}
+				return ""
+			}
+			for _, tt := range []struct {
+				args []string
+				want string
+			}{{nil, value[0]}, {[]string{"--" + f.Name + "=" + value[1]}, value[1]}, {[]string{"--" + f.Name, f.DefValue}, f.DefValue}} {
+				flags := flagSets(&sidecar.ServeOptions{})[command]
+				if err := parse(flags, tt.args, getenv); err != nil {
+					t.Errorf("%s, %s: %v", command, variable, err)
+				}
+				flags.VisitAll(func(other *pflag.Flag) {
+					want := other.DefValue
+					if other.Name == f.Name {
+						want = tt.want
+					}
+					if got := other.Value.String(); got != want {
+						t.Errorf("%s %v with %s=%s: --%s is %q, want %q", command, tt.args, variable, value[0], other.Name, got, want)
+					}
+				})
+			}
+		})
+	}
+	var o sidecar.ServeOptions
+	flags := flagSets(&o)["serve"]
+	env := map[string]string{"JVMEM_INTERVAL": "x", "JVMEM_LOG_INTERVAL": "y", "JVMEM_NODE_NAME": "n"}
+	err := parse(flags, nil, func(name string) string { return env[name] })
+	if err == nil || !strings.Contains(err.Error(), "JVMEM_INTERVAL") || !strings.Contains(err.Error(), "JVMEM_LOG_INTERVAL") || o.Pod.Node != "n" {
+		t.Errorf("two bad variables: %v; pod %+v", err, o.Pod)
+	}
+	if err := parse(flags, []string{"--help"}, noEnv); !errors.Is(err, pflag.ErrHelp) {
+		t.Errorf("--help: %v", err)
+	}
+}
+
+// TestServe runs all of it, for a PID namespace without a JVM.
+func TestServe(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stdout, log := io.Pipe()
+	var stderr bytes.Buffer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"--proc", t.TempDir(), "--listen", "127.0.0.1:0", "--interval", "100ms", "--log-interval", "1ms"}, noEnv, log, &stderr)
+		_ = log.Close() // ends the lines
+	}()
+	checkServing(t, stdout, cancel)
+	if got := <-code; got != 0 || stderr.String() != "" {
+		t.Errorf("exit code %d, %q", got, stderr.String())
+	}
+}
