@@ -115,10 +115,7 @@ func (m Memory) ReclaimableBytes() *int64 {
 // error; a missing memory.stat is. ErrGone: the cgroup was removed.
 func (g *Group) Memory() (Memory, error) {
 	r := &reader{g: g}
-	file := "memory.current"
-	if g.Path.Version == 1 {
-		file = "memory.usage_in_bytes"
-	}
+	file := g.usageFile()
 	usage := r.number(file)
 	if usage == nil {
 		return Memory{}, g.unreadable(file, r.err)
@@ -133,6 +130,24 @@ func (g *Group) Memory() (Memory, error) {
 		return m, g.unreadable("memory.stat", r.err)
 	}
 	return m, r.err
+}
+
+// Usage reads Memory.UsageBytes alone.
+func (g *Group) Usage() (int64, error) {
+	r := &reader{g: g}
+	file := g.usageFile()
+	usage := r.number(file)
+	if usage == nil {
+		return 0, g.unreadable(file, r.err)
+	}
+	return *usage, nil
+}
+
+func (g *Group) usageFile() string {
+	if g.Path.Version == 1 {
+		return "memory.usage_in_bytes"
+	}
+	return "memory.current"
 }
 
 // unreadable returns the error for a required file that gave no value.

@@ -76,7 +76,9 @@ func Identify(proc string, pid int) (*Library, error) {
 func findLibrary(maps io.Reader) (*Library, error) {
 	var lib *Library
 	scan := bufio.NewScanner(maps)
+	empty := true
 	for scan.Scan() {
+		empty = false
 		line := scan.Bytes()
 		slash := bytes.IndexByte(line, '/')
 		if slash < 0 {
@@ -109,6 +111,9 @@ func findLibrary(maps io.Reader) (*Library, error) {
 	}
 	if err := scan.Err(); err != nil {
 		return nil, err
+	}
+	if empty { // it ended, and has no memory any more
+		return nil, ErrGone
 	}
 	if lib == nil {
 		return nil, ErrNotJVM

@@ -49,7 +49,6 @@ func TestFindLibrary(t *testing.T) {
 		"OpenJ9":              {jvm + "/jdk/lib/default/libj9vm29.so\n8000-8010 r--p 00000000 fe:00 43 /jdk/lib/server/libjvm.so\n", nil},
 		"OpenJ9, above":       {jvm + "/jdk/lib/server/libjvm.so\n8000-8010 r--p 00000000 fe:00 43 /jdk/lib/default/libj9vm29.so\n", nil},
 		"no files":            {"7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-p 00000000 00:00 0 [heap]\n", nil},
-		"nothing":             {"", nil},
 	} {
 		got, err := findLibrary(strings.NewReader(tt.maps))
 		switch {
@@ -58,6 +57,9 @@ func TestFindLibrary(t *testing.T) {
 		case tt.want != nil && (err != nil || *got != *tt.want):
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, tt.want)
 		}
+	}
+	if got, err := findLibrary(strings.NewReader("")); !errors.Is(err, ErrGone) {
+		t.Errorf("no mappings at all: %+v, %v; want ErrGone", got, err)
 	}
 	for _, maps := range []string{"/libjvm.so\n", "x-y r--p 00000000 fe:00 42 /libjvm.so\n", "7f00-7f10 r--p 00000000 fe:00 x /libjvm.so\n"} {
 		if got, err := findLibrary(strings.NewReader(maps)); err == nil || errors.Is(err, ErrNotJVM) {

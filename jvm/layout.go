@@ -23,7 +23,8 @@ type Resident struct {
 	ReservedBytes int64 `json:"reserved_bytes,omitempty"`
 }
 
-func (r *Resident) add(o Resident) {
+// Add adds what is resident elsewhere.
+func (r *Resident) Add(o Resident) {
 	r.AnonBytes += o.AnonBytes
 	r.FileBytes += o.FileBytes
 	r.ShmemBytes += o.ShmemBytes
@@ -44,10 +45,7 @@ type layout struct {
 	resident map[region.Kind]Resident
 	stacks   map[int]int64 // resident stack by thread
 	swap     int64
-	// unsplit is memory in mappings that cross ranges but could not be split:
-	// all of it was given to the range with the largest part.
-	unsplit int64
-	err     error // of the first pagemap read that failed
+	err      error // of the first pagemap read that failed
 }
 
 func (l *layout) place(mappings []smaps.Mapping) {
@@ -92,7 +90,7 @@ func (l *layout) parts(m *smaps.Mapping, rest region.Kind, parts []region.Range)
 	return parts
 }
 
-// split counts the pages of each part.
+// split counts the pages of each part. Without pagemap all go to the largest.
 func (l *layout) split(m *smaps.Mapping, parts []region.Range, files fileKinds) {
 	if l.pages == nil {
 		largest := parts[0]
@@ -101,7 +99,6 @@ func (l *layout) split(m *smaps.Mapping, parts []region.Range, files fileKinds) 
 				largest = p
 			}
 		}
-		l.unsplit += m.RSSBytes
 		l.count(largest, whole(m, files))
 		return
 	}
@@ -123,7 +120,7 @@ func (l *layout) split(m *smaps.Mapping, parts []region.Range, files fileKinds) 
 
 func (l *layout) count(part region.Range, r Resident) {
 	sum := l.resident[part.Kind]
-	sum.add(r)
+	sum.Add(r)
 	l.resident[part.Kind] = sum
 	if part.Kind == region.Stack && part.Thread != 0 {
 		l.stacks[part.Thread] += r.AnonBytes

@@ -104,11 +104,10 @@ func TestPlaceSplitsMappings(t *testing.T) {
 	resident := pages{0x11000: true /* not mapped here */, 0x12000: true, 0x13000: true, 0x14000: true, 0x18000: true, 0x1f000: true, 0x15000: false /* the huge zero page */}
 	const page = 4096
 	for name, tt := range map[string]struct {
-		pages   pageCounter
-		want    map[region.Kind]Resident
-		stacks  map[int]int64
-		unsplit int64
-		err     error
+		pages  pageCounter
+		want   map[region.Kind]Resident
+		stacks map[int]int64
+		err    error
 	}{
 		"by pagemap": {
 			pages: resident,
@@ -126,7 +125,7 @@ func TestPlaceSplitsMappings(t *testing.T) {
 				region.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
 				region.Unknown: {AnonBytes: 6 * page, ReservedBytes: 5 * page},
 			},
-			stacks: map[int]int64{7: 0, 8: page}, unsplit: 5 * page,
+			stacks: map[int]int64{7: 0, 8: page},
 		},
 		"pagemap that cannot be read": {
 			pages: noPages{},
@@ -140,8 +139,8 @@ func TestPlaceSplitsMappings(t *testing.T) {
 	} {
 		l := layout{ranges: ranges, pages: tt.pages}
 		l.place(mappings)
-		if !maps.Equal(l.resident, tt.want) || !maps.Equal(l.stacks, tt.stacks) || l.unsplit != tt.unsplit || !errors.Is(l.err, tt.err) {
-			t.Errorf("%s: %+v, stacks %v, unsplit %d, %v; want %+v", name, l.resident, l.stacks, l.unsplit, l.err, tt.want)
+		if !maps.Equal(l.resident, tt.want) || !maps.Equal(l.stacks, tt.stacks) || !errors.Is(l.err, tt.err) {
+			t.Errorf("%s: %+v, stacks %v, %v; want %+v", name, l.resident, l.stacks, l.err, tt.want)
 		}
 	}
 }

@@ -84,7 +84,10 @@ func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 		named = append(named, region.Metaspace, region.ClassSpace)
 	}
 	malloc, err := p.findMalloc(known, pages)
-	if err == nil && usesGlibcMalloc(p.mappings) {
+	// Where all else has a name, what the search did not reach is no other
+	// kind's: it counts as mmapped by native code.
+	reached := err == nil || (errors.Is(err, glibc.ErrBounded) && slices.Contains(named, region.GC))
+	if reached && usesGlibcMalloc(p.mappings) {
 		named = append(named, region.MallocArena, region.MallocChunk)
 	}
 	known = region.Merge(known, malloc)

@@ -19,7 +19,10 @@ import (
 // maxPerfData bounds hsperfdata: -XX:PerfDataMemorySize is 32 KiB by default.
 const maxPerfData = 1 << 20
 
-var errNoPerfData = errors.New("the JVM has mapped no hsperfdata file")
+var (
+	errNoPerfData      = errors.New("the JVM has mapped no hsperfdata file")
+	errPerfDataDeleted = errors.New("the JVM's hsperfdata file was deleted (by a cleaner of /tmp?)")
+)
 
 // readPerfData reads the counters from the file that the JVM has mapped. Its
 // descriptor is kept: it outlives the file, and the JVM.
@@ -52,7 +55,11 @@ func openPerfData(proc string, pid int) (*os.File, error) {
 		if !strings.Contains(scan.Text(), "/hsperfdata_") {
 			continue
 		}
-		if fields := strings.Fields(scan.Text()); len(fields) == 6 { // a deleted file has a 7th
+		fields := strings.Fields(scan.Text())
+		if len(fields) == 7 { // "(deleted)"
+			return nil, errPerfDataDeleted
+		}
+		if len(fields) == 6 {
 			path = fields[5]
 			inode, _ = strconv.ParseUint(fields[4], 10, 64)
 		}

@@ -19,7 +19,7 @@ func TestOpenPerfData(t *testing.T) {
 		// put makes what lies at the path, and returns the inode that the JVM mapped.
 		put    func(t *testing.T, file, secret string) uint64
 		suffix string
-		none   bool // errNoPerfData
+		want   error // if one of its own
 		ok     bool
 	}{
 		"a file": {ok: true, put: func(t *testing.T, file, _ string) uint64 {
@@ -55,7 +55,7 @@ func TestOpenPerfData(t *testing.T) {
 			return inodeOf(t, file)
 		}},
 		"nothing":   {put: func(*testing.T, string, string) uint64 { return 42 }},
-		"a deleted": {none: true, suffix: " (deleted)", put: func(*testing.T, string, string) uint64 { return 42 }},
+		"a deleted": {want: errPerfDataDeleted, suffix: " (deleted)", put: func(*testing.T, string, string) uint64 { return 42 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -68,7 +68,7 @@ func TestOpenPerfData(t *testing.T) {
 			write(t, filepath.Join(proc, "7", "maps"), fmt.Sprintf(
 				"7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-s 00000000 fe:00 %d       %s%s\n", inode, path, tt.suffix))
 			f, err := openPerfData(proc, 7)
-			if tt.ok != (err == nil) || tt.none != errors.Is(err, errNoPerfData) {
+			if tt.ok != (err == nil) || (tt.want != nil && !errors.Is(err, tt.want)) {
 				t.Fatalf("got %v, %v", f, err)
 			}
 			if err != nil {

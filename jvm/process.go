@@ -149,9 +149,12 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	}
 	l := layout{tmpfs: tmpfs}
 	pages, err := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
-	if err != nil {
-		f.failed(SourcePagemap, err, p.fix(err))
-	} else {
+	switch {
+	case errors.Is(gone(p.status.PID, err), ErrGone):
+		return false, ErrGone
+	case err != nil:
+		f.failed(SourcePagemap, fmt.Errorf("mappings of several kinds are not split: %w", err), p.fix(err))
+	default:
 		defer pages.Close()
 		l.pages = pages
 		f.worked(SourcePagemap)
@@ -164,6 +167,10 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	f.Resident, f.SwapBytes = l.resident, l.swap
 	if err := p.readHeapFile(f, dir); err != nil {
 		return false, err
+	}
+	// The mappings of a process that dies end at any of them.
+	if status, err := ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
+		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
 	}
 
 	unnamed := l.resident[region.Unknown].AnonBytes

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
@@ -108,8 +109,8 @@ func usage(g *cgroup.Group) int64 {
 	if g == nil {
 		return 0
 	}
-	m, _ := g.Memory() // the reading that counts reports its error
-	return m.UsageBytes
+	n, _ := g.Usage() // the reading that counts reports its error
+	return n
 }
 
 // readMemory reads the cgroup into f and says how that went.
@@ -155,7 +156,7 @@ func (s *Sampler) readOthers(pids []int) []breakdown.Process {
 		}
 		p := breakdown.Process{PID: pid, Command: status.Command, Threads: status.Threads, PageTablesBytes: status.PageTablesBytes}
 		pages, err := readRollup(filepath.Join(s.options.Proc, strconv.Itoa(pid), "smaps_rollup"))
-		if err != nil && !errors.Is(err, os.ErrPermission) {
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue
 		}
 		p.Pages = pages

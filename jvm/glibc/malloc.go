@@ -18,8 +18,11 @@ const (
 	// 128 KiB on by default (M_MMAP_THRESHOLD).
 	minChunk = 128 << 10
 	pageSize = 4096
-	// maxProbes bounds the headers read in one Find: some 1 µs each.
-	maxProbes = 8192
+	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses
+	// the pages of one span that may turn out not to begin a chunk, so that what
+	// is not malloc's leaves enough for the others.
+	maxProbes = 65536
+	maxMisses = 2048
 )
 
 // ErrBounded says that the search ended early: what was found is right, but
@@ -40,8 +43,8 @@ func Find(mem io.ReaderAt, pages Pages, spans []region.Range) ([]region.Range, e
 	for _, s := range spans {
 		f.span(s)
 	}
-	if f.probes <= 0 {
-		return f.found, ErrBounded
+	if f.err == nil && f.bounded {
+		f.err = ErrBounded
 	}
 	return f.found, f.err
 }
@@ -50,8 +53,10 @@ type finder struct {
 	mem    io.ReaderAt
 	pages  Pages
 	probes int
-	found  []region.Range
-	err    error
+	// bounded is set when something was not looked at.
+	bounded bool
+	found   []region.Range
+	err     error
 }
 
 // span finds the arena heaps first: they are aligned, so few pages need a look,
@@ -75,8 +80,13 @@ func (f *finder) chunks(start, end uint64) {
 	if end < start+minChunk {
 		return
 	}
+	misses := 0
 	err := f.pages.Pages(start, end, func(addr uint64) {
-		if addr < start || f.probes <= 0 {
+		if addr < start {
+			return
+		}
+		if misses++; misses > maxMisses {
+			f.bounded = true
 			return
 		}
 		var header [chunkHeader]byte
@@ -92,6 +102,7 @@ func (f *finder) chunks(start, end uint64) {
 			return
 		}
 		start = addr + length
+		misses--
 		f.found = append(f.found, region.Range{Start: addr, End: start, Kind: region.MallocChunk})
 	})
 	if err != nil && f.err == nil {
@@ -117,6 +128,7 @@ func (f *finder) isHeap(addr uint64) bool {
 
 func (f *finder) read(b []byte, addr uint64) bool {
 	if f.probes <= 0 {
+		f.bounded = true
 		return false
 	}
 	f.probes--

@@ -60,22 +60,16 @@ func (f *Facts) mapped() bool {
 }
 
 // anon is the private memory of these kinds in all JVMs.
-func (f *Facts) anon(kinds ...region.Kind) int64 {
-	var sum int64
-	for i := range f.JVMs {
-		for _, k := range kinds {
-			sum += f.JVMs[i].Resident[k].AnonBytes
-		}
-	}
-	return sum
-}
+func (f *Facts) anon(kinds ...region.Kind) int64 { return f.resident(kinds).AnonBytes }
 
 // reserved is the address space of these kinds in all JVMs.
-func (f *Facts) reserved(kinds ...region.Kind) int64 {
-	var sum int64
+func (f *Facts) reserved(kinds ...region.Kind) int64 { return f.resident(kinds).ReservedBytes }
+
+func (f *Facts) resident(kinds []region.Kind) jvm.Resident {
+	var sum jvm.Resident
 	for i := range f.JVMs {
 		for _, k := range kinds {
-			sum += f.JVMs[i].Resident[k].ReservedBytes
+			sum.Add(f.JVMs[i].Resident[k])
 		}
 	}
 	return sum
@@ -90,9 +84,7 @@ func (f *Facts) others() (pages jvm.Resident, all bool) {
 			all = false
 			continue
 		}
-		pages.AnonBytes += p.Pages.AnonBytes
-		pages.FileBytes += p.Pages.FileBytes
-		pages.ShmemBytes += p.Pages.ShmemBytes
+		pages.Add(*p.Pages)
 	}
 	return pages, all
 }
