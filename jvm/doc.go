@@ -1,4 +1,5 @@
-// Package jvm finds the HotSpot JVMs of a PID namespace and reads their memory.
+// Package jvm finds the HotSpot JVMs of a PID namespace (jvm/proc) and reads their
+// memory.
 //
 // A Process asks its JVM (Ask) by three ways that need ever less of its help:
 // diagnostic commands over the attach protocol (jvm/attach), the counters in

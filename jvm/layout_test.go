@@ -3,10 +3,8 @@ package jvm
 import (
 	"errors"
 	"maps"
-	"path/filepath"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
 )
@@ -148,13 +146,8 @@ func TestPlaceSplitsMappings(t *testing.T) {
 // TestPlaceLosesNothing: whatever ranges are known, the private pages add up to
 // what the kernel counts.
 func TestPlaceLosesNothing(t *testing.T) {
-	for _, path := range glob(t, "nmt/testdata/jdk*/g1-nmtdetail/detail.txt.gz", 8) {
-		jdk := filepath.Base(filepath.Dir(filepath.Dir(path)))
-		report, err := nmt.Parse(string(read(t, path)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mappings := readMappings(t, "smaps/testdata/"+jdk+"/g1-nmtdetail/smaps.txt.gz")
+	for _, d := range readDetailed(t) {
+		jdk, report, mappings := d.jdk, d.report, d.mappings
 		var want, address int64
 		for i := range mappings {
 			want += mappings[i].AnonymousBytes

@@ -17,8 +17,8 @@ const maxMount = 1 << 20
 
 // readTmpfs returns the devices (major<<32|minor) of the tmpfs file systems that
 // the process sees: files mapped from them are shared memory.
-func readTmpfs(proc string, pid int) (map[uint64]bool, error) {
-	f, err := os.Open(filepath.Join(proc, strconv.Itoa(pid), "mountinfo"))
+func readTmpfs(procfs string, pid int) (map[uint64]bool, error) {
+	f, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "mountinfo"))
 	if errors.Is(err, syscall.EINVAL) { // a zombie has no mounts any more
 		return nil, fmt.Errorf("process %d: %w", pid, ErrGone)
 	}

@@ -1,6 +1,7 @@
 package jvm
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm/glibc"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
@@ -175,9 +177,9 @@ func (p *Process) hostThreads(threads []thread, stacks map[int]int64) map[int]in
 		if err != nil {
 			continue // it ended
 		}
-		if s, err := parseStatus(text); err == nil {
-			if bytes, ok := stacks[s.NSPID]; ok {
-				out[t.id] = bytes
+		if s, err := proc.ParseStatus(bytes.NewReader(text)); err == nil {
+			if stack, ok := stacks[s.NSPID]; ok {
+				out[t.id] = stack
 			}
 		}
 	}
@@ -192,7 +194,7 @@ func (p *Process) readHeapFile(f *Facts, dir string) error {
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil {
-		return gone(p.status.PID, err)
+		return proc.Gone(p.status.PID, err)
 	}
 	for _, e := range entries {
 		name := filepath.Join(dir, "fd", e.Name())

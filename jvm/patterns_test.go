@@ -1,10 +1,8 @@
 package jvm
 
 import (
-	"path/filepath"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
 )
@@ -17,19 +15,14 @@ func within(ranges []region.Range, m *smaps.Mapping) bool {
 // TestStackPatternsMatchNMT: the mappings that look like stacks are those that
 // NMT's map calls thread stacks, none more and none less.
 func TestStackPatternsMatchNMT(t *testing.T) {
-	for _, path := range glob(t, "nmt/testdata/jdk*/g1-nmtdetail/detail.txt.gz", 8) {
-		jdk := filepath.Base(filepath.Dir(filepath.Dir(path)))
-		report, err := nmt.Parse(string(read(t, path)))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, d := range readDetailed(t) {
+		jdk, mappings := d.jdk, d.mappings
 		var stacks []region.Range
-		for _, r := range report.Regions {
+		for _, r := range d.report.Regions {
 			if r.Kind == region.Stack {
 				stacks = append(stacks, r)
 			}
 		}
-		mappings := readMappings(t, "smaps/testdata/"+jdk+"/g1-nmtdetail/smaps.txt.gz")
 		found := stackPatterns(mappings)
 		var want, marked, guarded int64
 		for i := range mappings {

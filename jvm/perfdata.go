@@ -43,8 +43,8 @@ func (p *Process) readPerfData() (*hsperf.Data, error) {
 
 // openPerfData finds the file through the mappings: its name depends on the
 // user's and may collide in a shared /tmp, its inode can't.
-func openPerfData(proc string, pid int) (*os.File, error) {
-	dir := filepath.Join(proc, strconv.Itoa(pid))
+func openPerfData(procfs string, pid int) (*os.File, error) {
+	dir := filepath.Join(procfs, strconv.Itoa(pid))
 	maps, err := os.Open(filepath.Join(dir, "maps"))
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm/attach"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
@@ -20,8 +21,8 @@ import (
 // read once and kept. It is for one goroutine at a time.
 type Process struct {
 	proc   string
-	status Status
-	lib    *Library // nil: the mappings may not be read
+	status proc.Status
+	lib    *proc.Library // nil: the mappings may not be read
 
 	client  *attach.Client
 	perf    *os.File // hsperfdata
@@ -42,19 +43,19 @@ type Process struct {
 }
 
 // Open starts to observe a process. ErrNotJVM and ErrGone tell why not.
-func Open(proc string, pid int) (*Process, error) {
-	status, err := ReadStatus(proc, pid)
+func Open(procfs string, pid int) (*Process, error) {
+	status, err := proc.ReadStatus(procfs, pid)
 	if err != nil {
 		return nil, err
 	}
 	if status.KernelThread || status.State == 'Z' {
 		return nil, fmt.Errorf("process %d: %w", pid, ErrNotJVM)
 	}
-	lib, err := Identify(proc, pid)
+	lib, err := Identify(procfs, pid)
 	if err != nil {
 		return nil, err
 	}
-	return &Process{proc: proc, status: status, lib: lib}, nil
+	return &Process{proc: procfs, status: status, lib: lib}, nil
 }
 
 // Close gives back what is held open. It does not touch the JVM.
@@ -70,13 +71,13 @@ func (p *Process) Close() error {
 }
 
 // Status returns the status of the process when it was last asked.
-func (p *Process) Status() Status { return p.status }
+func (p *Process) Status() proc.Status { return p.status }
 
 // Same reports whether the process is still the one that was opened: alive,
 // started at the same time, and with the same libjvm.so (it may have called
 // exec).
 func (p *Process) Same() bool {
-	status, err := ReadStatus(p.proc, p.status.PID)
+	status, err := proc.ReadStatus(p.proc, p.status.PID)
 	if err != nil || status.StartTicks != p.status.StartTicks || status.State == 'Z' {
 		return false
 	}
@@ -90,7 +91,7 @@ func (p *Process) Same() bool {
 // Ask asks the JVM what it can tell, by every way that is open. Sources that
 // fail are recorded in the facts; only a process that is gone is an error.
 func (p *Process) Ask(ctx context.Context) (*Facts, error) {
-	status, err := ReadStatus(p.proc, p.status.PID)
+	status, err := proc.ReadStatus(p.proc, p.status.PID)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (p *Process) Ask(ctx context.Context) (*Facts, error) {
 }
 
 // uptime is the age of the process.
-func uptime(s Status) *float64 {
+func uptime(s proc.Status) *float64 {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return nil
@@ -135,7 +136,7 @@ func uptime(s Status) *float64 {
 func (p *Process) Walk(f *Facts) (again bool, err error) {
 	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
 	if err := p.readMappings(dir); err != nil {
-		if err = gone(p.status.PID, err); errors.Is(err, ErrGone) {
+		if err = proc.Gone(p.status.PID, err); errors.Is(err, ErrGone) {
 			return false, err
 		}
 		f.failed(SourceSmaps, err, p.fix(err))
@@ -145,12 +146,12 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 
 	tmpfs, err := readTmpfs(p.proc, p.status.PID)
 	if err != nil {
-		return false, gone(p.status.PID, err)
+		return false, proc.Gone(p.status.PID, err)
 	}
 	l := layout{tmpfs: tmpfs}
 	pages, err := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
 	switch {
-	case errors.Is(gone(p.status.PID, err), ErrGone):
+	case errors.Is(proc.Gone(p.status.PID, err), ErrGone):
 		return false, ErrGone
 	case err != nil:
 		f.failed(SourcePagemap, fmt.Errorf("mappings of several kinds are not split: %w", err), p.fix(err))
@@ -169,7 +170,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		return false, err
 	}
 	// The mappings of a process that dies end at any of them.
-	if status, err := ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
+	if status, err := proc.ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
 		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
 	}
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jvmem/jvmem/jvm/proc"
 )
 
 // Pool is the threads whose names differ only in their numbers.
@@ -28,16 +30,16 @@ type thread struct {
 
 // readThreads reads the names of all threads (task/*/comm): no permission
 // needed and no pause of the process. Threads that end meanwhile are left out.
-func readThreads(proc string, pid int) ([]thread, error) {
-	dir := filepath.Join(proc, strconv.Itoa(pid), "task")
+func readThreads(procfs string, pid int) ([]thread, error) {
+	dir := filepath.Join(procfs, strconv.Itoa(pid), "task")
 	d, err := os.Open(dir)
 	if err != nil {
-		return nil, gone(pid, err)
+		return nil, proc.Gone(pid, err)
 	}
 	defer d.Close()
 	ids, err := d.Readdirnames(-1)
 	if err != nil {
-		return nil, gone(pid, err)
+		return nil, proc.Gone(pid, err)
 	}
 	threads := make([]thread, 0, len(ids))
 	for _, id := range ids {
@@ -47,7 +49,7 @@ func readThreads(proc string, pid int) ([]thread, error) {
 		}
 		name, err := os.ReadFile(filepath.Join(dir, id, "comm"))
 		if err != nil {
-			if errors.Is(gone(pid, err), ErrGone) {
+			if errors.Is(proc.Gone(pid, err), ErrGone) {
 				continue
 			}
 			return nil, err

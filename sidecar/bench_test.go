@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +25,7 @@ func BenchmarkLive(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xms128m", "-Xmx128m", "-XX:+UseG1GC", "-XX:NativeMemoryTracking=summary"}})
 	j.Do("heap 64")
 	j.Do("threads 200 64")
-	options := Options{Proc: podProc(b, j.PID)}
+	options := Options{Proc: podProc(b, j.PID, os.Getpid())}
 	ctx := context.Background()
 
 	b.Run("sample", func(b *testing.B) {
@@ -76,20 +75,6 @@ func BenchmarkLive(b *testing.B) {
 	pid, nmt := strconv.Itoa(j.PID), attach.NativeMemorySummary.String()
 	b.Run("nmt_jcmd", func(b *testing.B) { measureTool(b, j.PID, "default-jdk-headless", "jcmd", pid, nmt) })
 	b.Run("nmt_jattach", func(b *testing.B) { measureTool(b, j.PID, "jattach", "jattach", pid, "jcmd", nmt) })
-}
-
-// podProc shows of /proc what a sidecar sees in a pod: the JVM and itself. With
-// the host's other processes the cost of a sample would be that of the host.
-func podProc(b *testing.B, pid int) string {
-	b.Helper()
-	dir := b.TempDir()
-	for _, pid := range []int{pid, os.Getpid()} {
-		name := strconv.Itoa(pid)
-		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(dir, name)); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return dir
 }
 
 // asked returns the JVM in steady state: asked and walked once.

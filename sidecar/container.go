@@ -12,6 +12,7 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/smaps"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
@@ -150,7 +151,7 @@ func driftSource(drift int64) jvm.Source {
 func (s *Sampler) readOthers(pids []int) []breakdown.Process {
 	var others []breakdown.Process
 	for _, pid := range pids {
-		status, err := jvm.ReadStatus(s.options.Proc, pid)
+		status, err := proc.ReadStatus(s.options.Proc, pid)
 		if err != nil || status.KernelThread {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -249,7 +250,7 @@ func source(t *testing.T, c *breakdown.Container, name string) jvm.Source {
 // TestJVMEnds: the report of a JVM that is gone is an error, never its last state.
 func TestJVMEnds(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
-	one, all := NewSampler(Options{Proc: "/proc", PID: j.PID}), NewSampler(Options{Proc: "/proc"})
+	one, all := NewSampler(Options{Proc: "/proc", PID: j.PID}), NewSampler(Options{Proc: podProc(t, j.PID)})
 	defer one.Close()
 	defer all.Close()
 	sample(t, one)
@@ -263,6 +264,53 @@ func TestJVMEnds(t *testing.T) {
 	}
 	if sees(t, all, j.PID) {
 		t.Errorf("JVM %d is still told after its end", j.PID)
+	}
+}
+
+// podProc shows some processes of /proc, as a pod's PID namespace does: not the
+// JVMs of other tests, which a sampler would talk to.
+func podProc(tb testing.TB, pids ...int) string {
+	tb.Helper()
+	dir := tb.TempDir()
+	for _, pid := range pids {
+		name := strconv.Itoa(pid)
+		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(dir, name)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestTwoContainers: each container is told with its own usage, and their JVMs
+// are not mixed up.
+func TestTwoContainers(t *testing.T) {
+	small := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 200 * mib})
+	large := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 300 * mib})
+	large.Do("unsafe 40")
+	s := NewSampler(Options{Proc: podProc(t, os.Getpid(), small.PID, large.PID), ContainerName: "app"})
+	defer s.Close()
+	report, err := s.Sample(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Containers) != 2 || !report.Complete() {
+		t.Fatalf("report of two containers: %+v", report)
+	}
+	byPID := make(map[int]*breakdown.Container)
+	for i := range report.Containers {
+		c := &report.Containers[i]
+		checkSum(t, "two containers", c)
+		if len(c.JVMs) != 1 || c.Name != "" { // which of the two is meant cannot be known
+			t.Errorf("container %q has JVMs %+v", c.Name, c.JVMs)
+		}
+		byPID[c.JVMs[0].PID] = c
+	}
+	a, b := byPID[small.PID], byPID[large.PID]
+	if *a.LimitBytes != 200*mib || *b.LimitBytes != 300*mib {
+		t.Errorf("limits %d and %d", *a.LimitBytes, *b.LimitBytes)
+	}
+	if more := *b.Row(breakdown.Native).Bytes - *a.Row(breakdown.Native).Bytes; abs(more-40*mib) > 4*mib {
+		t.Errorf("native of the second is larger by %d, want 40 MiB", more)
 	}
 }
 

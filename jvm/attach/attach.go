@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/proc"
 )
 
 // Target names the JVM.
@@ -130,17 +132,17 @@ func (c *Client) check() error {
 		return err
 	}
 	if c.target.NSPID == 0 {
-		c.target.NSPID = p.nspid
+		c.target.NSPID = p.NSPID
 	}
 	if c.target.NSPID == 0 {
 		c.target.NSPID = c.target.PID
 	}
-	same := c.euid == p.euid && c.egid == p.egid
+	same := c.euid == p.UID && c.egid == p.GID
 	old := c.target.MajorVersion > 0 && c.target.MajorVersion < firstMajorForRoot
 	if same || c.euid == 0 && !old {
 		return nil
 	}
-	reason := fmt.Sprintf("jvmem runs as UID %d GID %d, the JVM as UID %d GID %d", c.euid, c.egid, p.euid, p.egid)
+	reason := fmt.Sprintf("jvmem runs as UID %d GID %d, the JVM as UID %d GID %d", c.euid, c.egid, p.UID, p.GID)
 	if c.euid == 0 {
 		reason += fmt.Sprintf("; JDK %d refuses root", c.target.MajorVersion)
 	}
@@ -148,8 +150,8 @@ func (c *Client) check() error {
 }
 
 // runAs is the fix for all cases of "other user".
-func runAs(p process) string {
-	return fmt.Sprintf("set runAsUser: %d and runAsGroup: %d for jvmem's container", p.euid, p.egid)
+func runAs(p proc.Status) string {
+	return fmt.Sprintf("set runAsUser: %d and runAsGroup: %d for jvmem's container", p.UID, p.GID)
 }
 
 // commandError explains why a request got no whole reply.
@@ -171,7 +173,7 @@ func (c *Client) commandError(ctx context.Context, err error) error {
 		}
 		e.Kind, e.Fix = ErrPermission, runAs(p)
 		e.Reason = fmt.Sprintf("the JVM closed the connection without an answer: it takes only its own UID and GID (%d, %d), "+
-			"from JDK %d on also root; jvmem runs as %d, %d", p.euid, p.egid, firstMajorForRoot, c.euid, c.egid)
+			"from JDK %d on also root; jvmem runs as %d, %d", p.UID, p.GID, firstMajorForRoot, c.euid, c.egid)
 	case errors.Is(err, errNoCode):
 		e.Kind, e.Reason = ErrReply, "what listens does not answer like HotSpot"
 	case errors.Is(err, errTooLarge):
@@ -190,7 +192,7 @@ func (c *Client) silence(what string) (reason, fix string) {
 		"look at the container's CPU throttling and for another attach client that hangs"
 }
 
-func isStopped(p process) bool { return p.state == 'T' || p.state == 't' }
+func isStopped(p proc.Status) bool { return p.State == 'T' || p.State == 't' }
 
 // canceled is the error for a context that ended before the work.
 func (c *Client) canceled(ctx context.Context, op string) error {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/proc"
 )
 
 // A SIGQUIT that does not lead to a listener makes the JVM print a thread dump
@@ -83,7 +85,7 @@ func (c *Client) handshake(ctx context.Context) (*net.UnixConn, error) {
 const noListenerFix = "look for -XX:+DisableAttachMechanism in the JVM's options and for CPU throttling"
 
 // ready says whether SIGQUIT is safe at this moment.
-func (c *Client) ready() (process, error) {
+func (c *Client) ready() (proc.Status, error) {
 	p, err := c.status()
 	if err != nil {
 		return p, err
@@ -92,7 +94,7 @@ func (c *Client) ready() (process, error) {
 		return p, c.fail(&Error{Op: "handshake", Path: c.procPath("status"), Kind: ErrStopped,
 			Reason: "the JVM is stopped (SIGSTOP or a debugger), so it is not signalled", Fix: "continue it with SIGCONT"})
 	}
-	if !p.caught {
+	if !p.CatchesQuit {
 		return p, c.fail(&Error{Op: "handshake", Path: c.procPath("status"), Kind: ErrNotCaught,
 			Reason: "SIGQUIT would kill the process: a JVM that is still starting, one with -Xrs whose socket was deleted, or no JVM",
 			Fix:    "with -Xrs, keep cleaners away from /tmp/.java_pid* and restart the JVM"})

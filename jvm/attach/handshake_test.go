@@ -135,6 +135,13 @@ func TestHandshakeNeverSignals(t *testing.T) {
 		{"no JVM but catches (Go)", func(_ *testing.T, f *jvmtest.Fake, _ *Client) {
 			f.SetMaps("00400000-00500000 r-xp 00000000 08:01 7 /app\n")
 		}, ErrNotHotSpot, ""},
+		{"OpenJ9", func(_ *testing.T, f *jvmtest.Fake, _ *Client) {
+			f.SetMaps("7f00-7f01 r-xp 00000000 08:01 7 /jdk/lib/server/libjvm.so\n7f10-7f11 r-xp 00000000 08:01 8 /jdk/lib/default/libj9vm29.so\n")
+		}, ErrNotHotSpot, ""},
+		{"mappings that are cut", func(_ *testing.T, f *jvmtest.Fake, _ *Client) {
+			f.SetMaps("7f00-7f01 r-xp 00000000 08:01 7 /jdk/lib/server/libjvm.so\n7f10-7f11 r-xp 00000000 08:01 8 /jdk/lib/def")
+		}, ErrSystem, ""},
+		{"no mappings any more", func(_ *testing.T, f *jvmtest.Fake, _ *Client) { f.SetMaps("") }, ErrGone, ""},
 		{"/tmp read-only", func(t *testing.T, f *jvmtest.Fake, _ *Client) { makeReadOnly(t, f.Tmp) }, ErrNoTmp, "emptyDir at /tmp"},
 		{"no /tmp", func(t *testing.T, f *jvmtest.Fake, _ *Client) {
 			if err := os.Remove(f.Tmp); err != nil {

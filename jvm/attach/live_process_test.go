@@ -48,8 +48,8 @@ func eachJDK(t *testing.T, f func(t *testing.T, java string)) {
 	}
 }
 
-// proc is a running process whose output is kept.
-type proc struct {
+// child is a running process whose output is kept.
+type child struct {
 	pid    int
 	exited chan struct{}
 	mu     sync.Mutex
@@ -57,22 +57,22 @@ type proc struct {
 	dir    string
 }
 
-func (p *proc) Write(b []byte) (int, error) {
+func (p *child) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.output.Write(b)
 }
 
-func (p *proc) said() string {
+func (p *child) said() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.output.String()
 }
 
 // start runs a process as uid in a directory of its own.
-func start(t *testing.T, uid int, name string, args ...string) *proc {
+func start(t *testing.T, uid int, name string, args ...string) *child {
 	t.Helper()
-	p := &proc{exited: make(chan struct{}), dir: t.TempDir()}
+	p := &child{exited: make(chan struct{}), dir: t.TempDir()}
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, p, p
 	cmd.Env = append(os.Environ(), "ATTACH_HELPER=sleep")
@@ -99,13 +99,13 @@ func start(t *testing.T, uid int, name string, args ...string) *proc {
 	return p
 }
 
-func startJVM(t *testing.T, uid int, java string, flags ...string) *proc {
+func startJVM(t *testing.T, uid int, java string, flags ...string) *child {
 	t.Helper()
 	args := append([]string{"-Xmx32m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", jvmtest.Classes(t, java)}, flags...)
 	return start(t, uid, java, append(args, "Workload")...)
 }
 
-func (p *proc) awaitReady(t *testing.T) *proc {
+func (p *child) awaitReady(t *testing.T) *child {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(p.said(), "READY"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -116,7 +116,7 @@ func (p *proc) awaitReady(t *testing.T) *proc {
 }
 
 // wantAlive gives a signal the time to kill, and looks.
-func (p *proc) wantAlive(t *testing.T) {
+func (p *child) wantAlive(t *testing.T) {
 	t.Helper()
 	select {
 	case <-p.exited:
@@ -126,7 +126,7 @@ func (p *proc) wantAlive(t *testing.T) {
 }
 
 // wantQuiet says that no SIGQUIT was answered with a thread dump and nothing is left.
-func (p *proc) wantQuiet(t *testing.T) {
+func (p *child) wantQuiet(t *testing.T) {
 	t.Helper()
 	p.wantAlive(t)
 	if said := p.said(); strings.TrimSpace(said) != "READY" {
@@ -139,7 +139,7 @@ func (p *proc) wantQuiet(t *testing.T) {
 	}
 }
 
-func (p *proc) client(o Options) *Client { return New(Target{PID: p.pid}, o) }
+func (p *child) client(o Options) *Client { return New(Target{PID: p.pid}, o) }
 
 // TestHelper is the other process of the live tests: it sleeps, or attaches
 // to the PID given.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/proc"
 )
 
 // HotSpot knows no other directory: TMPDIR and java.io.tmpdir do not move it.
@@ -76,8 +78,8 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
 		return nil, c.foreign("the file is not a socket")
 	}
-	if int64(st.Uid) != int64(p.euid) {
-		return nil, c.foreign(fmt.Sprintf("the socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.euid))
+	if int64(st.Uid) != int64(p.UID) {
+		return nil, c.foreign(fmt.Sprintf("the socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.UID))
 	}
 	conn, err := c.dialFile(ctx, socket)
 	if err != nil {
@@ -118,7 +120,7 @@ func (c *Client) dialFile(ctx context.Context, socket *os.File) (*net.UnixConn, 
 
 // verifyPeer compares who called listen with the JVM: two JVMs that share a
 // /tmp and have the same PID in their namespaces share the socket's name.
-func (c *Client) verifyPeer(conn *net.UnixConn, p process) error {
+func (c *Client) verifyPeer(conn *net.UnixConn, p proc.Status) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return c.procError("connect", c.socketName(), err)
@@ -132,7 +134,7 @@ func (c *Client) verifyPeer(conn *net.UnixConn, p process) error {
 		return c.procError("connect", c.socketName(), err)
 	}
 	switch {
-	case peer.Pid == 0 && int64(peer.Uid) != int64(p.euid):
+	case peer.Pid == 0 && int64(peer.Uid) != int64(p.UID):
 		return c.foreign(fmt.Sprintf("a process of UID %d listens", peer.Uid))
 	case peer.Pid != 0 && int(peer.Pid) != c.target.PID:
 		return c.foreign(fmt.Sprintf("PID %d listens", peer.Pid))

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/proc"
 )
 
 // trigger is the file by which a JVM tells a request to attach from a SIGQUIT
@@ -22,7 +24,7 @@ type trigger struct {
 // /tmp/hsperfdata_<user> for a moment (perfMemory_posix.cpp) and then looks
 // elsewhere, finds no trigger and prints a thread dump; and an application may
 // watch its own directory. In /tmp the JVM has to write its socket anyway.
-func (c *Client) createTrigger(p process, tmp *os.File) (*trigger, error) {
+func (c *Client) createTrigger(p proc.Status, tmp *os.File) (*trigger, error) {
 	t := &trigger{dir: tmp, name: fmt.Sprintf(".attach_pid%d", c.target.NSPID)}
 	if err := c.checkCwd(t.name, p); err != nil {
 		return nil, err
@@ -39,9 +41,9 @@ func (c *Client) createTrigger(p process, tmp *os.File) (*trigger, error) {
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
-	if err = unix.Fstat(fd, &st); err == nil && int64(st.Uid) != int64(p.euid) {
+	if err = unix.Fstat(fd, &st); err == nil && int64(st.Uid) != int64(p.UID) {
 		// Where this fails (no CAP_CHOWN), the JVM may still trust root.
-		if err = unix.Fchown(fd, p.euid, p.egid); c.trusted(st.Uid, p) {
+		if err = unix.Fchown(fd, p.UID, p.GID); c.trusted(st.Uid, p) {
 			err = nil
 		}
 	}
@@ -55,7 +57,7 @@ func (c *Client) createTrigger(p process, tmp *os.File) (*trigger, error) {
 
 // checkCwd looks for a trigger in the JVM's working directory that would keep
 // it from looking at ours.
-func (c *Client) checkCwd(name string, p process) error {
+func (c *Client) checkCwd(name string, p proc.Status) error {
 	path := c.procPath("cwd")
 	cwd, err := os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,7 +75,7 @@ func (c *Client) checkCwd(name string, p process) error {
 }
 
 // checkFound says whether the JVM trusts a trigger file that is there already.
-func (c *Client) checkFound(dir *os.File, name, path string, p process) error {
+func (c *Client) checkFound(dir *os.File, name, path string, p proc.Status) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrSystem, Reason: "not accessible", Err: err})
@@ -82,13 +84,13 @@ func (c *Client) checkFound(dir *os.File, name, path string, p process) error {
 		return nil
 	}
 	return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrForeign,
-		Reason: fmt.Sprintf("a trigger file of UID %d is there that the JVM (UID %d) does not trust", st.Uid, p.euid),
+		Reason: fmt.Sprintf("a trigger file of UID %d is there that the JVM (UID %d) does not trust", st.Uid, p.UID),
 		Fix:    "remove that file"})
 }
 
 // trusted says whether the JVM takes a trigger file of this owner.
-func (c *Client) trusted(uid uint32, p process) bool {
-	return int64(uid) == int64(p.euid) || uid == 0 && c.target.MajorVersion >= firstMajorForRoot
+func (c *Client) trusted(uid uint32, p proc.Status) bool {
+	return int64(uid) == int64(p.UID) || uid == 0 && c.target.MajorVersion >= firstMajorForRoot
 }
 
 // remove deletes the file. A failure is of no consequence: once the listener is

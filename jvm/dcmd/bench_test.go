@@ -1,6 +1,10 @@
 package dcmd
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
 
 func BenchmarkParse(b *testing.B) {
 	for _, of := range []struct {
@@ -14,7 +18,7 @@ func BenchmarkParse(b *testing.B) {
 		{"GC.heap_info", "heap_info.txt", func(text string) error { _, err := ParseHeapInfo(text); return err }},
 	} {
 		b.Run(of.name, func(b *testing.B) {
-			text := read(b, "testdata/jdk17/g1/"+of.file)
+			text := jvmtest.CaptureText(b, "testdata/jdk17/g1/"+of.file)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -1,38 +1,15 @@
 package dcmd
 
 import (
-	"compress/gzip"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/hsperf"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/region"
 )
-
-// read returns a capture; those that end in .gz unpacked.
-func read(t testing.TB, path string) string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var r io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		if r, err = gzip.NewReader(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 // capture is where one JVM's replies lie: every file of it is of the same
 // process, seconds apart.
@@ -41,15 +18,8 @@ type capture struct{ dir, jdk, collector string }
 // captures returns those that have the file.
 func captures(t testing.TB, file string, want int) []capture {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("testdata", "*", "*", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(paths) != want {
-		t.Fatalf("%d captures %s, want %d", len(paths), file, want)
-	}
 	var out []capture
-	for _, path := range paths {
+	for _, path := range jvmtest.Captures(t, "testdata/*/*/"+file, want) {
 		dir := filepath.Dir(path)
 		collector, _, _ := strings.Cut(filepath.Base(dir), "-nmt")
 		out = append(out, capture{dir, filepath.Base(filepath.Dir(dir)), collector})
@@ -64,7 +34,7 @@ func (c capture) sibling(pkg, file string) string {
 
 func (c capture) hsperf(t *testing.T) hsperf.Summary {
 	t.Helper()
-	d, err := hsperf.Parse([]byte(read(t, c.sibling("hsperf", "hsperfdata.bin.gz"))))
+	d, err := hsperf.Parse(jvmtest.Capture(t, c.sibling("hsperf", "hsperfdata.bin.gz")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,19 +72,19 @@ func TestRangesMatchNMT(t *testing.T) {
 		}
 		n++
 		t.Run(c.dir, func(t *testing.T) {
-			report, err := nmt.Parse(read(t, c.sibling("nmt", "detail.txt.gz")))
+			report, err := nmt.Parse(jvmtest.CaptureText(t, c.sibling("nmt", "detail.txt.gz")))
 			if err != nil {
 				t.Fatal(err)
 			}
-			info, err := ParseVMInfo(read(t, c.dir+"/vm_info.txt.gz"))
+			info, err := ParseVMInfo(jvmtest.CaptureText(t, c.dir+"/vm_info.txt.gz"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			nodes, _, err := ParseMetaspace(read(t, c.dir+"/metaspace_vslist.txt.gz"))
+			nodes, _, err := ParseMetaspace(jvmtest.CaptureText(t, c.dir+"/metaspace_vslist.txt.gz"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			code, err := ParseCodeCache(read(t, c.dir+"/codecache.txt"))
+			code, err := ParseCodeCache(jvmtest.CaptureText(t, c.dir+"/codecache.txt"))
 			if err != nil {
 				t.Fatal(err)
 			}

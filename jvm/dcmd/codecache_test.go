@@ -4,13 +4,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
 func TestCodeCacheCaptures(t *testing.T) {
 	for _, c := range captures(t, "codecache.txt", 62) {
 		t.Run(c.dir, func(t *testing.T) {
-			text := read(t, c.dir+"/codecache.txt")
+			text := jvmtest.CaptureText(t, c.dir+"/codecache.txt")
 			code, err := ParseCodeCache(text)
 			if err != nil {
 				t.Fatal(err)
@@ -44,7 +45,7 @@ func TestCodeCacheCaptures(t *testing.T) {
 }
 
 func TestCodeCacheExact(t *testing.T) {
-	code, err := ParseCodeCache(read(t, "testdata/jdk28/g1/codecache.txt"))
+	code, err := ParseCodeCache(jvmtest.CaptureText(t, "testdata/jdk28/g1/codecache.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +85,8 @@ func TestCodeCacheForms(t *testing.T) {
 
 // FuzzParseCodeCache: nothing is negative, ranges are sorted and disjoint.
 func FuzzParseCodeCache(f *testing.F) {
-	f.Add(read(f, "testdata/jdk11/g1/codecache.txt"))
-	f.Add(read(f, "testdata/jdk28/g1/codecache.txt"))
+	f.Add(jvmtest.CaptureText(f, "testdata/jdk11/g1/codecache.txt"))
+	f.Add(jvmtest.CaptureText(f, "testdata/jdk28/g1/codecache.txt"))
 	f.Fuzz(func(t *testing.T, text string) {
 		code, err := ParseCodeCache(text)
 		if (err == nil) != (len(code.Heaps) > 0) || code.UsedBytes() < 0 {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
@@ -11,7 +12,7 @@ import (
 func TestHeapInfoMatchesCounters(t *testing.T) {
 	for _, c := range captures(t, "heap_info.txt", 68) {
 		t.Run(c.dir, func(t *testing.T) {
-			h, err := ParseHeapInfo(read(t, c.dir+"/heap_info.txt"))
+			h, err := ParseHeapInfo(jvmtest.CaptureText(t, c.dir+"/heap_info.txt"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +61,7 @@ func TestHeapInfoExact(t *testing.T) {
 		"jdk26/z":          {110 << 20, 94 << 20},
 		"jdk11/shenandoah": {256 << 20, 47297 << 10},
 	} {
-		h, err := ParseHeapInfo(read(t, "testdata/"+path+"/heap_info.txt"))
+		h, err := ParseHeapInfo(jvmtest.CaptureText(t, "testdata/"+path+"/heap_info.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func TestHeapInfoExact(t *testing.T) {
 }
 
 func TestHeapInfoRefuses(t *testing.T) {
-	parallel := read(t, "testdata/jdk25/parallel/heap_info.txt")
+	parallel := jvmtest.CaptureText(t, "testdata/jdk25/parallel/heap_info.txt")
 	for name, text := range map[string]string{
 		"empty":               "",
 		"unknown command":     "java.lang.IllegalArgumentException: Unknown diagnostic command\n",
@@ -95,7 +96,7 @@ func TestHeapInfoRefuses(t *testing.T) {
 // FuzzParseHeapInfo: nothing is negative, ranges are sorted and disjoint.
 func FuzzParseHeapInfo(f *testing.F) {
 	for _, c := range captures(f, "heap_info.txt", 68) {
-		f.Add(read(f, c.dir+"/heap_info.txt"))
+		f.Add(jvmtest.CaptureText(f, c.dir+"/heap_info.txt"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := ParseHeapInfo(text)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/region"
 )
@@ -13,11 +14,11 @@ import (
 func TestMetaspaceMatchesNMT(t *testing.T) {
 	for _, c := range captures(t, "metaspace_vslist.txt.gz", 62) {
 		t.Run(c.dir, func(t *testing.T) {
-			ranges, usage, err := ParseMetaspace(read(t, c.dir+"/metaspace_vslist.txt.gz"))
+			ranges, usage, err := ParseMetaspace(jvmtest.CaptureText(t, c.dir+"/metaspace_vslist.txt.gz"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			basic, err := ParseMetaspaceBasic(read(t, c.dir+"/metaspace_basic.txt"))
+			basic, err := ParseMetaspaceBasic(jvmtest.CaptureText(t, c.dir+"/metaspace_basic.txt"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +60,7 @@ func TestMetaspaceMatchesNMT(t *testing.T) {
 			if strings.HasSuffix(c.dir, "-nmtoff") {
 				return
 			}
-			report, err := nmt.Parse(read(t, c.sibling("nmt", "summary.txt")))
+			report, err := nmt.Parse(jvmtest.CaptureText(t, c.sibling("nmt", "summary.txt")))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,11 +81,11 @@ func near(t *testing.T, what string, got, want, off int64) {
 // TestMetaspaceScale: "scale=1" gives exact numbers, of the same JVM.
 func TestMetaspaceScale(t *testing.T) {
 	for _, c := range captures(t, "metaspace_scale_1.txt", 14) {
-		exact, err := ParseMetaspaceBasic(read(t, c.dir+"/metaspace_scale_1.txt"))
+		exact, err := ParseMetaspaceBasic(jvmtest.CaptureText(t, c.dir+"/metaspace_scale_1.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, rounded, err := ParseMetaspace(read(t, c.dir+"/metaspace_vslist.txt.gz"))
+		_, rounded, err := ParseMetaspace(jvmtest.CaptureText(t, c.dir+"/metaspace_vslist.txt.gz"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +95,7 @@ func TestMetaspaceScale(t *testing.T) {
 }
 
 func TestMetaspaceExact(t *testing.T) {
-	ranges, usage, err := ParseMetaspace(read(t, "testdata/jdk11/z/metaspace_vslist.txt.gz"))
+	ranges, usage, err := ParseMetaspace(jvmtest.CaptureText(t, "testdata/jdk11/z/metaspace_vslist.txt.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestMetaspaceExact(t *testing.T) {
 	}
 
 	// A size that is rounded in one place is exact at the node.
-	text := read(t, "testdata/jdk28/z/metaspace_vslist.txt.gz")
+	text := jvmtest.CaptureText(t, "testdata/jdk28/z/metaspace_vslist.txt.gz")
 	rounded := strings.Replace(text, "896.00 KB ( <1%) committed,  1 nodes", "1.00 MB ( <1%) committed,  1 nodes", 1)
 	if _, usage, err := ParseMetaspace(rounded); rounded == text || err != nil || *usage.ClassSpace.CommittedBytes != 896<<10 {
 		t.Errorf("class space: %v", err)
@@ -140,10 +141,10 @@ func TestMetaspaceRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if _, _, err := ParseMetaspace(read(t, "testdata/jdk21/g1/metaspace_basic.txt")); err == nil {
+	if _, _, err := ParseMetaspace(jvmtest.CaptureText(t, "testdata/jdk21/g1/metaspace_basic.txt")); err == nil {
 		t.Error("basic: no error for a reply without nodes")
 	}
-	full := read(t, "testdata/jdk21/g1/metaspace_vslist.txt.gz")
+	full := jvmtest.CaptureText(t, "testdata/jdk21/g1/metaspace_vslist.txt.gz")
 	// What the chunks in use have committed is not what metaspace has.
 	usage, err := ParseMetaspaceBasic(full[:strings.Index(full, "Virtual space:")])
 	if err != nil || usage.NonClass.CommittedBytes != nil || usage.NonClass.UsedBytes == nil {
@@ -158,9 +159,9 @@ func TestMetaspaceRefuses(t *testing.T) {
 // FuzzParseMetaspace: nothing is negative, ranges are sorted and disjoint.
 func FuzzParseMetaspace(f *testing.F) {
 	for _, path := range []string{"jdk11/g1", "jdk11/z", "jdk17/g1", "jdk28/z"} {
-		text := read(f, "testdata/"+path+"/metaspace_vslist.txt.gz")
+		text := jvmtest.CaptureText(f, "testdata/"+path+"/metaspace_vslist.txt.gz")
 		f.Add(text[:min(len(text), 2500)])
-		f.Add(read(f, "testdata/"+path+"/metaspace_basic.txt"))
+		f.Add(jvmtest.CaptureText(f, "testdata/"+path+"/metaspace_basic.txt"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		ranges, usage, err := ParseMetaspace(text)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
@@ -32,7 +33,7 @@ func gcRanges(jdk, gc string) int {
 func TestVMInfoCaptures(t *testing.T) {
 	for _, c := range captures(t, "vm_info.txt.gz", 62) {
 		t.Run(c.dir, func(t *testing.T) {
-			info, err := ParseVMInfo(read(t, c.dir+"/vm_info.txt.gz"))
+			info, err := ParseVMInfo(jvmtest.CaptureText(t, c.dir+"/vm_info.txt.gz"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +83,7 @@ func TestVMInfoCaptures(t *testing.T) {
 }
 
 func TestVMInfoExact(t *testing.T) {
-	info, err := ParseVMInfo(read(t, "testdata/jdk28/g1/vm_info.txt.gz"))
+	info, err := ParseVMInfo(jvmtest.CaptureText(t, "testdata/jdk28/g1/vm_info.txt.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +108,7 @@ func TestVMInfoExact(t *testing.T) {
 	}
 
 	// CMS: the end of a bitmap lies within a page.
-	info, err = ParseVMInfo(read(t, "testdata/jdk11/cms/vm_info.txt.gz"))
+	info, err = ParseVMInfo(jvmtest.CaptureText(t, "testdata/jdk11/cms/vm_info.txt.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestVMInfoForms(t *testing.T) {
 
 // TestVMInfoCut: a reply that ends anywhere gives what was before, or an error.
 func TestVMInfoCut(t *testing.T) {
-	text := read(t, "testdata/jdk17/parallel/vm_info.txt.gz")
+	text := jvmtest.CaptureText(t, "testdata/jdk17/parallel/vm_info.txt.gz")
 	text = text[:strings.Index(text, "Polling page")]
 	whole, err := ParseVMInfo(text)
 	if err != nil {
@@ -187,7 +188,7 @@ func TestVMInfoCut(t *testing.T) {
 // FuzzParseVMInfo: nothing is negative, ranges are sorted and disjoint.
 func FuzzParseVMInfo(f *testing.F) {
 	for _, path := range []string{"jdk11/cms", "jdk17/parallel", "jdk25/shengen", "jdk28/g1"} {
-		text := read(f, "testdata/"+path+"/vm_info.txt.gz")
+		text := jvmtest.CaptureText(f, "testdata/"+path+"/vm_info.txt.gz")
 		f.Add(text[:min(len(text), 4000)] + "\nC-Heap outstanding allocations: 5K, retained: 6K\n")
 	}
 	f.Fuzz(func(t *testing.T, text string) {

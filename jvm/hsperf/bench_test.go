@@ -1,10 +1,14 @@
 package hsperf
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
 
 // BenchmarkParse includes the Summary: a sample takes both.
 func BenchmarkParse(b *testing.B) {
-	file := read(b, "testdata/jdk17/g1/hsperfdata.bin.gz")
+	file := jvmtest.Capture(b, "testdata/jdk17/g1/hsperfdata.bin.gz")
 	b.SetBytes(int64(len(file)))
 	b.ReportAllocs()
 	for b.Loop() {

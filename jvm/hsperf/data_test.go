@@ -2,47 +2,15 @@ package hsperf
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
-
-// read returns an unpacked capture.
-func read(t testing.TB, path string) []byte {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	r, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func captures(t testing.TB, file string, want int) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("testdata", "*", "*", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(paths) != want {
-		t.Fatalf("%d captures %s, want %d", len(paths), file, want)
-	}
-	return paths
-}
 
 // moving are the counters that change in the second between the two captures
 // of one JVM; eden's used in one JVM of the sixty.
@@ -58,10 +26,10 @@ func moving(name string) bool {
 // TestMatchesPerfCounterPrint: every counter that the JVM prints of itself
 // (PerfCounter.print) is read, with its value, and no other.
 func TestMatchesPerfCounterPrint(t *testing.T) {
-	for _, path := range captures(t, "perf_counters.txt.gz", 60) {
+	for _, path := range jvmtest.Captures(t, "testdata/*/*/perf_counters.txt.gz", 60) {
 		dir := filepath.Dir(path)
 		t.Run(dir, func(t *testing.T) {
-			d, err := Parse(read(t, dir+"/hsperfdata.bin.gz"))
+			d, err := Parse(jvmtest.Capture(t, dir+"/hsperfdata.bin.gz"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -69,7 +37,7 @@ func TestMatchesPerfCounterPrint(t *testing.T) {
 				t.Errorf("truncated %v, overflow %d", d.Truncated, d.OverflowBytes)
 			}
 			printed := 0
-			for line := range strings.Lines(string(read(t, path))) {
+			for line := range strings.Lines(jvmtest.CaptureText(t, path)) {
 				name, want, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 				if !ok {
 					continue
@@ -231,7 +199,7 @@ func TestDamagedEntries(t *testing.T) {
 
 // TestCut: a file cut anywhere gives a part of what the whole gives.
 func TestCut(t *testing.T) {
-	whole := read(t, "testdata/jdk25/g1/hsperfdata.bin.gz")
+	whole := jvmtest.Capture(t, "testdata/jdk25/g1/hsperfdata.bin.gz")
 	all, err := Parse(whole)
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +238,7 @@ func subset(t *testing.T, part, all *Data) {
 // FuzzParse: no counter comes from beyond the file: what is read takes no more
 // bytes than the file has, and the same bytes give the same whatever follows.
 func FuzzParse(f *testing.F) {
-	f.Add(read(f, "testdata/jdk8/parallel/hsperfdata.bin.gz")[:4000])
+	f.Add(jvmtest.Capture(f, "testdata/jdk8/parallel/hsperfdata.bin.gz")[:4000])
 	f.Add(file(binary.BigEndian, entry{"a", int64(1)}, entry{"text", "x"}, entry{"sun.gc.generation.0.space.0.used", int64(1)}))
 	f.Add(file(binary.LittleEndian, entry{vmArgs, "-Xmx1m -XX:+A"}, entry{"sun.os.hrt.frequency", int64(1)}, entry{"sun.os.hrt.ticks", int64(1 << 62)}))
 	f.Fuzz(func(t *testing.T, b []byte) {

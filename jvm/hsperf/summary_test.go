@@ -7,14 +7,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 func TestSummaryCaptures(t *testing.T) {
 	gcs := map[string]string{"serial": "Serial", "parallel": "Parallel", "cms": "CMS", "g1": "G1", "epsilon": "Epsilon",
 		"shenandoah": "Shenandoah", "shengen": "Shenandoah", "z": "ZGC", "zgen": "ZGC"}
-	for _, path := range captures(t, "hsperfdata.bin.gz", 68) {
+	for _, path := range jvmtest.Captures(t, "testdata/*/*/hsperfdata.bin.gz", 68) {
 		t.Run(path, func(t *testing.T) {
-			d, err := Parse(read(t, path))
+			d, err := Parse(jvmtest.Capture(t, path))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +91,7 @@ func TestSummaryCaptures(t *testing.T) {
 }
 
 func TestSummaryExact(t *testing.T) {
-	d, err := Parse(read(t, "testdata/jdk25/g1/hsperfdata.bin.gz"))
+	d, err := Parse(jvmtest.Capture(t, "testdata/jdk25/g1/hsperfdata.bin.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,10 @@
 package nmt
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
 
 func BenchmarkParse(b *testing.B) {
 	for _, of := range []struct{ name, path string }{
@@ -8,7 +12,7 @@ func BenchmarkParse(b *testing.B) {
 		{"detail", "testdata/jdk17/g1-nmtdetail/detail.txt.gz"},
 	} {
 		b.Run(of.name, func(b *testing.B) {
-			text := read(b, of.path)
+			text := jvmtest.CaptureText(b, of.path)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
@@ -21,9 +22,9 @@ func checkRegions(t *testing.T, ranges []region.Range) {
 // TestDetailMatchesSummary: the ranges of a category add up to the address
 // space that its summary says it reserved.
 func TestDetailMatchesSummary(t *testing.T) {
-	for _, path := range captures(t, "detail.txt.gz", 8) {
+	for _, path := range jvmtest.Captures(t, "testdata/*/*/detail.txt.gz", 8) {
 		t.Run(path, func(t *testing.T) {
-			text := read(t, path)
+			text := jvmtest.CaptureText(t, path)
 			r, err := Parse(text)
 			if err != nil {
 				t.Fatal(err)
@@ -83,7 +84,7 @@ func TestExactRegions(t *testing.T) {
 			{Start: 0x7fb8dda39000, End: 0x7fb8ddab9000, Kind: region.VMInternal}, // "Unknown"
 		},
 	} {
-		r, err := Parse(read(t, path))
+		r, err := Parse(jvmtest.CaptureText(t, path))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,48 +1,12 @@
 package nmt
 
 import (
-	"compress/gzip"
 	"errors"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
-
-// read returns a capture; those that end in .gz unpacked.
-func read(t testing.TB, path string) string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var r io.Reader = f
-	if strings.HasSuffix(path, ".gz") {
-		if r, err = gzip.NewReader(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// captures returns the files of that name of every JDK and collector.
-func captures(t testing.TB, name string, want int) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("testdata", "*", "*", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(paths) != want {
-		t.Fatalf("%d captures %s, want %d", len(paths), name, want)
-	}
-	return paths
-}
 
 // checkSums checks that the parts of every category add up to it and the
 // categories to the total, each number being rounded down to the scale.
@@ -84,9 +48,9 @@ func TestCapturesAddUp(t *testing.T) {
 		{"summary_scale_B.txt", 22, 1},
 		{"summary_scale_MB.txt", 22, 1 << 20},
 	} {
-		for _, path := range captures(t, set.name, set.files) {
+		for _, path := range jvmtest.Captures(t, "testdata/*/*/"+set.name, set.files) {
 			t.Run(path, func(t *testing.T) {
-				text := read(t, path)
+				text := jvmtest.CaptureText(t, path)
 				r, err := Parse(text)
 				if strings.Contains(path, "nmtoff") {
 					if !errors.Is(err, ErrDisabled) {
@@ -114,7 +78,7 @@ func TestCapturesAddUp(t *testing.T) {
 
 func TestExactValues(t *testing.T) {
 	one, threads, classes := int64(18640), int64(31), int64(1694)
-	r, err := Parse(read(t, "testdata/jdk21/g1/summary.txt"))
+	r, err := Parse(jvmtest.CaptureText(t, "testdata/jdk21/g1/summary.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +111,7 @@ func equal(a, b Category) bool {
 }
 
 func TestMallocOfJDK8IsAddedUp(t *testing.T) {
-	r, err := Parse(read(t, "testdata/jdk8/g1/summary.txt"))
+	r, err := Parse(jvmtest.CaptureText(t, "testdata/jdk8/g1/summary.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,9 +163,9 @@ func TestOddTexts(t *testing.T) {
 
 // FuzzParse: no number is negative, and regions are sorted and disjoint.
 func FuzzParse(f *testing.F) {
-	f.Add(read(f, "testdata/jdk8/g1/summary.txt"))
-	f.Add(read(f, "testdata/jdk28/z/summary.txt"))
-	f.Add(read(f, "testdata/jdk11/g1-nmtdetail/detail.txt.gz")[:12000])
+	f.Add(jvmtest.CaptureText(f, "testdata/jdk8/g1/summary.txt"))
+	f.Add(jvmtest.CaptureText(f, "testdata/jdk28/z/summary.txt"))
+	f.Add(jvmtest.CaptureText(f, "testdata/jdk11/g1-nmtdetail/detail.txt.gz")[:12000])
 	f.Add("Total: reserved=9223372036854775807, committed=9\n- A (reserved=1, committed=9223372036854775807)\n (malloc=9223372036854775807)\n (arena=9223372036854775807)\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := Parse(text)

@@ -3,12 +3,14 @@ package smaps
 import (
 	"bytes"
 	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 // BenchmarkRead parses the smaps of one JVM again and again with one Reader,
 // as a sampler does.
 func BenchmarkRead(b *testing.B) {
-	text := capture(b, "testdata/jdk17/g1")
+	text := jvmtest.Capture(b, "testdata/jdk17/g1/smaps.txt.gz")
 	var reader Reader
 	src := bytes.NewReader(nil)
 	mappings := 0

@@ -162,14 +162,7 @@ func TestPagemapErrors(t *testing.T) {
 // mappingOf returns the mapping of this process at addr.
 func mappingOf(t *testing.T, addr uint64) Mapping {
 	t.Helper()
-	text, err := os.ReadFile("/proc/self/smaps")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mappings, err := read(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mappings := readSelf(t)
 	i := slices.IndexFunc(mappings, func(m Mapping) bool { return m.Start <= addr && addr < m.End })
 	if i < 0 {
 		t.Fatalf("nothing is mapped at %x", addr)

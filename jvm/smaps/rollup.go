@@ -32,12 +32,11 @@ func ReadRollup(src io.Reader) (Rollup, error) {
 		default:
 			continue
 		}
-		value = bytes.TrimLeft(value, " ")
-		kib, digits := decimal(value)
-		if digits == 0 || kib > 1<<43 || !bytes.Equal(value[digits:], []byte(" kB")) {
-			return Rollup{}, fmt.Errorf("smaps_rollup: not a size in kB: %.40q", scan.Bytes())
+		size, err := kilobytes(value)
+		if err != nil {
+			return Rollup{}, fmt.Errorf("smaps_rollup: %w: %.40q", err, scan.Bytes())
 		}
-		*to = int64(kib) << 10
+		*to = int64(size)
 		found++
 	}
 	if err := scan.Err(); err != nil {

@@ -3,18 +3,15 @@ package smaps
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 func TestReadRollup(t *testing.T) {
-	for _, dir := range captures(t) {
-		text, err := os.ReadFile(filepath.Join(dir, "smaps_rollup.txt"))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, dir := range jvmtest.Captures(t, "testdata/jdk*/*", 68) {
+		text := jvmtest.Capture(t, dir+"/smaps_rollup.txt")
 		r, err := ReadRollup(bytes.NewReader(text))
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
@@ -29,10 +26,7 @@ func TestReadRollup(t *testing.T) {
 		}
 	}
 	// ZGC's heap is shared memory.
-	text, err := os.ReadFile("testdata/jdk17/z/smaps_rollup.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := jvmtest.Capture(t, "testdata/jdk17/z/smaps_rollup.txt")
 	want := Rollup{kernelSum(t, text, "Pss_Anon"), kernelSum(t, text, "Pss_File"), kernelSum(t, text, "Pss_Shmem")}
 	if r, err := ReadRollup(bytes.NewReader(text)); err != nil || r != want || r.ShmemBytes < 32<<20 {
 		t.Errorf("%+v, want %+v, %v", r, want, err)

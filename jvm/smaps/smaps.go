@@ -171,14 +171,25 @@ func field(line []byte, m *Mapping) (seen fields, err error) {
 	default:
 		return 0, nil
 	}
+	size, err := kilobytes(value)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %.40q", err, line)
+	}
+	// No more than there is room for: Read may have cut the mapping.
+	*to = int64(min(uint64(*to)+size, m.End-m.Start))
+	return seen, nil
+}
+
+var errNoSize = errors.New("not a size in kB")
+
+// kilobytes parses "  4 kB" and returns bytes.
+func kilobytes(value []byte) (uint64, error) {
 	value = bytes.TrimLeft(value, " ")
 	kib, digits := decimal(value)
 	if digits == 0 || kib > 1<<43 || !bytes.Equal(value[digits:], []byte(" kB")) {
-		return 0, fmt.Errorf("not a size in kB: %.40q", line)
+		return 0, errNoSize
 	}
-	// No more than there is room for: Read may have cut the mapping.
-	*to = int64(min(uint64(*to)+kib<<10, m.End-m.Start))
-	return seen, nil
+	return kib << 10, nil
 }
 
 func flags(value []byte) Flags {

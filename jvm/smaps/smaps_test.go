@@ -13,7 +13,31 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
+
+// read returns all mappings that were yielded, also before an error.
+func read(text []byte) ([]Mapping, error) {
+	var reader Reader
+	var all []Mapping
+	err := reader.Read(bytes.NewReader(text), func(m *Mapping) { all = append(all, *m) })
+	return all, err
+}
+
+// readSelf returns the mappings of this process.
+func readSelf(t *testing.T) []Mapping {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mappings, err := read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mappings
+}
 
 // lines splits smaps into the lines that begin a mapping, and those of VmFlags.
 func lines(text []byte) (headers, flags []string) {
@@ -31,8 +55,8 @@ func lines(text []byte) (headers, flags []string) {
 // TestReadCaptures reads each mapping back into the line that it came from, and
 // adds up to what the kernel itself adds up in smaps_rollup.
 func TestReadCaptures(t *testing.T) {
-	for _, dir := range captures(t) {
-		text := capture(t, dir)
+	for _, dir := range jvmtest.Captures(t, "testdata/jdk*/*", 68) {
+		text := jvmtest.Capture(t, dir+"/smaps.txt.gz")
 		mappings, err := read(text)
 		if err != nil {
 			t.Errorf("%s: %v", dir, err)
@@ -136,7 +160,7 @@ func checkOrder(t *testing.T, mappings []Mapping) {
 }
 
 func TestReadAgainAllocatesNothing(t *testing.T) {
-	text := capture(t, "testdata/jdk25/g1")
+	text := jvmtest.Capture(t, "testdata/jdk25/g1/smaps.txt.gz")
 	var reader Reader
 	src := bytes.NewReader(text)
 	n := 0
@@ -154,7 +178,7 @@ func TestReadAgainAllocatesNothing(t *testing.T) {
 // small is three mappings with all their fields.
 func small(t testing.TB) []byte {
 	t.Helper()
-	text := capture(t, "testdata/jdk25/g1")
+	text := jvmtest.Capture(t, "testdata/jdk25/g1/smaps.txt.gz")
 	end := 0
 	for range 3 {
 		end += bytes.Index(text[end:], []byte("VmFlags:"))
@@ -275,14 +299,7 @@ func TestMappingsMergeWhileRead(t *testing.T) {
 	defer func() { close(stop); <-stopped }()
 	start := address(mem)
 	for range 20 {
-		text, err := os.ReadFile("/proc/self/smaps")
-		if err != nil {
-			t.Fatal(err)
-		}
-		mappings, err := read(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		mappings := readSelf(t)
 		checkOrder(t, mappings)
 		var resident int64
 		for i := range mappings {

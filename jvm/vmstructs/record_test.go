@@ -1,7 +1,6 @@
 package vmstructs
 
 import (
-	"bufio"
 	"cmp"
 	"compress/gzip"
 	"encoding/hex"
@@ -16,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 // recordUnit makes a recording hold little more than what Open looks at.
@@ -129,20 +130,10 @@ type recording struct {
 // loadRecording reads testdata/<name>/memory.gz.
 func loadRecording(t testing.TB, name string) *recording {
 	t.Helper()
-	file, err := os.Open(filepath.Join("testdata", name, "memory.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	zip, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	out := &recording{}
-	lines := bufio.NewScanner(zip)
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		left, right, _ := strings.Cut(lines.Text(), " ")
+	for line := range strings.Lines(jvmtest.CaptureText(t, filepath.Join("testdata", name, "memory.gz"))) {
+		left, right, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		var err error
 		if left == "base" {
 			out.base, err = strconv.ParseUint(right, 16, 64)
 		} else {
@@ -155,9 +146,6 @@ func loadRecording(t testing.TB, name string) *recording {
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return out
 }

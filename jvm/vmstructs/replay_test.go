@@ -1,7 +1,6 @@
 package vmstructs
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
@@ -50,11 +50,7 @@ func TestRecordings(t *testing.T) {
 			}
 			got := read1(t, r)
 			told := func(file string) string {
-				text, err := os.ReadFile(filepath.Join("testdata", test.name, file))
-				if err != nil {
-					t.Fatal(err)
-				}
-				return string(text)
+				return jvmtest.CaptureText(t, filepath.Join("testdata", test.name, file))
 			}
 			nmt := told("native_memory.txt")
 			for _, kind := range []struct {

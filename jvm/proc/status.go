@@ -1,0 +1,165 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// ErrGone says that the process ended (or never was).
+var ErrGone = errors.New("no such process")
+
+// Gone turns the errors that a vanished process gives into ErrGone, and returns
+// others as they are.
+func Gone(pid int, err error) error {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("process %d: %w", pid, ErrGone)
+	}
+	return err
+}
+
+// Status is what anybody may read of a process.
+type Status struct {
+	PID   int
+	NSPID int // in the process' own PID namespace; 0: the kernel does not tell
+	// Command is the name of the program, cut at 15 characters by the kernel.
+	Command string
+	State   byte // R, S, D, T (stopped), t (traced), Z (zombie), X
+	UID     int  // effective, in the reader's user namespace
+	GID     int  // effective, in the reader's user namespace
+	Threads int  // at least 1
+	// StartTicks is when the process started, in clock ticks since boot: with
+	// the PID it names one process for ever.
+	StartTicks uint64
+	// PageTablesBytes is VmPTE: the process' page tables, charged as kernel memory.
+	PageTablesBytes int64
+	// KernelThread processes have no memory of their own.
+	KernelThread bool
+	// CatchesQuit: SIGQUIT has a handler. One without is killed by it.
+	CatchesQuit bool
+}
+
+const (
+	// maxStatusBytes is above what a process with the most supplementary groups has.
+	maxStatusBytes = 1 << 20
+	sigQuitMask    = 1 << (uint(syscall.SIGQUIT) - 1)
+)
+
+// ReadStatus reads status and stat of a process; ErrGone if there is none.
+func ReadStatus(procfs string, pid int) (Status, error) {
+	dir := filepath.Join(procfs, strconv.Itoa(pid))
+	var s Status
+	err := read(filepath.Join(dir, "status"), func(r io.Reader) (err error) {
+		s, err = ParseStatus(r)
+		return err
+	})
+	if err == nil {
+		err = read(filepath.Join(dir, "stat"), func(r io.Reader) (err error) {
+			_, s.StartTicks, err = ParseStat(r)
+			return err
+		})
+	}
+	if err != nil {
+		return Status{}, Gone(pid, err)
+	}
+	s.PID = pid
+	return s, nil
+}
+
+func read(path string, parse func(io.Reader) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := parse(f); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// ParseStatus parses the status of a process or of one of its threads (task/*/status).
+// PID and StartTicks are left 0. ErrGone: the process ended before its status
+// was written.
+func ParseStatus(r io.Reader) (Status, error) {
+	s := Status{KernelThread: true}
+	seen := make(map[string]bool)
+	lines := scanLines(r, maxStatusBytes, maxStatusBytes)
+	for lines.Scan() {
+		name, value, ok := strings.Cut(lines.Text(), ":")
+		if !ok || seen[name] {
+			continue
+		}
+		var err error
+		switch fields := strings.Fields(value); name {
+		case "Name":
+			s.Command = strings.TrimSpace(value)
+		case "State":
+			if len(fields) == 0 || len(fields[0]) != 1 {
+				err = fmt.Errorf("%.40q", value)
+				break
+			}
+			s.State = fields[0][0]
+		case "Uid":
+			s.UID, err = effective(fields)
+		case "Gid":
+			s.GID, err = effective(fields)
+		case "NSpid":
+			s.NSPID, err = number(fields, len(fields)-1)
+			if err == nil && s.NSPID == 0 {
+				err = errors.New("0 is not a PID")
+			}
+		case "Threads":
+			s.Threads, err = number(fields, 0)
+		case "SigCgt":
+			var mask uint64
+			mask, err = strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+			s.CatchesQuit = mask&sigQuitMask != 0
+		case "VmSize":
+			s.KernelThread = false
+		case "VmPTE":
+			var kib int
+			kib, err = number(fields, 0)
+			s.PageTablesBytes = int64(kib) << 10
+		default:
+			continue
+		}
+		if err != nil {
+			return Status{}, fmt.Errorf("field %s: %w", name, err)
+		}
+		seen[name] = true
+	}
+	if err := lines.Err(); err != nil {
+		return Status{}, err
+	}
+	for _, name := range []string{"State", "Uid", "Gid", "Threads", "SigCgt"} {
+		if !seen[name] {
+			return Status{}, fmt.Errorf("no field %s", name)
+		}
+	}
+	if s.Threads == 0 { // task_sig (fs/proc/array.c) found it released
+		return Status{}, ErrGone
+	}
+	return s, nil
+}
+
+// effective takes the second of real, effective, saved, filesystem.
+func effective(fields []string) (int, error) {
+	if len(fields) != 4 {
+		return 0, fmt.Errorf("%d IDs, not 4", len(fields))
+	}
+	return number(fields, 1)
+}
+
+func number(fields []string, i int) (int, error) {
+	if i < 0 || i >= len(fields) {
+		return 0, errors.New("no value")
+	}
+	n, err := strconv.ParseUint(fields[i], 10, 32)
+	return int(n), err
+}
