@@ -114,11 +114,12 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 		f.failed(SourceAttach, errStopped, "let it go on (kill -CONT, or end the debugger)")
 		return
 	}
-	if p.client == nil {
-		p.client = attach.New(attach.Target{
-			PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
-			AttachDisabled: p.disabled, MajorVersion: f.Major,
-		}, attach.Options{})
+	target := attach.Target{
+		PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
+		AttachDisabled: p.disabled, MajorVersion: f.Major,
+	}
+	if p.client == nil || target != p.target { // a starting JVM does not know its flags yet
+		p.client, p.target = attach.New(target, attach.Options{}), target
 	}
 	a := asker{ctx: ctx, client: p.client}
 	if text, ok := a.do(attach.HeapInfo); ok {

@@ -25,7 +25,8 @@ type Process struct {
 	lib    *proc.Library // nil: the mappings may not be read
 
 	client  *attach.Client
-	perf    *os.File // hsperfdata
+	target  attach.Target // of client
+	perf    *os.File      // hsperfdata
 	structs *vmstructs.Reader
 	// structsErr is why structs is nil.
 	structsErr error

@@ -192,6 +192,18 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 			t.Error("was asked")
 		}
 	})
+	t.Run("another user's, and the JVM is starting", func(t *testing.T) {
+		f := jvmtest.NewFake(t)
+		listener := f.Listen(jvmtest.Answer(0, ""))
+		f.SetStatus(jvmtest.Status{State: 'S', UID: os.Geteuid() + 1, GID: os.Getegid()})
+		c := newClient(t, f, Options{})
+		c.euid = 0
+		_, err := c.Do(t.Context(), VMVersion)
+		wantKind(t, err, ErrNotCaught)
+		if len(listener.Requests()) != 0 {
+			t.Error("was asked")
+		}
+	})
 	t.Run("another JVM's with the same NSpid", func(t *testing.T) {
 		f := jvmtest.NewFake(t)
 		listener := f.Listen(jvmtest.Answer(0, ""))

@@ -79,6 +79,9 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 		return nil, c.foreign("the file is not a socket")
 	}
 	if int64(st.Uid) != int64(p.UID) {
+		if !p.CatchesQuit {
+			return nil, errNoListener // a starting JVM removes what an earlier one of its PID left
+		}
 		return nil, c.foreign(fmt.Sprintf("the socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.UID))
 	}
 	conn, err := c.dialFile(ctx, socket)

@@ -182,7 +182,7 @@ func TestFindErrors(t *testing.T) {
 // TestFindInJVM: memory of Unsafe.allocateMemory is found, whether malloc mmaps
 // each block or takes it from an arena.
 func TestFindInJVM(t *testing.T) {
-	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xmx32m"}})
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xmx32m", "-Xint"}}) // compilers malloc as they like
 	before := find(t, j.PID)
 	j.Do("unsafe 24")
 	large := find(t, j.PID)
@@ -232,7 +232,7 @@ func find(t *testing.T, pid int) map[region.Kind]int64 {
 	}
 	defer mem.Close()
 	found, err := Find(mem, pages, spans)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrBounded) { // the Java heap is among the spans
 		t.Fatal(err)
 	}
 	check(t, found, spans)

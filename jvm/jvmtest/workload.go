@@ -147,6 +147,8 @@ func (j *JVM) kill() {
 	for range j.replies {    // one that nobody awaited would hold listen up
 	}
 	<-j.exited
+	// A killed JVM leaves its socket, for a later one of the same PID to find.
+	_ = os.Remove("/tmp/.java_pid" + strconv.Itoa(j.PID))
 }
 
 // Do sends one command and returns its reply without the leading OK. An ERR, a
