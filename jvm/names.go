@@ -78,7 +78,7 @@ func namedByJVM() []region.Kind {
 func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 	known := region.Merge(append(p.names.lists, stackPatterns(p.mappings))...)
 	named := slices.Clone(p.names.named)
-	if p.mapsHeapFile() {
+	if p.mapsHeapFile() && !slices.Contains(named, region.Heap) {
 		named = append(named, region.Heap)
 	}
 	if len(p.names.metadata.ConstantPools) > 0 {

@@ -156,6 +156,7 @@ func TestEvidenceTakenAway(t *testing.T) {
 		{"no cgroup", func(f *Facts) { f.Memory = nil }, "heap metaspace threads code_cache gc native other_processes"},
 		{"only usage", func(f *Facts) { f.Memory = &cgroup.Memory{UsageBytes: f.Memory.UsageBytes} },
 			"heap metaspace threads code_cache gc native other_processes"},
+		{"root cgroup of v1", func(f *Facts) { f.Root = true }, strings.Replace(all, " kernel", "", 1)},
 		{"no NMT", func(f *Facts) { f.JVMs[0].Report, f.JVMs[0].Malloc = nil, nil }, all},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -176,6 +177,28 @@ func TestEvidenceTakenAway(t *testing.T) {
 				t.Errorf("Complete() = %v", c.Complete())
 			}
 		})
+	}
+}
+
+// TestNoLimit: "none" is no number, and what matters then is said.
+func TestNoLimit(t *testing.T) {
+	f := recorded(t, "jdk17-g1-nmt-summary")[0]
+	memory := *f.Memory
+	memory.LimitBytes = nil
+	f.Memory = &memory
+	report := Report{Containers: []Container{Attribute(f)}}
+	c := &report.Containers[0]
+	if c.LimitBytes != nil || *c.Limited || c.HeadroomBytes != nil || !c.Complete() {
+		t.Errorf("limit %v, limited %v, headroom %v", c.LimitBytes, *c.Limited, c.HeadroomBytes)
+	}
+	var table strings.Builder
+	if err := report.WriteText(&table); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"limit none", "OF USAGE", "No limit is set"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("no %q in:\n%s", want, table.String())
+		}
 	}
 }
 
