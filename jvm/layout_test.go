@@ -156,7 +156,7 @@ func TestPlaceLosesNothing(t *testing.T) {
 			}
 		}
 		for name, ranges := range map[string][]region.Range{
-			"none": nil, "NMT's map": region.Merge(report.Regions), "NMT's map and patterns": region.Merge(report.Regions, stackPatterns(mappings)),
+			"none": nil, "NMT's map": region.Merge(report.Regions), "NMT's map and patterns": region.Merge(report.Regions, stackPatterns(mappings, nil)),
 		} {
 			l := layout{ranges: ranges}
 			l.place(mappings)

@@ -76,7 +76,8 @@ func namedByJVM() []region.Kind {
 
 // nameMappings adds what only the mappings show, and returns all ranges.
 func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
-	known := region.Merge(append(p.names.lists, stackPatterns(p.mappings))...)
+	known := region.Merge(p.names.lists...)
+	known = region.Merge(known, stackPatterns(p.mappings, known))
 	named := slices.Clone(p.names.named)
 	if p.mapsHeapFile() && !slices.Contains(named, region.Heap) {
 		named = append(named, region.Heap)

@@ -26,18 +26,32 @@ const (
 // guard. glibc 2.42 has guards within the mapping, which show nowhere. An arena
 // of malloc also follows inaccessible memory, but that is not reserved (nr).
 // Stacks that glibc keeps for the next thread look the same, and are counted.
-func stackPatterns(mappings []smaps.Mapping) []region.Range {
+//
+// A mapping without the mark may be a stack and what malloc mapped right above
+// it in one: where a stack in it is known, the rest is left to others.
+func stackPatterns(mappings []smaps.Mapping, known []region.Range) []region.Range {
 	var stacks []region.Range
 	for i := range mappings {
 		m := &mappings[i]
 		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write {
 			continue
 		}
-		if m.Flags&smaps.NoHuge != 0 || (i > 0 && isGuard(&mappings[i-1], m)) {
+		marked := m.Flags&smaps.NoHuge != 0
+		if marked || (i > 0 && isGuard(&mappings[i-1], m) && !holdsStack(m, known)) {
 			stacks = append(stacks, region.Range{Start: m.Start, End: m.End, Kind: region.Stack})
 		}
 	}
 	return stacks
+}
+
+// holdsStack reports whether one of the known stacks (sorted, disjoint) lies in m.
+func holdsStack(m *smaps.Mapping, known []region.Range) bool {
+	for i := region.Find(known, m.Start); i < len(known) && known[i].Start < m.End; i++ {
+		if known[i].Kind == region.Stack {
+			return true
+		}
+	}
+	return false
 }
 
 // isGuard reports whether guard may be the guard of a stack m.

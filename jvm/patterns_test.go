@@ -23,7 +23,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 				stacks = append(stacks, r)
 			}
 		}
-		found := stackPatterns(mappings)
+		found := stackPatterns(mappings, nil)
 		var want, marked, guarded int64
 		for i := range mappings {
 			m := &mappings[i]
@@ -46,7 +46,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 		for i := range mappings {
 			mappings[i].Flags &^= smaps.NoHuge
 		}
-		found = stackPatterns(mappings)
+		found = stackPatterns(mappings, nil)
 		for i := range mappings {
 			if within(found, &mappings[i]) {
 				guarded += mappings[i].AnonymousBytes
@@ -87,10 +87,27 @@ func TestStackPatterns(t *testing.T) {
 		"shared memory":                 {[]smaps.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
 		"a guard is no stack by itself": {[]smaps.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, smaps.NoHuge)}, 0},
 	} {
-		got := stackPatterns(tt.mappings)
+		got := stackPatterns(tt.mappings, nil)
 		last := tt.mappings[len(tt.mappings)-1]
 		if len(got) != tt.want || len(got) == 1 && got[0] != (region.Range{Start: last.Start, End: last.End, Kind: region.Stack}) {
 			t.Errorf("%s: %x", name, got)
 		}
+	}
+}
+
+// TestStackMergedWithMalloc: on a kernel that does not mark stacks, a chunk that
+// malloc mapped right above one is part of its mapping (seen on Linux 6.1).
+func TestStackMergedWithMalloc(t *testing.T) {
+	const mib = 1 << 20
+	mappings := []smaps.Mapping{
+		{Start: mib - 4*4096, End: mib},
+		{Start: mib, End: 4 * mib, Perm: smaps.Read | smaps.Write, AnonymousBytes: 3 * mib},
+	}
+	stack := []region.Range{{Start: mib - 4*4096, End: 2 * mib, Kind: region.Stack, Thread: 7}}
+	if got := stackPatterns(mappings, stack); len(got) != 0 {
+		t.Errorf("more than the known stack: %x", got)
+	}
+	if got := stackPatterns(mappings, nil); len(got) != 1 {
+		t.Errorf("a stack that nobody knows: %x", got)
 	}
 }
