@@ -42,7 +42,7 @@ func (d *Data) Int64(name string) (int64, bool) {
 }
 
 // String returns the text of that name, and whether there is one. It has none
-// for the arguments of the VM and of the application: see Flag and MainClass.
+// for the arguments of the VM and of the application: see Flag.
 func (d *Data) String(name string) (string, bool) {
 	switch name {
 	case vmArgs, vmFlags, javaCommand:

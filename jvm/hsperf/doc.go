@@ -4,7 +4,7 @@
 //
 // It opens no file: Parse gets the bytes of one. It does not hand out what may
 // hold secrets (arguments of the VM and of the application): Flag looks up one
-// named VM flag, MainClass is the class or jar alone.
+// named VM flag.
 //
 // # How true a snapshot is
 //

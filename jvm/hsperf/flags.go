@@ -54,11 +54,3 @@ func flagValue(arg, name string) (string, bool) {
 	}
 	return "", strings.HasPrefix(name, "X") && arg == "-"+name
 }
-
-// MainClass returns the main class, module/class or jar file of the
-// application, without its arguments; empty if it is not told (a JVM that was
-// embedded, or not yet launched).
-func (d *Data) MainClass() string {
-	name, _, _ := strings.Cut(d.strings[javaCommand], " ")
-	return name
-}

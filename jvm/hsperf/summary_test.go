@@ -75,9 +75,6 @@ func TestSummaryCaptures(t *testing.T) {
 			if none := s.GC == "Epsilon" || s.GC == "ZGC" && jdk == "11"; (runs == 0) != none || (spent == 0) != none || spent > 2*time.Second {
 				t.Errorf("%d collections, %v", runs, spent)
 			}
-			if got := d.MainClass(); got != "NmtApp" {
-				t.Errorf("main class %q", got)
-			}
 			nmt, ok := d.Flag("NativeMemoryTracking")
 			want := "summary"
 			if _, level, found := strings.Cut(filepath.Base(filepath.Dir(path)), "-nmt"); found {
@@ -151,9 +148,6 @@ func TestFlags(t *testing.T) {
 		if got, ok := d.String(name); ok || got != "" {
 			t.Errorf("%s is handed out: %q", name, got)
 		}
-	}
-	if got := d.MainClass(); got != "com.example.Main" {
-		t.Errorf("main class %q", got)
 	}
 	if text := fmt.Sprintf("%+v %v %#v %s %+v", d.Summary(), d, d, d, *d); strings.Contains(text, secret) {
 		t.Errorf("a secret is printed: %s", text)
