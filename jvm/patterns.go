@@ -23,7 +23,7 @@ const (
 
 // stackPatterns finds thread stacks by their look: writable anonymous memory
 // that newer kernels mark as MAP_STACK ("nh"), or that lies right above a small
-// guard. glibc 2.42 has guards within the mapping, which show nowhere. An arena
+// guard. glibc 2.43 has guards within the mapping, which show nowhere. An arena
 // of malloc also follows inaccessible memory, but that is not reserved (nr).
 // Stacks that glibc keeps for the next thread look the same, and are counted.
 //

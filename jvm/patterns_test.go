@@ -42,7 +42,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 			}
 		}
 		// An older kernel does not mark them. Stacks of native threads, with the
-		// guards of glibc 2.42 inside, are then missing.
+		// guards of glibc 2.43 inside, are then missing.
 		for i := range mappings {
 			mappings[i].Flags &^= smaps.NoHuge
 		}

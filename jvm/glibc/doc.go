@@ -6,7 +6,7 @@
 // Sources: malloc/arena.c (heap_info, HEAP_MAX_SIZE) and malloc/malloc.c
 // (malloc_chunk, IS_MMAPPED) of glibc, 64-bit. glibc 2.35 appended a page size
 // to heap_info; the fields read here did not move. The size in the header of an
-// mmapped chunk is that of the mapping up to glibc 2.36, and 16 bytes less in
-// 2.42. Other allocators (musl,
+// mmapped chunk is that of the mapping in glibc 2.36, and 16 bytes less in 2.43
+// (both seen; it changed in between). Other allocators (musl,
 // jemalloc, tcmalloc) have no such headers: nothing is found.
 package glibc

@@ -96,7 +96,7 @@ func (f *finder) chunks(start, end uint64) {
 		prevSize, size := binary.LittleEndian.Uint64(header[:]), binary.LittleEndian.Uint64(header[8:])
 		length := size &^ flagBits
 		if (length+chunkHeader)%pageSize == 0 {
-			length += chunkHeader // glibc 2.42
+			length += chunkHeader // glibc 2.43
 		}
 		if prevSize != 0 || size&flagBits != isMmapped || length%pageSize != 0 || length < minChunk || length > end-addr {
 			return

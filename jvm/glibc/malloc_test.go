@@ -64,7 +64,7 @@ func TestFind(t *testing.T) {
 			[]region.Range{span(base+mib, base+mib+3*0x101000)},
 			[]region.Range{chunk(base+mib, base+mib+0x101000), chunk(base+mib+0x101000, base+mib+0x202000), chunk(base+mib+0x202000, base+mib+0x303000)},
 		},
-		"chunks of glibc 2.42, back to back": {
+		"chunks of glibc 2.43, back to back": {
 			func(p *process) {
 				p.chunk(base+mib, mib)
 				p.put(base+mib, 0, mib-chunkHeader|isMmapped)
