@@ -46,9 +46,9 @@ func nameRanges(a answers, s *vmstructs.Snapshot) rangeNames {
 	n.lists = [][]region.Range{stacks, a.virtual, a.heap, a.code, a.nodes, a.info, structs}
 	switch {
 	case a.current && a.virtual != nil:
-		n.source, n.named = FromNMT, namedByJVM()
+		n.source, n.named = FromNMT, region.VMKinds()
 	case a.current && a.info != nil && a.code != nil && a.nodes != nil:
-		n.source, n.named = FromCommands, namedByJVM()
+		n.source, n.named = FromCommands, region.VMKinds()
 	default:
 		// Not metaspace: it may have new nodes.
 		for _, kind := range []region.Kind{region.Heap, region.Code} {
@@ -68,10 +68,6 @@ func (n *rangeNames) nameIf(kind region.Kind, lists ...[]region.Range) {
 			return
 		}
 	}
-}
-
-func namedByJVM() []region.Kind {
-	return []region.Kind{region.Heap, region.Metaspace, region.ClassSpace, region.Stack, region.Code, region.GC}
 }
 
 // nameMappings adds what only the mappings show, and returns all ranges.
@@ -102,7 +98,7 @@ func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 // reportUnnamed says which kinds of memory no source could name.
 func (f *Facts) reportUnnamed() {
 	var missing []string
-	for _, kind := range append(namedByJVM(), region.MallocArena) {
+	for _, kind := range append(region.VMKinds(), region.MallocArena) {
 		if !slices.Contains(f.Named, kind) && (kind != region.MallocArena || f.Ranges == FromStructs || f.Ranges == FromPatterns) {
 			missing = append(missing, kind.String())
 		}

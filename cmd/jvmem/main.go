@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -108,9 +107,7 @@ func look(ctx context.Context, args []string, getenv func(string) string, stdout
 		return exitError, err
 	}
 	if format == "json" {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = report.WriteJSON(stdout)
 	} else {
 		err = report.WriteText(stdout)
 	}

@@ -28,6 +28,10 @@ const (
 	SharedMem               // tmpfs, memfd, System V and shared anonymous memory
 )
 
+// VMKinds are the kinds of anonymous memory that HotSpot itself tells apart: with
+// the ranges of all of them known, what is left is native memory.
+func VMKinds() []Kind { return []Kind{Heap, Metaspace, ClassSpace, Stack, Code, GC} }
+
 var kindNames = [...]string{"unknown", "heap", "metaspace", "class space", "cds", "stack", "code", "gc", "vm internal", "malloc arena", "malloc chunk", "library", "mapped file", "shared memory"}
 
 // String returns the kind in words.

@@ -5,10 +5,6 @@ import (
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
-// namedRanges are the kinds that ranges must name before what is left over can
-// be called native memory.
-var namedRanges = []region.Kind{region.Heap, region.Metaspace, region.ClassSpace, region.Stack, region.Code, region.GC}
-
 // Attribute puts the bytes of one container into rows.
 func Attribute(f Facts) Container {
 	c := Container{ID: f.ID, Name: f.Name, Cgroup: f.Cgroup, CgroupVersion: f.CgroupVersion, Sources: f.Sources}
@@ -21,9 +17,9 @@ func Attribute(f Facts) Container {
 		codeRow(&f),
 		gcRow(&f),
 		nativeRow(&f),
-		librariesRow(&f, pages),
+		fileRow(&f, Libraries, pages.libraries, region.Library),
 		othersRow(&f),
-		mappedRow(&f, pages),
+		fileRow(&f, MappedFiles, pages.mapped, region.MappedFile, region.SharedMem),
 		cgroupRow(Shmem, pages.shmem),
 		cgroupRow(PageCache, pages.cache),
 		kernelRow(&f),

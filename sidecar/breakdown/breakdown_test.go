@@ -53,9 +53,7 @@ func TestGolden(t *testing.T) {
 			if err := report.WriteText(&table); err != nil {
 				t.Fatal(err)
 			}
-			encoder := json.NewEncoder(&document)
-			encoder.SetIndent("", "  ")
-			if err := encoder.Encode(&report); err != nil {
+			if err := report.WriteJSON(&document); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, name+".golden.txt", table.Bytes())

@@ -68,22 +68,14 @@ func attributePages(f *Facts) filePages {
 	return p
 }
 
-func librariesRow(f *Facts, pages filePages) Row {
-	row := Row{Name: Libraries}
-	if f.mapped() && pages.libraries != nil {
-		private := f.anon(region.Library)
-		row.Bytes, row.Source = new(private+*pages.libraries), "smaps"
-		row.Detail = []Detail{{Name: "private", Bytes: &private}, {Name: "shared", Bytes: pages.libraries}}
-	}
-	return row
-}
-
-func mappedRow(f *Facts, pages filePages) Row {
-	row := Row{Name: MappedFiles}
-	if f.mapped() && pages.mapped != nil {
-		private := f.anon(region.MappedFile, region.SharedMem)
-		row.Bytes, row.Source = new(private+*pages.mapped), "smaps"
-		row.Detail = []Detail{{Name: "private", Bytes: &private}, {Name: "shared", Bytes: pages.mapped}}
+// fileRow is a row of mapped files: the private pages of these kinds, and the
+// page cache that is mapped, nil if not known.
+func fileRow(f *Facts, name RowName, shared *int64, kinds ...region.Kind) Row {
+	row := Row{Name: name}
+	if shared != nil {
+		private := f.anon(kinds...)
+		row.Bytes, row.Source = new(private+*shared), "smaps"
+		row.Detail = []Detail{{Name: "private", Bytes: &private}, {Name: "shared", Bytes: shared}}
 	}
 	return row
 }

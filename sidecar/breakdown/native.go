@@ -18,7 +18,7 @@ func nativeRow(f *Facts) Row {
 	kinds := []region.Kind{region.MallocArena, region.MallocChunk}
 	row := Row{Name: Native}
 	switch {
-	case f.named(namedRanges...):
+	case f.named(region.VMKinds()...):
 		kinds = append(kinds, region.VMInternal, region.Unknown)
 	case !f.named(kinds...):
 		return row
@@ -26,7 +26,7 @@ func nativeRow(f *Facts) Row {
 	row.Bytes, row.Source = new(f.anon(kinds...)), rangeSource(f)
 	parts := make([]nativeParts, len(f.JVMs))
 	for i := range f.JVMs {
-		parts[i] = splitNative(&f.JVMs[i], f.named(namedRanges...))
+		parts[i] = splitNative(&f.JVMs[i], f.named(region.VMKinds()...))
 	}
 	row.Detail = nativeDetail(parts)
 	return row

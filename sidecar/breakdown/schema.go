@@ -1,6 +1,8 @@
 package breakdown
 
 import (
+	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -143,4 +145,11 @@ func (r *Report) Complete() bool {
 		}
 	}
 	return len(r.Containers) > 0
+}
+
+// WriteJSON writes the report in the form of Schema.
+func (r *Report) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -76,9 +75,7 @@ func (s *State) breakdown(w http.ResponseWriter, r *http.Request) {
 		_ = report.WriteText(w) // the client is gone
 	case "json":
 		w.Header().Set("Content-Type", "application/json")
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(report) // the client is gone
+		_ = report.WriteJSON(w) // the client is gone
 	default:
 		writeText(w, http.StatusBadRequest, fmt.Sprintf("unknown format %q: json or text\n", format))
 	}
