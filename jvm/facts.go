@@ -107,4 +107,5 @@ const (
 	SourceSmaps     = "smaps"
 	SourcePagemap   = "pagemap"
 	SourceRanges    = "ranges"
+	SourceHeapFile  = "heap_file" // ZGC only
 )

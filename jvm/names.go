@@ -184,27 +184,40 @@ func (p *Process) hostThreads(threads []thread, stacks map[int]int64) map[int]in
 }
 
 // readHeapFile finds how much of its heap file ZGC has allocated: all of that is
-// charged, mapped or not.
-func (p *Process) readHeapFile(f *Facts, dir string) error {
+// charged, mapped or not. Without it the heap is not known.
+func (p *Process) readHeapFile(f *Facts, dir string) {
 	if !p.mapsHeapFile() {
-		return nil
+		return
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, "fd"))
+	bytes, err := findHeapFile(filepath.Join(dir, "fd"))
 	if err != nil {
-		return proc.Gone(p.status.PID, err)
+		f.Named = slices.DeleteFunc(f.Named, func(k region.Kind) bool { return k == region.Heap })
+		f.failed(SourceHeapFile, err, p.fix(err))
+		return
+	}
+	f.HeapFileBytes = &bytes
+	f.worked(SourceHeapFile)
+}
+
+var errNoHeapFile = errors.New("the file of ZGC's heap is not among the JVM's descriptors: heap is unknown, its memory is in shmem")
+
+// findHeapFile returns what the heap file in a /proc/<pid>/fd has allocated.
+func findHeapFile(fds string) (allocatedBytes int64, err error) {
+	entries, err := os.ReadDir(fds)
+	if err != nil {
+		return 0, err
 	}
 	for _, e := range entries {
-		name := filepath.Join(dir, "fd", e.Name())
+		name := filepath.Join(fds, e.Name())
 		if target, err := os.Readlink(name); err != nil || !strings.HasPrefix(target, heapFile) {
 			continue
 		}
 		var stat unix.Stat_t
 		if err := unix.Stat(name, &stat); err == nil {
-			f.HeapFileBytes = new(stat.Blocks * 512)
-			return nil
+			return stat.Blocks * 512, nil
 		}
 	}
-	return nil
+	return 0, errNoHeapFile
 }
 
 // mapsHeapFile reports whether the heap is ZGC's, a file in memory: no other

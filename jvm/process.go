@@ -167,9 +167,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		f.failed(SourcePagemap, l.err, "")
 	}
 	f.Resident, f.SwapBytes = l.resident, l.swap
-	if err := p.readHeapFile(f, dir); err != nil {
-		return false, err
-	}
+	p.readHeapFile(f, dir)
 	// The mappings of a process that dies end at any of them.
 	if status, err := proc.ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
 		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)

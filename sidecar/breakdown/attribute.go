@@ -176,6 +176,7 @@ func othersRow(f *Facts) Row {
 	row := Row{Name: OtherProcesses}
 	pages, all := f.others()
 	switch {
+	case f.CgroupVersion == 0: // which processes belong to the container is not known
 	case all:
 		row.Bytes, row.Source = &pages.AnonBytes, "smaps"
 		commands := make(map[string]int64)

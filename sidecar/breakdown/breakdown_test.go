@@ -154,6 +154,7 @@ func TestEvidenceTakenAway(t *testing.T) {
 		{"no cgroup", func(f *Facts) { f.Memory = nil }, "heap metaspace threads code_cache gc native other_processes"},
 		{"only usage", func(f *Facts) { f.Memory = &cgroup.Memory{UsageBytes: f.Memory.UsageBytes} },
 			"heap metaspace threads code_cache gc native other_processes"},
+		{"cgroup not known", func(f *Facts) { f.Memory, f.CgroupVersion = nil, 0 }, "heap metaspace threads code_cache gc native"},
 		{"root cgroup of v1", func(f *Facts) { f.Root = true }, strings.Replace(all, " kernel", "", 1)},
 		{"no NMT", func(f *Facts) { f.JVMs[0].Report, f.JVMs[0].Malloc = nil, nil }, all},
 	} {
