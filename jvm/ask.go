@@ -184,6 +184,9 @@ func (p *Process) askRanges(a *asker, f *Facts) {
 	if text, ok := a.do(attach.VMInfo); ok {
 		if info, err := dcmd.ParseVMInfo(text); a.parsed(err) {
 			p.answers.info = info.Ranges
+			if info.Ranges == nil { // it answered, if without a range: ZGC on JDK 11
+				p.answers.info = []region.Range{}
+			}
 			if f.Version == "" {
 				f.Version, f.Major, f.Collector = info.Version, major(info.Version), info.GC
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,8 +24,7 @@ var (
 
 // PIDs lists the processes that this PID namespace shows.
 func PIDs(ctx context.Context, procfs string) ([]int, error) {
-	ctx = context.WithValue(ctx, common.EnvKey, common.EnvMap{common.HostProcEnvKey: procfs})
-	pids, err := process.PidsWithContext(ctx)
+	pids, err := process.PidsWithContext(withProc(ctx, procfs))
 	if err != nil {
 		return nil, fmt.Errorf("list processes in %s: %w", procfs, err)
 	}
@@ -33,6 +33,32 @@ func PIDs(ctx context.Context, procfs string) ([]int, error) {
 		out[i] = int(pid)
 	}
 	return out, nil
+}
+
+// withProc has gopsutil read the proc file system at procfs.
+func withProc(ctx context.Context, procfs string) context.Context {
+	return context.WithValue(ctx, common.EnvKey, common.EnvMap{common.HostProcEnvKey: procfs})
+}
+
+// nativeStack returns the size of stacks whose creator names none, in bytes: the
+// limit of the process, or 2 MiB without one (glibc's ARCH_STACK_DEFAULT_SIZE). 0
+// means that it cannot be read.
+func nativeStack(procfs string, pid int) uint64 {
+	p := process.Process{Pid: int32(pid)}
+	limits, err := p.RlimitWithContext(withProc(context.Background(), procfs))
+	if err != nil {
+		return 0
+	}
+	for _, l := range limits {
+		switch {
+		case l.Resource != process.RLIMIT_STACK:
+		case l.Soft == math.MaxUint64:
+			return 2 << 20
+		default:
+			return l.Soft
+		}
+	}
+	return 0
 }
 
 // Identify tells whether a process is a HotSpot JVM: one that has mapped a

@@ -155,8 +155,9 @@ func TestPlaceLosesNothing(t *testing.T) {
 				address += int64(mappings[i].End - mappings[i].Start)
 			}
 		}
+		patterns, _ := stackPatterns(mappings, nil, 0)
 		for name, ranges := range map[string][]region.Range{
-			"none": nil, "NMT's map": region.Merge(report.Regions), "NMT's map and patterns": region.Merge(report.Regions, stackPatterns(mappings, nil)),
+			"none": nil, "NMT's map": region.Merge(report.Regions), "NMT's map and patterns": region.Merge(report.Regions, patterns),
 		} {
 			l := layout{ranges: ranges}
 			l.place(mappings)

@@ -3,6 +3,7 @@ package jvm
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +32,7 @@ type rangeNames struct {
 
 // nameRanges takes the best source that answered.
 func nameRanges(a answers, s *vmstructs.Snapshot) rangeNames {
-	n := rangeNames{source: FromPatterns, named: []region.Kind{region.Stack}}
+	n := rangeNames{source: FromPatterns}
 	var structs, stacks []region.Range
 	if s != nil {
 		n.source = FromStructs
@@ -73,16 +74,26 @@ func (n *rangeNames) nameIf(kind region.Kind, lists ...[]region.Range) {
 // nameMappings adds what only the mappings show, and returns all ranges.
 func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 	known := region.Merge(p.names.lists...)
-	known = region.Merge(known, stackPatterns(p.mappings, known))
+	// Before the stacks: above the unused rest of a full arena, the next one looks
+	// like a stack above its guard. An error is found again with the chunks.
+	arenas, _ := p.findMalloc(glibc.Arenas, known, pages)
+	known = region.Merge(known, arenas)
+	stacks, sure := stackPatterns(p.mappings, known, p.nativeStack)
+	known = region.Merge(known, stacks)
 	named := slices.Clone(p.names.named)
+	if sure {
+		named = append(named, region.Stack)
+	}
 	if p.mapsHeapFile() && !slices.Contains(named, region.Heap) {
 		named = append(named, region.Heap)
 	}
+	var nodes []region.Range
 	if len(p.names.metadata.ConstantPools) > 0 {
-		known = region.Merge(known, metaspacePatterns(p.mappings, known, p.names.metadata, f.Major))
+		nodes = metaspaceByClasses(p.mappings, known, p.names.metadata, f.Major)
+		known = region.Merge(known, nodes)
 		named = append(named, region.Metaspace, region.ClassSpace)
 	}
-	malloc, err := p.findMalloc(known, pages)
+	malloc, err := p.findMalloc(glibc.Find, known, pages)
 	// Where all else has a name, what the search did not reach is no other
 	// kind's: it counts as mmapped by native code.
 	reached := err == nil || (errors.Is(err, glibc.ErrBounded) && slices.Contains(named, region.GC))
@@ -90,6 +101,9 @@ func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 		named = append(named, region.MallocArena, region.MallocChunk)
 	}
 	known = region.Merge(known, malloc)
+	if f.Major < elasticMajor {
+		known = region.Merge(known, widen(p.mappings, known, nodes))
+	}
 	f.Ranges, f.Named = p.names.source, named
 	f.reportUnnamed()
 	return known
@@ -120,7 +134,9 @@ func (f *Facts) reportUnnamed() {
 var errNoPagemap = errors.New("pagemap may not be read")
 
 // findMalloc looks for malloc's headers in memory that has no name yet.
-func (p *Process) findMalloc(known []region.Range, pages *smaps.Pagemap) ([]region.Range, error) {
+func (p *Process) findMalloc(
+	find func(io.ReaderAt, glibc.Pages, []region.Range) ([]region.Range, error), known []region.Range, pages *smaps.Pagemap,
+) ([]region.Range, error) {
 	if pages == nil {
 		return nil, errNoPagemap
 	}
@@ -143,7 +159,7 @@ func (p *Process) findMalloc(known []region.Range, pages *smaps.Pagemap) ([]regi
 			}
 		}
 	}
-	return glibc.Find(mem, pages, spans)
+	return find(mem, pages, spans)
 }
 
 // usesGlibcMalloc reports whether the C library is glibc and no other allocator

@@ -5,7 +5,6 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
-	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
 const (
@@ -13,12 +12,6 @@ const (
 	// HotSpot's red, yellow, reserved and shadow zones.
 	maxGuard = 5 * 4096
 	minStack = 64 << 10
-
-	// elasticMajor is the first JDK with the metaspace of JEP 387. Its
-	// reservations are aligned to root chunks, the smallest of which were 4 MiB
-	// (metaspace::chunklevel::MAX_CHUNK_BYTE_SIZE).
-	elasticMajor = 16
-	rootChunk    = 4 << 20
 )
 
 // stackPatterns finds thread stacks by their look: writable anonymous memory
@@ -27,21 +20,32 @@ const (
 // of malloc also follows inaccessible memory, but that is not reserved (nr).
 // Stacks that glibc keeps for the next thread look the same, and are counted.
 //
-// A mapping without the mark may be a stack and what malloc mapped right above
-// it in one: where a stack in it is known, the rest is left to others.
-func stackPatterns(mappings []smaps.Mapping, known []region.Range) []region.Range {
-	var stacks []region.Range
+// A mapping without the mark may be a stack and what was mapped right above it in
+// one: where a stack in it is known, the rest is left to others. Where the stacks
+// of Java threads are known, others are no larger than native, if it is not 0.
+// Where neither is so, nobody knows where a stack ends: sure is false.
+func stackPatterns(mappings []smaps.Mapping, known []region.Range, native uint64) (stacks []region.Range, sure bool) {
+	java := slices.ContainsFunc(known, func(r region.Range) bool { return r.Kind == region.Stack })
+	sure = java
 	for i := range mappings {
 		m := &mappings[i]
 		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write {
 			continue
 		}
-		marked := m.Flags&smaps.NoHuge != 0
-		if marked || (i > 0 && isGuard(&mappings[i-1], m) && !holdsStack(m, known)) {
-			stacks = append(stacks, region.Range{Start: m.Start, End: m.End, Kind: region.Stack})
+		stack := region.Range{Start: m.Start, End: m.End, Kind: region.Stack}
+		if m.Flags&smaps.NoHuge != 0 {
+			sure = true
+		} else {
+			if i == 0 || !isGuard(&mappings[i-1], m) || holdsStack(m, known) {
+				continue
+			}
+			if java && native > 0 {
+				stack.End = min(stack.End, mappings[i-1].Start+native)
+			}
 		}
+		stacks = append(stacks, stack)
 	}
-	return stacks
+	return stacks, sure
 }
 
 // holdsStack reports whether one of the known stacks (sorted, disjoint) lies in m.
@@ -58,51 +62,4 @@ func holdsStack(m *smaps.Mapping, known []region.Range) bool {
 func isGuard(guard, m *smaps.Mapping) bool {
 	return guard.End == m.Start && guard.Anonymous() && guard.Perm == 0 && guard.Flags&smaps.NoReserve == 0 &&
 		guard.End-guard.Start <= maxGuard && m.End-guard.Start >= minStack
-}
-
-// metaspacePatterns returns the mappings that hold class metadata and are not
-// known to be something else: the committed part of a reservation. What malloc
-// mapped right below it may have become one mapping with it, so from JDK 16 on
-// a range starts at the root chunk of its first class.
-func metaspacePatterns(mappings []smaps.Mapping, known []region.Range, metadata vmstructs.Metadata, major int) []region.Range {
-	align := uint64(0)
-	if major >= elasticMajor {
-		align = rootChunk
-	}
-	nodes := mappingsWith(mappings, known, metadata.ConstantPools, region.Metaspace, align)
-	known = region.Merge(known, nodes)
-	return append(nodes, mappingsWith(mappings, known, metadata.Classes, region.ClassSpace, align)...)
-}
-
-// mappingsWith returns the anonymous mappings that hold one of the addresses, as
-// ranges of a kind; with align, from the aligned address below the first on.
-func mappingsWith(mappings []smaps.Mapping, known []region.Range, addresses []uint64, kind region.Kind, align uint64) []region.Range {
-	var found []region.Range
-	slices.Sort(addresses)
-	for _, addr := range addresses {
-		if len(found) > 0 && addr < found[len(found)-1].End {
-			continue
-		}
-		if i := region.Find(known, addr); i < len(known) && known[i].Start <= addr {
-			continue
-		}
-		i, ok := slices.BinarySearchFunc(mappings, addr, func(m smaps.Mapping, a uint64) int {
-			switch {
-			case m.End <= a:
-				return -1
-			case m.Start > a:
-				return 1
-			}
-			return 0
-		})
-		if !ok || !mappings[i].Anonymous() {
-			continue
-		}
-		r := region.Range{Start: mappings[i].Start, End: mappings[i].End, Kind: kind}
-		if align > 0 {
-			r.Start = max(r.Start, addr/align*align)
-		}
-		found = append(found, r)
-	}
-	return found
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
 func within(ranges []region.Range, m *smaps.Mapping) bool {
@@ -23,7 +24,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 				stacks = append(stacks, r)
 			}
 		}
-		found := stackPatterns(mappings, nil)
+		found, _ := stackPatterns(mappings, nil, 0)
 		var want, marked, guarded int64
 		for i := range mappings {
 			m := &mappings[i]
@@ -46,7 +47,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 		for i := range mappings {
 			mappings[i].Flags &^= smaps.NoHuge
 		}
-		found = stackPatterns(mappings, nil)
+		found, _ = stackPatterns(mappings, nil, 0)
 		for i := range mappings {
 			if within(found, &mappings[i]) {
 				guarded += mappings[i].AnonymousBytes
@@ -87,7 +88,7 @@ func TestStackPatterns(t *testing.T) {
 		"shared memory":                 {[]smaps.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
 		"a guard is no stack by itself": {[]smaps.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, smaps.NoHuge)}, 0},
 	} {
-		got := stackPatterns(tt.mappings, nil)
+		got, _ := stackPatterns(tt.mappings, nil, 0)
 		last := tt.mappings[len(tt.mappings)-1]
 		if len(got) != tt.want || len(got) == 1 && got[0] != (region.Range{Start: last.Start, End: last.End, Kind: region.Stack}) {
 			t.Errorf("%s: %x", name, got)
@@ -104,10 +105,42 @@ func TestStackMergedWithMalloc(t *testing.T) {
 		{Start: mib, End: 4 * mib, Perm: smaps.Read | smaps.Write, AnonymousBytes: 3 * mib},
 	}
 	stack := []region.Range{{Start: mib - 4*4096, End: 2 * mib, Kind: region.Stack, Thread: 7}}
-	if got := stackPatterns(mappings, stack); len(got) != 0 {
+	if got, _ := stackPatterns(mappings, stack, 0); len(got) != 0 {
 		t.Errorf("more than the known stack: %x", got)
 	}
-	if got := stackPatterns(mappings, nil); len(got) != 1 {
+	if got, _ := stackPatterns(mappings, nil, 0); len(got) != 1 {
 		t.Errorf("a stack that nobody knows: %x", got)
+	}
+
+	// What lies above a stack that is not Java's ends where such a stack must.
+	java := []region.Range{{Start: 8 * mib, End: 9 * mib, Kind: region.Stack, Thread: 7}}
+	if got, _ := stackPatterns(mappings, java, 2*mib); len(got) != 1 || got[0].End != 3*mib-4*4096 {
+		t.Errorf("a native stack of 2 MiB with its guard: %x", got)
+	}
+}
+
+// TestWiden: metaspace of a JDK before 16 reaches to malloc on both sides, but no
+// further than a reservation.
+func TestWiden(t *testing.T) {
+	const mib = 1 << 20
+	mappings := []smaps.Mapping{{Start: mib, End: 40 * mib, Perm: smaps.Read | smaps.Write}}
+	metadata := vmstructs.Metadata{ConstantPools: []uint64{21 * mib, 20*mib + 8, 22*mib + 16}}
+	nodes := metaspaceByClasses(mappings, nil, metadata, 8)
+	if want := (region.Range{Start: 20 * mib, End: 22*mib + 4096, Kind: region.Metaspace}); len(nodes) != 1 || nodes[0] != want {
+		t.Fatalf("classes lie in %x, want %x", nodes, want)
+	}
+	for _, tt := range []struct {
+		name       string
+		malloc     []region.Range
+		start, end uint64
+	}{
+		{"nothing else known", nil, 18 * mib, 24*mib + 4096},
+		{"malloc below", []region.Range{{Start: 2 * mib, End: 19 * mib, Kind: region.MallocChunk}}, 19 * mib, 24*mib + 4096},
+		{"malloc above", []region.Range{{Start: 23 * mib, End: 30 * mib, Kind: region.MallocChunk}}, 18 * mib, 23 * mib},
+	} {
+		got := widen(mappings, region.Merge(nodes, tt.malloc), nodes)
+		if len(got) != 1 || got[0].Start != tt.start || got[0].End != tt.end {
+			t.Errorf("%s: metaspace is %x, want %x-%x", tt.name, got, tt.start, tt.end)
+		}
 	}
 }

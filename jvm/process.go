@@ -31,16 +31,17 @@ type Process struct {
 	// structsErr is why structs is nil.
 	structsErr error
 	disabled   bool // -XX:+DisableAttachMechanism
+	// nativeStack is the size of stacks whose creator names none, in bytes; 0 if
+	// it cannot be read.
+	nativeStack uint64
 
 	reader   smaps.Reader
 	mappings []smaps.Mapping
 
 	answers answers // of the JVM, renewed by Ask
 	// names are ranges by which the last Ask named anonymous memory.
-	names rangeNames
-	// unnamed is the anonymous memory that no range covered when the ranges were
-	// read. When it grows, the JVM has mapped something new: ask again.
-	unnamed int64
+	names   rangeNames
+	unnamed unnamed
 }
 
 // Open starts to observe a process. ErrNotJVM and ErrGone tell why not.
@@ -56,7 +57,7 @@ func Open(procfs string, pid int) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Process{proc: procfs, status: status, lib: lib}, nil
+	return &Process{proc: procfs, status: status, lib: lib, nativeStack: nativeStack(procfs, pid)}, nil
 }
 
 // Close gives back what is held open. It does not touch the JVM.
@@ -173,13 +174,32 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
 	}
 
-	unnamed := l.resident[region.Unknown].AnonBytes
-	again = p.unnamed > 0 && unnamed > p.unnamed+staleBytes
-	p.unnamed = unnamed
+	again = p.unnamed.grew(l.resident[region.Unknown].AnonBytes)
 	if again {
 		p.answers.nodes, p.answers.virtual = nil, nil
 	}
 	return again, p.walkThreads(f, l.stacks)
+}
+
+// unnamed watches the anonymous memory that no range covers, in bytes. When it
+// grows, the JVM has mapped something new.
+type unnamed struct {
+	known int64 // so much has no name, whomever is asked
+	last  int64 // of the last walk
+	asked bool  // because of what the last walk found
+	seen  bool
+}
+
+// grew reports whether to ask the JVM again. What came since it was asked may be
+// in now: only what is there still, and did not grow meanwhile, has no name.
+func (u *unnamed) grew(now int64) (ask bool) {
+	settled := u.asked && now <= u.last+staleBytes
+	if !u.seen || now < u.known || settled {
+		u.known = now
+	}
+	u.seen, u.last = true, now
+	u.asked = now > u.known+staleBytes
+	return u.asked
 }
 
 // maxClasses bounds the classes by which metaspace is found: 1 µs each.

@@ -49,6 +49,15 @@ func Find(mem io.ReaderAt, pages Pages, spans []region.Range) ([]region.Range, e
 	return f.found, f.err
 }
 
+// Arenas is Find for the arena heaps alone. It looks at one page in 64 MiB.
+func Arenas(mem io.ReaderAt, pages Pages, spans []region.Range) ([]region.Range, error) {
+	f := finder{mem: mem, pages: pages, probes: maxProbes}
+	for _, s := range spans {
+		f.found = append(f.found, f.heaps(s)...)
+	}
+	return f.found, f.err
+}
+
 type finder struct {
 	mem    io.ReaderAt
 	pages  Pages
@@ -59,17 +68,24 @@ type finder struct {
 	err     error
 }
 
-// span finds the arena heaps first: they are aligned, so few pages need a look,
-// and what lies in them is no chunk of its own.
+// heaps finds the arena heaps. They are aligned, so few pages need a look.
+func (f *finder) heaps(s region.Range) []region.Range {
+	var heaps []region.Range
+	for heap := alignUp(s.Start, heapMax); heap < s.End; heap += heapMax {
+		if f.pages.Present(heap) && f.isHeap(heap) {
+			heaps = append(heaps, region.Range{Start: heap, End: min(heap+heapMax, s.End), Kind: region.MallocArena})
+		}
+	}
+	return heaps
+}
+
+// span finds the arena heaps first: what lies in them is no chunk of its own.
 func (f *finder) span(s region.Range) {
 	next := s.Start
-	for heap := alignUp(s.Start, heapMax); heap < s.End; heap += heapMax {
-		if !f.pages.Present(heap) || !f.isHeap(heap) {
-			continue
-		}
-		f.chunks(next, heap)
-		next = min(heap+heapMax, s.End)
-		f.found = append(f.found, region.Range{Start: heap, End: next, Kind: region.MallocArena})
+	for _, heap := range f.heaps(s) {
+		f.chunks(next, heap.Start)
+		f.found = append(f.found, heap)
+		next = heap.End
 	}
 	f.chunks(next, s.End)
 }

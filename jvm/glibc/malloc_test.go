@@ -131,6 +131,11 @@ func TestFind(t *testing.T) {
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("got %x, want %x, %v", got, tt.want, err)
 			}
+			arenas, err := Arenas(p, p, tt.spans)
+			isChunk := func(r region.Range) bool { return r.Kind != region.MallocArena }
+			if want := slices.DeleteFunc(slices.Clone(tt.want), isChunk); err != nil || !slices.Equal(arenas, want) {
+				t.Errorf("arenas %x, want %x, %v", arenas, want, err)
+			}
 			if len(p.looked) > 0 {
 				t.Errorf("pages that are not resident were read: %x", p.looked)
 			}

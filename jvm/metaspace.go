@@ -1,0 +1,98 @@
+package jvm
+
+import (
+	"slices"
+
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
+)
+
+const (
+	// elasticMajor is the first JDK with the metaspace of JEP 387. Its
+	// reservations are aligned to root chunks, the smallest of which were 4 MiB
+	// (metaspace::chunklevel::MAX_CHUNK_BYTE_SIZE).
+	elasticMajor = 16
+	rootChunk    = 4 << 20
+
+	// nodeBytes is the size of a reservation before that (VirtualSpaceSize in
+	// metaspace.cpp; the first one is larger). It may begin at any page.
+	nodeBytes = 2 << 20
+)
+
+// metaspaceByClasses finds metaspace where no source names it: what holds class
+// metadata and is not known to be something else. From JDK 16 on that is from
+// the root chunk of the first class to the end of the mapping, the committed part
+// of a reservation. Before, it is from the first class to the last: what malloc
+// mapped below, and above, may be one mapping with it (widen).
+func metaspaceByClasses(mappings []smaps.Mapping, known []region.Range, metadata vmstructs.Metadata, major int) []region.Range {
+	nodes := nodesWith(mappings, known, metadata.ConstantPools, region.Metaspace, major)
+	known = region.Merge(known, nodes)
+	return append(nodes, nodesWith(mappings, known, metadata.Classes, region.ClassSpace, major)...)
+}
+
+func nodesWith(mappings []smaps.Mapping, known []region.Range, addresses []uint64, kind region.Kind, major int) []region.Range {
+	var nodes []region.Range
+	slices.Sort(addresses)
+	for _, addr := range addresses {
+		if len(nodes) > 0 && addr < nodes[len(nodes)-1].End {
+			continue
+		}
+		if i := region.Find(known, addr); i < len(known) && known[i].Start <= addr {
+			continue
+		}
+		m := mappingAt(mappings, addr)
+		if m == nil || !m.Anonymous() {
+			continue
+		}
+		const page = 4096
+		start := addr &^ (page - 1)
+		switch {
+		case major >= elasticMajor:
+			nodes = append(nodes, region.Range{Start: max(m.Start, addr&^(rootChunk-1)), End: m.End, Kind: kind})
+		case len(nodes) > 0 && nodes[len(nodes)-1].Start >= m.Start && start <= nodes[len(nodes)-1].End+nodeBytes:
+			nodes[len(nodes)-1].End = start + page
+		default:
+			nodes = append(nodes, region.Range{Start: start, End: start + page, Kind: kind})
+		}
+	}
+	return nodes
+}
+
+// widen adds what lies around the classes of a JDK before 16, up to the next
+// known range (so malloc has to be known), but no more than a reservation.
+func widen(mappings []smaps.Mapping, known, nodes []region.Range) []region.Range {
+	wide := slices.Clone(nodes)
+	for i := range wide {
+		r := &wide[i]
+		m := mappingAt(mappings, r.Start)
+		start, end := max(m.Start, r.Start-nodeBytes), min(m.End, r.End+nodeBytes)
+		for k := region.Find(known, start); k < len(known) && known[k].Start < end; k++ {
+			switch {
+			case known[k].End <= r.Start:
+				start = known[k].End
+			case known[k].Start >= r.End:
+				end = known[k].Start
+			}
+		}
+		r.Start, r.End = start, end
+	}
+	return wide
+}
+
+// mappingAt returns the mapping that holds an address; nil if there is none.
+func mappingAt(mappings []smaps.Mapping, addr uint64) *smaps.Mapping {
+	i, ok := slices.BinarySearchFunc(mappings, addr, func(m smaps.Mapping, a uint64) int {
+		switch {
+		case m.End <= a:
+			return -1
+		case m.Start > a:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil
+	}
+	return &mappings[i]
+}
