@@ -60,11 +60,11 @@ func (s *Sampler) Close() error {
 // Sample reads everything once. What could not be read is in the sources of the
 // report; the error is for when there is nothing to report on.
 func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
+	report := breakdown.Report{Schema: breakdown.Schema, Time: time.Now().UTC(), Pod: s.options.Pod}
 	facts, err := s.Read(ctx)
 	if len(facts) == 0 {
 		return breakdown.Report{}, err
 	}
-	report := breakdown.Report{Schema: breakdown.Schema, Time: time.Now().UTC(), Pod: s.options.Pod}
 	if err != nil {
 		report.Sources = append(report.Sources, jvm.Source{Name: "processes", Reason: err.Error()})
 	}

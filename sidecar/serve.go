@@ -62,12 +62,13 @@ func loop(ctx context.Context, o ServeOptions, state *server.State) error {
 	var logged time.Time
 	var last string // the last failure, logged once
 	for {
+		begun := time.Now()
 		report, err := sampler.Sample(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			report = waiting(err, o.Pod)
+			report = waiting(err, begun, o.Pod)
 			if last != err.Error() {
 				last = err.Error()
 				o.Log.WarnContext(ctx, report.Sources[0].Reason)
@@ -92,14 +93,14 @@ func loop(ctx context.Context, o ServeOptions, state *server.State) error {
 
 // waiting is the report when there is none to make: a sidecar may start before
 // the JVM, and outlive it.
-func waiting(err error, pod *breakdown.Pod) breakdown.Report {
+func waiting(err error, begun time.Time, pod *breakdown.Pod) breakdown.Report {
 	source := jvm.Source{Name: "processes", Reason: err.Error()}
 	if errors.Is(err, ErrNoJVM) {
 		source.Reason = "waiting for a JVM: " + err.Error()
 		source.Fix = FixNoJVM
 	}
 	return breakdown.Report{
-		Schema: breakdown.Schema, Time: time.Now().UTC(), Pod: pod,
+		Schema: breakdown.Schema, Time: begun.UTC(), Pod: pod,
 		Containers: []breakdown.Container{}, Sources: []jvm.Source{source},
 	}
 }

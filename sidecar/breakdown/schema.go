@@ -14,7 +14,8 @@ const Schema = "jvmem.breakdown/v1"
 // Report is the breakdown of all containers with a JVM that are in sight.
 // Sizes are bytes; a null is unknown, never zero.
 type Report struct {
-	Schema     string      `json:"schema"`
+	Schema string `json:"schema"`
+	// Time is when reading began.
 	Time       time.Time   `json:"time"`
 	Pod        *Pod        `json:"pod,omitempty"`
 	Containers []Container `json:"containers"`
