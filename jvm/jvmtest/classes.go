@@ -2,7 +2,7 @@ package jvmtest
 
 import (
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,56 +13,75 @@ import (
 	"testing"
 )
 
-//go:embed Workload.java
-var source []byte
+//go:embed workload/*.java
+var classSources embed.FS
 
 func findJava(tb testing.TB, home string) string {
 	tb.Helper()
-	name := "java"
 	if home == "" {
 		home = os.Getenv("JAVA_HOME")
 	}
-	if home != "" {
-		name = filepath.Join(home, "bin", "java")
-	}
-	path, err := exec.LookPath(name)
-	if err == nil {
-		path, err = filepath.EvalSymlinks(path)
-	}
+	path, err := findTool("java", home)
 	if err != nil {
 		tb.Fatalf("jvmtest: no JVM: install one (Debian: apt-get install default-jdk-headless) or set JAVA_HOME: %v", err)
 	}
 	return path
 }
 
+// findTool returns a program of the JDK at home, or of PATH where home is "".
+func findTool(name, home string) (string, error) {
+	if home != "" {
+		name = filepath.Join(home, "bin", name)
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// findJavac returns the compiler beside java, or where that is "" or has none,
+// the one of JAVA_HOME or PATH.
+func findJavac(java string) (string, error) {
+	if java != "" {
+		javac := filepath.Join(filepath.Dir(java), "javac")
+		if _, err := os.Stat(javac); err == nil {
+			return javac, nil
+		}
+	}
+	javac, err := findTool("javac", os.Getenv("JAVA_HOME"))
+	if err != nil {
+		return "", fmt.Errorf("install a JDK (Debian: apt-get install default-jdk-headless) or set JAVA_HOME: %w", err)
+	}
+	return javac, nil
+}
+
 // Classes returns a class path with the class Workload for the given java,
-// readable by every user. It is compiled once for each source and JDK, and kept
-// in the temporary folder.
+// readable by every user. It is compiled once for each source and compiler, and
+// kept in the temporary folder.
 func Classes(tb testing.TB, java string) string {
 	tb.Helper()
-	dir, err := compile(java)
+	dir, err := cachedClasses(java)
 	if err != nil {
-		tb.Fatalf("jvmtest: compile the workload (Debian: apt-get install default-jdk-headless has javac): %v", err)
+		tb.Fatalf("jvmtest: %v", err)
 	}
 	return dir
 }
 
-func compile(java string) (string, error) {
-	// The JDK's own javac, as no other writes its class version for sure.
-	javac, args := filepath.Join(filepath.Dir(java), "javac"), []string{"-nowarn"}
-	if _, err := os.Stat(javac); err != nil {
-		// A runtime without a compiler: every version runs version 8.
-		if javac, err = exec.LookPath("javac"); err != nil {
-			return "", err
-		}
-		args = append(args, "--release", "8")
+func cachedClasses(java string) (string, error) {
+	javac, err := findJavac(java)
+	if err != nil {
+		return "", err
 	}
 	info, err := os.Stat(javac)
 	if err != nil {
 		return "", err
 	}
-	big := bigSource()
-	key := sha256.Sum256(fmt.Appendf(nil, "%s %q %v\n%s%s", javac, args, info.ModTime(), source, big))
+	sources, err := javaSources()
+	if err != nil {
+		return "", err
+	}
+	key := sha256.Sum256(fmt.Appendf(nil, "%s %v %q %q", javac, info.ModTime(), javacOptions(javac), sources))
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("jvmtest-%d-%s", os.Getuid(), hex.EncodeToString(key[:8])))
 	if info, err := os.Lstat(dir); err == nil {
 		// Anyone can make a folder in /tmp; run only what this user compiled.
@@ -76,15 +95,8 @@ func compile(java string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(fresh) //nolint:errcheck // moved away, or left to the system
-	for name, text := range map[string][]byte{"Workload.java": source, "Big.java": big} {
-		if err := os.WriteFile(filepath.Join(fresh, name), text, 0o644); err != nil {
-			return "", err
-		}
-		// -g:none: no debug tables in metaspace.
-		file := filepath.Join(fresh, name)
-		if out, err := exec.Command(javac, append(args, "-g:none", "-d", fresh, file)...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w\n%s", javac, err, out)
-		}
+	if err := compileClasses(javac, fresh); err != nil {
+		return "", err
 	}
 	if err := os.Chmod(fresh, 0o755); err != nil {
 		return "", err
@@ -96,17 +108,44 @@ func compile(java string) (string, error) {
 	return dir, nil
 }
 
-// bigSource returns a class whose size is bytecode of many methods: its metaspace
-// is large, and defining it leaves little else behind.
-func bigSource() []byte {
-	const methods, statements = 400, 100
-	b := []byte("public class Big {\n")
-	for m := range methods {
-		b = fmt.Appendf(b, "static int m%d(int x) {\n", m)
-		for s := range statements {
-			b = fmt.Appendf(b, "x = x * %d + %d;\n", 31+s, m)
-		}
-		b = append(b, "return x; }\n"...)
+// compileClasses leaves the sources in dir too.
+func compileClasses(javac, dir string) error {
+	sources, err := javaSources()
+	if err != nil {
+		return err
 	}
-	return append(b, "}\n"...)
+	args := append(javacOptions(javac), "-d", dir)
+	for name, text := range sources {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			return err
+		}
+		args = append(args, file)
+	}
+	return run(exec.Command(javac, args...))
+}
+
+// javacOptions are those for class files of version 8, which every JDK runs.
+// -g:none: no debug tables in metaspace.
+func javacOptions(javac string) []string {
+	options := []string{"-nowarn", "-g:none"}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(javac), "..", "lib", "tools.jar")); err != nil { // is in JDK 8
+		options = append(options, "-Xlint:-options", "--release", "8")
+	}
+	return options
+}
+
+// javaSources returns the texts of all classes by the names of their files.
+func javaSources() (map[string][]byte, error) {
+	sources := map[string][]byte{"Big.java": bigSource(), "Jit.java": jitSource()}
+	entries, err := classSources.ReadDir("workload")
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if sources[entry.Name()], err = classSources.ReadFile("workload/" + entry.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return sources, nil
 }

@@ -2,55 +2,135 @@
 // command, and a fake one to talk to, in the manner of net/http/httptest. No
 // product package imports it.
 //
-// Start runs Workload.java (in this folder, compiled with the javac that
-// belongs to the JVM) as the only process of a memory cgroup of its own, so
-// that every page it touches is charged there, and what the kernel charges
+// Start runs the workload (the Java sources in the folder workload, compiled with
+// the javac that belongs to the JVM) as the only process of a memory cgroup of its
+// own, so that every page it touches is charged there, and what the kernel charges
 // there is its alone. Where no memory cgroup can be made the test fails: it
 // would measure the host otherwise.
+//
+// Build makes the same for other places, such as containers, and what gcc makes of
+// it: libworkload.so, which the workload loads when it is told by
+// -Djvmem.library=PATH, and launcher, which runs it in a process that is not
+// called java ("launcher LIBJVM OPTION... Workload", on its first thread).
 //
 // # Commands of the workload
 //
 // One a line on its standard input; sizes in MiB unless said otherwise. The
 // reply comes when the growth is complete and holds key=value numbers
-// (Numbers parses them).
+// (Numbers parses them). Those that begin with before_ and after_ are of the
+// command itself. Each command can be given again, and adds to what is there.
 //
-//	heap N               arrays of up to 16 MiB, kept; answers heap_used_bytes
+//	heap N               arrays of up to 16 MiB, kept
 //	heapfree             drops them and collects
+//	refs N               nodes of 1 MiB, each with references to all others
+//	refsfree             drops them and collects
 //	gc                   System.gc
-//	classes N            N classes, each with a loader of its own; answers the pools before and after
-//	bigclasses N         N classes of about 330 KiB of metaspace each; answers the pools before and after
+//	classes N            N classes, each with a loader of its own
+//	bigclasses N         N classes of about 400 KiB of metaspace each
 //	classfree            drops both and collects
+//	symbols N            N thousand symbols of 32 letters, in N classes
+//	symbolsfree          drops the classes and collects
+//	strings N            N thousand interned strings of 34 letters
+//	stringsfree          drops them and collects
+//	jit N                about N of compiled code: N classes, their methods called until all are compiled
+//	jitfree              drops the classes and collects
 //	threads N KIB [NAME] N sleeping threads NAME-i that each used KIB of stack; answers depth_bytes, the sum
 //	threadfree           ends all of them
+//	vthreads N KIB       N parked virtual threads with KIB (less than -Xss) of stack each (JDK 21 and newer)
+//	vthreadsfree         ends them and collects
 //	direct N             direct buffers of 1 MiB, touched
 //	directfree           drops them; answers when the JVM has freed them
 //	unsafe N [BYTES]     Unsafe.allocateMemory in chunks of BYTES (1 MiB), touched
 //	unsafefree           frees them
+//	deflaters N          N Deflaters, each with all its memory (262 KiB) in use
+//	deflatersfree        ends them
+//	inflaters N          N Inflaters, each with all its memory (39 KiB) in use
+//	inflatersfree        ends them
 //	mapfile PATH N       a new sparse file, mapped shared, each page written
 //	mapprivate PATH N    a file (made when missing), mapped private, each page written
+//	mapfree              unmaps all; the files stay, and their page cache
 //	shmfile PATH N       writes a file, meant for one below /dev/shm
 //	pagecache PATH N     writes a file, syncs it and reads it; nothing is mapped
+//	unlink PATH          removes a file
 //	child N              a child process (tail) that holds N of anonymous memory
 //	childfree            kills all of them
+//	pipes N              pipes of 64 KiB each, full and not read
+//	pipesfree            closes them
+//	sockets N            TCP connections on loopback with N written and not read
+//	socketsfree          closes them
+//	report               answers what the JVM and glibc know of all this
 //	exit                 ends the JVM, without a reply: Send it
+//
+// These are an ERR without libworkload.so:
+//
+//	jni N [BYTES]        malloc in chunks of BYTES (64 KiB), touched, kept
+//	jnifree              frees them
+//	jnimmap N            an anonymous mapping, touched
+//	jnimunmap            unmaps all
+//	jniretain N THREADS  THREADS malloc N together and free it so that glibc cannot give it back
+//	jniretainfree        ends the threads, and gives back all that is free (malloc_trim)
+//	dentries PATH N      a new folder PATH in which N thousand names are looked up that do not exist
+//	dentriesfree PATH    removes the folder, and what the kernel remembers of it
+//
+// With the library the commands that malloc in ways of their own (jni, jniretain,
+// deflaters, inflaters, symbols, strings, their frees) and report answer with glibc's
+// account of all malloc: in_use_bytes, and retained_bytes, which were freed but kept
+// (mallinfo2). It says nothing where another malloc is preloaded.
 //
 // What a command does beyond its amount:
 //
-//   - heap: exact with G1, ZGC and Shenandoah. Serial and Parallel may put an
-//     array into eden first: once copied, eden's pages stay resident too.
+//   - heap: exact with G1, and with Serial and Parallel if an array is larger than
+//     eden (-Xmn16m). One that fits is put there and later copied: eden's pages
+//     stay resident too. ZGC commits its heap in larger pieces, and charges all
+//     of -Xms at the start; Shenandoah charges up to 0.2 MiB less.
+//   - refs: exact with G1, and up to 3 % beside it for the collector's tables, some
+//     of it malloc. Where a node fits into eden see heap. ZGC takes up to twice N.
 //   - threads: depth_bytes is how far the stack pointers went down. More is
 //     resident: the pages below that the JVM probed (HotSpot's shadow zone)
 //     and what a thread uses before its first Java frame, about 90 KiB a
 //     thread on x86-64, besides its malloc and kernel memory.
+//   - vthreads: a parked thread's stack is a small object of the heap, in eden
+//     first. heap_used_bytes tells by how much it grew; what is resident differs.
 //   - classes: a class is about 3 KiB of metaspace used and 6 KiB committed;
 //     the malloc of its loader's data comes with it.
+//   - bigclasses: resident is what is used, within 0.5 MiB. Committed is 2 % more,
+//     and 14 % with JDK 8 and 11. About 9 KiB of malloc a class. Past
+//     -XX:MetaspaceSize the JVM collects, which may move the heap.
+//   - symbols, strings: metaspace of 14 KiB a thousand symbols, heap of 80 KiB
+//     (JDK 8: 110) a thousand strings.
+//   - jit: see below.
+//   - direct, unsafe, jni: 16 bytes a chunk, and with large ones a page.
+//   - jniretain: a stack of 8 KiB a thread. What its threads find free they use
+//     first, so retained_bytes may grow by less than N. Other threads may take what
+//     is retained, where they share an arena.
 //   - mapprivate: a private page that is written is copied from the page
 //     cache first, so a new file adds N to the page cache as well as N
 //     anonymous.
+//   - mapfile, pagecache: about 3 % kernel memory, of a file system on disk.
 //   - child: the pipe to it, and a thread of the JVM that waits for its end.
+//   - pipes: 2.5 KiB of kernel memory each beside its 64 (JDK 27 and newer: 4).
+//     Above 64 MiB a user's pipes are smaller, but for root's.
+//   - sockets: 4 % more; nothing at all on cgroup v1 without a limit for TCP.
+//   - dentries: 200 bytes each, where the file system keeps absent names at all:
+//     ext4 and overlay do, tmpfs does not.
 //
-// Needs a JDK 8 or newer, and GNU tail. The stack pointer comes from
-// /proc/thread-self/syscall, so Linux on any architecture that has it.
+// A free gives the memory back to the kernel, but what was malloced may stay with
+// glibc, as retained_bytes; the heap and the code cache keep their pages; and up to
+// JDK 17 dropped code counts as used until the code cache is short of room.
+//
+// What the JVM's compilers malloc disturbs all small numbers. With
+//
+//	-XX:TieredStopAtLevel=1 -Xbatch -XX:CompileCommand=quiet -XX:CompileCommand=compileonly,Jit*.*
+//
+// only what jit runs is compiled (JDK 8 to 28), which makes jit exact: 0.92 to 0.99
+// MiB of code for each of N, 80 KiB of metaspace and, from JDK 25 on, 80 KiB of
+// malloc. At the first jit the compiler mallocs 1.4 MiB, of which HotSpot frees
+// about as much some seconds later. Without these flags jit is not exact; with
+// -Xint it grows nothing.
+//
+// Needs a JDK 8 or newer, and GNU tail; the library glibc 2.33 or newer. The stack
+// pointer comes from /proc/thread-self/syscall, so Linux on any architecture that
+// has it.
 //
 // # Sources
 //

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -57,14 +59,14 @@ func TestWorkloadGrows(t *testing.T) {
 		}
 	})
 	j := Start(t, Options{
-		JVMFlags:   []string{"-XX:+UseG1GC", "-Xmx192m"},
+		JVMFlags:   []string{"-Xint", "-XX:+UseG1GC", "-Xmx192m"}, // compilers malloc as they like
 		LimitBytes: 512 * mib,
 	})
 	tests := []struct {
 		command string
 		grows   charged // MiB
-		// spare is what the JVM may add to anon by itself (JIT, stacks' shadow
-		// zones, metadata), MiB.
+		// spare is what the JVM may add to anon by itself (stacks' shadow zones,
+		// metadata), MiB.
 		spare int64
 	}{
 		{"heap 48", charged{anon: 48}, 5},
@@ -79,10 +81,14 @@ func TestWorkloadGrows(t *testing.T) {
 		{"unsafe 24 4096", charged{anon: 24}, 2},
 		{"mapfile " + filepath.Join(dir, "shared") + " 16", charged{cache: 16, mapped: 16}, 2},
 		{"mapprivate " + filepath.Join(dir, "private") + " 16", charged{anon: 16, cache: 16}, 2},
+		{"mapfree", charged{anon: -16, mapped: -16}, 2},
 		{"shmfile " + shm + " 16", charged{cache: 16, shmem: 16}, 2},
 		{"pagecache " + filepath.Join(dir, "cached") + " 16", charged{cache: 16}, 2},
+		{"unlink " + filepath.Join(dir, "cached"), charged{cache: -16}, 2},
 		{"child 20", charged{anon: 20}, 3},
 		{"childfree", charged{anon: -20}, 2},
+		{"deflaters 40", charged{anon: 10}, 2},
+		{"inflaters 100", charged{anon: 3}, 2},
 	}
 	for _, test := range tests {
 		before := readCharged(t, j)
@@ -121,6 +127,51 @@ func TestReplyNumbers(t *testing.T) {
 	if got := countThreads(t, j.PID, "pool-"); got != 0 {
 		t.Errorf("%d threads are left", got)
 	}
+}
+
+// TestNativeWorkload runs what gcc makes.
+func TestNativeWorkload(t *testing.T) {
+	app := t.TempDir()
+	if err := Build(app); err != nil {
+		t.Fatal(err)
+	}
+	library := "-Djvmem.library=" + filepath.Join(app, "libworkload.so")
+	t.Run("library", func(t *testing.T) {
+		j := Start(t, Options{JVMFlags: []string{"-Xint", "-XX:+UseSerialGC", "-Xmx64m", library}})
+		for _, command := range []string{"jni 16", "jnimmap 16", "deflaters 64", "jniretain 16 4"} {
+			before := readCharged(t, j)
+			n := Numbers(j.Do(command))
+			grew := []int64{readCharged(t, j).anon - before.anon}
+			for _, account := range []string{"in_use_bytes", "retained_bytes"} {
+				if told := n["after_"+account] - n["before_"+account]; told > mib {
+					grew = append(grew, told)
+				}
+			}
+			if slices.Min(grew) < 15*mib || slices.Max(grew) > 18*mib {
+				t.Errorf("%s: grew by %d bytes, want 16 MiB", command, grew)
+			}
+		}
+	})
+	t.Run("launcher", func(t *testing.T) {
+		home := filepath.Dir(filepath.Dir(findJava(t, "")))
+		var libjvm []string
+		for _, pattern := range []string{"lib/server", "jre/lib/*/server"} {
+			found, err := filepath.Glob(filepath.Join(home, pattern, "libjvm.so"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			libjvm = append(libjvm, found...)
+		}
+		if len(libjvm) != 1 {
+			t.Fatalf("libjvm.so below %s: %v", home, libjvm)
+		}
+		cmd := exec.Command(filepath.Join(app, "launcher"), libjvm[0], "-Xmx64m", library, "-cp", app, "Workload")
+		cmd.Stdin = strings.NewReader("jni 1\n")
+		out, err := cmd.Output()
+		if err != nil || !strings.HasPrefix(string(out), "READY\nOK jni 1 bytes=1048576 ") {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
 }
 
 func countThreads(t *testing.T, pid int, prefix string) int {
@@ -197,8 +248,14 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		run  func(testing.TB)
 		want string
 	}{
-		"no JVM":          {func(tb testing.TB) { Start(tb, Options{JavaHome: t.TempDir()}) }, "apt-get install"},
-		"refused flag":    {func(tb testing.TB) { Start(tb, Options{JVMFlags: []string{"-XX:NoSuchFlag=1"}}) }, "NoSuchFlag"},
+		"no JVM":       {func(tb testing.TB) { Start(tb, Options{JavaHome: t.TempDir()}) }, "apt-get install"},
+		"refused flag": {func(tb testing.TB) { Start(tb, Options{JVMFlags: []string{"-XX:NoSuchFlag=1"}}) }, "NoSuchFlag"},
+		"no library":   {func(tb testing.TB) { Start(tb, Options{}).Do("jni 1") }, "-Djvmem.library"},
+		"no compiler": {func(tb testing.TB) {
+			tb.Setenv("PATH", tb.TempDir())
+			tb.Setenv("JAVA_HOME", "")
+			tb.Fatalf("%v", Build(tb.TempDir()))
+		}, "apt-get install"},
 		"unknown command": {func(tb testing.TB) { Start(tb, Options{}).Do("grow 1") }, "ERR grow 1"},
 	}
 	for name, test := range tests {
