@@ -1,0 +1,75 @@
+package vm
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Sizes of the disks. They take what is written, not more.
+const (
+	systemSize = "16G"
+	workSize   = "16G"
+)
+
+// systemDisk returns the system disk, to be read.
+func (c *cache) systemDisk(ctx context.Context, g Guest) (*os.File, error) {
+	name := "disk-" + g.Key
+	path, err := c.have(name, "disk-*", func(folder string) error {
+		root := filepath.Join(folder, "root")
+		for _, from := range g.System {
+			if err := link(ctx, from.Source, filepath.Join(root, from.Target)); err != nil {
+				return err
+			}
+		}
+		disk, err := os.Create(filepath.Join(folder, name))
+		if err != nil {
+			return err
+		}
+		defer disk.Close()
+		return makeDisk(ctx, disk, root, systemSize)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+// workDisk returns a work disk without a name.
+func (c *cache) workDisk(ctx context.Context, g Guest) (*os.File, error) {
+	disk, err := c.scratch()
+	if err == nil {
+		err = makeDisk(ctx, disk, g.Work, workSize)
+	}
+	return disk, err
+}
+
+// makeDisk makes an ext4 file system that holds what is in a folder. It has no
+// journal: nobody reads it after a crash.
+func makeDisk(ctx context.Context, disk *os.File, folder, size string) error {
+	_, err := do(ctx, "", disk, "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal",
+		"-E", "lazy_itable_init=1,nodiscard", "-d", folder, "/dev/fd/3", size)
+	return err
+}
+
+// link puts what is in a folder into another: files are the same, not copies,
+// where both are on one disk.
+func link(ctx context.Context, from, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	var a, b syscall.Stat_t
+	if err := syscall.Stat(from, &a); err != nil {
+		return &os.PathError{Op: "stat", Path: from, Err: err}
+	}
+	if err := syscall.Stat(to, &b); err != nil {
+		return &os.PathError{Op: "stat", Path: to, Err: err}
+	}
+	how := "--link"
+	if a.Dev != b.Dev {
+		how = "--reflink=auto" // the default: a copy
+	}
+	_, err := do(ctx, "", nil, "cp", "--archive", how, from+"/.", to)
+	return err
+}
