@@ -40,8 +40,24 @@ $(GOLANGCI_LINT):
 	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 .PHONY: e2e
-e2e: build jdk ## end-to-end tests: real containers, kernels, browser, Helm, Prometheus
-	cd e2e && go test -count=1 -timeout=20m ./...
+e2e: ## end-to-end tests: real JVMs in real containers, cgroup v1 here and v2 in QEMU
+	cd e2e && go run ./run
+
+.PHONY: e2e-v1
+e2e-v1: ## only those with cgroup v1
+	cd e2e && go run ./run -hosts v1
+
+.PHONY: e2e-v2
+e2e-v2: ## only those with cgroup v2
+	cd e2e && go run ./run -hosts v2
+
+.PHONY: e2e-full
+e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more
+	cd e2e && go run ./run -full
+
+.PHONY: accuracy
+accuracy: ## e2e-full, and docs/accuracy.md written from it
+	cd e2e && go run ./run -full -accuracy ../docs/accuracy.md
 
 .PHONY: bench
 bench: jdk ## benchmarks, beside jcmd and jattach (BENCH=regexp chooses)

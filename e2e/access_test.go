@@ -1,85 +1,121 @@
 package e2e
 
 import (
-	"bytes"
-	"errors"
-	"os/exec"
+	"fmt"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/e2e/pod"
 )
 
 // Exit codes of jvmem breakdown.
 const (
 	exitComplete = 0
+	exitError    = 1
 	exitPartial  = 3
 )
 
-// TestAccess looks at one JVM, of a user that is not root, as several users. The
+// sight is how much a sidecar can see of a JVM.
+type sight int
+
+const (
+	sees    sight = iota // everything
+	smaps                // mappings and the cgroup, but neither pages nor memory, and no attach
+	nothing              // what everybody sees
+)
+
+// who is an identity that jvmem can have.
+type who struct {
+	name      string
+	user      string
+	add, drop []string
+	sight     sight
+}
+
+// testAccess looks at JVMs of several users as several users. The
 // kernel and HotSpot decide who may see what; what may not be seen is null and
 // says how to change that, and nothing is a wrong number.
-func TestAccess(t *testing.T) {
-	t.Parallel()
-	pause := startPause(t)
-	w := startJVM(t, jvmOptions{pause: pause, flags: append(slices.Clone(quiet), "-XX:NativeMemoryTracking=summary")})
-	w.do("heap 48")
-	w.do("direct 32")
-	w.do("mapfile /data/mapped 32")
-	w.do("child 32")
-	w.do("threads 4 8192")
-
-	args := []string{"--cap-drop=ALL", "--read-only", "--security-opt", "no-new-privileges"}
-	as := func(user string) []string { return append([]string{"--user", user}, args...) }
-	code, truth := look(t, pause, as(user))
-	if code != exitComplete {
-		t.Fatalf("as the JVM's own user: exit code %d: %v", code, truth)
-	}
-	checkContainer(t, "as the JVM's own user", w, truth)
-
-	for _, who := range []struct {
-		name     string
-		args     []string
-		complete bool
+func testAccess(t *testing.T, e engine, jdk string) {
+	all, ptrace := []string{"ALL"}, []string{"SYS_PTRACE"}
+	for _, target := range []struct {
+		name string
+		user string
+		root bool // with the engine's default capabilities
+		as   []who
 	}{
-		{"root with SYS_PTRACE", []string{"--read-only", "--user", "0:0", "--cap-add=SYS_PTRACE"}, true},
-		{"root", []string{"--read-only", "--user", "0:0"}, false},
-		{"root without capabilities", as("0:0"), false},
-		{"other user", as("20001:20001"), false},
-		{"other user with capabilities", []string{"--read-only", "--user", "20001:20001", "--cap-add=SYS_PTRACE"}, false},
-		{"other group", as("10001:20001"), false},
+		{"user", user, false, []who{
+			{"same user and group, drop ALL", user, nil, all, sees},
+			{"same user, other group", "10001:20001", nil, all, nothing},
+			{"other user", "20001:20001", nil, all, nothing},
+			{"other user with SYS_PTRACE", "20001:20001", ptrace, nil, nothing},
+			{"root", "0:0", nil, nil, nothing},
+			{"root, drop ALL", "0:0", nil, all, nothing},
+			{"root with SYS_PTRACE", "0:0", ptrace, nil, sees},
+			{"root, drop ALL, add SYS_PTRACE", "0:0", ptrace, all, smaps},
+		}},
+		{"root", "0:0", true, []who{
+			{"root", "0:0", nil, nil, sees},
+			{"root with SYS_PTRACE", "0:0", ptrace, nil, sees},
+			{"root, drop ALL", "0:0", nil, all, nothing},
+		}},
+		{"root, drop ALL", "0:0", false, []who{
+			{"root, drop ALL", "0:0", nil, all, sees},
+			{"root", "0:0", nil, nil, sees},
+		}},
 	} {
-		t.Run(who.name, func(t *testing.T) {
-			code, c := look(t, pause, who.args)
-			if who.complete {
-				if code != exitComplete || len(c.unknown()) > 0 {
-					t.Errorf("exit code %d, want %d: %v", code, exitComplete, c)
-				}
-				checkContainer(t, who.name, w, c)
-			} else {
-				checkRefused(t, code, c)
+		t.Run("JVM "+target.name, func(t *testing.T) {
+			p := startPod(t, e, pod.Options{})
+			w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary"), user: target.user, root: target.root})
+			for _, command := range []string{"heap 48", "direct 32", "mapfile /data/mapped 32", "child 32", "threads 4 8192"} {
+				w.do(command)
 			}
-			checkSame(t, c, truth)
+			var truth *container // what the first one sees
+			for _, as := range target.as {
+				c := asUser(as.user, "breakdown", "--format", "json")
+				c.Add, c.Drop = as.add, as.drop
+				code, r := p.look(c)
+				seen := r.only(t)
+				if truth == nil {
+					truth = seen
+				}
+				t.Run(as.name, func(t *testing.T) {
+					checkSight(t, as, w, code, seen)
+					checkSame(t, seen, truth)
+				})
+			}
 		})
-	}
-	if t.Failed() {
-		t.Logf("the truth: %v", truth)
 	}
 }
 
-// checkRefused checks a report of a user who may not look into the JVM.
-func checkRefused(t *testing.T, code int, c *container) {
+func checkSight(t *testing.T, as who, w *workload, code int, c *container) {
 	t.Helper()
-	t.Log(c)
-	if code != exitPartial {
-		t.Errorf("exit code %d, want %d", code, exitPartial)
+	want, unknown, failed := exitPartial, rowNames, []string{"cgroup", "smaps", "attach"}
+	switch as.sight {
+	case sees:
+		want, unknown, failed = exitComplete, nil, nil
+		checkContainer(t, as.name, w, c)
+	case smaps:
+		unknown, failed = []string{"heap", "metaspace", "code_cache", "gc", "native"}, []string{"attach", "pagemap"}
+		if !marksStacks() {
+			unknown = slices.Insert(unknown, 2, "threads")
+		}
+		checkContainer(t, as.name, w, c)
+	case nothing:
+		uid, gid := 0, 0
+		if _, err := fmt.Sscanf(w.user, "%d:%d", &uid, &gid); err != nil {
+			t.Fatal(err)
+		}
+		if !explained(c.Sources, fmt.Sprint("runAsUser: ", uid)) || !explained(c.Sources, fmt.Sprint("runAsGroup: ", gid)) {
+			t.Errorf("no source says how to run the sidecar, beside a JVM of %s\n%v", w.user, c)
+		}
 	}
-	if unknown := c.unknown(); !slices.Equal(unknown, rowNames) {
-		t.Errorf("only %v are null, want all rows", unknown)
+	if code != want {
+		t.Errorf("exit code %d, want %d", code, want)
 	}
-	if !explained(c.Sources, "runAsUser: 10001") || !explained(c.Sources, "runAsGroup: 10001") {
-		t.Error("no source says how to run the sidecar: runAsUser: 10001, runAsGroup: 10001")
+	if !slices.Equal(c.unknown(), unknown) {
+		t.Errorf("rows %v are null, want %v\n%v", c.unknown(), unknown, c)
 	}
-	for _, name := range []string{"cgroup", "smaps", "attach"} {
+	for _, name := range failed {
 		if s, ok := c.failed(name); !ok || s.Reason == "" || s.Fix == "" {
 			t.Errorf("source %s says %+v, want a reason and a fix", name, s)
 		}
@@ -88,6 +124,13 @@ func checkRefused(t *testing.T, code int, c *container) {
 	if len(c.JVMs) != 1 || c.JVMs[0].Threads.Live < 10 {
 		t.Errorf("the JVM's threads are not told: %+v", c.JVMs)
 	}
+}
+
+// marksStacks reports whether the kernel marks stacks in smaps, as from Linux 6.7 on.
+func marksStacks() bool {
+	major, minor := 0, 0
+	_, err := fmt.Sscanf(kernel(), "%d.%d", &major, &minor)
+	return err == nil && (major > 6 || major == 6 && minor >= 7)
 }
 
 // checkSame checks that what is told is what who sees everything was told.
@@ -117,30 +160,9 @@ func checkSame(t *testing.T, c, truth *container) {
 			t.Errorf("%s is %s, but was %s to who may see it", n.name, kib(n.is), kib(n.was))
 		}
 	}
-	pools := truth.JVMs[0].Threads.Pools
 	for _, p := range c.JVMs[0].Threads.Pools {
 		if p.Name == "workload-#" && p.Count != 4 {
-			t.Errorf("%d threads in the pool, want 4 of %+v", p.Count, pools)
+			t.Errorf("%d threads in the pool, want 4 of %+v", p.Count, truth.JVMs[0].Threads.Pools)
 		}
 	}
-}
-
-// look runs jvmem breakdown once, in a container of its own.
-func look(t *testing.T, pid string, args []string) (code int, c *container) {
-	t.Helper()
-	args = append([]string{"run", "--rm", "--network=none", "--pid=container:" + pid, "--env", "JVMEM_CONTAINER_NAME=app"}, args...)
-	var stdout, stderr bytes.Buffer
-	cmd := daemon.Command(t.Context(), append(args, sidecarImage, "breakdown", "--format", "json")...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		code = exit.ExitCode()
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	if stdout.Len() == 0 {
-		t.Fatalf("jvmem breakdown says nothing, exit code %d: %s", code, strings.TrimSpace(stderr.String()))
-	}
-	r := parseReport(t, stdout.Bytes())
-	return code, r.only(t)
 }

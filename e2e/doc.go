@@ -1,20 +1,23 @@
-// Package e2e runs bin/jvmem in real containers: the sidecar beside a JVM that
-// grows by known amounts, with the kernel and HotSpot of this machine. `make
-// e2e` builds the binary and runs it.
+// Package e2e runs jvmem beside real JVMs in real containers: JVMs that grow by
+// known amounts, pods whose JVMs come and go, and sidecars that may not look.
+// The command in run makes what is needed, runs these tests on this machine and
+// in a guest, and keeps what passed; `make e2e` calls it.
 //
-// The images are made of this machine's own files, so no registry is needed;
-// Docker is a daemon of the tests' own (package docker). Needs root, Linux, and
-// a JDK 17 or newer (JAVA_HOME, else java of PATH). What is missing fails the
-// tests, it never skips them.
+//	run     the command: builds, hosts, what is kept, docs/accuracy.md
+//	sid     Debian sid by debootstrap: JDKs, and root file systems of containers and guest
+//	vm      a QEMU guest with cgroup v2 and systemd
+//	docker  a Docker daemon of the tests' own
+//	cri     a containerd of the tests' own, driven as kubelet drives it
+//	daemon  what both have in common: folder, cgroup, namespaces, leaving nothing behind
+//	pod     what the tests ask of either
+//	result  what the tests tell the command
 //
-// The JSON that jvmem answers is decoded with types of this package, made from
-// the contract and not from the product's: a field that was renamed is missing
-// here.
+// The test binary is the same on each host. A unit is what is run, or known from
+// an earlier run, as a whole: a scenario, or a cell of the matrix of JDK,
+// collector and Native Memory Tracking, on an engine.
 //
-//	pod              a container that holds the PID namespace, as the pause
-//	                 container of Kubernetes does; the JVM's container and the
-//	                 sidecar's join it, and share nothing else
-//	plain            docker run --pid=container:<the JVM's>
-//	/data, /tmp      folders of the host, as a file in a tmpfs would be shared memory
-//	/dev/shm         256 MiB
+// Needs root and Linux; the rest is installed with apt, or downloaded. What is
+// missing fails the tests, it never skips them. The JSON that jvmem answers is
+// decoded with types of this package, made from the contract and not from the
+// product's: a field that was renamed is missing here.
 package e2e

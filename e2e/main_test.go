@@ -2,37 +2,91 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
-	"github.com/jvmem/jvmem/e2e/docker"
+	"github.com/jvmem/jvmem/e2e/result"
+	"github.com/jvmem/jvmem/e2e/sid"
 )
 
-// daemon is the Docker that all tests share: TestMain has no other way to hand it on.
-var daemon *docker.Daemon
+// The command run makes these and says where they are.
+var (
+	jdkDir     = flag.String("jdks", "", "folder of the JDKs, with manifest.json")
+	baseDir    = flag.String("base", "", "root file system of the JVM's container")
+	appDir     = flag.String("app", "", "folder of the workload")
+	binary     = flag.String("jvmem", "", "the binary under test")
+	need       = flag.String("need", "", "script that installs what is missing (.ci/need)")
+	engineList = flag.String("engines", "", "engines to run on, with commas between")
+	full       = flag.Bool("full", false, "the whole matrix, not only a covering part")
+	list       = flag.Bool("units", false, "print the names of the units, and run nothing")
+	only       = flag.String("only", "", "file with the names of the units to run")
+	interval   = flag.Duration("interval", 500*time.Millisecond, "between two samples of the sidecar")
+	results    = flag.String("results", "", "file to append the results to, in JSON lines")
+)
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
 
-func run(m *testing.M) (code int) {
+func run(m *testing.M) int {
+	if *jdkDir == "" || *engineList == "" {
+		return complain(errors.New("the suite is run by `make e2e`"))
+	}
+	jdks, err := sid.ReadManifest(*jdkDir + "/manifest.json")
+	if err != nil {
+		return complain(err)
+	}
+	names := strings.Split(*engineList, ",")
+	units = makeUnits(names, jdks, *full)
+	if *list {
+		for _, u := range units {
+			fmt.Println(u.name)
+		}
+		return 0
+	}
+	if *only != "" {
+		text, err := os.ReadFile(*only)
+		if err != nil {
+			return complain(err)
+		}
+		chosen := strings.Split(strings.TrimSpace(string(text)), "\n")
+		units = slices.DeleteFunc(units, func(u unit) bool { return !slices.Contains(chosen, u.name) })
+		if len(units) != len(chosen) {
+			return complain(fmt.Errorf("%d units of the %d in %s exist", len(units), len(chosen), *only))
+		}
+	}
+	return withEngines(m, names)
+}
+
+// withEngines runs the tests with the engines that they need.
+func withEngines(m *testing.M, names []string) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	var err error
-	if daemon, err = docker.Start("../.ci/need"); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() {
-		if err := daemon.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "e2e:", err)
-			code = 1
+	for _, name := range names {
+		if !slices.ContainsFunc(units, func(u unit) bool { return u.engine == name }) {
+			continue
 		}
-	}()
-	if err := makeImages(ctx, daemon); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
+		e, err := startEngine(ctx, name)
+		if err != nil {
+			return complain(fmt.Errorf("start %s: %w", name, err))
+		}
+		engines[name] = e
+		defer func() {
+			if err := e.Close(); err != nil {
+				code = complain(fmt.Errorf("end %s: %w", name, err))
+			}
+		}()
 	}
 	done := make(chan int)
 	go func() { done <- m.Run() }()
@@ -42,4 +96,85 @@ func run(m *testing.M) (code int) {
 	case <-ctx.Done(): // the tests end with the process
 		return 130
 	}
+}
+
+func complain(err error) int {
+	fmt.Fprintln(os.Stderr, "e2e:", err)
+	return 1
+}
+
+// TestMain has no other way to hand these on.
+var (
+	units   []unit
+	engines = make(map[string]engine)
+)
+
+// unit is a test that is run, or taken from an earlier run, as a whole.
+type unit struct {
+	name   string // begins with the engine's
+	engine string
+	cell   *result.Cell
+	test   func(*testing.T, engine) []result.Step
+}
+
+// makeUnits returns all that is to be run, in a fixed order.
+func makeUnits(engines []string, jdks []sid.JDK, full bool) []unit {
+	var all []unit
+	for i, name := range engines {
+		for _, s := range scenarios(jdks) {
+			if i > 0 && !full && s.name != "limit_of_the_pod" {
+				continue
+			}
+			all = append(all, unit{name + "/" + s.name, name, nil, func(t *testing.T, e engine) []result.Step {
+				s.test(t, e)
+				return nil
+			}})
+		}
+		for _, c := range cells(name, jdks, full, i == 0) {
+			all = append(all, unit{name + "/" + c.name(), name, c.describe(name), func(t *testing.T, e engine) []result.Step {
+				return checkCell(t, e, c)
+			}})
+		}
+	}
+	return all
+}
+
+// TestUnits runs what was chosen.
+func TestUnits(t *testing.T) {
+	if len(units) == 0 {
+		t.Fatal("no unit is chosen")
+	}
+	var lock sync.Mutex
+	for _, u := range units {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			r := result.Result{Unit: u.name, Cell: u.cell}
+			start := time.Now()
+			t.Cleanup(func() { // the first: it runs after all others
+				r.Passed, r.Seconds = !t.Failed(), time.Since(start).Seconds()
+				lock.Lock()
+				defer lock.Unlock()
+				if err := appendResult(r); err != nil {
+					t.Error(err)
+				}
+			})
+			r.Steps = u.test(t, engines[u.engine])
+		})
+	}
+}
+
+func appendResult(r result.Result) error {
+	if *results == "" {
+		return nil
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(*results, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	return errors.Join(err, file.Close())
 }

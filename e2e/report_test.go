@@ -128,7 +128,7 @@ func missingFields(object string, fields map[string]any) []string {
 	want := map[string]string{
 		"report": "schema time containers",
 		"container": "cgroup_version limit_bytes usage_bytes working_set_bytes rss_bytes reclaimable_bytes " +
-			"headroom_bytes oom_kills memory unattributed_bytes jvms sources id name",
+			"headroom_bytes oom_kills memory unattributed_bytes jvms sources id",
 		"row":     "name bytes",
 		"detail":  "name bytes",
 		"jvm":     "pid uptime_seconds threads",
@@ -211,7 +211,9 @@ func (c *container) String() string {
 	}
 	fmt.Fprintf(&b, "unattributed %s, usage %s\n", kib(c.UnattributedBytes), kib(c.UsageBytes))
 	for _, s := range c.Sources {
-		fmt.Fprintf(&b, "  %s ok=%v %s; %s\n", s.Name, s.OK, s.Reason, s.Fix)
+		if !s.OK {
+			fmt.Fprintf(&b, "  %s: %s; %s\n", s.Name, s.Reason, s.Fix)
+		}
 	}
 	return b.String()
 }

@@ -1,175 +1,150 @@
 package e2e
 
 import (
-	"slices"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jvmem/jvmem/e2e/pod"
 )
 
-// TestRowsGrow is a pod whose sidecar starts before the JVM.
-func TestRowsGrow(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []struct {
-		name   string
-		flags  []string
-		nmt    string
-		limits limits
-		failed []source // what they have to say
-	}{
-		{name: "nmt summary", flags: []string{"-XX:NativeMemoryTracking=summary"}, nmt: "summary", limits: exact()},
-		{
-			name: "nmt off", nmt: "off", limits: exact(),
-			failed: []source{{Name: "nmt", Reason: "not enabled", Fix: "-XX:NativeMemoryTracking=summary"}},
-		},
-		{
-			name: "attach refused", flags: []string{"-XX:+DisableAttachMechanism"}, nmt: "off", limits: partial(),
-			failed: []source{
-				{Name: "attach", Reason: "-XX:+DisableAttachMechanism", Fix: "without -XX:+DisableAttachMechanism"},
-				{Name: "ranges", Reason: "gc", Fix: "attach"},
-			},
-		},
-	} {
-		t.Run(mode.name, func(t *testing.T) {
-			t.Parallel()
-			pause := startPause(t)
-			s := startSidecar(t, pause)
-			if r := s.report(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
-				t.Errorf("before there is a JVM: %+v", r)
-			}
-			w := startJVM(t, jvmOptions{pause: pause, flags: append(slices.Clone(quiet), mode.flags...)})
-			c := checkGrowths(t, w, s, growths, mode.limits)
-			checkJVM(t, c, mode.nmt)
-			checkPool(t, c)
-			checkSources(t, c, mode.failed)
-		})
+// reportTimeout is how long a newer report may take.
+const reportTimeout = 90 * time.Second
+
+// sidecar is a running jvmem serve.
+type sidecar struct {
+	t   *testing.T
+	pod *aPod
+	id  string
+	url string
+}
+
+// asUser is a container of the sidecar, as strict policies ask and as is
+// recommended.
+func asUser(user string, args ...string) pod.Container {
+	return pod.Container{
+		Name: "jvmem", Image: sidecarImage, User: user, Drop: []string{"ALL"}, LimitBytes: 64 * mib,
+		Env: []string{"JVMEM_CONTAINER_NAME=app"}, Command: append([]string{"/jvmem"}, args...),
 	}
 }
 
-// TestPlain is the short form: docker run --pid=container:<the JVM's>. The JVM
-// is PID 1, and the sidecar's cgroup namespace is its own.
-func TestPlain(t *testing.T) {
-	t.Parallel()
-	w := startJVM(t, jvmOptions{flags: append(slices.Clone(quiet), "-XX:NativeMemoryTracking=summary")})
-	s := startSidecar(t, w.id, "--cgroupns=private")
-	c := checkGrowths(t, w, s, pick("heap", "native", "other_processes"), exact())
-	checkJVM(t, c, "summary")
-	if c.JVMs[0].PID != 1 {
-		t.Errorf("the JVM's PID is %d, want 1", c.JVMs[0].PID)
+// startSidecar starts jvmem in a pod and returns when it has made a report.
+func (p *aPod) startSidecar(user string) *sidecar {
+	p.t.Helper()
+	address := freeAddress(p.t)
+	s := &sidecar{t: p.t, pod: p, url: "http://" + address}
+	s.id = p.start(asUser(user, "serve", "--listen", address, "--interval", interval.String()))
+	p.t.Cleanup(func() {
+		if !p.t.Failed() {
+			return
+		}
+		stdout, stderr, err := p.engine.Logs(context.Background(), s.id)
+		p.t.Logf("the sidecar's log: %v\n%s%s", err, stdout[max(0, len(stdout)-4000):], stderr)
+	})
+	for end := time.Now().Add(reportTimeout); ; time.Sleep(50 * time.Millisecond) {
+		_, err := s.get("/readyz")
+		if err == nil {
+			return s
+		}
+		if time.Now().After(end) {
+			p.t.Fatalf("the sidecar is not ready: %v", err)
+		}
 	}
+}
 
-	r := s.exec()
-	c = r.only(t)
-	checkContainer(t, "docker exec", w, c)
-	if unknown := c.unknown(); len(unknown) > 0 {
-		t.Errorf("docker exec: rows %v are null", unknown)
-	}
-
-	table, err := s.get("/breakdown?format=text")
+// freeAddress returns an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(slices.Clone(rowNames), "unattributed", "usage") {
-		if !strings.Contains(string(table), name) {
-			t.Errorf("the table lacks %s:\n%s", name, table)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func (s *sidecar) get(path string) ([]byte, error) {
+	response, err := http.Get(s.url + path)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s: %s", path, response.Status, body)
+	}
+	return body, err
+}
+
+func (s *sidecar) report() report {
+	s.t.Helper()
+	body, err := s.get("/breakdown")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return parseReport(s.t, body)
+}
+
+// newer returns a report that was wholly made after the call.
+func (s *sidecar) newer() report {
+	s.t.Helper()
+	first := time.Now()
+	for end := first.Add(reportTimeout); ; time.Sleep(*interval / 10) {
+		if r := s.report(); r.Time.After(first) {
+			return r
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("no newer report within %v", reportTimeout)
 		}
 	}
 }
 
-// TestNoTmp is a JVM with a read-only root and no /tmp: it can neither offer a
-// socket nor its counters.
-func TestNoTmp(t *testing.T) {
-	t.Parallel()
-	pause := startPause(t)
-	w := startJVM(t, jvmOptions{pause: pause, noTmp: true, flags: quiet})
-	s := startSidecar(t, pause)
-	c := checkGrowths(t, w, s, pick("heap", "threads", "native", "mapped_files"), partial())
-	checkPool(t, c)
-	checkSources(t, c, []source{
-		{Name: "hsperfdata", Reason: "hsperfdata", Fix: "/tmp"},
-		{Name: "attach", Reason: "/tmp", Fix: "/tmp"},
-		{Name: "ranges", Reason: "gc", Fix: "attach"},
-	})
-}
-
-// TestRestart follows a pod whose JVM comes and goes.
-func TestRestart(t *testing.T) {
-	t.Parallel()
-	pause := startPause(t)
-	s := startSidecar(t, pause)
-	for range 2 {
-		t.Run("life", func(t *testing.T) {
-			w := startJVM(t, jvmOptions{pause: pause, flags: quiet})
-			r := s.newer()
-			checkContainer(t, "started", w, r.only(t))
-		})
-		for end := time.Now().Add(reportTimeout); ; {
-			if r := s.newer(); len(r.Containers) == 0 {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatal("the JVM is gone and still reported")
-			}
+// until returns the first newer report that is as wanted.
+func (s *sidecar) until(what string, wanted func(*report) bool) report {
+	s.t.Helper()
+	for end := time.Now().Add(reportTimeout); ; {
+		r := s.newer()
+		if wanted(&r) {
+			return r
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("%s: not within %v: %+v", what, reportTimeout, r)
 		}
 	}
 }
 
-// pick returns the first growth of each of these rows.
-func pick(rows ...string) []growth {
-	var picked []growth
-	for _, name := range rows {
-		i := slices.IndexFunc(growths, func(g growth) bool { return g.row == name })
-		picked = append(picked, growths[i])
+// exec runs jvmem breakdown inside the sidecar's container.
+func (s *sidecar) exec() report {
+	s.t.Helper()
+	stdout, code, err := s.pod.engine.Exec(s.t.Context(), s.id, "/jvmem", "breakdown", "--format", "json")
+	if err != nil || code != exitComplete {
+		s.t.Fatalf("jvmem breakdown: exit code %d, %v: %s", code, err, stdout)
 	}
-	return picked
+	return parseReport(s.t, []byte(stdout))
 }
 
-func checkJVM(t *testing.T, c *container, nmt string) {
-	t.Helper()
-	if len(c.JVMs) != 1 {
-		t.Fatalf("%d JVMs, want 1", len(c.JVMs))
+// look runs jvmem breakdown once, in a container of its own.
+func (p *aPod) look(c pod.Container) (code int, r report) {
+	p.t.Helper()
+	stdout, stderr, code := p.run(c)
+	if len(bytes.TrimSpace([]byte(stdout))) == 0 {
+		p.t.Fatalf("jvmem breakdown says nothing, exit code %d: %s", code, strings.TrimSpace(stderr))
 	}
-	j := c.JVMs[0]
-	if j.Version == "" || j.GC != "G1" || j.NMT != nmt || j.UptimeSeconds == nil || *j.UptimeSeconds <= 0 || j.Threads.Live < 10 {
-		t.Errorf("the JVM is described as %+v", j)
-	}
-	// Only the JVM knows these sizes as of now: hsperfdata has those of its last collection.
-	_, refused := c.failed("attach")
-	heap := c.row("heap")
-	told := heap.CommittedBytes != nil && *heap.CommittedBytes == 256*mib && heap.UsedBytes != nil
-	null := heap.CommittedBytes == nil && heap.UsedBytes == nil
-	if refused && !null || !refused && !told {
-		t.Errorf("the heap is described as %s committed, %s used; attach refused: %v", kib(heap.CommittedBytes), kib(heap.UsedBytes), refused)
-	}
+	return code, parseReport(p.t, []byte(stdout))
 }
 
-// checkSources checks which sources failed, and what those say.
-func checkSources(t *testing.T, c *container, want []source) {
-	t.Helper()
-	var failed []source
-	for _, s := range c.Sources {
-		if !s.OK {
-			failed = append(failed, s)
+// explained reports whether some source of the report says this.
+func explained(sources []source, text string) bool {
+	for _, s := range sources {
+		if strings.Contains(s.Reason+"; "+s.Fix, text) {
+			return true
 		}
 	}
-	same := slices.EqualFunc(failed, want, func(is, want source) bool {
-		return is.Name == want.Name && strings.Contains(is.Reason, want.Reason) && strings.Contains(is.Fix, want.Fix)
-	})
-	if !same {
-		t.Errorf("failed sources %+v, want %+v", failed, want)
-	}
-}
-
-// checkPool looks for the threads of the workload by their pool's name.
-func checkPool(t *testing.T, c *container) {
-	t.Helper()
-	for _, p := range c.JVMs[0].Threads.Pools {
-		if p.Name == "workload-#" {
-			if p.Count != 4 || p.StackBytes == nil || abs(*p.StackBytes-32*mib) > 2*mib {
-				t.Errorf("the pool is described as %+v with %s of stack", p, kib(p.StackBytes))
-			}
-			return
-		}
-	}
-	t.Errorf("no pool workload-#: %+v", c.JVMs[0].Threads.Pools)
+	return false
 }

@@ -96,7 +96,7 @@ make_cgroup() {
 
 start_jvm() {
 	mkdir "$work/classes"
-	javac -nowarn -d "$work/classes" "$root/jvm/jvmtest/Workload.java"
+	javac -nowarn -d "$work/classes" "$root"/jvm/jvmtest/workload/*.java
 	coproc workload {
 		# Entered before the JVM starts, so that it is charged from its first page on.
 		if [[ -n $cgroup ]]; then echo "$BASHPID" >"$cgroup/cgroup.procs"; fi

@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jvmem/jvmem/e2e/pod"
+	"github.com/jvmem/jvmem/e2e/sid"
+)
+
+// scenario is a test that is not about a way to run a JVM.
+type scenario struct {
+	name string
+	test func(*testing.T, engine)
+}
+
+// scenarios returns those of an engine.
+func scenarios(jdks []sid.JDK) []scenario {
+	jdk := jdks[slices.IndexFunc(jdks, func(j sid.JDK) bool { return j.Name == "21" })].Name
+	var all []scenario
+	for name, test := range map[string]func(*testing.T, engine, string){
+		"access":              testAccess,
+		"restarted container": testRestartedContainer,
+		"restarted JVM":       testRestartedJVM,
+		"two JVM containers":  testTwoContainers,
+		"no JVM":              testNoJVM,
+		"limit of the pod":    testPodLimit,
+	} {
+		all = append(all, scenario{strings.ReplaceAll(name, " ", "_"), func(t *testing.T, e engine) { test(t, e, jdk) }})
+	}
+	slices.SortFunc(all, func(a, b scenario) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// testRestartedContainer follows a pod whose JVM's container dies and is made
+// anew, as kubelet does. The pause process owns the PID namespace: the sidecar
+// lives on.
+func testRestartedContainer(t *testing.T, e engine, jdk string) {
+	p := startPod(t, e, pod.Options{})
+	s := p.startSidecar(user)
+	for range 2 {
+		w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
+		r := s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+		checkContainer(t, "started", w, r.only(t))
+		w.kill()
+		r = s.until("the JVM is gone", func(r *report) bool { return len(r.Containers) == 0 })
+		if !explained(r.Sources, "waiting for a JVM") {
+			t.Errorf("after the JVM's end: %+v", r)
+		}
+	}
+}
+
+// testRestartedJVM is a container whose first process starts a JVM again.
+func testRestartedJVM(t *testing.T, e engine, jdk string) {
+	p := startPod(t, e, pod.Options{})
+	s := p.startSidecar(user)
+	w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary"), again: true})
+	w.do("direct 32")
+	before := s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	w.send("exit")
+	w.awaitReady()
+	after := s.until("the JVM is reported again", func(r *report) bool { return len(r.Containers) == 1 })
+	was, is := before.only(t), after.only(t)
+	checkContainer(t, "again", w, is)
+	if was.JVMs[0].PID == is.JVMs[0].PID {
+		t.Errorf("the JVM that was started again has PID %d, too", is.JVMs[0].PID)
+	}
+	if unknown := is.unknown(); len(unknown) > 0 {
+		t.Errorf("rows %v are null\n%v", unknown, is)
+	}
+	if grew := *is.row("native").Bytes - *was.row("native").Bytes; grew > -28*mib {
+		t.Errorf("native changed by %s, want -32: what the first JVM had is gone", inMiB(grew))
+	}
+}
+
+// testTwoContainers: each is told with its own memory.
+func testTwoContainers(t *testing.T, e engine, jdk string) {
+	p := startPod(t, e, pod.Options{})
+	s := p.startSidecar(user)
+	flags := jvmFlags("G1", "summary")
+	large := p.startJVM(jvmOptions{name: "large", jdk: jdk, flags: flags})
+	small := p.startJVM(jvmOptions{name: "small", jdk: jdk, flags: flags})
+	large.do("direct 64")
+	large.do("child 32")
+	s.until("both are reported", func(r *report) bool { return len(r.Containers) == 2 })
+	r := s.newer()
+	seen := make(map[string]*container)
+	for i := range r.Containers {
+		seen[r.Containers[i].ID] = &r.Containers[i]
+	}
+	for _, w := range []*workload{large, small} {
+		c := seen[w.id]
+		if c == nil {
+			t.Fatalf("%s is not reported: %+v", w.id, r)
+		}
+		checkContainer(t, w.name, w, c)
+		if c.Name != "" {
+			t.Errorf("%s has the name %q: nobody can know which it is", w.name, c.Name)
+		}
+	}
+	for row, want := range map[string]int64{"native": 64 * mib, "other_processes": 32 * mib} {
+		more := *seen[large.id].row(row).Bytes - *seen[small.id].row(row).Bytes
+		if abs(more-want) > 4*mib {
+			t.Errorf("%s of the large one is %s more, want %s", row, inMiB(more), inMiB(want))
+		}
+	}
+}
+
+// testNoJVM is a pod that has none: that is told, and is an error of one look only.
+func testNoJVM(t *testing.T, e engine, _ string) {
+	p := startPod(t, e, pod.Options{})
+	s := p.startSidecar(user)
+	p.start(pod.Container{Name: "app", Image: jvmImage, User: user, Drop: []string{"ALL"}, Command: []string{"/bin/sleep", "infinity"}})
+	if r := s.newer(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
+		t.Errorf("a pod without a JVM: %+v", r)
+	}
+	stdout, stderr, code := p.run(asUser(user, "breakdown"))
+	if code != exitError || !strings.Contains(stderr, "no HotSpot JVM") {
+		t.Errorf("exit code %d, want %d: %s%s", code, exitError, stdout, stderr)
+	}
+}
+
+// testPodLimit is a pod with a limit of its own, as kubelet sets it.
+func testPodLimit(t *testing.T, e engine, jdk string) {
+	p := startPod(t, e, pod.Options{LimitBytes: limitBytes + 64*mib})
+	s := p.startSidecar(user)
+	w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
+	r := s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	checkContainer(t, "in a pod with a limit", w, r.only(t))
+
+	// The same by a command in the sidecar, and for a reader.
+	ran := s.exec()
+	checkContainer(t, "exec", w, ran.only(t))
+	table, err := s.get("/breakdown?format=text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(slices.Clone(rowNames), "unattributed", "usage") {
+		if !strings.Contains(string(table), name) {
+			t.Errorf("the table lacks %s:\n%s", name, table)
+		}
+	}
+}

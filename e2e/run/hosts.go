@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+const mib = 1 << 20
+
+// hosts are all there are.
+var hosts = []host{
+	{"v1", "docker,containerd-cgroupfs", runHere},
+	{"v2", "containerd-systemd,containerd-cgroupfs", runGuests},
+}
+
+// runHere runs the suite on this machine.
+func runHere(ctx context.Context, k *kit, args []string, out, results io.Writer) error {
+	if _, err := os.Stat("/sys/fs/cgroup/memory"); err != nil {
+		return errors.New("this machine has no cgroup v1, which these tests are about (boot it with systemd.unified_cgroup_hierarchy=0)")
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	args = append([]string{
+		"-jdks", k.tree.JDKFolder(), "-base", k.tree.Base(), "-app", k.path("app"), "-jvmem", k.path("jvmem"),
+		"-need", k.need, "-only", k.path("units"), "-results", "/dev/fd/3", "-test.parallel=3",
+	}, args...)
+	cmd := exec.CommandContext(ctx, k.path("suite"), args...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{write}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute // it ends its engines first
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	_ = write.Close() // it is the suite's now
+	_, copied := io.Copy(results, read)
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("the suite: %w", err)
+	}
+	return copied
+}

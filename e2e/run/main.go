@@ -1,0 +1,64 @@
+// Command run makes what the end-to-end tests need, runs them on this machine
+// and in a guest, and keeps what passed: a unit is run again only when something
+// that it depends on has changed. `make e2e` calls it.
+//
+//	v1  this machine, where its cgroups are v1: Docker, and containerd driven as kubelet does
+//	v2  a QEMU guest with systemd: containerd with both drivers of cgroups
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/jvmem/jvmem/e2e/result"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	root := flag.String("root", "..", "the repository")
+	names := flag.String("hosts", "v1,v2", "hosts to run on")
+	full := flag.Bool("full", false, "the whole matrix, not only a covering part")
+	accuracy := flag.String("accuracy", "", "file to write the accuracy of what passed to")
+	match := flag.String("match", "", "run only units whose name contains this, and keep no result")
+	verbose := flag.Bool("v", false, "show what the tests log")
+	flag.Parse()
+
+	kit, err := makeKit(ctx, *root)
+	if err != nil {
+		return err
+	}
+	defer kit.remove()
+	var all []result.Result
+	var errs []error
+	for name := range strings.SplitSeq(*names, ",") {
+		i := slices.IndexFunc(hosts, func(h host) bool { return h.name == name })
+		if i < 0 {
+			return fmt.Errorf("no host %q", name)
+		}
+		r := runner{kit: kit, host: hosts[i], full: *full, match: *match, verbose: *verbose}
+		results, err := r.run(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		all = append(all, results...)
+	}
+	if *accuracy != "" {
+		errs = append(errs, writeAccuracy(*accuracy, all))
+	}
+	return errors.Join(errs...)
+}

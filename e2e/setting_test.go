@@ -1,0 +1,69 @@
+package e2e
+
+// setting is a way to run a JVM that is not the usual one.
+type setting struct {
+	name string
+	// jdk, collector and nmt are what it is tried with.
+	jdk, collector, nmt string
+	flags, env          []string
+	program             []string // instead of java
+	noTmp               bool
+	// rows are those to grow, without some commands; none: all.
+	rows    []string
+	without []string
+	growths []growth // instead of those
+	limits  *limits  // nil: as any other
+	failed  []source // the sources that say something
+}
+
+// few are the rows that a setting about something else is tried with.
+var few = []string{"heap", "metaspace", "threads", "native", "mapped_files"}
+
+func settings() []setting {
+	summary := func(name string, flags ...string) setting {
+		return setting{name: name, jdk: "21", collector: "G1", nmt: "summary", flags: flags, rows: few}
+	}
+	with := func(s setting, change func(*setting)) setting { change(&s); return s }
+	// Without the JVM's help gc is not known, and of native only malloc.
+	helpless := func(s *setting) {
+		s.limits = &limits{share: 0.05, slack: 4 * mib, unknown: []string{"gc"}}
+		s.nmt = "off"
+		s.failed = []source{{Name: "attach"}, {Name: "ranges", Reason: "gc", Fix: "attach"}}
+	}
+	return []setting{
+		with(summary("other kinds of memory"), func(s *setting) { s.growths = otherGrowths() }),
+		summary("no class data sharing", "-Xshare:off"),
+		with(summary("huge pages", "-XX:+UseTransparentHugePages"), func(s *setting) {
+			s.limits = &limits{share: 0.02, slack: 8 * mib} // whole pages of 2 MiB
+		}),
+		with(summary("pre-touched heap", "-XX:+AlwaysPreTouch"), func(s *setting) {
+			s.rows = []string{"metaspace", "threads", "native"}
+		}),
+		with(summary("small heap", "-Xms64m", "-Xmx64m", "-Xmn4m"), func(s *setting) { s.collector = "Serial" }),
+		summary("heap of 40 GiB, no compressed oops", "-Xmx40g", "-XX:G1HeapRegionSize=2m"), // else an array has half a region that is touched
+		summary("no compressed oops", "-XX:-UseCompressedOops"),
+		summary("small stacks", "-Xss256k"),
+		summary("large stacks", "-Xss8m"),
+		with(summary("jemalloc"), func(s *setting) {
+			s.env = []string{"LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"}
+			s.limits = &limits{share: 0.02, slack: 10 * mib}        // it rounds up, and keeps what is free
+			s.without = []string{"deflaters 100", "jniretain 24 4"} // measured by glibc's account
+		}),
+		with(summary("one arena"), func(s *setting) { s.env = []string{"MALLOC_ARENA_MAX=1"} }),
+		with(summary("JVM in another program"), func(s *setting) {
+			s.program = []string{appPath + "/launcher", jdkPath + "/lib/server/libjvm.so"}
+		}),
+		with(summary("JRE without jdk.attach"), func(s *setting) { s.jdk = "17-no-attach" }),
+		with(summary("no hsperfdata", "-XX:-UsePerfData"), func(s *setting) {
+			s.failed = []source{{Name: "hsperfdata", Fix: "UsePerfData"}}
+		}),
+		summary("java.io.tmpdir elsewhere", "-Djava.io.tmpdir=/data"),
+		summary("no signals (-Xrs)", "-Xrs"),
+		with(summary("attach disabled", "-XX:+DisableAttachMechanism"), helpless),
+		with(summary("no /tmp"), func(s *setting) {
+			helpless(s)
+			s.noTmp = true
+			s.failed = append([]source{{Name: "hsperfdata", Reason: "hsperfdata", Fix: "/tmp"}}, s.failed...)
+		}),
+	}
+}

@@ -1,0 +1,195 @@
+package e2e
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/jvmem/jvmem/e2e/result"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+// limits are how far a row may be off.
+type limits struct {
+	share float64 // of the amount
+	slack int64   // bytes
+	// unknown are the rows that nothing tells.
+	unknown []string
+}
+
+// trial grows one kind of memory at a time by a known amount.
+type trial struct {
+	t       *testing.T
+	w       *workload
+	s       *sidecar
+	limits  limits
+	growths []growth
+	// commits is said of ZGC: its heap is charged when it is committed, by
+	// pages of 2 MiB and more, so its own count of that is the known amount.
+	commits bool
+	steps   []result.Step
+}
+
+// run checks that the right row grows by each amount, that no other does, that
+// all rows add up to usage each time, and that freeing is seen. It returns the
+// last report.
+func (tr *trial) run() *container {
+	tr.t.Helper()
+	// The first of each command loads classes, and reads the files they are in.
+	for _, g := range tr.growths {
+		tr.w.do(g.warmup())
+	}
+	tr.w.do("report")
+	before := tr.look("before")
+	start, heap := before, tr.heapCommitted()
+	for _, g := range tr.growths {
+		reply := tr.w.do(g.command)
+		grew := tr.heapCommitted() - heap
+		heap += grew
+		after := tr.look(g.command)
+		tr.compare(g, reply, grew, before, after)
+		before = after
+	}
+	grown := before
+	for _, g := range tr.growths {
+		for _, command := range g.free {
+			tr.w.do(command)
+		}
+	}
+	tr.checkFreed(start, grown, tr.look("free"))
+	return grown
+}
+
+// heapCommitted is what the JVM says, where it matters.
+func (tr *trial) heapCommitted() int64 {
+	if !tr.commits {
+		return 0
+	}
+	return jvmtest.Numbers(tr.w.do("report"))["heap_committed_bytes"]
+}
+
+// look returns a newer report, after it was checked.
+func (tr *trial) look(when string) *container {
+	tr.t.Helper()
+	r := tr.s.newer()
+	c := r.only(tr.t)
+	checkContainer(tr.t, when, tr.w, c)
+	if unknown := c.unknown(); !slices.Equal(unknown, tr.limits.unknown) {
+		tr.t.Errorf("%s: rows %v are null, want %v\n%v", when, unknown, tr.limits.unknown, c)
+	}
+	for _, name := range c.unknown() {
+		if !explained(c.Sources, name) {
+			tr.t.Errorf("%s: no source says why %s is null\n%v", when, name, c)
+		}
+	}
+	return c
+}
+
+// compare checks that one row grew by what was wanted, and no other did.
+// committed is by how much ZGC's heap grew meanwhile.
+func (tr *trial) compare(g growth, reply string, committed int64, before, after *container) {
+	tr.t.Helper()
+	step := result.Step{Command: g.command, Row: g.row}
+	if was, is := before.row(g.row).Bytes, after.row(g.row).Bytes; was != nil && is != nil {
+		step.Got = *is - *was
+	} else {
+		tr.t.Errorf("%s: %s is null\nbefore %v after %v", g.command, g.row, before, after)
+	}
+	step.Want = g.amount(tr.t, reply, step.Got)
+	if len(after.unknown()) == 0 {
+		step.Unattributed = after.UnattributedBytes
+	}
+	slack := tr.limits.slack + g.slack
+	if tr.commits && g.row == "heap" {
+		if committed < step.Want {
+			tr.t.Errorf("%s: the heap's committed size grew by %d", g.command, committed)
+		}
+		step.Want = committed
+		slack += 4 * mib // what was committed since it told
+	}
+	tolerance := int64(math.Round(float64(step.Want)*tr.limits.share)) + slack
+	for i := range after.Memory {
+		was, is := &before.Memory[i], &after.Memory[i]
+		if was.Bytes == nil || is.Bytes == nil {
+			continue
+		}
+		grew := *is.Bytes - *was.Bytes
+		switch {
+		case is.Name == g.row:
+			if abs(grew-step.Want) > tolerance {
+				tr.t.Errorf("%s: %s %s, want %s ± %s\nbefore %v after %v", g.command, is.Name, inMiB(grew),
+					inMiB(step.Want), inMiB(tolerance), before, after)
+			}
+			continue
+		case slices.Contains(g.also, is.Name):
+			continue
+		}
+		most := int64(2 * mib)
+		switch is.Name {
+		case "heap": // the workload's own objects
+			grew, most = grew-committed, 4*mib
+		case "page_cache": // what the JVM of another test had mapped, too, until it ended
+			grew += min(0, *after.row("libraries").Bytes-*before.row("libraries").Bytes)
+		}
+		if grew > most {
+			tr.t.Errorf("%s: %s %s, want no more than %s\nbefore %v after %v", g.command, is.Name, inMiB(grew), inMiB(most), before, after)
+		}
+		if abs(grew) > abs(step.OtherGot) {
+			step.Other, step.OtherGot = is.Name, grew
+		}
+	}
+	tr.steps = append(tr.steps, step)
+	tr.t.Logf("%-26s %-15s %s of %s, unattributed %s; also %s %s", g.command, g.row, inMiB(step.Got), inMiB(step.Want),
+		kib(after.UnattributedBytes), step.Other, inMiB(step.OtherGot))
+}
+
+// checkFreed checks that at least 80 % of what was freed is no more in use.
+func (tr *trial) checkFreed(start, grown, freed *container) {
+	tr.t.Helper()
+	for _, name := range rowNames {
+		var want int64
+		for i, g := range tr.growths {
+			if g.row == name && g.free != nil {
+				want -= tr.steps[i].Want
+			}
+		}
+		was, ok := grown.row(name).inUse()
+		is, known := freed.row(name).inUse()
+		if want == 0 || !ok || !known {
+			continue
+		}
+		step := result.Step{Command: "free", Row: name, Want: want, Got: is - was}
+		tr.steps = append(tr.steps, step)
+		tr.t.Logf("%-26s %-15s %s of %s", "free", name, inMiB(step.Got), inMiB(step.Want))
+		if step.Got > step.Want*8/10+tr.limits.slack {
+			tr.t.Errorf("free: %s in use %s, want %s\nstart %v grown %v freed %v", name, inMiB(step.Got), inMiB(step.Want), start, grown, freed)
+		}
+	}
+}
+
+// inUse returns what a row holds without what its allocator keeps though it was
+// freed; ok is false where nobody tells how much that is.
+func (r *row) inUse() (bytes int64, ok bool) {
+	switch r.Name {
+	case "heap", "code_cache":
+		if r.UsedBytes == nil {
+			return 0, false
+		}
+		return *r.UsedBytes, true
+	case "native":
+		retained := r.detail("allocator_retained")
+		if r.Bytes == nil || retained.Bytes == nil {
+			return 0, false
+		}
+		return *r.Bytes - *retained.Bytes, true
+	}
+	if r.Bytes == nil {
+		return 0, false
+	}
+	return *r.Bytes, true
+}
+
+func inMiB(bytes int64) string { return fmt.Sprintf("%+.2f", float64(bytes)/mib) }
+
+func abs(n int64) int64 { return max(n, -n) }
