@@ -48,18 +48,23 @@ func head(doc *strings.Builder, cells ...string) {
 	doc.WriteString(strings.Repeat("|---", len(cells)) + "|\n")
 }
 
-// cellText is the largest error of any row, and the most that was unattributed.
+// cellText is the largest error of any row, and the most that was unattributed:
+// "-" where it has the bytes of a row that nobody tells.
 func cellText(r *result.Result) string {
-	var error, unattributed int64
+	var error int64
+	var unattributed *int64
 	for _, s := range r.Steps {
 		if s.Want > 0 {
 			error = max(error, s.Error(), abs(s.OtherGot))
 		}
-		if s.Unattributed != nil && abs(*s.Unattributed) > abs(unattributed) {
-			unattributed = *s.Unattributed
+		if s.Unattributed != nil && (unattributed == nil || abs(*s.Unattributed) > abs(*unattributed)) {
+			unattributed = s.Unattributed
 		}
 	}
-	return inMiB(error) + " / " + inMiB(unattributed)
+	if unattributed == nil {
+		return inMiB(error) + " / -"
+	}
+	return inMiB(error) + " / " + inMiB(*unattributed)
 }
 
 func writeMatrix(doc *strings.Builder, version int, all []result.Result) {
@@ -84,7 +89,7 @@ func writeMatrix(doc *strings.Builder, version int, all []result.Result) {
 		}
 		cells[l][r.Cell.NMT] = cellText(&all[i])
 	}
-	fmt.Fprintf(doc, "\n## Cgroup v%d (%s)\n\nLargest error of any row / most that was unattributed, in MiB.\n\n", version, where)
+	fmt.Fprintf(doc, "\n## Cgroup v%d (%s)\n\nLargest error of any row / most that was unattributed (-: a row is unknown, as `gc` is on JDK 8 without NMT=detail), in MiB.\n\n", version, where)
 	head(doc, "JDK", "collector", "NMT off", "NMT summary", "NMT detail")
 	for _, l := range lines {
 		row(doc, l.jdk+" ("+l.version+")", l.collector, cells[l]["off"], cells[l]["summary"], cells[l]["detail"])
@@ -168,7 +173,7 @@ func writeSettings(doc *strings.Builder, all []result.Result) {
 		}
 		texts[l][r.Cell.CgroupVersion] = cellText(&all[i])
 	}
-	doc.WriteString("\n## Settings\n\nLargest error of any row / most that was unattributed where all rows are known, in MiB.\n\n")
+	doc.WriteString("\n## Settings\n\nLargest error of any row / most that was unattributed (-: a row is unknown), in MiB.\n\n")
 	head(doc, "setting", "with", "v1", "v2")
 	for _, l := range lines {
 		row(doc, l.setting, l.how, texts[l][1], texts[l][2])
@@ -179,8 +184,9 @@ func writeScenarios(doc *strings.Builder, all []result.Result) {
 	engines := make(map[string][]string)
 	for _, r := range all {
 		if r.Cell == nil {
-			engine, name, _ := strings.Cut(r.Unit, "/")
-			engines[name] = append(engines[name], engine)
+			host, unit, _ := strings.Cut(r.Unit, "/")
+			engine, name, _ := strings.Cut(unit, "/")
+			engines[name] = append(engines[name], engine+" ("+host+")")
 		}
 	}
 	doc.WriteString("\n## Scenarios\n\nPassed, in real pods:\n\n")

@@ -55,7 +55,10 @@ func run(ctx context.Context) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
-		all = append(all, results...)
+		for _, one := range results {
+			one.Unit = name + "/" + one.Unit // else those of two hosts have one name
+			all = append(all, one)
+		}
 	}
 	if *accuracy != "" {
 		errs = append(errs, writeAccuracy(*accuracy, all))
