@@ -16,7 +16,7 @@ BENCH    ?= .
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-8s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
 .PHONY: build
 build: ## build bin/jvmem (static)
@@ -74,6 +74,12 @@ bench: jdk ## benchmarks, beside jcmd and jattach (BENCH=regexp chooses)
 			row("one jcmd NMT summary : the same by attach", "nmt_jcmd", "nmt_attach"); \
 			row("one jattach NMT summary : the same by attach", "nmt_jattach", "nmt_attach"); \
 			if (table) printf "\n%-48s %8s %8s %8s\n%s", "How many times as much", "wall", "CPU", "memory", table }' bin/bench.txt
+
+.PHONY: bench-diagnosis
+bench-diagnosis: build jdk ## real JVMs that leak, and others that only look so: what is said of them; 25 minutes
+	@.ci/need gcc "gcc libc6-dev"
+	cd e2e/leaks && go test -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/diagnosis.md -record $(CURDIR)/bin/histories \
+		-parallel 3 -timeout 60m
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (30s)

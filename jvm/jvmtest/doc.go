@@ -25,14 +25,21 @@
 //	refs N               nodes of 1 MiB, each with references to all others
 //	refsfree             drops them and collects
 //	gc                   System.gc
+//	churn RATE [LIVE]    from now on allocates RATE a second of small objects, the newest LIVE (0) of them reachable
+//	objects N            small objects, kept in a list
+//	objectsfree          drops them
+//	threadlocals N       the same in a ThreadLocal of 8 threads worker-i, which live on
 //	classes N            N classes, each with a loader of its own
 //	bigclasses N         N classes of about 400 KiB of metaspace each
-//	classfree            drops both and collects
+//	classdrop N          drops the oldest N of both
+//	classfree            drops all and collects
 //	symbols N            N thousand symbols of 32 letters, in N classes
 //	symbolsfree          drops the classes and collects
 //	strings N            N thousand interned strings of 34 letters
 //	stringsfree          drops them and collects
 //	jit N                about N of compiled code: N classes, their methods called until all are compiled
+//	jitload N            only defines the classes
+//	jitrun N             calls the methods of N classes that were only defined
 //	jitfree              drops the classes and collects
 //	threads N KIB [NAME] N sleeping threads NAME-i that each used KIB of stack; answers depth_bytes, the sum
 //	threadfree           ends all of them
@@ -53,6 +60,7 @@
 //	pagecache PATH N     writes a file, syncs it and reads it; nothing is mapped
 //	unlink PATH          removes a file
 //	child N              a child process (tail) that holds N of anonymous memory
+//	childgrow N          the newest of them holds N more
 //	childfree            kills all of them
 //	pipes N              pipes of 64 KiB each, full and not read
 //	pipesfree            closes them
@@ -65,6 +73,7 @@
 //
 //	jni N [BYTES]        malloc in chunks of BYTES (64 KiB), touched, kept
 //	jnifree              frees them
+//	jnifragment N        mallocs N and frees all but a little of each chunk: glibc can't give it back, nor use it for the next
 //	jnimmap N            an anonymous mapping, touched
 //	jnimunmap            unmaps all
 //	jniretain N THREADS  THREADS malloc N together and free it so that glibc cannot give it back
@@ -73,7 +82,7 @@
 //	dentriesfree PATH    removes the folder, and what the kernel remembers of it
 //
 // With the library the commands that malloc in ways of their own (jni, jniretain,
-// deflaters, inflaters, symbols, strings, their frees) and report answer with glibc's
+// jnifragment, deflaters, inflaters, symbols, strings, their frees) and report answer with glibc's
 // account of all malloc: in_use_bytes, and retained_bytes, which were freed but kept
 // (mallinfo2). It says nothing where another malloc is preloaded.
 //
@@ -103,6 +112,8 @@
 //   - jniretain: a stack of 8 KiB a thread. What its threads find free they use
 //     first, so retained_bytes may grow by less than N. Other threads may take what
 //     is retained, where they share an arena.
+//   - jnifragment: up to 1 % stays in use. What it finds free it uses first.
+//   - objects, threadlocals: in eden first, and copied by collections.
 //   - mapprivate: a private page that is written is copied from the page
 //     cache first, so a new file adds N to the page cache as well as N
 //     anonymous.

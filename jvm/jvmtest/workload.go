@@ -118,7 +118,10 @@ func (j *JVM) start() {
 	j.stdin, j.PID = stdin, j.Cmd.Process.Pid
 	j.tb.Cleanup(j.kill)
 	go j.listen(stdout)
-	if reply := j.await("the start", startTimeout); reply != "READY" {
+	switch reply, ok := j.await("the start", startTimeout); {
+	case !ok:
+		j.tb.Fatalf("jvmtest: the JVM ended at its start (%v)\n%s", j.Cmd.ProcessState, j.output)
+	case reply != "READY":
 		j.tb.Fatalf("jvmtest: the workload began with %q", reply)
 	}
 }
@@ -155,13 +158,26 @@ func (j *JVM) kill() {
 // missing reply and the JVM's end fail the test.
 func (j *JVM) Do(line string) string {
 	j.tb.Helper()
-	j.Send(line)
-	reply := j.await(line, commandTimeout)
+	reply, ok := j.Try(line)
+	if !ok {
+		j.tb.Fatalf("jvmtest: %s: the JVM ended (%v)\n%s", line, j.Cmd.ProcessState, j.output)
+	}
 	rest, ok := strings.CutPrefix(reply, "OK ")
 	if !ok {
 		j.tb.Fatalf("jvmtest: %s\n%s", reply, j.output)
 	}
 	return rest
+}
+
+// Try sends one command, which may be the last: ok is false if the JVM has ended
+// before it replied. The reply begins with OK or ERR.
+func (j *JVM) Try(line string) (reply string, ok bool) {
+	j.tb.Helper()
+	if _, err := io.WriteString(j.stdin, line+"\n"); err != nil {
+		<-j.exited // nobody else closes its standard input
+		return "", false
+	}
+	return j.await(line, commandTimeout)
 }
 
 // Send sends one command whose reply will not be awaited, because it ends the
@@ -173,18 +189,18 @@ func (j *JVM) Send(line string) {
 	}
 }
 
-func (j *JVM) await(what string, timeout time.Duration) string {
+// await returns the next line of reply; ok is false if the JVM has ended.
+func (j *JVM) await(what string, timeout time.Duration) (reply string, ok bool) {
 	j.tb.Helper()
 	select {
 	case reply, ok := <-j.replies:
 		if !ok {
 			<-j.exited
-			j.tb.Fatalf("jvmtest: %s: the JVM ended (%v)\n%s", what, j.Cmd.ProcessState, j.output)
 		}
-		return reply
+		return reply, ok
 	case <-time.After(timeout):
 		j.tb.Fatalf("jvmtest: %s: no reply within %v\n%s", what, timeout, j.output)
-		return ""
+		return "", false
 	}
 }
 

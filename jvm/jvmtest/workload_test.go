@@ -86,7 +86,8 @@ func TestWorkloadGrows(t *testing.T) {
 		{"pagecache " + filepath.Join(dir, "cached") + " 16", charged{cache: 16}, 2},
 		{"unlink " + filepath.Join(dir, "cached"), charged{cache: -16}, 2},
 		{"child 20", charged{anon: 20}, 3},
-		{"childfree", charged{anon: -20}, 2},
+		{"childgrow 12", charged{anon: 12}, 2},
+		{"childfree", charged{anon: -32}, 2},
 		{"deflaters 40", charged{anon: 10}, 2},
 		{"inflaters 100", charged{anon: 3}, 2},
 	}
@@ -138,7 +139,8 @@ func TestNativeWorkload(t *testing.T) {
 	library := "-Djvmem.library=" + filepath.Join(app, "libworkload.so")
 	t.Run("library", func(t *testing.T) {
 		j := Start(t, Options{JVMFlags: []string{"-Xint", "-XX:+UseSerialGC", "-Xmx64m", library}})
-		for _, command := range []string{"jni 16", "jnimmap 16", "deflaters 64", "jniretain 16 4"} {
+		j.Do("jnifragment 2") // uses up what is free
+		for _, command := range []string{"jni 16", "jnimmap 16", "deflaters 64", "jniretain 16 4", "jnifragment 16"} {
 			before := readCharged(t, j)
 			n := Numbers(j.Do(command))
 			grew := []int64{readCharged(t, j).anon - before.anon}

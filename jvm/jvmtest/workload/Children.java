@@ -10,11 +10,13 @@ import java.util.List;
 /** Other processes. */
 final class Children implements Workload.Kind {
     private final List<Process> children = new ArrayList<>();
+    private long held; // by the newest
 
     @Override
     public String run(Command command) throws Exception {
         switch (command.name()) {
             case "child": return child(command.number(1));
+            case "childgrow": return childgrow(command.number(1));
             case "childfree": return childfree();
             default: return null;
         }
@@ -22,18 +24,25 @@ final class Children implements Workload.Kind {
 
     /** tail keeps a line without an end in memory for as long as its input is open: an exact, tiny process. */
     private String child(int mib) throws Exception {
-        Process child = new ProcessBuilder("tail", "-n", "1").start();
-        children.add(child);
+        children.add(new ProcessBuilder("tail", "-n", "1").start());
+        held = 0;
+        return childgrow(mib);
+    }
+
+    /** The newest child. */
+    private String childgrow(int mib) throws Exception {
+        Process child = children.get(children.size() - 1);
         OutputStream input = child.getOutputStream();
         byte[] buffer = new byte[64 << 10];
         for (int i = 0; i < mib * 16; i++) {
             input.write(buffer);
         }
         input.flush();
+        held += (long) mib * Workload.MIB;
         // What the pipe still holds is not in tail's memory yet.
         long pid = Reflection.pid(child);
         long bytes;
-        for (Deadline deadline = new Deadline("tail does not read"); (bytes = anonymous(pid)) < (long) mib * Workload.MIB; ) {
+        for (Deadline deadline = new Deadline("tail does not read"); (bytes = anonymous(pid)) < held; ) {
             deadline.sleep(10);
         }
         return "child_pid=" + pid + " child_anonymous_bytes=" + bytes;

@@ -12,6 +12,7 @@ final class Classes implements Workload.Kind {
         switch (command.name()) {
             case "classes": return classes(command.number(1));
             case "bigclasses": return bigclasses(command.number(1));
+            case "classdrop": return classdrop(command.number(1));
             case "classfree": return classfree();
             default: return null;
         }
@@ -36,6 +37,12 @@ final class Classes implements Workload.Kind {
             classes.add(new Loader().define("Big", big));
         }
         return before + Pools.metaspace("after_") + "classes=" + classes.size();
+    }
+
+    /** The oldest of them; when the JVM unloads them is up to it. */
+    private String classdrop(int count) {
+        classes.subList(0, count).clear();
+        return "classes=" + classes.size();
     }
 
     private String classfree() {

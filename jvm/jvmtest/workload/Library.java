@@ -15,6 +15,7 @@ final class Library implements Workload.Kind {
             case "jnifree": require(); return reply(freeAll());
             case "jniretain": return jniretain(command.number(1), command.number(2));
             case "jniretainfree": return jniretainfree();
+            case "jnifragment": return jnifragment(command.number(1));
             case "jnimmap": require(); return reply(map((long) command.number(1) * Workload.MIB));
             case "jnimunmap": require(); return reply(unmapAll());
             default: return null;
@@ -48,6 +49,13 @@ final class Library implements Workload.Kind {
         return before + account("after_");
     }
 
+    private String jnifragment(int mib) {
+        require();
+        String before = account("before_");
+        fragment((long) mib * Workload.MIB);
+        return before + account("after_");
+    }
+
     private String jniretainfree() {
         require();
         String before = account("before_");
@@ -62,6 +70,9 @@ final class Library implements Workload.Kind {
 
     /** Threads malloc so much and free it, so that their arenas keep it. */
     private static native void retain(long bytes, int threads);
+
+    /** Mallocs so much and frees it, in chunks that fit into none that were freed before. */
+    private static native void fragment(long bytes);
 
     /** Ends these threads, and trims. */
     private static native void release();

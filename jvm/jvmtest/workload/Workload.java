@@ -22,7 +22,7 @@ public class Workload {
     public static void main(String[] args) throws Exception {
         Threads threads = new Threads();
         Kind[] kinds = {
-            new Heap(), new Classes(), new Tables(), threads, new VirtualThreads(), new Code(), new Buffers(), new Zlib(),
+            new Heap(), new Objects(), new Classes(), new Tables(), threads, new VirtualThreads(), new Code(), new Buffers(), new Zlib(),
             new Library(), new FileMemory(), new Kernel(), new Children(), new Report(),
         };
         // What answering needs is loaded before the first measurement.

@@ -208,6 +208,30 @@ JNIEXPORT void JNICALL Java_Library_release(JNIEnv *env, jclass class)
 	malloc_trim(0);
 }
 
+// Fragmentation. Each chunk is cut to its first bytes when all are there, so
+// that what is free never becomes one piece; and each call's chunks are larger
+// than those before, so that none fits into what is free: glibc retains it all.
+JNIEXPORT void JNICALL Java_Library_fragment(JNIEnv *env, jclass class, jlong bytes)
+{
+	static size_t size = 4096;
+	struct block *whole = NULL;
+	for (size_t done = 0; done < (size_t)bytes; done += size) {
+		struct block *block = malloc(size - 16); // and its header
+		if (!block) {
+			fail(env, "malloc", errno);
+			return;
+		}
+		add(&whole, block, size - 16);
+	}
+	while (whole) {
+		struct block *next = whole->next;
+		if (realloc(whole, sizeof *whole) != whole) // in place
+			fail(env, "realloc", errno);
+		whole = next;
+	}
+	size += 64;
+}
+
 // Names short enough to be in the kernel's own entry (32 bytes).
 JNIEXPORT void JNICALL Java_Library_lookUp(JNIEnv *env, jclass class, jbyteArray folder, jlong count)
 {

@@ -1,0 +1,175 @@
+package leaks
+
+import (
+	"os"
+	"slices"
+	"time"
+)
+
+// testCase is a JVM and what it does.
+type testCase struct {
+	name string
+	// verdict and subject are those to be told; "" for a look-alike, and for
+	// what has no subject.
+	verdict, subject string
+	// also are verdicts that are right too, but not the first.
+	also  []string
+	gc    string // G1
+	nmt   string // summary
+	flags []string
+	limit int64 // MiB
+	// lasts is how long a case is watched that is not to end by itself. Others
+	// end with a kill by the kernel or the JVM's OutOfMemoryError.
+	lasts  time.Duration
+	script []action
+}
+
+// The JVM's settings fit the limit, whatever it does within them: only a leak
+// of what they do not bound gets it killed.
+const (
+	usualLimit = 384 // MiB
+	wideLimit  = 512
+	watched    = 110 * time.Second // a case without an end
+)
+
+func usualFlags() []string {
+	return []string{
+		"-Xms96m", "-Xmx96m", "-XX:MaxMetaspaceSize=96m", "-XX:ReservedCodeCacheSize=48m", "-XX:MaxDirectMemorySize=64m",
+		"-XX:+ExitOnOutOfMemoryError", "-Djvmem.library=" + library,
+	}
+}
+
+func leaks() []testCase {
+	// The heap's own limit is what these reach.
+	heap := func(name string, flags ...string) testCase {
+		return testCase{
+			name: name, verdict: "heap", limit: wideLimit, flags: append([]string{"-Xms64m", "-Xmx192m"}, flags...),
+			script: []action{do("objects {n}", steady(1.6))},
+		}
+	}
+	leak := func(name, verdict, command string, perSecond float64, flags ...string) testCase {
+		return testCase{
+			name: name, verdict: verdict, limit: usualLimit, flags: flags,
+			script: []action{do(command, steady(perSecond))},
+		}
+	}
+	with := func(c testCase, change func(*testCase)) testCase { change(&c); return c }
+
+	cases := []testCase{
+		heap("heap"),
+		with(heap("heap, Parallel"), func(c *testCase) { c.gc = "Parallel" }),
+		with(heap("ThreadLocal"), func(c *testCase) {
+			c.script = []action{do("threadlocals {n}", steady(1.6))}
+		}),
+		leak("class loader", "class_loader", "classes {n}", 250, "-XX:MaxMetaspaceSize=1g"),
+		with(leak("threads", "threads", "threads {n} 400 leak", 5), func(c *testCase) { c.subject = "leak-#" }),
+		with(leak("threads, Serial, NMT off", "threads", "threads {n} 400 leak", 5), func(c *testCase) {
+			c.subject, c.gc, c.nmt = "leak-#", "Serial", "off"
+		}),
+		leak("direct buffers", "direct_buffers", "direct {n}", 2.4, "-XX:MaxDirectMemorySize=1g"),
+		leak("Unsafe malloc", "direct_buffers", "unsafe {n}", 2.4),
+		leak("JNI malloc", "native_untracked", "jni {n}", 2.4),
+		with(leak("JNI malloc, NMT off", "native_untracked", "jni {n}", 2.4), func(c *testCase) { c.nmt = "off" }),
+		leak("Deflater without end()", "native_untracked", "deflaters {n}", 9.6),
+		leak("glibc retention", "allocator_retention", "jnifragment {n}", 2.4),
+		leak("code cache", "code_cache", "jit {n}", 1.6, "-XX:ReservedCodeCacheSize=512m",
+			"-XX:TieredStopAtLevel=1", "-Xbatch", "-XX:CompileCommand=quiet", "-XX:CompileCommand=compileonly,Jit*.*"),
+		leak("private file mappings", "mapped_files", "mapprivate {dir}/file {n}", 2.4),
+		leak("tmpfs", "shmem", "shmfile {shm}-{i} {n}", 2.4),
+		leak("pipes", "kernel", "pipes {n}", 2.4),
+		with(leak("child process", "other_process", "childgrow {n}", 2.4), func(c *testCase) {
+			c.subject, c.script = "tail", append([]action{do("child 1", once(quiet))}, c.script...)
+		}),
+		{
+			name: "budget too large", verdict: "budget", limit: usualLimit, flags: []string{"-Xms64m", "-Xmx512m"}, lasts: watched,
+		},
+	}
+	if cgroupVersion() == 2 { // v1 does not charge them
+		cases = append(cases, leak("sockets", "kernel", "sockets {n}", 2.4))
+	}
+	return cases
+}
+
+func lookAlikes() []testCase {
+	cases := []testCase{
+		{name: "idle"},
+		// The oldest objects die in the old generation, which is collected now and then.
+		{name: "GC sawtooth", flags: []string{"-Xms192m", "-Xmx192m"}, script: []action{do("churn 60 60", once(quiet))}},
+		{name: "heap grows to a plateau", flags: []string{"-Xms32m", "-Xmx160m"}, script: []action{
+			do("churn 30 40", once(quiet)), do("objects {n}", saturating(60, 12*time.Second)),
+		}},
+		{name: "warm-up", flags: []string{"-Xms32m"}, script: []action{
+			do("classes {n}", saturating(3000, 8*time.Second)),
+			do("threads {n} 100 http-nio-8080-exec", saturating(30, 8*time.Second)),
+			do("objects {n}", saturating(30, 8*time.Second)),
+			do("jit {n}", saturating(6, 8*time.Second)),
+			do("direct {n}", saturating(8, 8*time.Second)),
+		}},
+		{name: "JIT warm-up", script: []action{
+			do("jitload 14", once(2*time.Second)), do("jitrun {n}", saturating(14, 10*time.Second)),
+		}},
+		{name: "pool grows to its maximum", script: []action{do("threads {n} 256 pool", saturating(120, 10*time.Second))}},
+		{name: "classes loaded, then stable", script: []action{do("classes {n}", saturating(5000, 10*time.Second))}},
+		{name: "redeploy", script: []action{
+			do("classes {n}", saturating(2500, 3*time.Second)),
+			do("classes {n}", between(45*time.Second, 48*time.Second, 800)),
+			do("classdrop 2400", once(50*time.Second)),
+			do("gc", once(65*time.Second)),
+		}},
+		{name: "page cache up to the limit", script: []action{do("pagecache {dir}/file-{i} 6", every(500*time.Millisecond, quiet))}},
+		{name: "log burst", script: []action{
+			do("shmfile {dir}/burst-{i} 2", func(now time.Duration) int {
+				return between(30*time.Second, 38*time.Second, 10)(now) + between(75*time.Second, 80*time.Second, 10)(now)
+			}),
+		}},
+		{name: "load spike", script: []action{
+			do("churn 150 16", once(40*time.Second)),
+			do("threads {n} 256 spike", between(40*time.Second, 45*time.Second, 16)),
+			do("direct {n}", between(40*time.Second, 45*time.Second, 8)),
+			do("jni {n}", between(40*time.Second, 45*time.Second, 6)),
+			do("churn 20 8", once(60*time.Second)),
+			do("threadfree", once(60*time.Second)),
+			do("directfree", once(60*time.Second)),
+			do("jnifree", once(60*time.Second)),
+		}},
+		{name: "periodic batch", script: []action{
+			do("direct 40", every(12*time.Second, quiet)),
+			do("jni 30", every(12*time.Second, quiet)),
+			do("objects 30", every(12*time.Second, quiet)),
+			do("directfree", every(12*time.Second, quiet+4*time.Second)),
+			do("jnifree", every(12*time.Second, quiet+4*time.Second)),
+			do("objectsfree", every(12*time.Second, quiet+4*time.Second)),
+		}},
+	}
+	for i := range cases {
+		cases[i].lasts, cases[i].limit = watched, wideLimit
+	}
+	return cases
+}
+
+// cgroupVersion is of the hierarchy that has the memory controller.
+func cgroupVersion() int {
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
+		return 2
+	}
+	return 1
+}
+
+// jvmFlags are all of the JVM's, those of the case last: they win.
+func (c *testCase) jvmFlags() []string {
+	return slices.Concat([]string{"-XX:+Use" + c.collector() + "GC", "-XX:NativeMemoryTracking=" + c.tracking()}, usualFlags(), c.flags)
+}
+
+func (c *testCase) collector() string {
+	if c.gc == "" {
+		return "G1"
+	}
+	return c.gc
+}
+
+func (c *testCase) tracking() string {
+	if c.nmt == "" {
+		return "summary"
+	}
+	return c.nmt
+}

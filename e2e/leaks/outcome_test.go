@@ -1,0 +1,161 @@
+package leaks
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// said is a verdict and when it was given.
+type said struct {
+	time time.Time
+	judgment
+}
+
+// outcome is what became of a case, and what jvmem said of it.
+type outcome struct {
+	c          *testCase
+	begun, end time.Time
+	rows       []rows
+	said       []said
+	history    []byte
+}
+
+func (o *outcome) leak() bool { return o.c.verdict != "" }
+
+// start is when the leak begins.
+func (o *outcome) start() time.Time {
+	if len(o.c.script) == 0 {
+		return o.begun
+	}
+	return o.begun.Add(quiet)
+}
+
+// last is the verdict that stands at the end.
+func (o *outcome) last() said {
+	if len(o.said) == 0 {
+		return said{}
+	}
+	return o.said[len(o.said)-1]
+}
+
+// right reports whether the verdict is the one to be told.
+func (o *outcome) right(s said) bool {
+	return s.Verdict == o.c.verdict && (o.c.subject == "" || s.Subject == o.c.subject)
+}
+
+// wrong reports whether the verdict accuses what is innocent.
+func (o *outcome) wrong(s said) bool {
+	harmless := slices.Contains([]string{"none", "not_enough_history", "page_cache"}, s.Verdict)
+	return !harmless && !o.right(s) && !slices.Contains(o.c.also, s.Verdict)
+}
+
+// timeToVerdict is from the start of the leak; ok is false if the right one
+// was never told.
+func (o *outcome) timeToVerdict() (d time.Duration, ok bool) {
+	i := slices.IndexFunc(o.said, o.right)
+	if i < 0 {
+		return 0, false
+	}
+	return o.said[i].time.Sub(o.start()), true
+}
+
+// accusations says in words which wrong verdicts were told, when and how long.
+func (o *outcome) accusations() string {
+	var texts []string
+	for i := 0; i < len(o.said); {
+		first := o.said[i]
+		until := i
+		for until < len(o.said) && o.said[until].Verdict == first.Verdict && o.said[until].Subject == first.Subject {
+			until++
+		}
+		if o.wrong(first) {
+			end := o.end
+			if until < len(o.said) {
+				end = o.said[until].time
+			}
+			texts = append(texts, fmt.Sprintf("%s %.0f–%.0f s", name(first), first.time.Sub(o.begun).Seconds(), end.Sub(o.begun).Seconds()))
+		}
+		i = until
+	}
+	return strings.Join(texts, ", ")
+}
+
+func name(s said) string {
+	if s.Subject == "" {
+		return cmp.Or(s.Verdict, "nothing")
+	}
+	return s.Verdict + " (" + s.Subject + ")"
+}
+
+// halfTime is what was said at half of the time from the start of the leak to
+// the end, and the time that was left then.
+func (o *outcome) halfTime() (s said, left time.Duration) {
+	half := o.start().Add(o.end.Sub(o.start()) / 2)
+	for _, s = range o.said {
+		if !s.time.Before(half) {
+			break
+		}
+	}
+	return s, o.end.Sub(s.time)
+}
+
+// forecastError is in percent of the time that was left at half time; ok is
+// false if nothing was forecast.
+func (o *outcome) forecastError() (percent float64, ok bool) {
+	s, left := o.halfTime()
+	if s.Forecast == nil {
+		return 0, false
+	}
+	return 100 * (s.Forecast.Seconds/left.Seconds() - 1), true
+}
+
+// named reports whether the leak is told at its end.
+func (o *outcome) named() bool { return o.right(o.last()) }
+
+// complaints are what fails the test.
+func (o *outcome) complaints() []string {
+	var all []string
+	if len(o.said) == 0 {
+		return []string{"/diagnosis never told of the container"}
+	}
+	if o.leak() && !o.named() {
+		all = append(all, fmt.Sprintf("at the end the verdict is %s, want %s: %s", name(o.last()), o.c.verdict, o.last().Summary))
+	}
+	if wrong := o.accusations(); wrong != "" && !o.leak() {
+		all = append(all, "accused: "+wrong)
+	}
+	return all
+}
+
+// growth tells how the rows changed from the start of the leak, those that
+// changed most first; and of the first how much of it came in the first half.
+func (o *outcome) growth() string {
+	i := slices.IndexFunc(o.rows, func(r rows) bool { return !r.time.Before(o.start()) })
+	if i < 0 {
+		return "nothing was seen"
+	}
+	first, middle, last := o.rows[i], o.rows[i+(len(o.rows)-i)/2], o.rows[len(o.rows)-1]
+	type change struct {
+		row   string
+		bytes float64
+	}
+	var changes []change
+	for row, bytes := range last.bytes {
+		if by := float64(bytes - first.bytes[row]); math.Abs(by) >= mib {
+			changes = append(changes, change{row, by})
+		}
+	}
+	slices.SortFunc(changes, func(a, b change) int {
+		return cmp.Or(cmp.Compare(math.Abs(b.bytes), math.Abs(a.bytes)), cmp.Compare(a.row, b.row))
+	})
+	var b strings.Builder
+	fmt.Fprintf(&b, "%.0f s, watched from %.0f s on:", o.end.Sub(o.begun).Seconds(), first.time.Sub(o.begun).Seconds())
+	for _, c := range changes {
+		fmt.Fprintf(&b, " %s %+.1f MiB (half: %+.1f)", c.row, c.bytes/mib, float64(middle.bytes[c.row]-first.bytes[c.row])/mib)
+	}
+	return b.String()
+}
