@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -52,51 +56,71 @@ func (s *Store) Document(since time.Time, step time.Duration) *Document {
 // merged returns one track made of all, each for the time that no finer one covers.
 func (c *Container) merged(since, step int64) *Track {
 	out := &Track{StepMillis: step}
-	for at := range c.Steps {
-		if at.Time() >= since {
-			names := at.names()
-			out.add(at.Time(), names, func(i int) Point { return at.At(names[i]) })
+	for k, t := range c.Tracks {
+		names := slices.Collect(maps.Keys(t.Series))
+		for i := range c.covered(k) {
+			if t.Times[i] >= since {
+				out.add(t.Times[i], names, func(n int) Point { return t.Series[names[n]].At(i) })
+			}
 		}
 	}
 	return out
 }
 
-// Steps yields the steps of all tracks in the order of time, each track's for the
-// time that no finer one covers.
-func (c *Container) Steps(yield func(Step) bool) {
-	for k, t := range c.Tracks {
-		end := int64(math.MaxInt64)
-		for _, finer := range c.Tracks[k+1:] {
-			if len(finer.Times) > 0 {
-				end = min(end, finer.Times[0])
-			}
+// covered returns how many steps of a track come before the finer ones.
+func (c *Container) covered(track int) int {
+	times := c.Tracks[track].Times
+	n := len(times)
+	for _, finer := range c.Tracks[track+1:] {
+		if len(finer.Times) > 0 {
+			i, _ := slices.BinarySearch(times, finer.Times[0])
+			n = min(n, i)
 		}
-		for i, time := range t.Times {
-			if time >= end || !yield(Step{t, i}) {
-				break
+	}
+	return n
+}
+
+// Times yields the times of all steps, in milliseconds since 1970.
+func (c *Container) Times() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for k, t := range c.Tracks {
+			for _, time := range t.Times[:c.covered(k)] {
+				if !yield(time) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// Step is the values of a container in a step of time.
-type Step struct {
-	track *Track
-	index int
+// Points yields what is known of a series, with the times, in their order.
+func (c *Container) Points(name string) iter.Seq2[int64, Point] {
+	return func(yield func(int64, Point) bool) {
+		for k, t := range c.Tracks {
+			column := t.Series[name]
+			if column == nil {
+				continue
+			}
+			for i, time := range t.Times[:c.covered(k)] {
+				if p := column.At(i); p.Last != Unknown && !yield(time, p) {
+					return
+				}
+			}
+		}
+	}
 }
 
-// Time is in milliseconds since 1970.
-func (s Step) Time() int64 { return s.track.Times[s.index] }
-
-// At returns the value of a series.
-func (s Step) At(name string) Point { return s.track.Series[name].At(s.index) }
-
-func (s Step) names() []string {
-	names := make([]string, 0, len(s.track.Series))
-	for name := range s.track.Series {
-		names = append(names, name)
+// Names returns the names of all series that begin with a prefix, sorted.
+func (c *Container) Names(prefix string) []string {
+	names := make(map[string]bool)
+	for _, t := range c.Tracks {
+		for name := range t.Series {
+			if strings.HasPrefix(name, prefix) {
+				names[name] = true
+			}
+		}
 	}
-	return names
+	return slices.Sorted(maps.Keys(names))
 }
 
 // WriteJSON writes the document.

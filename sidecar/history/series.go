@@ -13,9 +13,12 @@ const (
 	Usage       = "usage"
 	WorkingSet  = "working_set"
 	Reclaimable = "reclaimable"
-	Limit       = "limit"
-	Swap        = "swap"
-	OOMKills    = "oom_kills"
+	// Firm is what the kernel cannot take back: usage - reclaimable. At the limit
+	// it kills.
+	Firm     = "firm"
+	Limit    = "limit"
+	Swap     = "swap"
+	OOMKills = "oom_kills"
 
 	Threads        = "threads"
 	Classes        = "classes"
@@ -79,6 +82,9 @@ func sampleOf(c *breakdown.Container) sample {
 		Limit: c.LimitBytes, Swap: c.SwapBytes, OOMKills: c.OOMKills,
 	} {
 		s.add(name, value)
+	}
+	if c.UsageBytes != nil && c.ReclaimableBytes != nil {
+		s.add(Firm, new(max(0, *c.UsageBytes-*c.ReclaimableBytes)))
 	}
 	for i := range c.Memory {
 		row := &c.Memory[i]
