@@ -55,6 +55,9 @@ func (p *Process) readHsperf(f *Facts) {
 	if s.ClassesLoaded != nil && s.ClassesUnloaded != nil {
 		f.Classes = new(*s.ClassesLoaded - *s.ClassesUnloaded)
 	}
+	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
+		f.Old = &Old{UsedBytes: *old.UsedBytes, Collections: s.OldCollections()}
+	}
 }
 
 func isSet(data *hsperf.Data, flag string) bool {

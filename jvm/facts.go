@@ -36,6 +36,7 @@ type Facts struct {
 	HeapFileBytes *int64 `json:"heap_file_bytes,omitempty"`
 
 	Heap       *Usage      `json:"heap,omitempty"`
+	Old        *Old        `json:"old_generation,omitempty"`
 	Metaspace  *Usage      `json:"metaspace,omitempty"` // without the class space
 	ClassSpace *Usage      `json:"class_space,omitempty"`
 	CodeCache  *Usage      `json:"code_cache,omitempty"`
@@ -74,6 +75,17 @@ type Usage struct {
 	UsedBytes      *int64 `json:"used_bytes,omitempty"`
 	CommittedBytes *int64 `json:"committed_bytes,omitempty"`
 	ReservedBytes  *int64 `json:"reserved_bytes,omitempty"`
+}
+
+// Old is the generation that holds what survived collections, as hsperfdata has
+// it: the whole heap with a collector that has one generation.
+type Old struct {
+	// UsedBytes is of the last collection, or of now, depending on the collector:
+	// the least between two collections is what survived.
+	UsedBytes int64 `json:"used_bytes"`
+	// Collections counts those that collect this generation, or their pauses (G1
+	// of JDK 8 tells of full ones only); nil where none is told.
+	Collections *int64 `json:"collections,omitempty"`
 }
 
 // Malloc is glibc's own accounting, as VM.info prints it (JDK 17 and newer).

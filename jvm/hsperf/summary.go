@@ -69,7 +69,10 @@ type Generation struct {
 
 // Collector is what one collector did since the start.
 type Collector struct {
-	Name string
+	// Number is 0 for collections of the young generation alone; the others
+	// collect the old one too, or are phases of doing so.
+	Number int
+	Name   string
 
 	// Invocations is nil if not told.
 	Invocations *int64
@@ -89,6 +92,29 @@ func (s Summary) HeapUsedBytes() *int64 {
 // one is not known, or there is none.
 func (s Summary) HeapCapacityBytes() *int64 {
 	return sumOf(s.Generations, func(g Generation) *int64 { return g.CapacityBytes })
+}
+
+// OldGeneration is the generation that holds what survived, which is the whole
+// heap where there is only one; nil if there is none.
+func (s Summary) OldGeneration() *Generation {
+	for i := range s.Generations {
+		if s.Generations[i].Number == 1 {
+			return &s.Generations[i]
+		}
+	}
+	return nil
+}
+
+// OldCollections is how many collections, or pauses of them, went beyond the
+// young generation; nil if not told.
+func (s Summary) OldCollections() *int64 {
+	var old []Collector
+	for _, c := range s.Collectors {
+		if c.Number > 0 {
+			old = append(old, c)
+		}
+	}
+	return sumOf(old, func(c Collector) *int64 { return c.Invocations })
 }
 
 // Summary picks what jvmem uses.
@@ -116,7 +142,7 @@ func (d *Data) Summary() Summary {
 	for n := range 3 {
 		prefix := fmt.Sprintf("sun.gc.collector.%d.", n)
 		if name, ok := d.strings[prefix+"name"]; ok {
-			s.Collectors = append(s.Collectors, Collector{name, d.counter(prefix + "invocations"), d.ticks(prefix + "time")})
+			s.Collectors = append(s.Collectors, Collector{n, name, d.counter(prefix + "invocations"), d.ticks(prefix + "time")})
 		}
 	}
 	s.GC = gcName(d.strings["sun.gc.policy.name"], s)

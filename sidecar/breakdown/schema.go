@@ -100,8 +100,11 @@ const (
 
 // JVM is one JVM of a container.
 type JVM struct {
-	PID           int      `json:"pid"`
-	NSPID         int      `json:"ns_pid,omitempty"`
+	PID   int `json:"pid"`
+	NSPID int `json:"ns_pid,omitempty"`
+	// StartTicks is when the process started, in clock ticks since boot: with the
+	// PID it names the JVM for ever.
+	StartTicks    uint64   `json:"start_ticks,omitempty"`
 	Version       string   `json:"version,omitempty"`
 	GC            string   `json:"gc,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds"`
@@ -109,6 +112,8 @@ type JVM struct {
 	// Flags are HotSpot's flags about memory, in HotSpot's units.
 	Flags         map[string]any `json:"flags,omitempty"`
 	LoadedClasses *int64         `json:"loaded_classes"`
+	// OldGeneration is what survived collections.
+	OldGeneration *jvm.Old `json:"old_generation,omitempty"`
 	Threads       struct {
 		Live  int        `json:"live"`
 		Pools []jvm.Pool `json:"pools"`

@@ -1,0 +1,160 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+// Schema names the JSON form. Fields may be added to it, none is renamed.
+const Schema = "jvmem.history/v1"
+
+// Document is a history that was handed out.
+type Document struct {
+	Schema string `json:"schema"`
+	// Time is when it was handed out.
+	Time       time.Time      `json:"time"`
+	Pod        *breakdown.Pod `json:"pod,omitempty"`
+	Containers []*Container   `json:"containers"`
+}
+
+// Document returns what is remembered from a time on. step > 0 asks for one track
+// with steps of at least that; 0 for all there is.
+func (s *Store) Document(since time.Time, step time.Duration) *Document {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := &Document{Schema: Schema, Time: time.Now().UTC(), Containers: []*Container{}}
+	from := since.UnixMilli()
+	if since.IsZero() {
+		from = math.MinInt64
+	}
+	for _, c := range s.containers {
+		copied := *c
+		copied.Tracks = nil
+		if step > 0 {
+			copied.Tracks = []*Track{c.merged(from, step.Milliseconds())}
+		} else {
+			for _, t := range c.Tracks {
+				copied.Tracks = append(copied.Tracks, t.resampled(from, 0))
+			}
+		}
+		if len(copied.Tracks[0].Times)+len(copied.Tracks[len(copied.Tracks)-1].Times) > 0 {
+			d.Containers = append(d.Containers, &copied)
+		}
+	}
+	return d
+}
+
+// merged returns one track made of all, each for the time that no finer one covers.
+func (c *Container) merged(since, step int64) *Track {
+	out := &Track{StepMillis: step}
+	for k, t := range c.Tracks {
+		names := slices.Collect(maps.Keys(t.Series))
+		for i := range c.covered(k) {
+			if t.Times[i] >= since {
+				out.add(t.Times[i], names, func(n int) Point { return t.Series[names[n]].At(i) })
+			}
+		}
+	}
+	return out
+}
+
+// covered returns how many steps of a track come before the finer ones.
+func (c *Container) covered(track int) int {
+	times := c.Tracks[track].Times
+	n := len(times)
+	for _, finer := range c.Tracks[track+1:] {
+		if len(finer.Times) > 0 {
+			i, _ := slices.BinarySearch(times, finer.Times[0])
+			n = min(n, i)
+		}
+	}
+	return n
+}
+
+// Times yields the times of all steps, in milliseconds since 1970.
+func (c *Container) Times() iter.Seq[int64] {
+	return func(yield func(int64) bool) {
+		for k, t := range c.Tracks {
+			for _, time := range t.Times[:c.covered(k)] {
+				if !yield(time) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Points yields what is known of a series, with the times, in their order.
+func (c *Container) Points(name string) iter.Seq2[int64, Point] {
+	return func(yield func(int64, Point) bool) {
+		for k, t := range c.Tracks {
+			column := t.Series[name]
+			if column == nil {
+				continue
+			}
+			for i, time := range t.Times[:c.covered(k)] {
+				if p := column.At(i); p.Last != Unknown && !yield(time, p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Names returns the names of all series that begin with a prefix, sorted.
+func (c *Container) Names(prefix string) []string {
+	names := make(map[string]bool)
+	for _, t := range c.Tracks {
+		for name := range t.Series {
+			if strings.HasPrefix(name, prefix) {
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// WriteJSON writes the document.
+func (d *Document) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(d) }
+
+// maxDocument bounds what Read takes; a full history of maxContainers has some
+// 20 MB.
+const maxDocument = 64 << 20
+
+// Read reads a document that WriteJSON wrote.
+func Read(r io.Reader) (*Document, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxDocument {
+		return nil, fmt.Errorf("a history has at most %d MiB", maxDocument>>20)
+	}
+	var d Document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return nil, fmt.Errorf("not a history: %w", err)
+	}
+	if d.Schema != Schema {
+		return nil, fmt.Errorf("schema %q: want %s, as GET /history answers", d.Schema, Schema)
+	}
+	for i, c := range d.Containers {
+		if c == nil || len(c.Tracks) == 0 {
+			return nil, fmt.Errorf("container %d has no tracks", i)
+		}
+		for _, t := range c.Tracks {
+			if t == nil || !t.check() {
+				return nil, fmt.Errorf("container %d: series and times do not match", i)
+			}
+		}
+	}
+	return &d, nil
+}

@@ -1,0 +1,161 @@
+package history
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+// Names of series. Sizes are bytes.
+const (
+	Usage       = "usage"
+	WorkingSet  = "working_set"
+	Reclaimable = "reclaimable"
+	// Firm is what the kernel cannot take back: usage - reclaimable. At the limit
+	// it kills.
+	Firm     = "firm"
+	Limit    = "limit"
+	Swap     = "swap"
+	OOMKills = "oom_kills"
+
+	Threads        = "threads"
+	Classes        = "classes"
+	OldUsed        = "old_used"        // old generation, see jvm.Old
+	OldCollections = "old_collections" // and how often it was collected
+	// Epoch changes when another JVM runs. Its value means nothing.
+	Epoch = "epoch"
+)
+
+// Row names the series of a row.
+func Row(row breakdown.RowName) string { return "row/" + string(row) }
+
+// Unattributed is the row of what is left.
+const Unattributed = breakdown.RowName("unattributed")
+
+// Detail names the series of a part of a row.
+func Detail(row breakdown.RowName, detail string) string {
+	return "detail/" + string(row) + "/" + detail
+}
+
+// Used names the series of what is in use of a row, in HotSpot's words.
+func Used(row breakdown.RowName) string { return "used/" + string(row) }
+
+// Committed names the series of what is committed of a row, in HotSpot's words.
+func Committed(row breakdown.RowName) string { return "committed/" + string(row) }
+
+// Prefixes of series that are named by what was seen.
+const (
+	PrefixNMT     = "nmt/"     // HotSpot's malloc by category
+	PrefixPool    = "pool/"    // threads by pool
+	PrefixProcess = "process/" // private memory of all processes with a command
+)
+
+const (
+	// maxPools and maxProcesses are how many of a sample are remembered.
+	maxPools, maxProcesses = 12, 4
+	// maxName bounds names that a container's processes give themselves.
+	maxName = 64
+	// maxSeries bounds the series of a container. Up to 90 are in use.
+	maxSeries = 92
+)
+
+// sample is the values of a container at a time, the most important ones first:
+// those that come late may find no room.
+type sample struct {
+	names  []string
+	values []int64
+}
+
+func (s *sample) add(name string, value *int64) {
+	if value != nil && *value != Unknown && len(name) < 2*maxName {
+		s.names, s.values = append(s.names, name), append(s.values, *value)
+	}
+}
+
+// sampleOf takes what is remembered out of a breakdown.
+func sampleOf(c *breakdown.Container) sample {
+	var s sample
+	for name, value := range map[string]*int64{
+		Usage: c.UsageBytes, WorkingSet: c.WorkingSetBytes, Reclaimable: c.ReclaimableBytes,
+		Limit: c.LimitBytes, Swap: c.SwapBytes, OOMKills: c.OOMKills,
+	} {
+		s.add(name, value)
+	}
+	if c.UsageBytes != nil && c.ReclaimableBytes != nil {
+		s.add(Firm, new(max(0, *c.UsageBytes-*c.ReclaimableBytes)))
+	}
+	for i := range c.Memory {
+		row := &c.Memory[i]
+		s.add(Row(row.Name), row.Bytes)
+		s.add(Used(row.Name), row.UsedBytes)
+		s.add(Committed(row.Name), row.CommittedBytes)
+	}
+	s.add(Row(Unattributed), c.UnattributedBytes)
+	s.addJVMs(c.JVMs)
+	for i := range c.Memory {
+		row := &c.Memory[i]
+		if row.Name == breakdown.OtherProcesses {
+			for _, d := range row.Detail[:min(len(row.Detail), maxProcesses)] {
+				s.add(PrefixProcess+cut(d.Name), d.Bytes)
+			}
+			continue
+		}
+		for _, d := range row.Detail {
+			s.add(Detail(row.Name, d.Name), d.Bytes)
+			if d.Name == "jvm_internal" {
+				for _, category := range d.Detail {
+					s.add(PrefixNMT+category.Name, category.Bytes)
+				}
+			}
+		}
+	}
+	return s
+}
+
+// addJVMs adds what is told of the JVMs, summed up; a count that one of them does not
+// tell is not known.
+func (s *sample) addJVMs(jvms []breakdown.JVM) {
+	var threads, epoch int64
+	classes, old, collections := new(int64(0)), new(int64(0)), new(int64(0))
+	pools := make(map[string]int64)
+	for i := range jvms {
+		j := &jvms[i]
+		threads += int64(j.Threads.Live)
+		epoch = epoch*31 + int64(j.StartTicks&(1<<48-1)) ^ int64(j.PID)
+		classes = plus(classes, j.LoadedClasses)
+		if j.OldGeneration == nil {
+			old, collections = nil, nil
+		} else {
+			old, collections = plus(old, &j.OldGeneration.UsedBytes), plus(collections, j.OldGeneration.Collections)
+		}
+		for _, p := range j.Threads.Pools {
+			pools[cut(p.Name)] += int64(p.Count)
+		}
+	}
+	s.add(Threads, &threads)
+	s.add(Epoch, new(epoch&(1<<52-1))) // exact in JSON everywhere
+	s.add(Classes, classes)
+	s.add(OldUsed, old)
+	s.add(OldCollections, collections)
+	names := make([]string, 0, len(pools))
+	for name := range pools {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(pools[b], pools[a]), strings.Compare(a, b))
+	})
+	for _, name := range names[:min(len(names), maxPools)] {
+		s.add(PrefixPool+name, new(pools[name]))
+	}
+}
+
+func plus(sum, n *int64) *int64 {
+	if sum == nil || n == nil {
+		return nil
+	}
+	return new(*sum + *n)
+}
+
+func cut(name string) string { return name[:min(len(name), maxName)] }

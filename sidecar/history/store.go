@@ -1,0 +1,180 @@
+package history
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+const (
+	// finePoints and coarsePoints are how much is kept of one container. With
+	// maxSeries it is below 4 MiB; more containers share it by longer steps.
+	finePoints, coarsePoints = 360, 1440
+	// maxContainers bounds the containers remembered, those that ended among them.
+	maxContainers = 4
+)
+
+// Container is what is remembered of one container.
+type Container struct {
+	ID            string `json:"id,omitempty"`
+	Name          string `json:"name,omitempty"`
+	Cgroup        string `json:"cgroup,omitempty"`
+	CgroupVersion int    `json:"cgroup_version,omitempty"`
+	// JVMs are those of the last sample, without their threads.
+	JVMs []breakdown.JVM `json:"jvms,omitempty"`
+	// Missing are the rows of the last sample that were not known, and why.
+	Missing []string `json:"missing,omitempty"`
+	// Tracks cover the time from the oldest to now, the coarser ones first: what
+	// a later one covers too, an earlier one does not count for.
+	Tracks []*Track `json:"tracks"`
+}
+
+// Options say how much to remember.
+type Options struct {
+	Retention time.Duration
+	// Dir keeps the history across restarts; "": in memory only.
+	Dir string
+}
+
+// Store remembers. Its methods may be called concurrently.
+type Store struct {
+	options Options
+
+	mu         sync.Mutex
+	containers []*Container // the one with the oldest last sample first
+	disk       *disk        // nil: in memory only
+}
+
+// Open returns a Store with what the folder holds. The error is about the folder;
+// the Store works also with one, if need be in memory only.
+func Open(o Options) (*Store, error) {
+	s := &Store{options: o}
+	if o.Dir == "" {
+		return s, nil
+	}
+	var err error
+	s.disk, err = openDisk(o.Dir)
+	return s, errors.Join(err, s.load(time.Now().Add(-o.Retention).UnixMilli()))
+}
+
+// Close writes what is not written yet.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	for _, c := range s.containers {
+		if e := s.write(c, len(c.coarse().Times)-1); e != nil {
+			err = e
+		}
+	}
+	if s.disk != nil && s.disk.file != nil {
+		s.disk.close()
+	}
+	return err
+}
+
+// Add remembers a report. The error tells that it could not be written to the
+// folder; it is remembered in memory all the same.
+func (s *Store) Add(r *breakdown.Report) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	for i := range r.Containers {
+		c := s.container(&r.Containers[i])
+		sample := sampleOf(&r.Containers[i])
+		at := func(i int) Point { return Point{sample.values[i], sample.values[i], sample.values[i]} }
+		now := r.Time.UnixMilli()
+		if last, ok := c.LastTime(); ok && now < last.UnixMilli() {
+			c.shift(now - 1 - last.UnixMilli())
+		}
+		c.Tracks[1].add(now, sample.names, at)
+		if c.coarse().add(now, sample.names, at) {
+			if e := s.write(c, len(c.coarse().Times)-2); e != nil {
+				err = e
+			}
+		}
+	}
+	return err
+}
+
+func (c *Container) coarse() *Track { return c.Tracks[0] }
+
+// shift moves what is remembered in time: the clock was set back, and what came
+// before still did.
+func (c *Container) shift(millis int64) {
+	for _, t := range c.Tracks {
+		for i := range t.Times {
+			t.Times[i] += millis
+		}
+	}
+}
+
+// LastTime is when the last sample was taken.
+func (c *Container) LastTime() (at time.Time, ok bool) {
+	for i := len(c.Tracks) - 1; i >= 0; i-- {
+		if times := c.Tracks[i].Times; len(times) > 0 {
+			return time.UnixMilli(times[len(times)-1]).UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (c *Container) is(of *breakdown.Container) bool {
+	return c.ID == of.ID && c.Cgroup == of.Cgroup
+}
+
+// container returns what is remembered of a container, brought up to date.
+func (s *Store) container(of *breakdown.Container) *Container {
+	i := slices.IndexFunc(s.containers, func(c *Container) bool { return c.is(of) })
+	var c *Container
+	if i >= 0 {
+		c = s.containers[i]
+		s.containers = slices.Delete(s.containers, i, i+1)
+	} else {
+		c = &Container{ID: of.ID, Cgroup: of.Cgroup, CgroupVersion: of.CgroupVersion, Tracks: []*Track{{}, {most: finePoints}}}
+	}
+	s.containers = append(s.containers, c)
+	if i < 0 {
+		s.containers = s.containers[max(0, len(s.containers)-maxContainers):]
+		s.share()
+	}
+	c.Name = cmp.Or(of.Name, c.Name)
+	c.JVMs = slices.Clone(of.JVMs)
+	for i := range c.JVMs {
+		c.JVMs[i].Threads.Pools = nil
+	}
+	c.Missing = nil
+	for i := range of.Memory {
+		if of.Memory[i].Bytes == nil {
+			c.Missing = append(c.Missing, string(of.Memory[i].Name))
+		}
+	}
+	return c
+}
+
+// share divides the room for steps between the containers.
+func (s *Store) share() {
+	most := coarsePoints / len(s.containers)
+	step := max(s.options.Retention.Milliseconds()/int64(most), 1)
+	for _, c := range s.containers {
+		if t := c.coarse(); t.StepMillis != step {
+			c.Tracks[0] = t.resampled(0, step)
+			c.Tracks[0].StepMillis, c.Tracks[0].most = step, most
+		}
+	}
+}
+
+// Container calls f with what is remembered of the container. f must not keep it.
+func (s *Store) Container(of *breakdown.Container, f func(*Container)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.containers {
+		if c.is(of) {
+			f(c)
+		}
+	}
+}

@@ -1,0 +1,338 @@
+package history
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+var start = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+
+// report is a container with as many series as a real one has.
+func report(at time.Time, heap int64, pools ...string) *breakdown.Report {
+	c := breakdown.Container{
+		ID: "0123", Name: "app", CgroupVersion: 2,
+		UsageBytes: new(heap + 1000), LimitBytes: new(int64(1 << 29)),
+		Memory: []breakdown.Row{
+			{Name: breakdown.Heap, Bytes: &heap, UsedBytes: new(heap / 2)},
+			{Name: breakdown.GC},
+			{Name: breakdown.Native, Bytes: new(int64(7)), Detail: []breakdown.Detail{
+				{Name: "jvm_internal", Bytes: new(int64(3)), Detail: []breakdown.Detail{{Name: "symbol", Bytes: new(int64(2))}}},
+				{Name: "untracked"},
+			}},
+			{Name: breakdown.OtherProcesses, Bytes: new(int64(5)), Detail: []breakdown.Detail{{Name: "tail", Bytes: new(int64(5))}}},
+		},
+		JVMs: []breakdown.JVM{{PID: 7, StartTicks: 99, LoadedClasses: new(int64(400)), OldGeneration: &jvm.Old{UsedBytes: heap / 4}}},
+	}
+	c.JVMs[0].Threads.Live = 21
+	for i, name := range pools {
+		c.JVMs[0].Threads.Pools = append(c.JVMs[0].Threads.Pools, jvm.Pool{Name: name, Count: 20 - i})
+	}
+	return &breakdown.Report{Schema: breakdown.Schema, Time: at, Containers: []breakdown.Container{c}}
+}
+
+func open(t *testing.T, o Options) *Store {
+	t.Helper()
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func add(t *testing.T, s *Store, r *breakdown.Report) {
+	t.Helper()
+	if err := s.Add(r); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRemembers(t *testing.T) {
+	s := open(t, Options{Retention: 24 * time.Hour})
+	for i := range int64(9) {
+		add(t, s, report(start.Add(time.Duration(i)*10*time.Second), 100*(i%4+1), "exec-#"))
+	}
+	d := s.Document(time.Time{}, 0)
+	if len(d.Containers) != 1 || len(d.Containers[0].Tracks) != 2 {
+		t.Fatalf("%+v", d)
+	}
+	c := d.Containers[0]
+	coarse, fine := c.Tracks[0], c.Tracks[1]
+	if got := fine.Series[Row(breakdown.Heap)].Last; !reflect.DeepEqual(got, Values{100, 200, 300, 400, 100, 200, 300, 400, 100}) {
+		t.Errorf("fine: %v", got)
+	}
+	want := &Column{Last: Values{200, 100}, Min: Values{100, 100}, Max: Values{400, 400}}
+	if got := coarse.Series[Row(breakdown.Heap)]; coarse.StepMillis != 60_000 || !reflect.DeepEqual(got, want) {
+		t.Errorf("steps of %d ms: %+v", coarse.StepMillis, got)
+	}
+	for name, want := range map[string]int64{
+		Usage: 1100, Limit: 1 << 29, Used(breakdown.Heap): 50, OldUsed: 25, Threads: 21, Classes: 400,
+		PrefixPool + "exec-#": 20, Detail(breakdown.Native, "jvm_internal"): 3, PrefixNMT + "symbol": 2, PrefixProcess + "tail": 5,
+	} {
+		if got := fine.Series[name].At(8).Last; got != want {
+			t.Errorf("%s is %d, want %d", name, got, want)
+		}
+	}
+	for _, name := range []string{Row(breakdown.GC), Detail(breakdown.Native, "untracked"), OldCollections, Row(Unattributed)} {
+		if fine.Series[name].At(0).Last != Unknown {
+			t.Errorf("%s is known", name)
+		}
+	}
+	if !reflect.DeepEqual(c.Missing, []string{"gc"}) {
+		t.Errorf("missing: %v", c.Missing)
+	}
+	// One track of both, from a time on.
+	d = s.Document(start.Add(25*time.Second), 20*time.Second)
+	if got := d.Containers[0].Tracks[0].Series[Row(breakdown.Heap)]; !reflect.DeepEqual(got, &Column{
+		Last: Values{400, 200, 400, 100}, Min: Values{400, 100, 300, 100}, Max: Values{400, 200, 400, 100},
+	}) {
+		t.Errorf("in steps of 20 s: %+v", got)
+	}
+}
+
+// TestSeriesComeAndGo: a pool that is there for a while is unknown before and
+// after, and no number of pools pushes out what matters.
+func TestSeriesComeAndGo(t *testing.T) {
+	s := open(t, Options{Retention: 24 * time.Hour})
+	for i := range 300 {
+		add(t, s, report(start.Add(time.Duration(i)*10*time.Second), int64(i), fmt.Sprintf("pool-%c%c", 'a'+i/26%26, 'a'+i%26), "stays"))
+	}
+	add(t, s, report(start.Add(time.Hour), 1, "stays", "last"))
+	fine := s.Document(time.Time{}, 0).Containers[0].Tracks[1]
+	if len(fine.Series) > maxSeries {
+		t.Errorf("%d series", len(fine.Series))
+	}
+	if last := fine.Series[PrefixPool+"last"]; last.At(299).Last != Unknown || last.At(300).Last != 19 {
+		t.Errorf("the last pool: %+v, %+v", last.At(299), last.At(300))
+	}
+	for name, c := range fine.Series {
+		if len(c.Last) != len(fine.Times) {
+			t.Errorf("%s has %d values for %d times", name, len(c.Last), len(fine.Times))
+		}
+	}
+	for i := range fine.Times {
+		if fine.Series[PrefixPool+"stays"].At(i).Last == Unknown || fine.Series[Usage].At(i).Last == Unknown {
+			t.Fatalf("forgotten at %d", i)
+		}
+	}
+}
+
+// TestBudget holds the package to its bound: a day and a half of a container with
+// all series there may be.
+func TestBudget(t *testing.T) {
+	s := open(t, Options{Retention: 24 * time.Hour})
+	r := report(start, 1)
+	row := &r.Containers[0].Memory[2]
+	for i := range maxSeries {
+		row.Detail = append(row.Detail, breakdown.Detail{Name: fmt.Sprintf("part%d", i), Bytes: new(int64(i))})
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 36 * 360 {
+		r.Time = start.Add(time.Duration(i) * 10 * time.Second)
+		add(t, s, r)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	c := s.containers[0]
+	if len(c.Tracks[1].Series) != maxSeries || len(c.coarse().Times) < coarsePoints || len(c.Tracks[1].Times) < finePoints {
+		t.Errorf("%d series, %d steps, %d samples", len(c.Tracks[1].Series), len(c.coarse().Times), len(c.Tracks[1].Times))
+	}
+	if took := int64(after.HeapAlloc) - int64(before.HeapAlloc); took > 4<<20 {
+		t.Errorf("it takes %d bytes, more than 4 MiB", took)
+	}
+	runtime.KeepAlive(s)
+
+	// Containers that come later share the room, and the number is bounded.
+	for i := range 2 * maxContainers {
+		r.Containers[0].ID = fmt.Sprint("other", i)
+		for k := range 100 {
+			r.Time = r.Time.Add(time.Duration(k) * time.Second)
+			add(t, s, r)
+		}
+	}
+	if len(s.containers) != maxContainers || s.containers[0].coarse().most != coarsePoints/maxContainers || s.containers[0].ID == "0123" {
+		t.Errorf("%d containers, %d steps", len(s.containers), s.containers[0].coarse().most)
+	}
+}
+
+func TestClockSetBack(t *testing.T) {
+	s := open(t, Options{Retention: 24 * time.Hour})
+	for i, at := range []int{0, 10, 20, -3600, -3590} {
+		add(t, s, report(start.Add(time.Duration(at)*time.Second), int64(i)))
+	}
+	fine := s.Document(time.Time{}, 0).Containers[0].Tracks[1]
+	if !fine.check() || !reflect.DeepEqual(fine.Series[Row(breakdown.Heap)].Last, Values{0, 1, 2, 3, 4}) {
+		t.Errorf("times %v, %v", fine.Times, fine.Series[Row(breakdown.Heap)].Last)
+	}
+	if between := fine.Times[1] - fine.Times[0]; between != 10_000 {
+		t.Errorf("%d ms between what was 10 s apart", between)
+	}
+}
+
+func TestDocument(t *testing.T) {
+	s := open(t, Options{Retention: time.Hour})
+	for i := range int64(100) {
+		add(t, s, report(start.Add(time.Duration(i)*10*time.Second), i))
+	}
+	d := s.Document(time.Time{}, 0)
+	var text bytes.Buffer
+	if err := d.WriteJSON(&text); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Read(bytes.NewReader(text.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(back)
+	if err != nil || string(again)+"\n" != text.String() {
+		t.Errorf("what was read is not what was written: %v", err)
+	}
+	for text, want := range map[string]string{
+		"":                              "not a history",
+		"{}":                            `schema ""`,
+		`{"schema":"jvmem.history/v2"}`: "jvmem.history/v2",
+		`{"schema":"jvmem.history/v1","containers":[null]}`:                                                                                 "no tracks",
+		`{"schema":"jvmem.history/v1","containers":[{"tracks":[{"time_unix_ms":[1,2],"series":{"usage":{"last":[1]}}}]}]}`:                  "do not match",
+		`{"schema":"jvmem.history/v1","containers":[{"tracks":[{"time_unix_ms":[2,1],"series":{}}]}]}`:                                      "do not match",
+		`{"schema":"jvmem.history/v1","containers":[{"tracks":[{"time_unix_ms":[1],"series":{"usage":{"last":[1],"min":[1],"max":[]}}}]}]}`: "do not match",
+	} {
+		if _, err := Read(bytes.NewReader([]byte(text))); err == nil || !bytes.Contains([]byte(err.Error()), []byte(want)) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"schema":"jvmem.history/v1","containers":[{"tracks":[{"time_unix_ms":[1,2],"series":{"usage":{"last":[1,null]}}}]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, err := Read(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, c := range d.Containers { // what was accepted can be walked
+			last := int64(-1 << 63)
+			for time := range c.Points(Usage) {
+				if time < last {
+					t.Fatalf("time goes back")
+				}
+				last = time
+			}
+		}
+	})
+}
+
+// TestDisk: what was remembered is there after a restart; damage loses only itself.
+func TestDisk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	now := time.Now().Add(-time.Hour).Truncate(time.Minute)
+	run := func(from, to int) *Store {
+		s := open(t, Options{Retention: 24 * time.Hour, Dir: dir})
+		for i := from; i < to; i++ {
+			add(t, s, report(now.Add(time.Duration(i)*10*time.Second), int64(i)))
+		}
+		return s
+	}
+	if err := run(0, 120).Close(); err != nil { // 20 minutes
+		t.Fatal(err)
+	}
+	s := run(120, 126) // killed: the last minute is not written
+	heap := s.containers[0].coarse().Series[Row(breakdown.Heap)]
+	if len(heap.Last) != 21 || heap.At(0) != (Point{5, 0, 5}) || heap.At(19).Last != 119 {
+		t.Errorf("after a restart: %+v", heap)
+	}
+	if used := s.containers[0].coarse().Series[PrefixNMT+"symbol"]; used.At(3).Last != 2 {
+		t.Errorf("a series of which less is known: %+v", used)
+	}
+
+	files, _ := filepath.Glob(filepath.Join(dir, filePattern))
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	lines[3][50] = 0 // damaged
+	torn := bytes.Join(lines[:11], nil)
+	if err := os.WriteFile(files[0], torn[:len(torn)-7], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, later := range files[1:] {
+		if err := os.Remove(later); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heap = run(0, 0).containers[0].coarse().Series[Row(breakdown.Heap)]
+	if len(heap.Last) != 9 {
+		t.Errorf("%d steps of 11 are left, one of them torn and one damaged", len(heap.Last))
+	}
+}
+
+func TestDiskFails(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(Options{Retention: time.Hour, Dir: file})
+	if err == nil {
+		t.Error("a file in the place of the folder is no error")
+	}
+	var failed error
+	for i := range 20 {
+		if err := s.Add(report(start.Add(time.Duration(i)*10*time.Second), int64(i))); err != nil {
+			failed = err
+		}
+	}
+	if failed == nil || len(s.containers[0].Tracks[1].Times) != 20 {
+		t.Errorf("%v, and %d samples are remembered", failed, len(s.containers[0].Tracks[1].Times))
+	}
+}
+
+// TestDiskIsBounded also when each start of the sidecar begins a new file.
+func TestDiskIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	for range maxFiles + 10 {
+		d, err := openDisk(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.append(&line{ID: "x", Time: 1}); err != nil {
+			t.Fatal(err)
+		}
+		d.close()
+	}
+	d, err := openDisk(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := &line{ID: "x", Time: 1, Series: map[string][3]*int64{}}
+	for i := range 500 {
+		long.Series[fmt.Sprint(i)] = [3]*int64{new(int64(1 << 40)), new(int64(1 << 40)), new(int64(1 << 40))}
+	}
+	for range 2000 {
+		if err := d.append(long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := d.files()
+	var bytes int64
+	for _, f := range files {
+		info, err := os.Stat(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	if err != nil || len(files) > maxFiles || bytes > maxDiskBytes || bytes < maxDiskBytes*3/4 {
+		t.Errorf("%d files with %d bytes: %v", len(files), bytes, err)
+	}
+}

@@ -1,0 +1,185 @@
+package history
+
+import "strings"
+
+// Track is series over the same times. Those of a document are for reading only.
+type Track struct {
+	// StepMillis is the length of a step; 0: the samples as they were.
+	StepMillis int64 `json:"step_ms"`
+	// Times are when the steps' last samples were taken, in milliseconds since
+	// 1970. They rise.
+	Times  []int64            `json:"time_unix_ms"`
+	Series map[string]*Column `json:"series"`
+
+	most int // steps to keep; 0: all
+}
+
+// Column is one series of a track. Min and Max are nil where each step is one
+// sample.
+type Column struct {
+	Last Values `json:"last"`
+	Min  Values `json:"min,omitempty"`
+	Max  Values `json:"max,omitempty"`
+}
+
+// At returns the value at the index of a time.
+func (c *Column) At(i int) Point {
+	if c == nil || i >= len(c.Last) {
+		return unknownPoint[0]
+	}
+	p := Point{c.Last[i], c.Last[i], c.Last[i]}
+	if i < len(c.Min) && i < len(c.Max) && p.Last != Unknown {
+		p.Min, p.Max = c.Min[i], c.Max[i]
+	}
+	return p
+}
+
+func (t *Track) push(c *Column, p Point) {
+	c.Last = t.append(c.Last, p.Last)
+	if t.StepMillis > 0 {
+		c.Min, c.Max = t.append(c.Min, p.Min), t.append(c.Max, p.Max)
+	}
+}
+
+// append never takes more room than the track will ever need.
+func (t *Track) append(v []int64, n int64) []int64 {
+	if full := t.most + t.most/8 + 1; len(v) == cap(v) && t.most > 0 && 2*len(v) > full {
+		v = append(make([]int64, 0, full), v...)
+	}
+	return append(v, n)
+}
+
+func (c *Column) set(i int, p Point) {
+	c.Last[i], c.Min[i], c.Max[i] = p.Last, p.Min, p.Max
+}
+
+// column returns the column of a name, made if there is room.
+func (t *Track) column(name string) *Column {
+	if c := t.Series[name]; c != nil {
+		return c
+	}
+	if len(t.Series) >= maxSeries && !t.dropStale() {
+		return nil
+	}
+	c := &Column{}
+	for range t.Times {
+		t.push(c, unknownPoint[0])
+	}
+	if t.Series == nil {
+		t.Series = make(map[string]*Column)
+	}
+	t.Series[name] = c
+	return c
+}
+
+// add adds a sample, or a step of a finer track: in the step it belongs to, or
+// as a new one. done reports that the step before is complete.
+func (t *Track) add(time int64, names []string, at func(i int) Point) (done bool) {
+	n := len(t.Times)
+	same := n > 0 && t.StepMillis > 0 && time/t.StepMillis == t.Times[n-1]/t.StepMillis
+	for i, name := range names {
+		c := t.column(name)
+		switch {
+		case c == nil:
+		case same:
+			p := c.At(n - 1)
+			p.add(at(i))
+			c.set(n-1, p)
+		case len(c.Last) == n: // else a name that is there twice
+			t.push(c, at(i))
+		}
+	}
+	if same {
+		t.Times[n-1] = time
+		return false
+	}
+	t.Times = t.append(t.Times, time)
+	for _, c := range t.Series {
+		if len(c.Last) == n {
+			t.push(c, unknownPoint[0])
+		}
+	}
+	t.trim()
+	return n > 0
+}
+
+// dropStale makes room: it forgets the series that was not told for longest, of
+// those that come and go.
+func (t *Track) dropStale() bool {
+	stalest, since := "", len(t.Times)
+	for name, c := range t.Series {
+		if !strings.HasPrefix(name, PrefixPool) && !strings.HasPrefix(name, PrefixProcess) {
+			continue
+		}
+		known := len(c.Last) // the last time that it was told, plus one
+		for known > 0 && c.Last[known-1] == Unknown {
+			known--
+		}
+		if known < since {
+			stalest, since = name, known
+		}
+	}
+	delete(t.Series, stalest)
+	return stalest != ""
+}
+
+// trim forgets the oldest steps when there are an eighth too many, and series of
+// which nothing is left.
+func (t *Track) trim() {
+	extra := len(t.Times) - t.most
+	if t.most == 0 || extra <= t.most/8 {
+		return
+	}
+	t.Times = t.Times[:copy(t.Times, t.Times[extra:])]
+	for name, c := range t.Series {
+		c.Last = c.Last[:copy(c.Last, c.Last[extra:])]
+		if c.Min != nil {
+			c.Min = c.Min[:copy(c.Min, c.Min[extra:])]
+			c.Max = c.Max[:copy(c.Max, c.Max[extra:])]
+		}
+		if c.empty() {
+			delete(t.Series, name)
+		}
+	}
+}
+
+func (c *Column) empty() bool {
+	for _, v := range c.Last {
+		if v != Unknown {
+			return false
+		}
+	}
+	return true
+}
+
+// resampled returns the track from a time on in steps of at least step; 0 keeps
+// the steps.
+func (t *Track) resampled(since, step int64) *Track {
+	out := &Track{StepMillis: max(step, t.StepMillis)}
+	names := make([]string, 0, len(t.Series))
+	columns := make([]*Column, 0, len(t.Series))
+	for name, c := range t.Series {
+		names, columns = append(names, name), append(columns, c)
+	}
+	for i, time := range t.Times {
+		if time >= since {
+			out.add(time, names, func(k int) Point { return columns[k].At(i) })
+		}
+	}
+	return out
+}
+
+// check says whether a track that came from outside has the form of one.
+func (t *Track) check() bool {
+	for i, time := range t.Times {
+		if i > 0 && time < t.Times[i-1] {
+			return false
+		}
+	}
+	for _, c := range t.Series {
+		if c == nil || len(c.Last) != len(t.Times) || len(c.Min) != len(c.Max) || (len(c.Min) > 0 && len(c.Min) != len(c.Last)) {
+			return false
+		}
+	}
+	return t.StepMillis >= 0
+}

@@ -1,0 +1,64 @@
+package history
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+)
+
+// Unknown stands for a value that was not known at its time. It is null in JSON.
+const Unknown int64 = math.MinInt64
+
+// Values are numbers at successive times, in bytes or as counts.
+type Values []int64
+
+// MarshalJSON writes null for Unknown.
+func (v Values) MarshalJSON() ([]byte, error) {
+	out := make([]byte, 0, 2+10*len(v))
+	out = append(out, '[')
+	for i, n := range v {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if n == Unknown {
+			out = append(out, "null"...)
+		} else {
+			out = strconv.AppendInt(out, n, 10)
+		}
+	}
+	return append(out, ']'), nil
+}
+
+// UnmarshalJSON reads null as Unknown.
+func (v *Values) UnmarshalJSON(text []byte) error {
+	var numbers []*int64
+	if err := json.Unmarshal(text, &numbers); err != nil {
+		return err
+	}
+	*v = make(Values, len(numbers))
+	for i, n := range numbers {
+		(*v)[i] = Unknown
+		if n != nil {
+			(*v)[i] = *n
+		}
+	}
+	return nil
+}
+
+// Point is the value of a series in a step of time.
+type Point struct {
+	Last, Min, Max int64
+}
+
+var unknownPoint = [1]Point{{Unknown, Unknown, Unknown}}
+
+// add takes in what came later in the same step.
+func (p *Point) add(later Point) {
+	switch {
+	case later.Last == Unknown: // what was known of the step still holds
+	case p.Last == Unknown:
+		*p = later
+	default:
+		p.Last, p.Min, p.Max = later.Last, min(p.Min, later.Min), max(p.Max, later.Max)
+	}
+}
