@@ -93,18 +93,22 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	trackers := make(map[string]*diagnosis.Tracker)
 	for i := range r.Containers {
 		c := &r.Containers[i]
-		l.history.Container(c, func(h *history.Container) { d.Containers = append(d.Containers, diagnosis.Diagnose(h)) })
+		var verdict *diagnosis.Diagnosis
+		l.history.Container(c, func(h *history.Container) { verdict = new(diagnosis.Diagnose(h)) })
+		if verdict == nil {
+			continue // more containers than are remembered
+		}
 		key := c.ID + c.Cgroup
 		trackers[key] = l.trackers[key]
 		if trackers[key] == nil {
 			trackers[key] = &diagnosis.Tracker{}
 		}
-		verdict := &d.Containers[len(d.Containers)-1]
 		if change := trackers[key].Update(verdict); change != "" {
 			if err := eventlog.Diagnosis(ctx, l.options.Log, r.Time, r.Pod, verdict, change); err != nil {
 				return err
 			}
 		}
+		d.Containers = append(d.Containers, *verdict)
 	}
 	l.trackers = trackers
 	l.state.SetDiagnosis(d)

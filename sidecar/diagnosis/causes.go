@@ -96,7 +96,12 @@ func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
 
 // threads: the count of threads grows. Their bytes are stacks and kernel memory.
 func (j *judge) threads() (Finding, bool) {
-	count, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.Threads, w) }, minThreads, math.Inf(1))
+	room := math.Inf(1) // as a number of threads
+	threads, _ := j.now(history.Threads)
+	if stacks, ok := j.now(history.Row(breakdown.ThreadStacks)); ok && stacks > 0 {
+		room = j.room() * threads / stacks
+	}
+	count, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.Threads, w) }, minThreads, room)
 	if !ok {
 		return Finding{}, false
 	}

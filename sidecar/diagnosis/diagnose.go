@@ -31,7 +31,8 @@ func Diagnose(c *history.Container) Diagnosis {
 		d.Growth, d.Forecast = j.forecast(d.Findings)
 	}
 	d.Budget = j.budget()
-	if f, ok := j.overBudget(d.Budget); ok {
+	// With a leak all else takes what the leak has taken.
+	if f, ok := j.overBudget(d.Budget); ok && len(d.Findings) == 0 {
 		d.Findings = append(d.Findings, f)
 	}
 	if f, ok := j.pageCache(); ok {

@@ -14,17 +14,17 @@ const (
 	startShare = 0.05
 
 	// straight is how fast the second half of a window must grow, compared with
-	// the first: what slows down more is on its way to a plateau.
-	straight = 0.8
-	// straightPart is the same for the second half of a history that as a whole
-	// slows down. A curve that levels off looks straighter the shorter the part.
+	// the first, to be a line. What slows down levels off some time: it counts only
+	// if that is beyond the limit, and not at all below slowing.
+	straight, slowing = 0.95, 0.5
+	// straightPart is the least for the second half of a history that as a whole
+	// slows down: a curve that levels off looks straighter the shorter the part.
 	straightPart = 0.9
-	// slowing is the least for what would pass the limit all the same.
-	slowing = 0.5
 	// late is how fast a later part must grow, compared with the whole, to be
 	// judged by itself: it began late.
 	late = 0.95
-	// steep: a window whose second half grows that much faster tells an old rate.
+	// steep: a window whose second half grows so much faster must be confirmed by
+	// that half. Else it is a ramp that may have ended.
 	steep = 1.5
 )
 
@@ -104,27 +104,36 @@ func (j *judge) rising(name string, least float64) (trend, bool) {
 }
 
 // risingIn is rising for a trend made in another way. room is how much may come
-// before a limit is reached.
-func (j *judge) risingIn(trendOf func(window) (trend, bool), least, room float64) (best trend, found bool) {
-	var whole trend
+// before a limit is reached, in its unit.
+func (j *judge) risingIn(trendOf func(window) (trend, bool), least, room float64) (trend, bool) {
+	var whole *trend
 	for k, w := range j.windows {
 		t, ok := trendOf(w)
 		if !ok {
 			continue
 		}
-		if k == 0 {
-			whole = t
+		if whole == nil {
+			whole = &t
 		}
-		began := k == 0 || t.rate >= late*whole.rate || (k == 1 && t.bend >= straightPart)
-		if !began || !t.rises(least) || !t.endless(room) {
-			continue
-		}
-		best, found = t, true
-		if t.bend <= steep {
-			break
+		began := k == 0 || (t.rate >= late*whole.rate || (k == 1 && t.bend >= straightPart)) && t.newHigh(whole)
+		if began && t.rises(least) && t.endless(room) && t.bend <= steep {
+			return t, true
 		}
 	}
-	return best, found
+	return trend{}, false
+}
+
+// newHigh reports whether a later part is above all that came before it: else it
+// comes and goes, with the hour of the day for instance.
+func (t *trend) newHigh(whole *trend) bool {
+	begin := hours(t.from - whole.from)
+	now := t.floors[len(t.floors)-1].value
+	for _, f := range whole.floors {
+		if f.time < begin && f.value >= now {
+			return false
+		}
+	}
+	return true
 }
 
 // endless reports whether a trend goes on: it is straight, or slows down so

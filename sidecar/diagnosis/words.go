@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -13,7 +14,15 @@ func bytesText(bytes float64) string { return breakdown.Size(new(int64(bytes))) 
 
 // text tells the first and the last value, and the rate.
 func (t *trend) text(unit func(float64) string) string {
-	return fmt.Sprintf("%s → %s in %s (%s an hour)", unit(t.floors[0].value), unit(t.last), spanText(time.Duration(t.to-t.from)*time.Millisecond), signed(t.rate, unit))
+	return fmt.Sprintf("%s → %s in %s (%s)", unit(t.floors[0].value), unit(t.last), spanText(time.Duration(t.to-t.from)*time.Millisecond), rateText(t.rate, unit))
+}
+
+// rateText tells a rate by the hour, or by the minute where that is much.
+func rateText(perHour float64, unit func(float64) string) string {
+	if math.Abs(perHour) >= 1<<30 {
+		return signed(perHour/60, unit) + " a minute"
+	}
+	return signed(perHour, unit) + " an hour"
 }
 
 func signed(n float64, unit func(float64) string) string {
@@ -106,7 +115,7 @@ func (j *judge) summary(d *Diagnosis) string {
 	if len(d.Findings) > 0 {
 		first := &d.Findings[0]
 		if first.Rate != nil {
-			fmt.Fprintf(&b, ", by %s an hour", bytesText(float64(first.Rate.BytesPerHour)))
+			b.WriteString(", " + rateText(float64(first.Rate.BytesPerHour), bytesText))
 		}
 		if first.Share != nil && first.Verdict.Leak() {
 			fmt.Fprintf(&b, ", %.0f %% of the growth", 100**first.Share)
@@ -116,7 +125,7 @@ func (j *judge) summary(d *Diagnosis) string {
 		}
 	}
 	if d.Growth != nil && !d.Verdict.Leak() {
-		fmt.Fprintf(&b, "; what cannot be reclaimed grows by %s an hour", bytesText(float64(d.Growth.BytesPerHour)))
+		b.WriteString("; what cannot be reclaimed grows: " + rateText(float64(d.Growth.BytesPerHour), bytesText))
 	}
 	if f := d.Forecast; f != nil {
 		what := "the limit is reached, and the kernel kills,"
