@@ -40,6 +40,9 @@ func (tr *trial) run() *container {
 	for _, g := range tr.growths {
 		tr.w.do(g.warmup())
 	}
+	if tr.commits {
+		tr.w.do("gc") // ZGC mallocs the stacks that it marks with in its first cycle
+	}
 	tr.w.do("report")
 	before := tr.look("before")
 	start, heap := before, tr.heapCommitted()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/server"
 )
 
@@ -22,6 +22,8 @@ type ServeOptions struct {
 	Listen      string        // address of the HTTP server
 	Interval    time.Duration // between two samples
 	LogInterval time.Duration // between two log lines; 0: none
+	Retention   time.Duration // of the history
+	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
 	Log         *slog.Logger
 	// Listening is called with the address once requests are taken.
 	Listening func(net.Addr)
@@ -40,55 +42,24 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
-	var state server.State
+	remembered, err := history.Open(history.Options{Retention: o.Retention, Dir: o.StateDir})
+	if err != nil {
+		o.Log.WarnContext(ctx, "the history is kept in memory only, or not complete: "+err.Error())
+	}
+	state := &server.State{History: remembered}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return server.Serve(ctx, listener, server.Handler(&state, missedSamples*o.Interval+sampleGrace))
+		return server.Serve(ctx, listener, server.Handler(state, missedSamples*o.Interval+sampleGrace))
 	})
-	group.Go(func() error { return loop(ctx, o, &state) })
+	group.Go(func() error {
+		l := newLoop(o, state)
+		defer l.close()
+		return l.run(ctx)
+	})
 	if o.Listening != nil {
 		o.Listening(listener.Addr())
 	}
 	return group.Wait()
-}
-
-// loop samples at once and then each interval. A sample that takes longer than
-// the interval delays the next one: samples never run side by side.
-func loop(ctx context.Context, o ServeOptions, state *server.State) error {
-	sampler := NewSampler(o.Options)
-	defer sampler.Close()
-	ticker := time.NewTicker(o.Interval)
-	defer ticker.Stop()
-	var logged time.Time
-	var last string // the last failure, logged once
-	for {
-		begun := time.Now()
-		report, err := sampler.Sample(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			report = waiting(err, begun, o.Pod)
-			if last != err.Error() {
-				last = err.Error()
-				o.Log.WarnContext(ctx, report.Sources[0].Reason)
-			}
-		default:
-			last = ""
-		}
-		state.Set(&report)
-		if o.LogInterval > 0 && len(report.Containers) > 0 && time.Since(logged) >= o.LogInterval {
-			logged = time.Now()
-			if err := eventlog.Breakdown(ctx, o.Log, &report); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-	}
 }
 
 // waiting is the report when there is none to make: a sidecar may start before

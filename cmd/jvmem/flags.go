@@ -17,6 +17,7 @@ const usage = `jvmem tells where every byte of a JVM container goes.
 
   jvmem [serve]     observe the JVMs of this PID namespace, answer HTTP, log
   jvmem breakdown   one look, in a terminal
+  jvmem diagnose    judge a recorded history
   jvmem version
 
 Each flag is also read from the environment: --container-name is
@@ -24,6 +25,7 @@ JVMEM_CONTAINER_NAME. The command line wins. See jvmem <command> --help.
 
   jvmem serve --container-name app
   curl localhost:9753/breakdown?format=text
+  curl localhost:9753/diagnosis?format=text
   jvmem breakdown --pid 4711
 `
 
@@ -47,16 +49,23 @@ Exit code: 0 complete, 3 partial (the table says why), 1 error.
 Flags:
 `
 
+const diagnoseUsage = `Judge a history that was recorded: what grows, and when the limit is reached.
+
+  curl -s localhost:9753/history > history.json
+  jvmem diagnose --file history.json
+
+Exit code: 0, whatever the verdict; 1 error.
+
+Flags:
+`
+
 // newFlags returns a flag set that prints its help to w.
 func newFlags(command string, w io.Writer) *pflag.FlagSet {
 	flags := pflag.NewFlagSet(command, pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.SetOutput(w)
 	flags.Usage = func() {
-		text := serveUsage
-		if command == "breakdown" {
-			text = breakdownUsage
-		}
+		text := map[string]string{"serve": serveUsage, "breakdown": breakdownUsage, "diagnose": diagnoseUsage}[command]
 		fmt.Fprint(w, text+flags.FlagUsages()+"\nEach flag is also read from the environment: --pod-name is JVMEM_POD_NAME.\n")
 	}
 	return flags
@@ -84,7 +93,11 @@ func serveFlags(flags *pflag.FlagSet, o *sidecar.ServeOptions) {
 	flags.StringVar(&o.Listen, "listen", ":9753", "address of the HTTP server")
 	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "time between two samples, at least 100ms")
 	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
+	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
+	flags.StringVar(&o.StateDir, "state-dir", "", "folder that keeps history and autopsies when jvmem is restarted (an emptyDir); at most 20 MB")
 }
+
+const minRetention = 10 * time.Minute
 
 const minInterval = 100 * time.Millisecond
 
@@ -94,6 +107,9 @@ func checkServe(o *sidecar.ServeOptions) error {
 	}
 	if o.LogInterval < 0 {
 		return fmt.Errorf("--log-interval %s: 0 or more", o.LogInterval)
+	}
+	if o.Retention < minRetention {
+		return fmt.Errorf("--retention %s: at least %s", o.Retention, minRetention)
 	}
 	return nil
 }

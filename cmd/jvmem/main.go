@@ -13,7 +13,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/history"
 )
 
 // version is set by the linker.
@@ -49,12 +51,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		err = serve(ctx, args, getenv, stdout)
 	case "breakdown":
 		code, err = look(ctx, args, getenv, stdout)
+	case "diagnose":
+		err = diagnose(args, getenv, stdout)
 	case "version":
 		_, err = fmt.Fprintln(stdout, "jvmem", version)
 	case "help":
 		_, err = fmt.Fprint(stdout, usage)
 	default:
-		err = fmt.Errorf("unknown command %q: serve, breakdown or version", command)
+		err = fmt.Errorf("unknown command %q: serve, breakdown, diagnose or version", command)
 	}
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
@@ -94,8 +98,8 @@ func look(ctx context.Context, args []string, getenv func(string) string, stdout
 		return exitError, err
 	}
 	dropEmptyPod(&o)
-	if format != "text" && format != "json" {
-		return exitError, fmt.Errorf("--format %q: text or json", format)
+	if err := checkFormat(format); err != nil {
+		return exitError, err
 	}
 	sampler := sidecar.NewSampler(o)
 	defer sampler.Close()
@@ -106,16 +110,68 @@ func look(ctx context.Context, args []string, getenv func(string) string, stdout
 	case err != nil:
 		return exitError, err
 	}
-	if format == "json" {
-		err = report.WriteJSON(stdout)
-	} else {
-		err = report.WriteText(stdout)
-	}
-	if err != nil {
+	if err := write(&report, format, stdout); err != nil {
 		return exitError, err
+	}
+	if format == "text" {
+		verdicts, err := sidecar.Glance(&report)
+		if err == nil {
+			err = verdicts.WriteSummaries(stdout)
+		}
+		if err != nil {
+			return exitError, err
+		}
 	}
 	if !report.Complete() {
 		return exitPartial, nil
 	}
 	return exitOK, nil
+}
+
+// diagnose judges a recorded history.
+func diagnose(args []string, getenv func(string) string, stdout io.Writer) error {
+	var path, format string
+	flags := newFlags("diagnose", stdout)
+	flags.StringVar(&path, "file", "", "what GET /history answered; - is the standard input")
+	flags.StringVar(&format, "format", "text", "text or json")
+	if err := parse(flags, args, getenv); err != nil {
+		return err
+	}
+	if err := checkFormat(format); err != nil {
+		return err
+	}
+	if path == "" {
+		return errors.New("--file is missing: curl -s localhost:9753/history > history.json")
+	}
+	file := os.Stdin
+	if path != "-" {
+		var err error
+		if file, err = os.Open(path); err != nil {
+			return err
+		}
+		defer file.Close()
+	}
+	recorded, err := history.Read(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return write(diagnosis.DiagnoseAll(recorded), format, stdout)
+}
+
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return fmt.Errorf("--format %q: text or json", format)
+	}
+	return nil
+}
+
+// write writes a report in one of its forms.
+func write(report interface {
+	WriteJSON(io.Writer) error
+	WriteText(io.Writer) error
+}, format string, w io.Writer) error {
+	if format == "json" {
+		return report.WriteJSON(w)
+	}
+	return report.WriteText(w)
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
@@ -48,19 +49,41 @@ func ecsNames(groups []string, a slog.Attr) slog.Attr {
 func Breakdown(ctx context.Context, log *slog.Logger, r *breakdown.Report) error {
 	for i := range r.Containers {
 		c := &r.Containers[i]
-		record := slog.NewRecord(r.Time, slog.LevelInfo, message(c), 0)
-		record.AddAttrs(
-			slog.Group("event",
-				slog.String("dataset", "jvmem.breakdown"), slog.String("kind", "metric"), slog.String("action", "breakdown")),
-			container(c),
-		)
-		if r.Pod != nil && *r.Pod != (breakdown.Pod{}) {
-			record.AddAttrs(pod(r.Pod)...)
+		err := event{
+			level: slog.LevelInfo, time: r.Time, message: message(c), dataset: "jvmem.breakdown", kind: "metric", action: "breakdown",
+			containerID: c.ID, containerName: c.Name, pod: r.Pod,
+		}.write(ctx, log, numbers(c)...)
+		if err != nil {
+			return err
 		}
-		record.AddAttrs(numbers(c))
-		if err := log.Handler().Handle(ctx, record); err != nil {
-			return fmt.Errorf("write a log line: %w", err)
-		}
+	}
+	return nil
+}
+
+// event is what every line has.
+type event struct {
+	level                 slog.Level
+	time                  time.Time
+	message               string
+	dataset, kind, action string
+	containerID           string
+	containerName         string
+	pod                   *breakdown.Pod
+}
+
+// write writes the line with our own fields.
+func (e event) write(ctx context.Context, log *slog.Logger, fields ...slog.Attr) error {
+	record := slog.NewRecord(e.time, e.level, e.message, 0)
+	record.AddAttrs(
+		slog.Group("event", slog.String("dataset", e.dataset), slog.String("kind", e.kind), slog.String("action", e.action)),
+		group("container", text("id", e.containerID), text("name", e.containerName)),
+	)
+	if e.pod != nil && *e.pod != (breakdown.Pod{}) {
+		record.AddAttrs(pod(e.pod)...)
+	}
+	record.AddAttrs(group("jvmem", fields...))
+	if err := log.Handler().Handle(ctx, record); err != nil {
+		return fmt.Errorf("write a log line: %w", err)
 	}
 	return nil
 }
@@ -92,10 +115,6 @@ func message(c *breakdown.Container) string {
 
 func shortID(id string) string { return id[:min(len(id), 12)] }
 
-func container(c *breakdown.Container) slog.Attr {
-	return group("container", text("id", c.ID), text("name", c.Name))
-}
-
 // pod follows ECS for what orchestrators share, and the names that Metricbeat
 // and Filebeat use for Kubernetes.
 func pod(p *breakdown.Pod) []slog.Attr {
@@ -108,7 +127,7 @@ func pod(p *breakdown.Pod) []slog.Attr {
 	}
 }
 
-func numbers(c *breakdown.Container) slog.Attr {
+func numbers(c *breakdown.Container) []slog.Attr {
 	var rows, details []slog.Attr
 	for _, row := range c.Memory {
 		rows = append(rows, size(string(row.Name), row.Bytes))
@@ -143,7 +162,7 @@ func numbers(c *breakdown.Container) slog.Attr {
 		j := &c.JVMs[0]
 		attrs = append(attrs, group("jvm", slog.Int("pid", j.PID), text("version", j.Version), text("gc", j.GC), text("nmt", j.NMT)))
 	}
-	return group("jvmem", attrs...)
+	return attrs
 }
 
 // group leaves out attributes that say nothing, and itself if none is left.

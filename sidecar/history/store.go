@@ -12,10 +12,13 @@ import (
 
 const (
 	// finePoints and coarsePoints are how much is kept of one container. With
-	// maxSeries it is below 4 MiB; more containers share it by longer steps.
+	// maxSeries it is below 4 MiB, which more containers share.
 	finePoints, coarsePoints = 360, 1440
-	// maxContainers bounds the containers remembered, those that ended among them.
-	maxContainers = 4
+	// minFine is what each needs to be judged.
+	minFine = 90
+	// maxEnded is how many containers that ended are remembered, maxContainers how
+	// many at all: the others of a report are left out.
+	maxEnded, maxContainers = 3, 16
 )
 
 // Container is what is remembered of one container.
@@ -83,8 +86,12 @@ func (s *Store) Add(r *breakdown.Report) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var err error
+	s.forget(r.Containers)
 	for i := range r.Containers {
 		c := s.container(&r.Containers[i])
+		if c == nil {
+			continue
+		}
 		sample := sampleOf(&r.Containers[i])
 		at := func(i int) Point { return Point{sample.values[i], sample.values[i], sample.values[i]} }
 		now := r.Time.UnixMilli()
@@ -127,19 +134,34 @@ func (c *Container) is(of *breakdown.Container) bool {
 	return c.ID == of.ID && c.Cgroup == of.Cgroup
 }
 
-// container returns what is remembered of a container, brought up to date.
+// forget makes room: it drops the ended containers that are too many, the one
+// that ended first before the others.
+func (s *Store) forget(live []breakdown.Container) {
+	ended := 0
+	for i := len(s.containers) - 1; i >= 0; i-- {
+		if slices.ContainsFunc(live, func(of breakdown.Container) bool { return s.containers[i].is(&of) }) {
+			continue
+		}
+		if ended++; ended > maxEnded {
+			s.containers = slices.Delete(s.containers, i, i+1)
+		}
+	}
+}
+
+// container returns what is remembered of a container, brought up to date; nil if
+// there is no room for it.
 func (s *Store) container(of *breakdown.Container) *Container {
 	i := slices.IndexFunc(s.containers, func(c *Container) bool { return c.is(of) })
 	var c *Container
-	if i >= 0 {
+	switch {
+	case i >= 0:
 		c = s.containers[i]
-		s.containers = slices.Delete(s.containers, i, i+1)
-	} else {
-		c = &Container{ID: of.ID, Cgroup: of.Cgroup, CgroupVersion: of.CgroupVersion, Tracks: []*Track{{}, {most: finePoints}}}
-	}
-	s.containers = append(s.containers, c)
-	if i < 0 {
-		s.containers = s.containers[max(0, len(s.containers)-maxContainers):]
+		s.containers = append(slices.Delete(s.containers, i, i+1), c)
+	case len(s.containers) == maxContainers:
+		return nil
+	default:
+		c = &Container{ID: of.ID, Cgroup: of.Cgroup, CgroupVersion: of.CgroupVersion, Tracks: []*Track{{}, {}}}
+		s.containers = append(s.containers, c)
 		s.share()
 	}
 	c.Name = cmp.Or(of.Name, c.Name)
@@ -156,19 +178,22 @@ func (s *Store) container(of *breakdown.Container) *Container {
 	return c
 }
 
-// share divides the room for steps between the containers.
+// share divides the room between the containers.
 func (s *Store) share() {
-	most := coarsePoints / len(s.containers)
-	step := max(s.options.Retention.Milliseconds()/int64(most), 1)
+	n := len(s.containers)
+	coarse := coarsePoints / n
+	step := max(s.options.Retention.Milliseconds()/int64(coarse), 1)
 	for _, c := range s.containers {
+		c.Tracks[1].most = max(finePoints/n, minFine)
 		if t := c.coarse(); t.StepMillis != step {
 			c.Tracks[0] = t.resampled(0, step)
-			c.Tracks[0].StepMillis, c.Tracks[0].most = step, most
+			c.Tracks[0].StepMillis, c.Tracks[0].most = step, coarse
 		}
 	}
 }
 
-// Container calls f with what is remembered of the container. f must not keep it.
+// Container calls f with what is remembered of the container, if it is. f must not
+// keep it.
 func (s *Store) Container(of *breakdown.Container, f func(*Container)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

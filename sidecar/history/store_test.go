@@ -153,16 +153,26 @@ func TestBudget(t *testing.T) {
 	}
 	runtime.KeepAlive(s)
 
-	// Containers that come later share the room, and the number is bounded.
-	for i := range 2 * maxContainers {
+	// Containers that come later share the room, and their number is bounded: of
+	// those that ended, and at all.
+	for i := range 10 {
 		r.Containers[0].ID = fmt.Sprint("other", i)
 		for k := range 100 {
 			r.Time = r.Time.Add(time.Duration(k) * time.Second)
 			add(t, s, r)
 		}
 	}
-	if len(s.containers) != maxContainers || s.containers[0].coarse().most != coarsePoints/maxContainers || s.containers[0].ID == "0123" {
-		t.Errorf("%d containers, %d steps", len(s.containers), s.containers[0].coarse().most)
+	if len(s.containers) != maxEnded+1 || s.containers[0].coarse().most != coarsePoints/(maxEnded+1) || s.containers[0].ID != "other6" {
+		t.Errorf("%d containers, %d steps, the oldest %s", len(s.containers), s.containers[0].coarse().most, s.containers[0].ID)
+	}
+	for i := range 2 * maxContainers {
+		c := r.Containers[0]
+		c.ID = fmt.Sprint("more", i)
+		r.Containers = append(r.Containers, c)
+	}
+	add(t, s, r)
+	if len(s.containers) != maxContainers {
+		t.Errorf("%d containers", len(s.containers))
 	}
 }
 

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
 
 const (
@@ -55,27 +59,65 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	started := time.Now()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /breakdown", s.breakdown)
+	mux.HandleFunc("GET /diagnosis", s.diagnose)
+	mux.HandleFunc("GET /history", s.history)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, started, maxAge) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
+		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/diagnosis  what grows, and when the limit is reached; ?format=text\n/history    JSON; ?since=1h&step=1m\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
 	})
 	return mux
+}
+
+const noSample = "no sample was taken yet: try again in a moment\n"
+
+// shown is what has a form for programs and one for people.
+type shown interface {
+	WriteJSON(io.Writer) error
+	WriteText(io.Writer) error
 }
 
 func (s *State) breakdown(w http.ResponseWriter, r *http.Request) {
 	report, _ := s.latest()
 	if report == nil {
-		writeText(w, http.StatusServiceUnavailable, "no sample was taken yet: try again in a moment\n")
+		writeText(w, http.StatusServiceUnavailable, noSample)
 		return
 	}
+	show(w, r, withVerdicts{report, s.verdicts()})
+}
+
+func (s *State) diagnose(w http.ResponseWriter, r *http.Request) {
+	verdicts := s.verdicts()
+	if verdicts == nil {
+		writeText(w, http.StatusServiceUnavailable, noSample)
+		return
+	}
+	show(w, r, verdicts)
+}
+
+// withVerdicts is a breakdown whose text ends with what is concluded of it.
+type withVerdicts struct {
+	*breakdown.Report
+	verdicts *diagnosis.Report
+}
+
+func (b withVerdicts) WriteText(w io.Writer) error {
+	err := b.Report.WriteText(w)
+	if err == nil && b.verdicts != nil {
+		err = b.verdicts.WriteSummaries(w)
+	}
+	return err
+}
+
+// show answers in the form that was asked for.
+func show(w http.ResponseWriter, r *http.Request, what shown) {
 	switch format := format(r); format {
 	case "text":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_ = report.WriteText(w) // the client is gone
+		_ = what.WriteText(w) // the client is gone
 	case "json":
 		w.Header().Set("Content-Type", "application/json")
-		_ = report.WriteJSON(w) // the client is gone
+		_ = what.WriteJSON(w) // the client is gone
 	default:
 		writeText(w, http.StatusBadRequest, fmt.Sprintf("unknown format %q: json or text\n", format))
 	}

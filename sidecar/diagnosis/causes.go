@@ -1,0 +1,268 @@
+package diagnosis
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+const (
+	// minConfidence is what a finding needs.
+	minConfidence = 0.5
+	// enough is the share of the limit whose growth makes a finding two thirds
+	// sure: the more has come up, the less it is chance.
+	enough = 0.05
+	// side is how slow, compared with the fastest, a growth counts as its side
+	// effect: classes come with malloc, threads with kernel memory.
+	side = 0.25
+	// causal is how much slower a growth of threads or of classes may be than
+	// another one to count as its cause.
+	causal = 3
+
+	minThreads = 8
+	manyCount  = 100 // threads whose growth makes a finding two thirds sure
+	minClasses = 20
+)
+
+// leaks returns what grows and does not stop, the fastest first.
+func (j *judge) leaks() []Finding {
+	var all []Finding
+	for _, find := range []func() (Finding, bool){
+		j.threads, j.classLoader, j.heap,
+		j.row(DirectBuffers, history.Detail(breakdown.Native, "direct_buffers"), ""),
+		j.row(NativeUntracked, history.Detail(breakdown.Native, "untracked"), ""),
+		// Without Native Memory Tracking malloc is in one piece.
+		j.row(NativeUntracked, history.Detail(breakdown.Native, "malloc"), "malloc"),
+		j.row(NativeUntracked, history.Detail(breakdown.Native, "mmap"), "mmap"),
+		j.row(AllocatorRetention, history.Detail(breakdown.Native, "allocator_retained"), ""),
+		j.internal,
+		j.row(CodeCache, history.Row(breakdown.CodeCache), ""),
+		j.row(GC, history.Row(breakdown.GC), ""),
+		j.row(MappedFiles, history.Row(breakdown.MappedFiles), ""),
+		j.row(MappedFiles, history.Row(breakdown.Libraries), "libraries"),
+		j.row(Shmem, history.Row(breakdown.Shmem), ""),
+		j.kernel, j.otherProcess,
+	} {
+		if f, ok := find(); ok {
+			all = append(all, f)
+		}
+	}
+	return sideEffects(all)
+}
+
+// finding makes a finding of a trend in bytes.
+func (j *judge) finding(v Verdict, subject string, t trend) (Finding, bool) {
+	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour(), window: window{t.from, t.to}}
+	f.Confidence = t.confidence(j.scale())
+	f.Share = j.share(t.rate, f.window)
+	return f, f.Confidence >= minConfidence
+}
+
+// confidence is up to 1: how steadily it grew (Kendall's tau), how straight, and
+// how much of the scale came up.
+func (t *trend) confidence(scale float64) float64 {
+	return t.tau * min(1, t.bend) * (1 - math.Exp(-t.growth/(enough*scale)))
+}
+
+func (t *trend) perHour() *Rate {
+	return &Rate{BytesPerHour: int64(t.rate), LowBytesPerHour: int64(t.low), HighBytesPerHour: int64(t.high)}
+}
+
+// share is how much of the growth of what cannot be reclaimed is explained.
+func (j *judge) share(rate float64, w window) *float64 {
+	firm := j.rate(history.Firm, w)
+	if firm <= 0 {
+		return nil
+	}
+	return new(min(1, rate/firm))
+}
+
+// row finds growth of one series.
+func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
+	return func() (Finding, bool) {
+		t, ok := j.rising(series, j.least())
+		if !ok {
+			return Finding{}, false
+		}
+		f, ok := j.finding(v, subject, t)
+		f.Evidence = []string{grew(series, t)}
+		return f, ok
+	}
+}
+
+// threads: the count of threads grows. Their bytes are stacks and kernel memory.
+func (j *judge) threads() (Finding, bool) {
+	room := math.Inf(1) // as a number of threads
+	threads, _ := j.now(history.Threads)
+	if stacks, ok := j.now(history.Row(breakdown.ThreadStacks)); ok && stacks > 0 {
+		room = j.room() * threads / stacks
+	}
+	count, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.Threads, w) }, minThreads, room)
+	if !ok {
+		return Finding{}, false
+	}
+	w := window{count.from, count.to}
+	pool, fastest := "", 0.0
+	for _, name := range j.c.Names(history.PrefixPool) {
+		if rate := j.rate(name, w); rate > fastest {
+			pool, fastest = name, rate
+		}
+	}
+	stacks, _ := j.trendOf(history.Row(breakdown.ThreadStacks), w)
+	bytes := stacks
+	kernel, _ := j.trendOf(history.Row(breakdown.Kernel), w)
+	if kernel.rate > 0 {
+		bytes.rate, bytes.low, bytes.high = bytes.rate+kernel.rate, bytes.low+max(0, kernel.low), bytes.high+kernel.high
+	}
+	f := Finding{
+		Verdict: Threads, Subject: strings.TrimPrefix(pool, history.PrefixPool), Rate: bytes.perHour(),
+		Share: j.share(bytes.rate, w), window: w,
+	}
+	f.Confidence = count.tau * min(1, count.bend) * (1 - math.Exp(-count.growth/manyCount-max(0, bytes.growth)/(enough*j.scale())))
+	f.Evidence = []string{counted("threads", count)}
+	if pool != "" {
+		if t, ok := j.trendOf(pool, w); ok {
+			f.Evidence = append(f.Evidence, counted("threads of the pool "+f.Subject, t))
+		}
+	}
+	f.Evidence = append(f.Evidence, grew(history.Row(breakdown.ThreadStacks), stacks), grew(history.Row(breakdown.Kernel), kernel))
+	return f, f.Confidence >= minConfidence
+}
+
+// classLoader: metaspace grows, and with it the number of loaded classes. With a
+// flat number it is the JIT, which keeps profiles there.
+func (j *judge) classLoader() (Finding, bool) {
+	t, ok := j.rising(history.Row(breakdown.Metaspace), j.least())
+	if !ok {
+		return Finding{}, false
+	}
+	classes, ok := j.trendOf(history.Classes, window{t.from, t.to})
+	if !ok || !classes.rises(minClasses) {
+		return Finding{}, false
+	}
+	f, ok := j.finding(ClassLoader, "", t)
+	f.Evidence = []string{counted("loaded classes", classes), grew(history.Row(breakdown.Metaspace), t)}
+	return f, ok
+}
+
+// internal: what HotSpot itself mallocs grows.
+func (j *judge) internal() (Finding, bool) {
+	series := history.Detail(breakdown.Native, "jvm_internal")
+	t, ok := j.rising(series, j.least())
+	if !ok {
+		return Finding{}, false
+	}
+	name := j.fastest(history.PrefixNMT, window{t.from, t.to})
+	f, ok := j.finding(JVMInternal, strings.TrimPrefix(name, history.PrefixNMT), t)
+	f.Evidence = []string{grew(series, t)}
+	if of, ok := j.trendOf(name, window{t.from, t.to}); ok {
+		f.Evidence = append(f.Evidence, grew(name, of))
+	}
+	return f, ok
+}
+
+// kernel: memory of the kernel on behalf of the container grows.
+func (j *judge) kernel() (Finding, bool) {
+	t, ok := j.rising(history.Row(breakdown.Kernel), j.least())
+	if !ok {
+		return Finding{}, false
+	}
+	prefix := history.Detail(breakdown.Kernel, "")
+	name := j.fastest(prefix, window{t.from, t.to})
+	f, ok := j.finding(Kernel, strings.TrimPrefix(name, prefix), t)
+	f.Evidence = []string{grew(history.Row(breakdown.Kernel), t)}
+	if of, ok := j.trendOf(name, window{t.from, t.to}); ok {
+		f.Evidence = append(f.Evidence, grew(name, of))
+	}
+	return f, ok
+}
+
+// otherProcess: processes that are no JVM grow.
+func (j *judge) otherProcess() (Finding, bool) {
+	series := history.Row(breakdown.OtherProcesses)
+	t, ok := j.rising(series, j.least())
+	if !ok {
+		return Finding{}, false
+	}
+	name := j.fastest(history.PrefixProcess, window{t.from, t.to})
+	f, ok := j.finding(OtherProcess, strings.TrimPrefix(name, history.PrefixProcess), t)
+	f.Evidence = []string{grew(series, t)}
+	return f, ok
+}
+
+// fastest returns the series with this prefix that grows fastest, "" if none does.
+func (j *judge) fastest(prefix string, w window) string {
+	var best string
+	var rate float64
+	for _, name := range j.c.Names(prefix) {
+		if r := j.rate(name, w); r > rate {
+			best, rate = name, r
+		}
+	}
+	return best
+}
+
+// sideEffects sorts the findings and leaves out what comes with another one.
+func sideEffects(all []Finding) []Finding {
+	weight := func(f *Finding) float64 {
+		rate := float64(f.Rate.BytesPerHour)
+		if f.Verdict == Threads || f.Verdict == ClassLoader {
+			return causal * rate
+		}
+		return rate
+	}
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(weight(&b), weight(&a)) })
+	if len(all) == 0 {
+		return all
+	}
+	first := all[0]
+	return slices.DeleteFunc(all, func(f Finding) bool {
+		if f.Verdict == first.Verdict && f.Subject == first.Subject {
+			return false
+		}
+		with := side
+		switch {
+		case first.Verdict == Threads && (f.Verdict == Kernel || f.Verdict == JVMInternal),
+			first.Verdict == ClassLoader && (f.Verdict == Heap || f.Verdict == JVMInternal || f.Verdict == CodeCache),
+			first.Verdict == Heap && f.Verdict == GC:
+			with = causal
+		}
+		return float64(f.Rate.BytesPerHour) < with*float64(first.Rate.BytesPerHour)
+	})
+}
+
+// unexplained: what cannot be reclaimed grows faster than all that was found.
+func (j *judge) unexplained(found []Finding) (Finding, bool) {
+	t, ok := j.rising(history.Firm, j.least())
+	if !ok {
+		return Finding{}, false
+	}
+	w := window{t.from, t.to}
+	// A heap that grows within its maximum is no leak; nor is metaspace that the
+	// JIT takes.
+	explained := max(0, j.rate(history.Row(breakdown.Heap), w))
+	for i := range found {
+		if found[i].Verdict != Heap {
+			explained += float64(found[i].Rate.BytesPerHour)
+		}
+	}
+	if explained > t.rate/2 {
+		return Finding{}, false
+	}
+	f, ok := j.finding(Unexplained, "", t)
+	f.Evidence = []string{grew(history.Firm, t)}
+	if name := j.fastest("row/", w); name != "" {
+		if of, ok := j.trendOf(name, w); ok {
+			f.Evidence = append(f.Evidence, "most of it: "+grew(name, of))
+		}
+	}
+	if len(j.c.Missing) > 0 {
+		f.Evidence = append(f.Evidence, "not known: "+strings.Join(j.c.Missing, ", "))
+	}
+	f.Share = new(max(0, 1-explained/t.rate))
+	return f, ok
+}

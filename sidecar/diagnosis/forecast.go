@@ -1,0 +1,99 @@
+package diagnosis
+
+import (
+	"math"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// forecast tells when a limit is reached, by how fast it went in the second half
+// of what was judged. Nil: nothing grows, or nothing limits it.
+func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
+	w, ok := window{}, false
+	if len(found) > 0 && found[0].Verdict.Leak() {
+		w, ok = found[0].window, true
+	} else if t, rising := j.rising(history.Firm, j.least()); rising {
+		w, ok = window{t.from, t.to}, true
+	}
+	if !ok {
+		return nil, nil
+	}
+	firm, ok := j.trendOf(history.Firm, w.half())
+	if !ok || firm.z < minZ || firm.low <= 0 {
+		firm, ok = j.trendOf(history.Firm, w)
+	}
+	var rate *Rate
+	container := never
+	if ok && firm.rate > 0 && firm.low > 0 {
+		rate = firm.perHour()
+		container = j.toContainerLimit(&firm)
+	}
+	if len(found) > 0 && found[0].Verdict == Heap {
+		if heap := j.toHeapLimit(w); heap.Seconds < container.Seconds {
+			return rate, &heap
+		}
+	}
+	if math.IsInf(container.Seconds, 1) {
+		return rate, nil
+	}
+	return rate, &container
+}
+
+var never = Forecast{Reached: ContainerLimit, Seconds: math.Inf(1)}
+
+// maxSeconds bounds what is told: in ten years the rate will be another one.
+const maxSeconds = 10 * 365.25 * 24 * 3600
+
+// toContainerLimit follows what cannot be reclaimed to the limit. The heap's part
+// of the growth ends at the heap's maximum.
+func (j *judge) toContainerLimit(firm *trend) Forecast {
+	room := j.room()
+	if math.IsInf(room, 1) {
+		return never
+	}
+	w := window{firm.from, firm.to}
+	heap := min(max(0, j.rate(history.Row(breakdown.Heap), w)), firm.rate)
+	heapRoom := math.Inf(1)
+	if limit, ok := j.maxHeap(); ok {
+		if now, ok := j.now(history.Row(breakdown.Heap)); ok {
+			heapRoom = max(0, limit-now)
+		}
+	}
+	at := func(rate float64) float64 {
+		heap := heap * rate / firm.rate
+		if t := room / rate; heap == 0 || t*heap <= heapRoom {
+			return t
+		}
+		rest := rate - heap
+		if rest <= 0.05*rate { // nothing but the heap grows, and it will stop
+			return math.Inf(1)
+		}
+		return (room - heapRoom) / rest
+	}
+	f := Forecast{Reached: ContainerLimit, Seconds: 3600 * at(firm.rate), LowSeconds: 3600 * at(firm.high), HighSeconds: 3600 * at(firm.low)}
+	return f.bounded()
+}
+
+// toHeapLimit follows what survives collections to the heap's maximum.
+func (j *judge) toHeapLimit(w window) Forecast {
+	t, ok := j.survivors(w.half())
+	if !ok || t.low <= 0 {
+		t, ok = j.survivors(w)
+	}
+	limit, known := j.maxHeap()
+	if !ok || !known || t.low <= 0 {
+		return never
+	}
+	room := max(0, limit-t.floors[len(t.floors)-1].value)
+	f := Forecast{Reached: HeapLimit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low}
+	return f.bounded()
+}
+
+func (f Forecast) bounded() Forecast {
+	if f.Seconds > maxSeconds {
+		return never
+	}
+	f.HighSeconds = min(f.HighSeconds, maxSeconds)
+	return f
+}

@@ -1,0 +1,179 @@
+package diagnosis
+
+import (
+	"math"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+const (
+	// minSamples is how many samples a window must have: 10 minutes of them at the
+	// default interval.
+	minSamples = 60
+	// startShare is left out at the start of a JVM: it takes its first memory then.
+	startShare = 0.05
+
+	// straight is how fast the second half of a window must grow, compared with
+	// the first, to be a line. What slows down levels off some time: it counts only
+	// if that is beyond the limit, and not at all below slowing.
+	straight, slowing = 0.95, 0.5
+	// straightPart is the least for the second half of a history that as a whole
+	// slows down: a curve that levels off looks straighter the shorter the part.
+	straightPart = 0.9
+	// late is how fast a later part must grow, compared with the whole, to be
+	// judged by itself: it began late.
+	late = 0.95
+	// steep: a window whose second half grows so much faster must be confirmed by
+	// that half. Else it is a ramp that may have ended.
+	steep = 1.5
+)
+
+// judge holds one container's history while it is judged.
+type judge struct {
+	c *history.Container
+	// windows end now. The first begins when the JVM has started, each other one is
+	// the second half of the one before. None if there are too few samples.
+	windows []window
+	samples int // since the JVM started
+	last    map[string]float64
+}
+
+// window is a time between two moments, in milliseconds since 1970.
+type window struct{ from, to int64 }
+
+func (w window) half() window { return window{w.from + (w.to-w.from)/2, w.to} }
+
+func newJudge(c *history.Container) *judge {
+	j := &judge{c: c, last: make(map[string]float64)}
+	started, first := int64(math.MinInt64), true
+	epoch := int64(0)
+	for time, p := range c.Points(history.Epoch) {
+		if !first && p.Last != epoch {
+			started = time
+		}
+		epoch, first = p.Last, false
+	}
+	var times []int64
+	for time := range c.Times() {
+		if time >= started {
+			times = append(times, time)
+		}
+	}
+	j.samples = len(times)
+	if len(times) == 0 {
+		return j
+	}
+	to := times[len(times)-1]
+	from := times[0] + int64(startShare*float64(to-times[0]))
+	for {
+		for len(times) > 0 && times[0] < from {
+			times = times[1:]
+		}
+		if len(times) < minSamples {
+			return j
+		}
+		j.windows = append(j.windows, window{from, to})
+		from += (to - from) / 2
+	}
+}
+
+// now returns the last value of a series; ok is false if it is not known at the
+// end.
+func (j *judge) now(name string) (value float64, ok bool) {
+	value, ok = j.last[name]
+	if ok {
+		return value, true
+	}
+	at, known := j.c.LastTime()
+	for i := len(j.c.Tracks) - 1; i >= 0 && known; i-- {
+		t := j.c.Tracks[i]
+		if n := len(t.Times); n > 0 && t.Times[n-1] == at.UnixMilli() {
+			if p := t.Series[name].At(n - 1); p.Last != history.Unknown {
+				j.last[name] = float64(p.Last)
+				return float64(p.Last), true
+			}
+		}
+	}
+	return 0, false
+}
+
+// rising returns the trend of a series that grows and does not stop, by at least
+// that much, judged in the longest window that shows it.
+func (j *judge) rising(name string, least float64) (trend, bool) {
+	return j.risingIn(func(w window) (trend, bool) { return j.trendOf(name, w) }, least, j.room())
+}
+
+// risingIn is rising for a trend made in another way. room is how much may come
+// before a limit is reached, in its unit.
+func (j *judge) risingIn(trendOf func(window) (trend, bool), least, room float64) (trend, bool) {
+	var whole *trend
+	for k, w := range j.windows {
+		t, ok := trendOf(w)
+		if !ok {
+			continue
+		}
+		if whole == nil {
+			whole = &t
+		}
+		began := k == 0 || (t.rate >= late*whole.rate || (k == 1 && t.bend >= straightPart)) && t.newHigh(whole)
+		if began && t.rises(least) && t.endless(room) && t.bend <= steep {
+			return t, true
+		}
+	}
+	return trend{}, false
+}
+
+// newHigh reports whether a later part is above all that came before it: else it
+// comes and goes, with the hour of the day for instance.
+func (t *trend) newHigh(whole *trend) bool {
+	begin := hours(t.from - whole.from)
+	now := t.floors[len(t.floors)-1].value
+	for _, f := range whole.floors {
+		if f.time < begin && f.value >= now {
+			return false
+		}
+	}
+	return true
+}
+
+// endless reports whether a trend goes on: it is straight, or slows down so
+// little that it would pass the limit.
+func (t *trend) endless(room float64) bool {
+	if t.bend >= straight {
+		return true
+	}
+	// Halves that grow by b, b², ... add up to what is still to come.
+	b := t.bend
+	return b >= slowing && t.growth*b*b/((1+b)*(1-b)) > room
+}
+
+// room is what may still be charged before the kernel kills; +Inf without a limit.
+func (j *judge) room() float64 {
+	limit, limited := j.now(history.Limit)
+	firm, known := j.now(history.Firm)
+	if !limited || !known {
+		return math.Inf(1)
+	}
+	return max(0, limit-firm)
+}
+
+// rate returns how fast a series changes in a window, 0 if it is not known.
+func (j *judge) rate(name string, w window) float64 {
+	t, ok := j.trendOf(name, w)
+	if !ok {
+		return 0
+	}
+	return t.rate
+}
+
+// scale is what growth is compared with: the limit, else what is in use.
+func (j *judge) scale() float64 {
+	if limit, ok := j.now(history.Limit); ok && limit > 0 {
+		return limit
+	}
+	firm, _ := j.now(history.Firm)
+	return max(firm, 64<<20)
+}
+
+// least is how much has to come up to count, in bytes.
+func (j *judge) least() float64 { return max(2<<20, 0.01*j.scale()) }

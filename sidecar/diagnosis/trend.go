@@ -1,0 +1,165 @@
+package diagnosis
+
+import (
+	"math"
+	"slices"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+const (
+	// bins is how many parts of equal length a window is judged by. Of each the
+	// least value counts: what is freed within a part does not. Three quarters of
+	// them must be known.
+	bins = 20
+	// z95 is the normal deviate of a two-sided 95 % interval.
+	z95 = 1.96
+	// minZ is what the test of a trend has to reach: p < 0.001, one-sided.
+	minZ = 3.09
+	// maxJump is the largest part of the growth that may come at once: above it is
+	// a step, not a trend.
+	maxJump = 0.45
+)
+
+// trend is how a series developed in a window. Rates are per hour.
+type trend struct {
+	from, to  int64 // milliseconds since 1970
+	floors    []floor
+	rate      float64 // Theil and Sen: the median slope between any two floors
+	low, high float64 // its 95 % interval
+	z         float64 // Mann and Kendall: above minZ it rises
+	tau       float64 // Kendall: 1 if each floor is above the one before
+	// last is the last value, growth what came up in the window by its rate.
+	last, growth float64
+	// bend compares the rate of the second half with that of the first: 1 is
+	// a straight line, 0 has levelled off.
+	bend float64
+	// jump is the largest share of the rise that came between two floors.
+	jump float64
+}
+
+// floor is the least value in a part of the window.
+type floor struct {
+	time  float64 // hours since the window began
+	value float64
+}
+
+// trendOf judges a series in a window; ok is false if too little is known.
+func (j *judge) trendOf(name string, w window) (trend, bool) {
+	return trendOfParts(j.c, name, w, bins)
+}
+
+func trendOfParts(c *history.Container, name string, w window, parts int) (t trend, ok bool) {
+	t = trend{from: w.from, to: w.to}
+	length := w.to - w.from
+	if length <= 0 {
+		return t, false
+	}
+	least := make([]floor, parts)
+	seen := make([]bool, parts)
+	for time, p := range c.Points(name) {
+		if time < w.from {
+			continue
+		}
+		t.last = float64(p.Last)
+		i := int((time - w.from) * int64(parts) / (length + 1))
+		if value := float64(p.Min); !seen[i] || value < least[i].value {
+			least[i], seen[i] = floor{hours(time - w.from), value}, true
+		}
+	}
+	for i := range least {
+		if seen[i] {
+			t.floors = append(t.floors, least[i])
+		}
+	}
+	if len(t.floors) < parts*3/4 {
+		return t, false
+	}
+	t.fit()
+	return t, true
+}
+
+func hours(millis int64) float64 { return float64(millis) / 3.6e6 }
+
+// fit estimates the trend of the floors.
+func (t *trend) fit() {
+	f := t.floors
+	n := len(f)
+	slopes, s := slopesOf(f)
+	slices.Sort(slopes)
+	t.rate = median(slopes)
+	// Sen (1968): the interval's ends are slopes whose rank is off the middle by
+	// half the deviate times the standard deviation of Kendall's S.
+	deviation := math.Sqrt(variance(f))
+	half := z95 * deviation / 2
+	middle := float64(len(slopes)) / 2
+	t.low = slopes[max(0, int(math.Floor(middle-half)))]
+	t.high = slopes[min(len(slopes)-1, int(math.Ceil(middle+half)))]
+	if deviation > 0 && s > 0 {
+		t.z = (s - 1) / deviation
+	}
+	t.tau = s / float64(n*(n-1)/2)
+	t.growth = t.rate * hours(t.to-t.from)
+
+	first, _ := slopesOf(f[:n/2+1])
+	second, _ := slopesOf(f[n/2:])
+	slices.Sort(first)
+	slices.Sort(second)
+	if a, b := median(first), median(second); a > 0 {
+		t.bend = b / a
+	} else if b > 0 {
+		t.bend = math.Inf(1) // it began in the second half
+	}
+	if rise := f[n-1].value - f[0].value; rise > 0 {
+		for i := 1; i < n; i++ {
+			t.jump = max(t.jump, (f[i].value-f[i-1].value)/rise)
+		}
+	}
+}
+
+// slopesOf returns the slope between any two floors, and Kendall's S: how many
+// rise, less how many fall.
+func slopesOf(f []floor) (slopes []float64, s float64) {
+	slopes = make([]float64, 0, len(f)*(len(f)-1)/2)
+	for i := range f {
+		for k := i + 1; k < len(f); k++ {
+			rise := f[k].value - f[i].value
+			slopes = append(slopes, rise/(f[k].time-f[i].time))
+			switch {
+			case rise > 0:
+				s++
+			case rise < 0:
+				s--
+			}
+		}
+	}
+	return slopes, s
+}
+
+// variance is that of Kendall's S without a trend, with ties counted off.
+func variance(f []floor) float64 {
+	n := float64(len(f))
+	v := n * (n - 1) * (2*n + 5)
+	ties := make(map[float64]float64)
+	for i := range f {
+		ties[f[i].value]++
+	}
+	for _, t := range ties {
+		v -= t * (t - 1) * (2*t + 5)
+	}
+	return v / 18
+}
+
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	if n == 0 {
+		return 0
+	}
+	return (sorted[n/2] + sorted[(n-1)/2]) / 2
+}
+
+// rises reports whether the series grows by at least that much in the window,
+// not by chance and not in a step.
+func (t *trend) rises(least float64) bool {
+	return t.z >= minZ && t.low > 0 && t.growth >= least && t.jump <= maxJump
+}

@@ -1,0 +1,56 @@
+package eventlog
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+)
+
+// Diagnosis writes that a container's verdict appeared, changed or cleared.
+func Diagnosis(ctx context.Context, log *slog.Logger, at time.Time, pod *breakdown.Pod, d *diagnosis.Diagnosis, change diagnosis.Change) error {
+	e := event{
+		level: slog.LevelInfo, time: at, message: cmp.Or(d.Name, shortID(d.ID), "the container") + ": " + d.Summary,
+		dataset: "jvmem.diagnosis", kind: "event", action: string(change),
+		containerID: d.ID, containerName: d.Name, pod: pod,
+	}
+	if d.Verdict.Leak() || d.Verdict == diagnosis.Budget {
+		e.level, e.kind = slog.LevelWarn, "alert"
+	}
+	return e.write(ctx, log, Verdict(d))
+}
+
+// Verdict is a verdict as fields.
+func Verdict(d *diagnosis.Diagnosis) slog.Attr {
+	attrs := []slog.Attr{text("name", string(d.Verdict)), text("subject", d.Subject)}
+	if d.Confidence != nil {
+		attrs = append(attrs, slog.Float64("confidence", *d.Confidence))
+	}
+	if len(d.Findings) > 0 {
+		f := &d.Findings[0]
+		if f.Share != nil {
+			attrs = append(attrs, slog.Float64("share", *f.Share))
+		}
+		if f.Rate != nil {
+			attrs = append(attrs, slog.Int64("bytes_per_hour", f.Rate.BytesPerHour))
+		}
+		attrs = append(attrs, list("evidence", f.Evidence), list("next", f.Next))
+		if f.Gathered != nil {
+			attrs = append(attrs, list("gathered", f.Gathered.Text))
+		}
+	}
+	if d.Growth != nil {
+		attrs = append(attrs, slog.Int64("growth_bytes_per_hour", d.Growth.BytesPerHour))
+	}
+	if d.Forecast != nil {
+		attrs = append(attrs, slog.String("reached", d.Forecast.Reached), slog.Int64("seconds_to_limit", int64(d.Forecast.Seconds)))
+	}
+	return group("verdict", attrs...)
+}
+
+// list is lines in one text: Kibana cannot chart lists.
+func list(name string, lines []string) slog.Attr { return text(name, strings.Join(lines, "; ")) }
