@@ -2,6 +2,7 @@ package leaks
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +46,7 @@ func (c *testCase) run(t *testing.T) {
 		cancel()
 		background.Wait()
 	})
-	r.do("churn 20 8")
+	r.do(cmp.Or(c.churn, "churn 20 8"))
 	r.begun = time.Now()
 	background.Go(func() { r.awaitEnd(ctx) })
 	o := &outcome{c: c, begun: r.begun}

@@ -57,16 +57,17 @@ func (l *outcomeList) write() error {
 // print writes tables in Markdown.
 func (l *outcomeList) print(w io.Writer) {
 	var leaks, named, alikes, accused, ended, near int
+	var gap time.Duration
 	table := [][]string{{"leak", "JVM", "verdict", "confidence", "time to verdict", "forecast at half time", "true", "error", "wrong before"}}
 	harmless := [][]string{{"look-alike", "JVM", "at the end", "accused of"}}
 	for _, o := range l.all {
-		jvm := o.c.collector() + ", NMT " + o.c.tracking()
-		if !o.leak() {
+		gap = max(gap, o.gap())
+		if o.c.lookAlike {
 			alikes++
 			if o.accusations() != "" {
 				accused++
 			}
-			harmless = append(harmless, []string{o.c.name, jvm, name(o.last()), o.accusations()})
+			harmless = append(harmless, []string{o.c.name, o.c.jvm(), name(o.last()), o.accusations()})
 			continue
 		}
 		leaks++
@@ -84,10 +85,14 @@ func (l *outcomeList) print(w io.Writer) {
 				near++
 			}
 		}
-		table = append(table, []string{o.c.name, jvm, verdict, confidence(o.last()), o.timeCell(), forecast, left, off, o.accusations()})
+		table = append(table, []string{o.c.name, o.c.jvm(), verdict, confidence(o.last()), o.timeCell(), forecast, left, off, o.accusations()})
 	}
 	writeTable(w, table)
 	writeTable(w, harmless)
+	if cgroupVersion() == 1 {
+		fmt.Fprint(w, "Sockets that are not read were not tried: cgroup v1 does not charge them.\n\n")
+	}
+	fmt.Fprintf(w, "The longest time between two samples was %s: the machine was busy with other things.\n\n", seconds(gap))
 	fmt.Fprintf(w, "%d of %d leaks named, %d of %d look-alikes accused, forecast within %d %% in %d of %d\n",
 		named, leaks, accused, alikes, closeForecast, near, ended)
 }
@@ -138,13 +143,14 @@ func writeTable(w io.Writer, table [][]string) {
 
 // recording says what a recorded history is of.
 type recording struct {
-	File    string `json:"file"`
-	Case    string `json:"case"`
-	JVM     string `json:"jvm"`
-	Verdict string `json:"verdict"` // none: a look-alike
-	Subject string `json:"subject,omitempty"`
-	// Start is when the leak began; End when the kernel killed or the JVM
-	// ended, nil where neither happened.
+	File      string `json:"file"`
+	Case      string `json:"case"`
+	JVM       string `json:"jvm"`
+	LookAlike bool   `json:"look_alike"`
+	Verdict   string `json:"verdict"` // to be told
+	Subject   string `json:"subject,omitempty"`
+	// Start is when the leak began. End is when the kernel killed or the JVM
+	// ended, some tenths of a second after the last sample; nil: neither happened.
 	Start time.Time  `json:"start"`
 	End   *time.Time `json:"end"`
 }
@@ -159,11 +165,8 @@ func (l *outcomeList) record(dir string) error {
 			return fmt.Errorf("%s: nothing was recorded", o.c.name)
 		}
 		r := recording{
-			File: fileName(o.c.name) + ".json.gz", Case: o.c.name, JVM: o.c.collector() + ", NMT " + o.c.tracking(),
-			Verdict: "none", Start: o.start().UTC(),
-		}
-		if o.leak() {
-			r.Verdict, r.Subject = o.c.verdict, o.c.subject
+			File: fileName(o.c.name) + ".json.gz", Case: o.c.name, JVM: o.c.jvm(), LookAlike: o.c.lookAlike,
+			Verdict: o.c.verdict, Subject: o.c.subject, Start: o.start().UTC(),
 		}
 		if o.c.lasts == 0 {
 			end := o.end.UTC()

@@ -31,6 +31,7 @@
 //	threadlocals N       the same in a ThreadLocal of 8 threads worker-i, which live on
 //	classes N            N classes, each with a loader of its own
 //	bigclasses N         N classes of about 400 KiB of metaspace each
+//	classrun N           calls the methods of the next N of classes 300 times
 //	classdrop N          drops the oldest N of both
 //	classfree            drops all and collects
 //	symbols N            N thousand symbols of 32 letters, in N classes

@@ -3,7 +3,8 @@ import java.util.List;
 
 /** Metaspace. */
 final class Classes implements Workload.Kind {
-    private final List<Object> classes = new ArrayList<>();
+    private final List<Class<?>> classes = new ArrayList<>();
+    private int run; // of the first so many the methods have been called
     private final byte[] template = Loader.resource("Classes$Template.class");
     private byte[] big;
 
@@ -12,6 +13,7 @@ final class Classes implements Workload.Kind {
         switch (command.name()) {
             case "classes": return classes(command.number(1));
             case "bigclasses": return bigclasses(command.number(1));
+            case "classrun": return classrun(command.number(1));
             case "classdrop": return classdrop(command.number(1));
             case "classfree": return classfree();
             default: return null;
@@ -39,22 +41,41 @@ final class Classes implements Workload.Kind {
         return before + Pools.metaspace("after_") + "classes=" + classes.size();
     }
 
+    /** What a method's profile takes comes when it is called often, long after the class was loaded. */
+    private String classrun(int count) throws Exception {
+        String before = Pools.metaspace("before_");
+        for (int i = 0; i < count; i++) {
+            Runnable methods = (Runnable) Reflection.instance(classes.get(run++));
+            for (int n = 0; n < 300; n++) {
+                methods.run();
+            }
+        }
+        return before + Pools.metaspace("after_") + "run=" + run;
+    }
+
     /** The oldest of them; when the JVM unloads them is up to it. */
     private String classdrop(int count) {
         classes.subList(0, count).clear();
+        run = Math.max(0, run - count);
         return "classes=" + classes.size();
     }
 
     private String classfree() {
         classes.clear();
+        run = 0;
         System.gc();
         System.gc();
         return Pools.metaspace("after_");
     }
 
     /** Defined anew by every Loader: about 3 KiB of metaspace used and 6 KiB committed each (JDK 17, 25). */
-    public static class Template {
+    public static class Template implements Runnable {
         public Template() {
+        }
+
+        @Override
+        public void run() {
+            mix(choose(greatestDivisor(12, 8)) + sum(new int[] {1, 2, 7}));
         }
 
         public int choose(int x) {
