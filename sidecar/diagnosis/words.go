@@ -108,7 +108,11 @@ func (j *judge) summary(d *Diagnosis) string {
 		return text
 	}
 	var b strings.Builder
-	b.WriteString(phrases[d.Verdict])
+	if d.Verdict == None && d.Growth != nil {
+		b.WriteString("memory grows, but not (yet) in a way that names a cause")
+	} else {
+		b.WriteString(phrases[d.Verdict])
+	}
 	if d.Subject != "" {
 		b.WriteString(" (" + d.Subject + ")")
 	}
