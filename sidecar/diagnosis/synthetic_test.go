@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -21,7 +22,7 @@ import (
 const (
 	mib      = 1 << 20
 	limit    = 512 * mib
-	interval = 10 * time.Second
+	interval = 30 * time.Second
 )
 
 // state is what a scenario may change, at a time.
@@ -40,33 +41,38 @@ type state struct {
 type scenario struct {
 	name     string
 	length   time.Duration
+	interval time.Duration // between samples; 0: the constant
 	change   func(*state)
 	want     Verdict
 	subject  string
-	interval time.Duration
 	// clean: at no time before the end may anything be accused.
 	clean bool
 }
 
-// play feeds a scenario to a store and returns it, and each verdict on the way.
+// play feeds a scenario to a store, and calls with each verdict on the way.
 func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagnosis)) {
 	t.Helper()
 	store, err := history.Open(history.Options{Retention: max(24*time.Hour, s.length)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	feed(t, store, s, seed, func(at time.Duration) {
+		store.Container(&breakdown.Container{ID: "x"}, func(c *history.Container) { each(at, Diagnose(c)) })
+	})
+}
+
+// feed adds a scenario's samples to a store, and calls after each few of them.
+func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func(time.Duration)) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 2))
 	noise := make(map[string]float64)
+	step := cmp.Or(s.interval, interval)
 	jitter := func(name string, size float64) float64 {
-		keep := math.Exp(-interval.Minutes())
+		keep := math.Exp(-step.Minutes())
 		noise[name] = keep*noise[name] + math.Sqrt(1-keep*keep)*size*random.NormFloat64()
 		return noise[name]
 	}
 	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	step := interval
-	if s.interval > 0 {
-		step = s.interval
-	}
 	garbage, collections := 0.0, int64(0)
 	for i := 0; time.Duration(i)*step < s.length; i++ {
 		at := time.Duration(i) * step
@@ -92,8 +98,8 @@ func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagno
 		if err := store.Add(v.report(garbage, collections)); err != nil {
 			t.Fatal(err)
 		}
-		if i%30 == 29 || at+step >= s.length {
-			store.Container(&breakdown.Container{ID: "x"}, func(c *history.Container) { each(at, Diagnose(c)) })
+		if each != nil && (i%30 == 29 || at+step >= s.length) {
+			each(at)
 		}
 	}
 }
@@ -133,7 +139,7 @@ func (v *state) report(garbage float64, collections int64) *breakdown.Report {
 func saturate(hours, constant float64) float64 { return 1 - math.Exp(-hours/constant) }
 
 var scenarios = []scenario{
-	{name: "1 MiB an hour of malloc for a week", length: 7 * 24 * time.Hour, interval: time.Minute, want: NativeUntracked,
+	{name: "1 MiB an hour of malloc for a week", length: 7 * 24 * time.Hour, interval: 3 * time.Minute, want: NativeUntracked,
 		change: func(s *state) { s.native["untracked"] += s.hours }},
 	{name: "6 MiB an hour of direct buffers", length: 24 * time.Hour, want: DirectBuffers,
 		change: func(s *state) { s.native["direct_buffers"] += 6 * s.hours }},
@@ -201,7 +207,7 @@ func TestScenarios(t *testing.T) {
 	for _, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(3) {
+			for seed := range uint64(2) {
 				var last Diagnosis
 				accused := ""
 				play(t, s, seed, func(at time.Duration, d Diagnosis) {
