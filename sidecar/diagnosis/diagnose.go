@@ -28,7 +28,7 @@ func Diagnose(c *history.Container) Diagnosis {
 			if f.Verdict == Unexplained && len(c.Missing) > 0 {
 				f.Evidence = append(f.Evidence, "not known: "+strings.Join(c.Missing, ", "))
 			}
-			f.Next = next(f)
+			f.Next = Next(f.Verdict, f.Subject)
 		}
 		d.Growth, d.Forecast = j.forecast(d.Findings)
 	}
