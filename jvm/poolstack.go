@@ -22,9 +22,8 @@ const (
 
 // PoolStack is what the threads of one pool do: the stack that most of them share.
 type PoolStack struct {
-	Pool string `json:"pool"` // as asked for, and as in Facts
 	// Name is the whole name of those threads with "#" for its numbers: the
-	// kernel's, and so Pool, is cut.
+	// kernel's, and so the pool's in Facts, is cut.
 	Name string `json:"name"`
 	// Threads is how many of the pool the JVM knows: not those of native code.
 	Threads int `json:"threads"`
@@ -53,7 +52,7 @@ func (p *Process) PoolStack(ctx context.Context, pool string) (*PoolStack, error
 	if len(threads) > maxDumpThreads {
 		return nil, p.refuse(ErrTooManyThreads,
 			fmt.Sprintf("no stacks: the JVM has %d threads, and a thread dump stops all of them for long above %d", len(threads), maxDumpThreads),
-			"take one when the pause does no harm: jcmd "+fmt.Sprint(p.status.NSPID)+" Thread.print")
+			"take one by hand when a pause does no harm; jcmd in the JVM's container needs some 50 MiB of its limit")
 	}
 	members := p.members(threads, pool)
 	if len(members) == 0 {
@@ -68,12 +67,14 @@ func (p *Process) PoolStack(ctx context.Context, pool string) (*PoolStack, error
 		return nil, p.notUnderstood(attach.ThreadPrint, err)
 	}
 	stack := poolStack(members, dump)
-	if stack.Threads == 0 {
-		return nil, p.refuse(ErrNoThread, fmt.Sprintf("the JVM knows none of the %d threads of the pool %q: native code made them, or they ended", len(members), pool),
-			"look at the native libraries of the application")
+	switch {
+	case stack.Threads > 0:
+		return stack, nil
+	case stack.Partial:
+		return nil, p.refuse(ErrNoThread, fmt.Sprintf("the pool %q is in the part of the thread dump that was cut", pool), "")
 	}
-	stack.Pool = pool
-	return stack, nil
+	return nil, p.refuse(ErrNoThread, fmt.Sprintf("the JVM knows none of the %d threads of the pool %q: native code made them, or they ended", len(members), pool),
+		"look at the native libraries of the application")
 }
 
 // members returns the threads of a pool by their IDs in the JVM's own PID
