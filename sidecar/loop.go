@@ -25,16 +25,23 @@ type loop struct {
 	history *history.Store
 
 	samples  int
-	trackers map[string]*diagnosis.Tracker // by container
+	verdicts map[string]*verdict // by container
 	logged   time.Time
 	// told is the last failure of each kind, which is logged once.
 	told map[string]string
 }
 
+// verdict is what is kept of a container's verdicts.
+type verdict struct {
+	diagnosis.Tracker
+	// evidence was asked for once for each, by verdict and subject.
+	evidence map[[2]string]*diagnosis.Gathered
+}
+
 func newLoop(o ServeOptions, state *server.State) *loop {
 	return &loop{
 		options: o, sampler: NewSampler(o.Options), state: state, history: state.History,
-		trackers: make(map[string]*diagnosis.Tracker), told: make(map[string]string),
+		verdicts: make(map[string]*verdict), told: make(map[string]string),
 	}
 }
 
@@ -90,29 +97,46 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 		return nil
 	}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
-	trackers := make(map[string]*diagnosis.Tracker)
+	verdicts := make(map[string]*verdict)
 	for i := range r.Containers {
 		c := &r.Containers[i]
-		var verdict *diagnosis.Diagnosis
-		l.history.Container(c, func(h *history.Container) { verdict = new(diagnosis.Diagnose(h)) })
-		if verdict == nil {
+		var found *diagnosis.Diagnosis
+		l.history.Container(c, func(h *history.Container) { found = new(diagnosis.Diagnose(h)) })
+		if found == nil {
 			continue // more containers than are remembered
 		}
 		key := c.ID + c.Cgroup
-		trackers[key] = l.trackers[key]
-		if trackers[key] == nil {
-			trackers[key] = &diagnosis.Tracker{}
+		verdicts[key] = l.verdicts[key]
+		if verdicts[key] == nil {
+			verdicts[key] = &verdict{evidence: make(map[[2]string]*diagnosis.Gathered)}
 		}
-		if change := trackers[key].Update(verdict); change != "" {
-			if err := eventlog.Diagnosis(ctx, l.options.Log, r.Time, r.Pod, verdict, change); err != nil {
+		l.addEvidence(ctx, c, found, verdicts[key])
+		if change := verdicts[key].Update(found); change != "" {
+			if err := eventlog.Diagnosis(ctx, l.options.Log, r.Time, r.Pod, found, change); err != nil {
 				return err
 			}
 		}
-		d.Containers = append(d.Containers, *verdict)
+		d.Containers = append(d.Containers, *found)
 	}
-	l.trackers = trackers
+	l.verdicts = verdicts
 	l.state.SetDiagnosis(d)
 	return nil
+}
+
+// maxEvidence bounds how often the JVMs of a container are asked for evidence.
+const maxEvidence = 16
+
+// addEvidence asks for what supports a verdict when it is first suspected, and adds
+// what was told then.
+func (l *loop) addEvidence(ctx context.Context, c *breakdown.Container, d *diagnosis.Diagnosis, v *verdict) {
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		key := [2]string{string(f.Verdict), f.Subject}
+		if _, asked := v.evidence[key]; !asked && len(v.evidence) < maxEvidence {
+			v.evidence[key] = l.sampler.gather(ctx, c, f, l.options.Evidence == EvidenceHeap)
+		}
+		f.Gathered = v.evidence[key]
+	}
 }
 
 // Glance judges a single report: whether the settings fit the limit. What grows

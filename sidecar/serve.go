@@ -24,6 +24,7 @@ type ServeOptions struct {
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
+	Evidence    string        // EvidenceHeap, or ""
 	Log         *slog.Logger
 	// Listening is called with the address once requests are taken.
 	Listening func(net.Addr)

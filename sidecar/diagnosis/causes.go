@@ -92,6 +92,15 @@ func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
 		}
 		f, ok := j.finding(v, subject, t)
 		f.Evidence = []string{grew(series, t)}
+		if v == NativeUntracked || v == AllocatorRetention {
+			// What it is not.
+			for _, part := range []string{"direct_buffers", "jvm_internal", "untracked"} {
+				other := history.Detail(breakdown.Native, part)
+				if of, ok := j.trendOf(other, window{t.from, t.to}); ok && other != series {
+					f.Evidence = append(f.Evidence, "beside "+grew(other, of))
+				}
+			}
+		}
 		return f, ok
 	}
 }
