@@ -171,10 +171,13 @@ func (m *Meter) WaitEvents(ctx context.Context) error {
 		n, err := unix.Poll(fds, 0)
 		return n > 0 && err == nil
 	})
-	if ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	return err
+	return os.ErrClosed // Read has no error of its own besides the deadline's
 }
 
 // number reads a file with one number.
