@@ -91,6 +91,14 @@ func (s Summary) HeapCapacityBytes() *int64 {
 	return sumOf(s.Generations, func(g Generation) *int64 { return g.CapacityBytes })
 }
 
+// Classes is how many classes are loaded now; nil if not told.
+func (s Summary) Classes() *int64 {
+	if s.ClassesLoaded == nil || s.ClassesUnloaded == nil {
+		return nil
+	}
+	return new(*s.ClassesLoaded - *s.ClassesUnloaded)
+}
+
 // Summary picks what jvmem uses.
 func (d *Data) Summary() Summary {
 	s := Summary{
