@@ -145,9 +145,17 @@ func (h *Handle) waitFor(ctx context.Context, events int16) error {
 	return os.ErrClosed // Read has no error of its own besides the deadline's
 }
 
+// Ending reports that the process is on its way out, or gone: after it was killed
+// it may have much memory to give back before it ends.
+func (h *Handle) Ending() bool {
+	l, err := h.read()
+	return err != nil || l.ending
+}
+
 // last is what stat tells of a process that may have ended.
 type last struct {
 	startTicks uint64
+	ending     bool // its first thread is
 	ended      bool // with all of its threads
 	traceable  bool
 	status     syscall.WaitStatus
@@ -161,16 +169,17 @@ func (h *Handle) read() (last, error) {
 	return l, nil
 }
 
-// parseLast reads fields 20 num_threads, 22 starttime, 26 startcode (1 for whom
+// parseLast reads fields 9 flags (PF_EXITING of include/linux/sched.h), 20 num_threads, 22 starttime, 26 startcode (1 for whom
 // may not trace it) and 52 exit_code (0 for whom may not).
 func parseLast(r io.Reader) (last, error) {
-	const numThreads, startTime, startCode, exitCode = 20, 22, 26, 52
+	const pfExiting = 0x4
+	const flags, numThreads, startTime, startCode, exitCode = 9, 20, 22, 26, 52
 	fields, err := statFields(r, exitCode)
 	if err != nil {
 		return last{}, err
 	}
 	numbers := make(map[int]uint64)
-	for _, i := range []int{numThreads, startTime, startCode, exitCode} {
+	for _, i := range []int{flags, numThreads, startTime, startCode, exitCode} {
 		if numbers[i], err = strconv.ParseUint(fields[i-firstField], 10, 64); err != nil {
 			return last{}, fmt.Errorf("field %d: %w", i, err)
 		}
@@ -178,6 +187,7 @@ func parseLast(r io.Reader) (last, error) {
 	state := fields[0]
 	return last{
 		startTicks: numbers[startTime],
+		ending:     numbers[flags]&pfExiting != 0,
 		// The first thread may end before the others: it is a zombie then.
 		ended:     state == "X" || state == "Z" && numbers[numThreads] <= 1,
 		traceable: numbers[startCode] > 1,

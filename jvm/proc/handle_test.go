@@ -96,6 +96,9 @@ func TestHandle(t *testing.T) {
 				}
 				waited := make(chan error)
 				go func() { waited <- h.Wait(t.Context()) }()
+				if h.Ending() {
+					t.Error("ending before it ends")
+				}
 				select {
 				case err := <-waited:
 					t.Fatalf("ended before it did: %v", err)
@@ -104,6 +107,9 @@ func TestHandle(t *testing.T) {
 				end()
 				if err := <-waited; err != nil {
 					t.Fatal(err)
+				}
+				if !h.Ending() {
+					t.Error("ended, but not ending")
 				}
 				switch how {
 				case "reaped, without pidfd":
@@ -214,10 +220,10 @@ func TestParseLast(t *testing.T) {
 	}
 	// Captured on Linux 6.18: sh -c 'exit 7', not reaped.
 	const zombie = "13943 (sh) Z 13938 13903 11637 0 -1 4227084 65 75 0 0 0 0 0 0 20 0 1 0 64465 0 0 18446744073709551615 0 0 0 0 0 0 0 0 65538 1 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 1792\n"
-	if got, err := parseLast(strings.NewReader(zombie)); err != nil || got != (last{startTicks: 64465, ended: true, status: syscall.WaitStatus(1792)}) {
+	if got, err := parseLast(strings.NewReader(zombie)); err != nil || got != (last{startTicks: 64465, ending: true, ended: true, status: syscall.WaitStatus(1792)}) {
 		t.Errorf("zombie: %+v, %v", got, err)
 	}
-	for field, value := range map[int]string{20: "x", 22: "-1", 26: "0x1", 52: "?", 3: "ZZ"} {
+	for field, value := range map[int]string{9: "-", 20: "x", 22: "-1", 26: "0x1", 52: "?", 3: "ZZ"} {
 		if got, err := parseLast(strings.NewReader(change(field, value))); err == nil || got != (last{}) {
 			t.Errorf("field %d %q: %+v, %v", field, value, got, err)
 		}
