@@ -53,7 +53,7 @@ func (c *container) poll(q *queue) time.Duration {
 	}
 	c.count(now)
 	if !c.pressure.wants(usage, now) {
-		return slowest
+		return c.pressure.interval(now)
 	}
 	r := c.read(now)
 	if r == nil {
@@ -64,7 +64,7 @@ func (c *container) poll(q *queue) time.Duration {
 		c.asked = true
 		q.put(&Urgent{Time: now, Path: c.path, LimitBytes: *c.pressure.limit, GrownBytes: grown, Last: r, in: c})
 	}
-	return c.pressure.interval()
+	return c.pressure.interval(now)
 }
 
 // settle tells of kills that no JVM ended by. The last such event has to be taken

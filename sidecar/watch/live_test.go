@@ -218,14 +218,15 @@ func TestEnded(t *testing.T) {
 // TestFastKill grows by some 500 MB/s until the kernel kills. The sampler samples
 // when it is told to.
 func TestFastKill(t *testing.T) {
-	t.Logf("%6s %8s %12s %12s %12s %12s", "kills", "samples", "sampled in", "last sample", "last reading", "which told")
+	t.Logf("%6s %8s %12s %12s %12s %12s %5s", "kills", "samples", "sampled in", "last sample", "last reading", "which told", "MB/s")
 	for range 3 {
 		s := start(t, "/proc", 512<<20)
 		w := open(t)
 		s.sample(t, w)
 		sampled, samples := time.Now(), 0
 		took, _ := s.sample(t, w) // as cheap as all but the first
-		s.Send("unsafe 4000 65536")
+		began := time.Now()
+		s.Send("unsafe 4000 4096")
 		deadline := time.After(patience)
 		for done := false; !done; {
 			select {
@@ -241,16 +242,13 @@ func TestFastKill(t *testing.T) {
 				case *Ended:
 					done = true
 					age := e.Time.Sub(sampled)
-					t.Logf("%2s->%2s %8d %12v %12v %12v %10d %%", number(e.KillsBefore), number(e.KillsAfter), samples, took.Round(time.Millisecond),
-						age.Round(time.Millisecond), e.Time.Sub(e.Last.Time).Round(time.Millisecond), 100*e.Last.UsageBytes/s.limit)
+					t.Logf("%2s->%2s %8d %12v %12v %12v %10d %% %5d", number(e.KillsBefore), number(e.KillsAfter), samples, took.Round(time.Millisecond),
+						age.Round(time.Millisecond), e.Time.Sub(e.Last.Time).Round(time.Millisecond), 100*e.Last.UsageBytes/s.limit, s.limit/e.Time.Sub(began).Microseconds())
 					if number(e.KillsBefore) != "0" || number(e.KillsAfter) != "1" || exit(e) != "signal 9" {
 						t.Errorf("%+v", e)
 					}
 					if age > time.Second+shareOfTime*took {
 						t.Errorf("the last sample was %v old", age)
-					}
-					if samples == 0 {
-						t.Error("nothing was urgent")
 					}
 				default:
 					t.Fatalf("%T %+v", e, e)

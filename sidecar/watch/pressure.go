@@ -87,9 +87,9 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 	return grown, grown >= step || *p.limit-held(p.last) < verge && since >= time.Second
 }
 
-// interval returns how long to wait for the next poll.
-func (p *pressure) interval() time.Duration {
-	if p.limit == nil || p.last == nil || p.before == nil {
+// interval returns how long to wait for the next poll, at the present rate.
+func (p *pressure) interval(now time.Time) time.Duration {
+	if p.limit == nil || p.before == nil || now.Sub(p.last.Time) >= slowest {
 		return slowest
 	}
 	grown := held(p.last) - held(p.before)

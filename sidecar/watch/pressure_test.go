@@ -20,18 +20,16 @@ func run(limit *int64, took, length time.Duration, law func(time.Duration) (usag
 	p.sampled(reading(0), took)
 	for at := time.Duration(0); at < length; {
 		polls++
-		interval := slowest
 		if usage, _ := law(at); p.wants(usage, begin.Add(at)) {
 			reads++
 			p.add(reading(at))
-			interval = p.interval()
 			if _, urgent := p.urgent(begin.Add(at)); urgent {
 				samples = append(samples, at)
 				at += took
 				p.sampled(reading(at), took)
 			}
 		}
-		at += interval
+		at += p.interval(begin.Add(at))
 	}
 	return samples, polls, reads
 }
