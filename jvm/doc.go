@@ -7,6 +7,9 @@
 // (jvm/vmstructs). Then it walks the mappings (Walk) and counts what is resident
 // in each range that got a name (jvm/smaps, jvm/region). What it found are Facts.
 //
+// A Handle is what is kept of a JVM to be there when it ends: when, how, and what its
+// counters said last.
+//
 // It never signals a process but through jvm/attach, writes nothing but the
 // attach handshake's trigger file, and sends only the commands of a fixed list.
 //

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -22,8 +20,12 @@ import (
 // reaped by the test.
 func shell(t *testing.T, script string) (*Handle, *exec.Cmd, func()) {
 	t.Helper()
-	cmd := exec.Command("/bin/sh", "-c", "read line; "+script)
+	cmd := exec.Command("/bin/sh", "-c", "echo; read line; "+script)
 	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +33,9 @@ func shell(t *testing.T, script string) (*Handle, *exec.Cmd, func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if _, err := stdout.Read(make([]byte, 1)); err != nil { // it runs
+		t.Fatal(err)
+	}
 	status, err := ReadStatus("/proc", cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
@@ -51,29 +56,6 @@ func (e *Exit) String() string {
 		return fmt.Sprint("code ", *e.Code)
 	}
 	return fmt.Sprint("signal ", int(*e.Signal))
-}
-
-// infoTold: the kernel tells the exit code of a reaped process.
-func infoTold(t *testing.T) bool {
-	t.Helper()
-	fd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-	if unix.IoctlPidfdInfo(fd, &info) != nil {
-		return false
-	}
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
-		t.Fatal(err)
-	}
-	a, b := 0, 0
-	if _, err := fmt.Sscanf(unix.ByteSliceToString(uts.Release[:]), "%d.%d", &a, &b); err != nil {
-		t.Fatal(err)
-	}
-	return a > 6 || a == 6 && b >= 15
 }
 
 // TestHandle waits for processes that end, with and without a pidfd, and learns
@@ -117,12 +99,12 @@ func TestHandle(t *testing.T) {
 					_ = cmd.Wait() // its error is the exit code
 				case "reaped":
 					_ = cmd.Wait()
-					if !infoTold(t) {
+					if !jvmtest.KernelAtLeast(t, 6, 15) {
 						want = "unknown"
 					}
 				case "reaped later, not traceable":
 					h.traceable = false
-					if want == "code 0" && !infoTold(t) {
+					if want == "code 0" && !jvmtest.KernelAtLeast(t, 6, 15) {
 						want = "unknown"
 					}
 					var reaper sync.WaitGroup

@@ -13,7 +13,8 @@ type container struct {
 	meter    *cgroup.Meter
 	pressure pressure
 	kills    kills
-	asked    bool // for a sample, since the last Follow
+	asked    bool    // for a sample, since the last Follow
+	killed   *Killed // the last such event
 }
 
 func openContainer(g *cgroup.Group) (*container, error) {
@@ -34,10 +35,11 @@ func (c *container) count(now time.Time) (known bool) {
 	return n != nil
 }
 
-// read reads the level; nil if the cgroup is gone.
-func (c *container) read(now time.Time) *Reading {
+// read reads the level; nil if the cgroup is gone, or a JVM gives back its memory
+// because it ends.
+func (c *container) read(now time.Time, ending func(*container) bool) *Reading {
 	level, err := c.meter.Level()
-	if err != nil {
+	if err != nil || ending(c) {
 		return nil
 	}
 	return &Reading{now, level}
@@ -45,24 +47,27 @@ func (c *container) read(now time.Time) *Reading {
 
 // poll reads what is cheap, and more where that shows that it is time. It returns
 // when to poll again.
-func (c *container) poll(q *queue) time.Duration {
+func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	now := time.Now()
 	usage, err := c.meter.Usage()
 	if err != nil { // gone
 		return slowest
 	}
 	c.count(now)
+	if c.kills.settled(now) && !ending(c) {
+		c.settle(q)
+	}
 	if !c.pressure.wants(usage, now) {
 		return c.pressure.interval(now)
 	}
-	r := c.read(now)
+	r := c.read(now, ending)
 	if r == nil {
 		return slowest
 	}
 	c.pressure.add(r)
 	if grown, urgent := c.pressure.urgent(now); urgent && !c.asked {
 		c.asked = true
-		q.put(&Urgent{Time: now, Path: c.path, LimitBytes: *c.pressure.limit, GrownBytes: grown, Last: r, in: c})
+		q.put(&Urgent{Time: now, Path: c.path, LimitBytes: *c.pressure.limit, GrownBytes: grown, Last: r})
 	}
 	return c.pressure.interval(now)
 }
@@ -70,11 +75,12 @@ func (c *container) poll(q *queue) time.Duration {
 // settle tells of kills that no JVM ended by. The last such event has to be taken
 // first: so there are never many.
 func (c *container) settle(q *queue) {
-	if q.has(func(e Event) bool { _, is := e.(*Killed); return is && e.container() == c }) {
+	if q.has(func(e Event) bool { return e == Event(c.killed) }) {
 		return
 	}
 	if k := c.kills; !k.ended {
-		q.put(&Killed{Time: k.since, Path: c.path, KillsBefore: *k.before, KillsAfter: *k.now, Last: k.last, in: c})
+		c.killed = &Killed{Time: k.since, Path: c.path, KillsBefore: *k.before, KillsAfter: *k.now, Last: k.last}
+		q.put(c.killed)
 	}
 	c.kills.settle()
 }

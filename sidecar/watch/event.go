@@ -9,10 +9,7 @@ import (
 )
 
 // Event is an *Ended, a *Killed or an *Urgent. nil in one of them means unknown.
-type Event interface {
-	// container is where it happened; nil: in one that cannot be read.
-	container() *container
-}
+type Event interface{ event() }
 
 // Reading is what a container was at.
 type Reading struct {
@@ -33,9 +30,7 @@ type Ended struct {
 	KillsBefore, KillsAfter *int64
 	Exit                    *proc.Exit
 	Words                   *jvm.LastWords
-	Last                    *Reading // before the end
-
-	in *container
+	Last                    *Reading // before the end, and before a kill
 }
 
 // Killed says that the kernel killed for lack of memory while the JVMs of the
@@ -44,9 +39,7 @@ type Killed struct {
 	Time                    time.Time // when it was seen first
 	Path                    cgroup.Path
 	KillsBefore, KillsAfter int64
-	Last                    *Reading
-
-	in *container
+	Last                    *Reading // before the kill
 }
 
 // Urgent asks for a sample of everything, at once. There is at most one for a
@@ -58,10 +51,8 @@ type Urgent struct {
 	// GrownBytes is how much more cannot be reclaimed than at the last sample.
 	GrownBytes int64
 	Last       *Reading
-
-	in *container
 }
 
-func (e *Ended) container() *container  { return e.in }
-func (e *Killed) container() *container { return e.in }
-func (e *Urgent) container() *container { return e.in }
+func (*Ended) event()  {}
+func (*Killed) event() {}
+func (*Urgent) event() {}

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -108,9 +109,14 @@ func none(t *testing.T, w *Watcher, within time.Duration) {
 	t.Helper()
 	select {
 	case e := <-w.Events():
-		t.Errorf("%T %+v", e, e)
+		t.Error(describe(e))
 	case <-time.After(within):
 	}
+}
+
+func describe(e Event) string {
+	text, err := json.Marshal(e)
+	return fmt.Sprintf("%T %s %v", e, text, err)
 }
 
 func number(p *int64) string {
@@ -130,8 +136,7 @@ func exit(e *Ended) string {
 	return fmt.Sprint("signal ", int(*e.Exit.Signal))
 }
 
-// TestEnded lets JVMs end in every way. The counter is read before the runtime
-// removes the cgroup, which the test does here as soon as the kernel lets it.
+// TestEnded lets JVMs end in every way.
 func TestEnded(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -162,38 +167,25 @@ func TestEnded(t *testing.T) {
 				none(t, w, 300*time.Millisecond)
 				began := time.Now()
 				tt.end(s)
-				removed := make(chan struct{})
-				go func() {
-					defer close(removed)
-					for os.Remove(s.CgroupDir()) != nil && time.Since(began) < patience {
-						time.Sleep(time.Millisecond)
-					}
-				}()
-				defer func() { <-removed }()
 				e, ok := next(t, w).(*Ended)
 				if !ok || e.PID != s.PID || e.StartTicks != s.process.Status().StartTicks || e.Time.Before(began) || e.Words == nil || e.Words.ThreadsLive == nil {
-					t.Fatalf("%T %+v", e, e)
+					t.Fatal(describe(e))
 				}
 				before, after, status := "0", tt.after, tt.exit
+				if without == "pidfd" || !jvmtest.KernelAtLeast(t, 6, 15) {
+					if exit(e) == "unknown" { // reaped before we could look
+						status = "unknown"
+					}
+				}
 				switch without {
 				case "cgroup":
 					before, after = "unknown", "unknown"
 					if e.Last != nil || e.Path != (cgroup.Path{}) {
-						t.Errorf("last %+v, path %v", e.Last, e.Path)
+						t.Error(describe(e))
 					}
-				case "pidfd":
-					// What is too late is not told, rather than wrongly.
-					status = exit(e)
-					if a := number(e.KillsAfter); a == "unknown" || a == "1" && tt.after == "1" {
-						after = a
-					}
-					if status != "unknown" && status != tt.exit {
-						t.Errorf("%s, want %s", status, tt.exit)
-					}
-					fallthrough
 				default:
 					if e.Last == nil || e.Last.Time.After(e.Time) || e.Last.UsageBytes < 16<<20 || e.Last.UsageBytes > 128<<20 || e.Path != s.group.Path {
-						t.Errorf("last %+v, path %v", e.Last, e.Path)
+						t.Error(describe(e))
 					}
 				}
 				if got := number(e.KillsBefore); got != before {
@@ -216,7 +208,7 @@ func TestEnded(t *testing.T) {
 }
 
 // TestFastKill grows by some 500 MB/s until the kernel kills. The sampler samples
-// when it is told to.
+// when it is told to, and the cgroup is removed as fast as a runtime does it.
 func TestFastKill(t *testing.T) {
 	t.Logf("%6s %8s %12s %12s %12s %12s %5s", "kills", "samples", "sampled in", "last sample", "last reading", "which told", "MB/s")
 	for range 3 {
@@ -226,6 +218,13 @@ func TestFastKill(t *testing.T) {
 		sampled, samples := time.Now(), 0
 		took, _ := s.sample(t, w) // as cheap as all but the first
 		began := time.Now()
+		removed := make(chan struct{})
+		go func() {
+			defer close(removed)
+			<-s.Exited()
+			time.Sleep(5 * time.Millisecond)
+			_ = os.Remove(s.CgroupDir()) // what is left is removed at the end
+		}()
 		s.Send("unsafe 4000 4096")
 		deadline := time.After(patience)
 		for done := false; !done; {
@@ -244,19 +243,20 @@ func TestFastKill(t *testing.T) {
 					age := e.Time.Sub(sampled)
 					t.Logf("%2s->%2s %8d %12v %12v %12v %10d %% %5d", number(e.KillsBefore), number(e.KillsAfter), samples, took.Round(time.Millisecond),
 						age.Round(time.Millisecond), e.Time.Sub(e.Last.Time).Round(time.Millisecond), 100*e.Last.UsageBytes/s.limit, s.limit/e.Time.Sub(began).Microseconds())
-					if number(e.KillsBefore) != "0" || number(e.KillsAfter) != "1" || exit(e) != "signal 9" {
-						t.Errorf("%+v", e)
+					if number(e.KillsBefore) != "0" || number(e.KillsAfter) == "0" {
+						t.Error(describe(e))
 					}
 					if age > time.Second+shareOfTime*took {
 						t.Errorf("the last sample was %v old", age)
 					}
 				default:
-					t.Fatalf("%T %+v", e, e)
+					t.Fatal(describe(e))
 				}
 			case <-deadline:
 				t.Fatal("no end")
 			}
 		}
+		<-removed
 	}
 }
 
@@ -268,13 +268,13 @@ func TestKilledChild(t *testing.T) {
 	s.Send("child 400")
 	e, ok := next(t, w).(*Killed)
 	if !ok || e.KillsBefore != 0 || e.KillsAfter != 1 || e.Path != s.group.Path || e.Last == nil || e.Last.UsageBytes > 192<<20 || time.Since(e.Time) < killGrace {
-		t.Fatalf("%T %+v", e, e)
+		t.Fatal(describe(e))
 	}
 	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if e, ok := next(t, w).(*Ended); !ok || number(e.KillsBefore) != "1" || number(e.KillsAfter) != "1" || exit(e) != "signal 9" {
-		t.Errorf("%T %+v", e, e)
+		t.Error(describe(e))
 	}
 }
 
@@ -315,7 +315,7 @@ func TestEndsTogether(t *testing.T) {
 	<-late.Exited()
 	follow(t, w, 0, late)
 	if e, ok := next(t, w).(*Ended); !ok || e.PID != late.PID || e.Exit != nil {
-		t.Errorf("%T %+v", e, e)
+		t.Error(describe(e))
 	}
 	follow(t, w, 0, late)
 	none(t, w, 50*time.Millisecond)
@@ -333,7 +333,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Error(err)
 		}
 		if e, open := <-w.Events(); open {
-			t.Errorf("%T %+v", e, e)
+			t.Error(describe(e))
 		}
 		if err := w.Follow([]Target{s.target()}, 0); err != nil { // too late
 			t.Error(err)

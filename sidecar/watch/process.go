@@ -76,7 +76,7 @@ func (w *Watcher) end(k key, c *container, counted bool, e *Ended) {
 	w.ended[k] = true
 	e.PID, e.StartTicks = k.pid, k.startTicks
 	if c != nil {
-		e.in, e.Path = c, c.path
+		e.Path = c.path
 		e.KillsBefore, e.Last = c.kills.before, c.pressure.last
 		if risen := c.kills.end(); risen {
 			e.KillsAfter, e.Last = c.kills.now, c.kills.last

@@ -120,7 +120,7 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 	w.queue.drop(isUrgent)
 	for _, c := range w.containers {
 		c.asked = false
-		if r := c.read(time.Now()); r != nil {
+		if r := c.read(time.Now(), w.ending); r != nil {
 			c.pressure.sampled(r, took)
 		}
 	}
@@ -186,11 +186,8 @@ func (w *Watcher) pollAll() (next time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.containers {
-		if in := c.poll(w.queue); next == 0 || in < next {
+		if in := c.poll(w.queue, w.ending); next == 0 || in < next {
 			next = in
-		}
-		if c.kills.settled(time.Now()) && !w.ending(c) {
-			c.settle(w.queue)
 		}
 	}
 	return next
