@@ -52,9 +52,7 @@ func (p *Process) readHsperf(f *Facts) {
 	}
 	s := data.Summary()
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
-	if s.ClassesLoaded != nil && s.ClassesUnloaded != nil {
-		f.Classes = new(*s.ClassesLoaded - *s.ClassesUnloaded)
-	}
+	f.Classes = s.Classes()
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
 		f.Old = &Old{UsedBytes: *old.UsedBytes, Collections: s.OldCollections()}
 	}

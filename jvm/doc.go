@@ -14,6 +14,9 @@
 // or an *attach.Error whose Reason and Fix are for people. A reply that was cut, at 8
 // MiB, gives what it holds.
 //
+// A Handle is what is kept of a JVM to be there when it ends: when, how, and what its
+// counters said last.
+//
 // It never signals a process but through jvm/attach, writes nothing but the
 // attach handshake's trigger file, and sends only the commands of a fixed list.
 //
