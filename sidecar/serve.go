@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/server"
@@ -47,7 +48,12 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		o.Log.WarnContext(ctx, "the history is kept in memory only, or not complete: "+err.Error())
 	}
-	state := &server.State{History: remembered}
+	autopsies, err := autopsy.Open(o.StateDir)
+	if err != nil {
+		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
+	}
+	limitOwnMemory(o.Proc)
+	state := &server.State{History: remembered, Autopsies: autopsies}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return server.Serve(ctx, listener, server.Handler(state, missedSamples*o.Interval+sampleGrace))

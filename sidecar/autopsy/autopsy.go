@@ -3,9 +3,12 @@ package autopsy
 import (
 	"time"
 
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 // Kind is how a JVM ended.
@@ -33,33 +36,28 @@ type Death struct {
 	StartTicks uint64
 	// Alive: the OOM counter rose, but the JVM is still there.
 	Alive bool
-	// OOMKillsBefore and OOMKillsAfter are the cgroup's counter.
-	OOMKillsBefore, OOMKillsAfter *int64
-	ExitCode, Signal              *int
-	// Level is the last that was read of the cgroup, some 0.2 s before the end.
-	Level *Level
-	// Words are what hsperfdata still says.
-	Words *Words
+	// KillsBefore and KillsAfter are the cgroup's counter of OOM kills.
+	KillsBefore, KillsAfter *int64
+	Exit                    *proc.Exit
+	// Last is what the cgroup was at shortly before.
+	Last  *watch.Reading
+	Words *jvm.LastWords
 }
 
-// Level is what a cgroup was at, in bytes.
-type Level struct {
-	Time         time.Time `json:"time"`
-	UsageBytes   int64     `json:"usage_bytes"`
-	AnonBytes    *int64    `json:"anon_bytes"`
-	ShmemBytes   *int64    `json:"shmem_bytes"`
-	FirmBytes    *int64    `json:"firm_bytes"` // what cannot be reclaimed
-	KernelBytes  *int64    `json:"kernel_bytes"`
-	InactiveFile *int64    `json:"inactive_file_bytes"`
+// Of is the death of a JVM.
+func Of(e *watch.Ended) Death {
+	return Death{
+		Time: e.Time, PID: e.PID, StartTicks: e.StartTicks, KillsBefore: e.KillsBefore, KillsAfter: e.KillsAfter,
+		Exit: e.Exit, Last: e.Last, Words: e.Words,
+	}
 }
 
-// Words are the counters that a dead JVM leaves.
-type Words struct {
-	HeapUsedBytes      *int64 `json:"heap_used_bytes"` // at the last collection
-	HeapCommittedBytes *int64 `json:"heap_committed_bytes"`
-	Threads            *int64 `json:"threads"`
-	ThreadsPeak        *int64 `json:"threads_peak"`
-	Classes            *int64 `json:"classes"`
+// OfOther is the death of another process in the container of a JVM.
+func OfOther(e *watch.Killed, j *breakdown.JVM) Death {
+	return Death{
+		Time: e.Time, PID: j.PID, StartTicks: j.StartTicks, Alive: true,
+		KillsBefore: &e.KillsBefore, KillsAfter: &e.KillsAfter, Last: e.Last,
+	}
 }
 
 // Autopsy is one end, explained. Sizes are bytes; a null is unknown.
@@ -71,10 +69,10 @@ type Autopsy struct {
 	PID           int       `json:"pid"`
 	StartTicks    uint64    `json:"start_ticks"`
 	Version       string    `json:"version,omitempty"`
-	ExitCode      *int      `json:"exit_code"`
-	Signal        *int      `json:"signal"`
-	OOMKills      *int64    `json:"oom_kills"` // of the container, afterwards
-	LimitBytes    *int64    `json:"limit_bytes"`
+	// Exit is an exit code or a signal; null if nobody told.
+	Exit       *proc.Exit `json:"exit"`
+	OOMKills   *int64     `json:"oom_kills"` // of the container, afterwards
+	LimitBytes *int64     `json:"limit_bytes"`
 
 	// Cause and Subject name what took the memory; "" if memory was not the reason.
 	Cause   diagnosis.Verdict `json:"cause,omitempty"`
@@ -91,8 +89,8 @@ type Autopsy struct {
 	// Last is the last breakdown, LastAgeSeconds how old it was at the end.
 	Last           *breakdown.Container `json:"last_breakdown"`
 	LastAgeSeconds *float64             `json:"last_age_seconds"`
-	Level          *Level               `json:"last_level"`
-	Words          *Words               `json:"last_words"`
+	Level          *watch.Reading       `json:"last_level"`
+	Words          *jvm.LastWords       `json:"last_words"`
 	Diagnosis      *diagnosis.Diagnosis `json:"diagnosis"`
 	// Before is the minutes before the end.
 	Before *history.Track `json:"before"`

@@ -5,10 +5,12 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 const (
@@ -21,14 +23,13 @@ const (
 	burstMillis = 60_000
 	// exitOnOutOfMemory is HotSpot's exit code with -XX:+ExitOnOutOfMemoryError.
 	exitOnOutOfMemory = 3
-	sigkill           = 9
 )
 
 // Perform explains an end.
 func Perform(d Death, s State) Autopsy {
 	a := Autopsy{
-		Time: d.Time.UTC(), PID: d.PID, StartTicks: d.StartTicks, ExitCode: d.ExitCode, Signal: d.Signal, OOMKills: d.OOMKillsAfter,
-		Last: s.Last, Level: d.Level, Words: d.Words, Diagnosis: s.Diagnosis, Before: s.Before,
+		Time: d.Time.UTC(), PID: d.PID, StartTicks: d.StartTicks, Exit: d.Exit, OOMKills: d.KillsAfter,
+		Last: s.Last, Level: d.Last, Words: d.Words, Diagnosis: s.Diagnosis, Before: s.Before,
 	}
 	if s.Last != nil {
 		a.ContainerID, a.ContainerName, a.LimitBytes = s.Last.ID, s.Last.Name, s.Last.LimitBytes
@@ -41,7 +42,7 @@ func Perform(d Death, s State) Autopsy {
 	}
 	a.Kind = kindOf(&d, &a)
 	a.Grew, a.GrewSeconds = grew(s.Before)
-	a.SinceLast = sinceLast(d.Level, s.Last)
+	a.SinceLast = sinceLast(d.Last, s.Last)
 	if a.Kind.OutOfMemory() {
 		a.findCause()
 	}
@@ -50,20 +51,26 @@ func Perform(d Death, s State) Autopsy {
 }
 
 func kindOf(d *Death, a *Autopsy) Kind {
-	known := d.OOMKillsBefore != nil && d.OOMKillsAfter != nil
-	rose := known && *d.OOMKillsAfter > *d.OOMKillsBefore
-	killed := d.Signal == nil && d.ExitCode == nil || d.Signal != nil && *d.Signal == sigkill
+	known := d.KillsBefore != nil && d.KillsAfter != nil
+	rose := known && *d.KillsAfter > *d.KillsBefore
+	var code *int
+	var signal *syscall.Signal
+	if d.Exit != nil {
+		code, signal = d.Exit.Code, d.Exit.Signal
+	}
+	killed := signal != nil && *signal == syscall.SIGKILL
+	untold := signal == nil && code == nil
 	switch {
 	case rose && d.Alive:
 		return OOMKillOther
-	case rose && killed, !known && d.Signal != nil && killed && a.atLimit():
+	case rose && (killed || untold), !known && killed && a.atLimit():
 		return OOMKill
-	case d.ExitCode != nil && *d.ExitCode == exitOnOutOfMemory && a.flag("ExitOnOutOfMemoryError"),
-		d.ExitCode == nil && d.Signal == nil && a.flag("ExitOnOutOfMemoryError") && a.heapFull():
+	case code != nil && *code == exitOnOutOfMemory && a.flag("ExitOnOutOfMemoryError"),
+		untold && a.flag("ExitOnOutOfMemoryError") && a.heapFull():
 		return JavaOutOfMemory
-	case d.Signal != nil:
+	case signal != nil:
 		return Signal
-	case d.ExitCode != nil:
+	case code != nil:
 		return Exit
 	}
 	return Ended
@@ -71,8 +78,11 @@ func kindOf(d *Death, a *Autopsy) Kind {
 
 // atLimit reports whether what could not be reclaimed had reached the limit.
 func (a *Autopsy) atLimit() bool {
-	return a.LimitBytes != nil && a.Level != nil && a.Level.FirmBytes != nil &&
-		float64(*a.Level.FirmBytes) >= full*float64(*a.LimitBytes)
+	if a.LimitBytes == nil || a.Level == nil {
+		return false
+	}
+	firm := a.Level.UnreclaimableBytes()
+	return firm != nil && float64(*firm) >= full*float64(*a.LimitBytes)
 }
 
 func (a *Autopsy) jvm() *breakdown.JVM {
@@ -151,7 +161,7 @@ func growthBetween(t *history.Track, from, to int) []Growth {
 func reclaimed(row string) bool { return row == string(breakdown.PageCache) }
 
 // sinceLast returns what came up after the last breakdown.
-func sinceLast(l *Level, last *breakdown.Container) []Growth {
+func sinceLast(l *watch.Reading, last *breakdown.Container) []Growth {
 	if l == nil || last == nil {
 		return nil
 	}

@@ -1,9 +1,10 @@
 package autopsy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -20,9 +21,9 @@ func (a *Autopsy) summary() string {
 	case JavaOutOfMemory:
 		b.WriteString("the JVM ended itself on a Java OutOfMemoryError")
 	case Signal:
-		fmt.Fprintf(&b, "the JVM was ended by signal %d (%s)", *a.Signal, syscall.Signal(*a.Signal))
+		fmt.Fprintf(&b, "the JVM was ended by signal %d (%s)", *a.Exit.Signal, a.Exit.Signal)
 	case Exit:
-		fmt.Fprintf(&b, "the JVM exited with code %d", *a.ExitCode)
+		fmt.Fprintf(&b, "the JVM exited with code %d", *a.Exit.Code)
 	case Ended:
 		b.WriteString("the JVM ended; how is not known")
 	}
@@ -59,5 +60,35 @@ func (a *Autopsy) writeRows(b *strings.Builder) {
 		if g.Bytes >= 16<<20 {
 			fmt.Fprintf(b, "; after the last breakdown %s +%s", g.Row, breakdown.Size(&g.Bytes))
 		}
+	}
+}
+
+// writeText writes the autopsy for a terminal.
+func (a *Autopsy) writeText(b *strings.Builder) {
+	name := cmp.Or(a.ContainerName, a.ContainerID[:min(len(a.ContainerID), 12)], "unknown")
+	fmt.Fprintf(b, "%s  container %s  JVM pid %d  %s  %s\n%s\n", a.Time.Format(time.RFC3339), name, a.PID, a.Version, strings.ToUpper(string(a.Kind)), a.Summary)
+	if a.LastAgeSeconds != nil {
+		fmt.Fprintf(b, "  the last breakdown was %.1f s old", *a.LastAgeSeconds)
+		if a.Level != nil {
+			fmt.Fprintf(b, "; the cgroup was last read %.2f s before the end, at %s", a.Time.Sub(a.Level.Time).Seconds(), breakdown.Size(&a.Level.UsageBytes))
+		}
+		b.WriteString("\n")
+	}
+	for _, g := range a.Grew {
+		if g.Detail == "" && g.Bytes >= 1<<20 {
+			fmt.Fprintf(b, "  %-16s +%s in %.0f s\n", g.Row, breakdown.Size(&g.Bytes), a.GrewSeconds)
+		}
+	}
+	if a.Diagnosis != nil {
+		fmt.Fprintf(b, "  diagnosis before: %s\n", a.Diagnosis.Summary)
+		if budget := a.Diagnosis.Budget; budget != nil && !budget.Fits {
+			fmt.Fprintf(b, "  budget: the settings need %s, the limit is %s\n", breakdown.Size(&budget.NeededBytes), breakdown.Size(&budget.LimitBytes))
+		}
+	}
+	for _, n := range a.Next {
+		fmt.Fprintf(b, "  → %s\n", n)
+	}
+	if a.RestartedAt != nil {
+		fmt.Fprintf(b, "  a JVM of the container ran again at %s\n", a.RestartedAt.Format(time.RFC3339))
 	}
 }
