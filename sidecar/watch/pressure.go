@@ -22,6 +22,12 @@ const (
 	shareOfTime = 10
 	// leastPause is between two samples, however fast they are.
 	leastPause = 100 * time.Millisecond
+	// onVerge is between two samples where there is hardly any room left: with the
+	// time of a poll and of a sample it is less than a second.
+	onVerge = 700 * time.Millisecond
+	// imminent is how near the limit is, by the present rate, when samples may take
+	// half of the time: it will be over soon, one way or the other.
+	imminent = 2 * time.Second
 )
 
 // pressure judges how near the limit one container is. What counts is what the
@@ -31,16 +37,17 @@ const (
 //   - by 16 MiB, or 3 % of a limit above 533 MiB,
 //   - or by an eighth of the room that was left, which is less near the limit (but
 //     more than noise),
-//   - or at all, in a second, with less room than 4 MiB or 1 % of the limit.
+//   - or at all, in 0.7 s, with less room than 4 MiB or 1 % of the limit.
 //
 // So the samples get denser as the room gets smaller, and a container that is
-// full but steady costs nothing. They never take more than a tenth of the time.
+// full but steady costs nothing. They take at most a tenth of the time, half of it
+// when the limit is imminent.
 type pressure struct {
 	limit *int64
 	// held could not be reclaimed at the last sample, which ended at that time.
-	held  int64
-	at    time.Time
-	pause time.Duration // until the next
+	held int64
+	at   time.Time
+	took time.Duration // the last sample
 
 	last, before *Reading
 }
@@ -48,8 +55,7 @@ type pressure struct {
 // sampled takes the reading at the end of a sample and how long that took.
 func (p *pressure) sampled(r *Reading, took time.Duration) {
 	p.add(r)
-	p.held, p.at = held(r), r.Time
-	p.pause = max(leastPause, (shareOfTime-1)*took)
+	p.held, p.at, p.took = held(r), r.Time, took
 }
 
 func (p *pressure) add(r *Reading) { p.before, p.last = p.last, r }
@@ -79,24 +85,36 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 	}
 	since := now.Sub(p.at)
 	grown = held(p.last) - p.held
-	if since < p.pause || grown <= 0 {
+	pause := (shareOfTime - 1) * p.took
+	if left, rises := p.left(); rises && left < imminent {
+		pause = p.took
+	}
+	if since < max(leastPause, pause) || grown <= 0 {
 		return grown, false
 	}
 	step := min(max(16*mib, *p.limit*3/100), max((*p.limit-p.held)/8, noise))
 	verge := max(4*mib, *p.limit/100)
-	return grown, grown >= step || *p.limit-held(p.last) < verge && since >= time.Second
+	return grown, grown >= step || *p.limit-held(p.last) < verge && since >= onVerge
 }
 
 // interval returns how long to wait for the next poll, at the present rate.
 func (p *pressure) interval(now time.Time) time.Duration {
-	if p.limit == nil || p.before == nil || now.Sub(p.last.Time) >= slowest {
+	left, rises := p.left()
+	if !rises || now.Sub(p.last.Time) >= slowest {
 		return slowest
+	}
+	return min(max(left/pollsToLimit, fastest), slowest)
+}
+
+// left is how long until the limit is reached at the rate of the last two readings.
+func (p *pressure) left() (left time.Duration, rises bool) {
+	if p.limit == nil || p.before == nil {
+		return 0, false
 	}
 	grown := held(p.last) - held(p.before)
 	if grown <= 0 {
-		return slowest
+		return 0, false
 	}
-	passed := p.last.Time.Sub(p.before.Time)
-	left := float64(*p.limit-held(p.last)) / float64(grown) * float64(passed)
-	return time.Duration(min(max(left/pollsToLimit, float64(fastest)), float64(slowest)))
+	seconds := float64(*p.limit-held(p.last)) / float64(grown) * p.last.Time.Sub(p.before.Time).Seconds()
+	return time.Duration(min(max(seconds, 0), time.Hour.Seconds()) * float64(time.Second)), true
 }
