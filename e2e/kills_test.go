@@ -96,28 +96,36 @@ func (w *workload) fill(k kill, p pace) {
 	for i := 0; ; i++ {
 		command := fmt.Sprintf(k.command, args(k.command, p.mib, fmt.Sprintf("f%d", i))...)
 		w.send(command)
+		reply, killed := w.replyOrEnd(command)
+		if killed {
+			return
+		}
+		if !strings.HasPrefix(reply, "OK ") {
+			w.t.Fatalf("%s: %s", command, reply)
+		}
+		time.Sleep(p.pause)
+	}
+}
+
+// replyOrEnd waits for a reply, or for the end of the JVM.
+func (w *workload) replyOrEnd(command string) (reply string, ended bool) {
+	w.t.Helper()
+	for end := time.Now().Add(replyTimeout); time.Now().Before(end); {
 		select {
 		case reply := <-w.replies:
-			if !strings.HasPrefix(reply, "OK ") {
-				w.t.Fatalf("%s: %s", command, reply)
-			}
-			time.Sleep(p.pause)
-			continue
-		case <-time.After(time.Second):
+			return reply, false
+		case <-time.After(500 * time.Millisecond):
 		}
 		state, err := w.pod.engine.State(w.t.Context(), w.id)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if !state.Running {
-			return
-		}
-		select { // it is only slow
-		case <-w.replies:
-		case <-time.After(replyTimeout):
-			w.t.Fatalf("%s: no reply, and the JVM is not killed", command)
+			return "", true
 		}
 	}
+	w.t.Fatalf("%s: no reply, and the JVM is not killed", command)
+	return "", false
 }
 
 // args puts the size and the name in the order of the command's verbs.
