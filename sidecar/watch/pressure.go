@@ -1,6 +1,9 @@
 package watch
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	mib = 1 << 20
@@ -34,13 +37,14 @@ const (
 //   - or at all, in a second, with less room than 4 MiB or 1 % of the limit.
 //
 // So the samples get denser as the room gets smaller, and a container that is
-// full but steady costs nothing. They never take more than a tenth of the time.
+// full but steady costs nothing. They take a tenth of the time at most; half of it
+// where at the present rate the limit would be reached before the next.
 type pressure struct {
 	limit *int64
 	// held could not be reclaimed at the last sample, which ended at that time.
-	held  int64
-	at    time.Time
-	pause time.Duration // until the next
+	held int64
+	at   time.Time
+	took time.Duration
 
 	last, before *Reading
 }
@@ -48,8 +52,7 @@ type pressure struct {
 // sampled takes the reading at the end of a sample and how long that took.
 func (p *pressure) sampled(r *Reading, took time.Duration) {
 	p.add(r)
-	p.held, p.at = held(r), r.Time
-	p.pause = max(leastPause, (shareOfTime-1)*took)
+	p.held, p.at, p.took = held(r), r.Time, took
 }
 
 func (p *pressure) add(r *Reading) { p.before, p.last = p.last, r }
@@ -79,7 +82,11 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 	}
 	since := now.Sub(p.at)
 	grown = held(p.last) - p.held
-	if since < p.pause || grown <= 0 {
+	pause := max(leastPause, (shareOfTime-1)*p.took)
+	if p.left() < pause {
+		pause = max(leastPause, p.took)
+	}
+	if since < pause || grown <= 0 {
 		return grown, false
 	}
 	step := min(max(16*mib, *p.limit*3/100), max((*p.limit-p.held)/8, noise))
@@ -89,14 +96,18 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 
 // interval returns how long to wait for the next poll, at the present rate.
 func (p *pressure) interval(now time.Time) time.Duration {
-	if p.limit == nil || p.before == nil || now.Sub(p.last.Time) >= slowest {
+	if p.last == nil || now.Sub(p.last.Time) >= slowest {
 		return slowest
 	}
-	grown := held(p.last) - held(p.before)
-	if grown <= 0 {
-		return slowest
+	return min(max(p.left()/pollsToLimit, fastest), slowest)
+}
+
+// left returns when the limit is reached at the rate of the last two readings.
+func (p *pressure) left() time.Duration {
+	if p.limit == nil || p.before == nil || held(p.last) <= held(p.before) {
+		return math.MaxInt64
 	}
-	passed := p.last.Time.Sub(p.before.Time)
-	left := float64(*p.limit-held(p.last)) / float64(grown) * float64(passed)
-	return time.Duration(min(max(left/pollsToLimit, float64(fastest)), float64(slowest)))
+	passed := p.last.Time.Sub(p.before.Time).Seconds()
+	rate := float64(held(p.last)-held(p.before)) / passed
+	return time.Duration(min(float64(*p.limit-held(p.last))/rate, 3600) * float64(time.Second))
 }
