@@ -311,8 +311,11 @@ func TestEndsTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-late.Exited()
+	if err := os.Remove(late.CgroupDir()); err != nil {
+		t.Fatal(err)
+	}
 	follow(t, w, 0, late)
-	if e, ok := next(t, w).(*Ended); !ok || e.PID != late.PID || e.Exit != nil {
+	if e, ok := next(t, w).(*Ended); !ok || e.PID != late.PID || e.Exit != nil || e.KillsAfter != nil {
 		t.Error(describe(e))
 	}
 	follow(t, w, 0, late)
