@@ -27,6 +27,8 @@ type Handle struct {
 	stat  *os.File // of the process, whatever happens to its PID
 	// traceable: the kernel tells the exit code in stat. Else it says 0.
 	traceable bool
+	// leaderless: the first thread was gone already, so its end says nothing.
+	leaderless bool
 }
 
 // pollInterval is how often the end is looked for without a pidfd.
@@ -48,7 +50,7 @@ func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
-	h.traceable = now.traceable
+	h.traceable, h.leaderless = now.traceable, now.ending
 	return h, nil
 }
 
@@ -146,10 +148,11 @@ func (h *Handle) waitFor(ctx context.Context, events int16) error {
 }
 
 // Ending reports that the process is on its way out, or gone: after it was killed
-// it may have much memory to give back before it ends.
+// it may have much memory to give back before it ends. It may be called while
+// another goroutine waits.
 func (h *Handle) Ending() bool {
 	l, err := h.read()
-	return err != nil || l.ending
+	return err != nil || l.ending && !h.leaderless
 }
 
 // last is what stat tells of a process that may have ended.

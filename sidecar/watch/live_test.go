@@ -233,10 +233,8 @@ func TestFastKill(t *testing.T) {
 				switch e := e.(type) {
 				case *Urgent:
 					begun := time.Now()
-					cost, ok := s.sample(t, w)
-					took = cost
-					if ok {
-						sampled, samples = begun, samples+1
+					if cost, ok := s.sample(t, w); ok {
+						sampled, samples, took = begun, samples+1, cost
 					}
 				case *Ended:
 					done = true
@@ -246,8 +244,8 @@ func TestFastKill(t *testing.T) {
 					if number(e.KillsBefore) != "0" || number(e.KillsAfter) == "0" {
 						t.Error(describe(e))
 					}
-					if age > time.Second+shareOfTime*took {
-						t.Errorf("the last sample was %v old", age)
+					if samples == 0 || age > 3*time.Second+shareOfTime*took { // some 0.2 s where the test is alone
+						t.Errorf("%d samples, the last %v old", samples, age)
 					}
 				default:
 					t.Fatal(describe(e))
@@ -273,7 +271,7 @@ func TestKilledChild(t *testing.T) {
 	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if e, ok := next(t, w).(*Ended); !ok || number(e.KillsBefore) != "1" || number(e.KillsAfter) != "1" || exit(e) != "signal 9" {
+	if e, ok := next(t, w).(*Ended); !ok || number(e.KillsBefore) != "1" || number(e.KillsAfter) != "1" {
 		t.Error(describe(e))
 	}
 }
@@ -313,8 +311,11 @@ func TestEndsTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-late.Exited()
+	if err := os.Remove(late.CgroupDir()); err != nil {
+		t.Fatal(err)
+	}
 	follow(t, w, 0, late)
-	if e, ok := next(t, w).(*Ended); !ok || e.PID != late.PID || e.Exit != nil {
+	if e, ok := next(t, w).(*Ended); !ok || e.PID != late.PID || e.Exit != nil || e.KillsAfter != nil {
 		t.Error(describe(e))
 	}
 	follow(t, w, 0, late)

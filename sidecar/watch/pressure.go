@@ -1,6 +1,9 @@
 package watch
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	mib = 1 << 20
@@ -40,14 +43,14 @@ const (
 //   - or at all, in 0.7 s, with less room than 4 MiB or 1 % of the limit.
 //
 // So the samples get denser as the room gets smaller, and a container that is
-// full but steady costs nothing. They take at most a tenth of the time, half of it
-// when the limit is imminent.
+// full but steady costs nothing. They take a tenth of the time at most; half of it
+// where at the present rate the limit would be reached before the next.
 type pressure struct {
 	limit *int64
 	// held could not be reclaimed at the last sample, which ended at that time.
 	held int64
 	at   time.Time
-	took time.Duration // the last sample
+	took time.Duration
 
 	last, before *Reading
 }
@@ -85,11 +88,11 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 	}
 	since := now.Sub(p.at)
 	grown = held(p.last) - p.held
-	pause := (shareOfTime - 1) * p.took
-	if left, rises := p.left(); rises && left < imminent {
-		pause = p.took
+	pause := max(leastPause, (shareOfTime-1)*p.took)
+	if p.left() < pause {
+		pause = max(leastPause, p.took)
 	}
-	if since < max(leastPause, pause) || grown <= 0 {
+	if since < pause || grown <= 0 {
 		return grown, false
 	}
 	step := min(max(16*mib, *p.limit*3/100), max((*p.limit-p.held)/8, noise))
@@ -99,22 +102,18 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 
 // interval returns how long to wait for the next poll, at the present rate.
 func (p *pressure) interval(now time.Time) time.Duration {
-	left, rises := p.left()
-	if !rises || now.Sub(p.last.Time) >= slowest {
+	if p.last == nil || now.Sub(p.last.Time) >= slowest {
 		return slowest
 	}
-	return min(max(left/pollsToLimit, fastest), slowest)
+	return min(max(p.left()/pollsToLimit, fastest), slowest)
 }
 
-// left is how long until the limit is reached at the rate of the last two readings.
-func (p *pressure) left() (left time.Duration, rises bool) {
-	if p.limit == nil || p.before == nil {
-		return 0, false
+// left returns when the limit is reached at the rate of the last two readings.
+func (p *pressure) left() time.Duration {
+	if p.limit == nil || p.before == nil || held(p.last) <= held(p.before) {
+		return math.MaxInt64
 	}
-	grown := held(p.last) - held(p.before)
-	if grown <= 0 {
-		return 0, false
-	}
-	seconds := float64(*p.limit-held(p.last)) / float64(grown) * p.last.Time.Sub(p.before.Time).Seconds()
-	return time.Duration(min(max(seconds, 0), time.Hour.Seconds()) * float64(time.Second)), true
+	passed := p.last.Time.Sub(p.before.Time).Seconds()
+	rate := float64(held(p.last)-held(p.before)) / passed
+	return time.Duration(min(float64(*p.limit-held(p.last))/rate, 3600) * float64(time.Second))
 }

@@ -21,7 +21,9 @@ type process struct {
 // watch waits for the end of a JVM, unless it does already.
 func (w *Watcher) watch(k key, j *jvm.Process, c *container) error {
 	if p := w.jvms[k]; p != nil {
-		p.container.Store(c)
+		if c != nil {
+			p.container.Store(c)
+		}
 		return nil
 	}
 	handle, err := j.Handle()

@@ -136,7 +136,9 @@ func (w *Watcher) container(t Target) (*container, error) {
 	c := w.containers[t.Group]
 	if c == nil {
 		var err error
-		if c, err = openContainer(t.Group); err != nil {
+		if c, err = openContainer(t.Group); errors.Is(err, cgroup.ErrGone) {
+			return nil, nil // and so is the JVM
+		} else if err != nil {
 			return nil, err
 		}
 		w.containers[t.Group] = c
