@@ -18,6 +18,9 @@
 // namespace shows ("/../.."), because the names in between can't be seen. So a
 // sidecar that gets the host's /sys/fs/cgroup needs the host's cgroup namespace.
 //
+// A Meter is for who reads often, or in the milliseconds between an OOM kill and
+// the removal of the cgroup: its files are open before.
+//
 // # What it refuses to do
 //
 // It writes nothing, follows no symbolic link out of the target's root, and

@@ -152,21 +152,30 @@ func (g *Group) has(file string) (bool, error) {
 	return true, f.Close()
 }
 
-// read returns the contents of a file.
-func (g *Group) read(file string) (string, error) {
+// reopen opens a file for reading, with further flags.
+func (g *Group) reopen(file string, flags int) (*os.File, error) {
 	handle, err := g.open(file, unix.S_IFREG)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer handle.Close()
-	f, err := pathrs.Reopen(handle, unix.O_RDONLY|unix.O_CLOEXEC)
+	f, err := pathrs.Reopen(handle, unix.O_RDONLY|unix.O_CLOEXEC|flags)
 	if err != nil {
-		return "", fail("open", handle.Name(), err)
+		return nil, fail("open", handle.Name(), err)
+	}
+	return f, nil
+}
+
+// read returns the contents of a file.
+func (g *Group) read(file string) (string, error) {
+	f, err := g.reopen(file, 0)
+	if err != nil {
+		return "", err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
-		return "", fail("read", handle.Name(), err)
+		return "", fail("read", filepath.Join(g.name, file), err)
 	}
 	return string(b), nil
 }

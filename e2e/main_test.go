@@ -114,25 +114,24 @@ type unit struct {
 	name   string // begins with the engine's
 	engine string
 	cell   *result.Cell
-	test   func(*testing.T, engine) []result.Step
+	test   func(*testing.T, engine, *result.Result)
 }
 
 // makeUnits returns all that is to be run, in a fixed order.
 func makeUnits(engines []string, jdks []sid.JDK, full bool) []unit {
 	var all []unit
 	for i, name := range engines {
-		for _, s := range scenarios(jdks) {
+		for _, s := range scenarios(jdks, full) {
 			if i > 0 && !full && s.name != "limit_of_the_pod" {
 				continue
 			}
-			all = append(all, unit{name + "/" + s.name, name, nil, func(t *testing.T, e engine) []result.Step {
-				s.test(t, e)
-				return nil
+			all = append(all, unit{name + "/" + s.name, name, nil, func(t *testing.T, e engine, r *result.Result) {
+				r.Notes = s.test(t, e)
 			}})
 		}
 		for _, c := range cells(name, jdks, full, i == 0) {
-			all = append(all, unit{name + "/" + c.name(), name, c.describe(name), func(t *testing.T, e engine) []result.Step {
-				return checkCell(t, e, c)
+			all = append(all, unit{name + "/" + c.name(), name, c.describe(name), func(t *testing.T, e engine, r *result.Result) {
+				r.Steps = checkCell(t, e, c)
 			}})
 		}
 	}
@@ -158,7 +157,7 @@ func TestUnits(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			r.Steps = u.test(t, engines[u.engine])
+			u.test(t, engines[u.engine], &r)
 		})
 	}
 }

@@ -12,11 +12,12 @@ import (
 // scenario is a test that is not about a way to run a JVM.
 type scenario struct {
 	name string
-	test func(*testing.T, engine)
+	// test returns what is worth telling.
+	test func(*testing.T, engine) []string
 }
 
 // scenarios returns those of an engine.
-func scenarios(jdks []sid.JDK) []scenario {
+func scenarios(jdks []sid.JDK, full bool) []scenario {
 	jdk := jdks[slices.IndexFunc(jdks, func(j sid.JDK) bool { return j.Name == "21" })].Name
 	var all []scenario
 	for name, test := range map[string]func(*testing.T, engine, string){
@@ -27,7 +28,14 @@ func scenarios(jdks []sid.JDK) []scenario {
 		"no JVM":              testNoJVM,
 		"limit of the pod":    testPodLimit,
 	} {
-		all = append(all, scenario{strings.ReplaceAll(name, " ", "_"), func(t *testing.T, e engine) { test(t, e, jdk) }})
+		all = append(all, scenario{strings.ReplaceAll(name, " ", "_"), func(t *testing.T, e engine) []string {
+			test(t, e, jdk)
+			return nil
+		}})
+	}
+	for _, p := range []pace{fast, slow} {
+		times := map[bool]int{false: len(kills), true: 20}[full]
+		all = append(all, scenario{p.name + "_kills", func(t *testing.T, e engine) []string { return testKills(t, e, jdk, p, times) }})
 	}
 	slices.SortFunc(all, func(a, b scenario) int { return strings.Compare(a.name, b.name) })
 	return all

@@ -53,7 +53,8 @@ type workload struct {
 	stdin   *os.File
 	replies chan string
 
-	killed bool // by the test
+	killed bool // by the test, or by the kernel because of it
+	gone   bool // its container was removed
 
 	mu    sync.Mutex
 	other []string // lines that are no replies
@@ -222,6 +223,9 @@ func (w *workload) kill() {
 // end checks that the JVM lives, that it was never made to print a thread dump,
 // and that the sidecar left no trigger file behind. Then it removes the container.
 func (w *workload) end() {
+	if w.gone {
+		return
+	}
 	ctx := context.Background() // the test's own has ended by now
 	if state, err := w.pod.engine.State(ctx, w.id); err != nil || !state.Running && !w.killed {
 		w.t.Errorf("the JVM does not run any more: %+v %v", state, err)

@@ -52,9 +52,7 @@ func (p *Process) readHsperf(f *Facts) {
 	}
 	s := data.Summary()
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
-	if s.ClassesLoaded != nil && s.ClassesUnloaded != nil {
-		f.Classes = new(*s.ClassesLoaded - *s.ClassesUnloaded)
-	}
+	f.Classes = s.Classes()
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
 		f.Old = &Old{UsedBytes: *old.UsedBytes, Collections: s.OldCollections()}
 	}
@@ -107,24 +105,36 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 	return &snapshot
 }
 
-var errStopped = errors.New("the JVM is stopped, by SIGSTOP or a debugger")
+// attachClient returns the client for diagnostic commands, or an *attach.Error if
+// the JVM can't answer any.
+func (p *Process) attachClient() (*attach.Client, error) {
+	if p.status.State == 'T' || p.status.State == 't' {
+		return nil, p.refuse(attach.ErrStopped, "the JVM is stopped, by SIGSTOP or a debugger", "let it go on (kill -CONT, or end the debugger)")
+	}
+	target := attach.Target{
+		PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
+		AttachDisabled: p.disabled, MajorVersion: p.major,
+	}
+	if p.client == nil || target != p.target { // a starting JVM does not know its flags yet
+		p.client, p.target = attach.New(target, attach.Options{}), target
+	}
+	return p.client, nil
+}
+
+func (p *Process) refuse(kind attach.Kind, reason, fix string) error {
+	return &attach.Error{Op: "check", PID: p.status.PID, Kind: kind, Reason: reason, Fix: fix}
+}
 
 // readAttach sends the diagnostic commands. The first failure to connect ends
 // it: the JVM is not made to wait for the others, nor are we.
 func (p *Process) readAttach(ctx context.Context, f *Facts) {
 	p.answers.current = false
-	if p.status.State == 'T' || p.status.State == 't' {
-		f.failed(SourceAttach, errStopped, "let it go on (kill -CONT, or end the debugger)")
+	client, err := p.attachClient()
+	if err != nil {
+		f.failed(SourceAttach, err, "")
 		return
 	}
-	target := attach.Target{
-		PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
-		AttachDisabled: p.disabled, MajorVersion: f.Major,
-	}
-	if p.client == nil || target != p.target { // a starting JVM does not know its flags yet
-		p.client, p.target = attach.New(target, attach.Options{}), target
-	}
-	a := asker{ctx: ctx, client: p.client}
+	a := asker{ctx: ctx, client: client}
 	if text, ok := a.do(attach.HeapInfo); ok {
 		if heap, err := dcmd.ParseHeapInfo(text); a.parsed(err) {
 			p.answers.heap = heap.Ranges

@@ -100,6 +100,10 @@ func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
 	if reached && usesGlibcMalloc(p.mappings) {
 		named = append(named, region.MallocArena, region.MallocChunk)
 	}
+	p.malloc, p.mallocErr = slices.Concat(arenas, malloc), err
+	if !usesGlibcMalloc(p.mappings) {
+		p.mallocErr = errNotGlibc
+	}
 	known = region.Merge(known, malloc)
 	if f.Major < elasticMajor {
 		known = region.Merge(known, widen(p.mappings, known, nodes))
@@ -131,7 +135,11 @@ func (f *Facts) reportUnnamed() {
 	})
 }
 
-var errNoPagemap = errors.New("pagemap may not be read")
+var (
+	errNoPagemap = errors.New("pagemap may not be read")
+	errNotWalked = errors.New("its memory was not walked yet")
+	errNotGlibc  = errors.New("malloc is not glibc's")
+)
 
 // findMalloc looks for malloc's headers in memory that has no name yet.
 func (p *Process) findMalloc(
@@ -186,17 +194,27 @@ func (p *Process) hostThreads(threads []thread, stacks map[int]int64) map[int]in
 	}
 	out := make(map[int]int64, len(stacks))
 	for _, t := range threads {
-		text, err := os.ReadFile(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "task", strconv.Itoa(t.id), "status"))
-		if err != nil {
-			continue // it ended
-		}
-		if s, err := proc.ParseStatus(bytes.NewReader(text)); err == nil {
-			if stack, ok := stacks[s.NSPID]; ok {
+		if id, ok := p.ownID(t); ok {
+			if stack, ok := stacks[id]; ok {
 				out[t.id] = stack
 			}
 		}
 	}
 	return out
+}
+
+// ownID returns a thread's ID in the JVM's own PID namespace; not ok if the thread
+// ended.
+func (p *Process) ownID(t thread) (id int, ok bool) {
+	if p.status.NSPID == p.status.PID {
+		return t.id, true
+	}
+	text, err := os.ReadFile(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "task", strconv.Itoa(t.id), "status"))
+	if err != nil {
+		return 0, false
+	}
+	s, err := proc.ParseStatus(bytes.NewReader(text))
+	return s.NSPID, err == nil
 }
 
 // readHeapFile finds how much of its heap file ZGC has allocated: all of that is

@@ -34,7 +34,11 @@ func (p *Process) readPerfData() (*hsperf.Data, error) {
 		}
 		p.perf = f
 	}
-	b, err := io.ReadAll(io.NewSectionReader(p.perf, 0, maxPerfData))
+	return parsePerfData(p.perf)
+}
+
+func parsePerfData(f *os.File) (*hsperf.Data, error) {
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxPerfData))
 	if err != nil {
 		return nil, fmt.Errorf("read hsperfdata: %w", err)
 	}

@@ -30,7 +30,11 @@ type Process struct {
 	structs *vmstructs.Reader
 	// structsErr is why structs is nil.
 	structsErr error
-	disabled   bool // -XX:+DisableAttachMechanism
+	// What the last Ask learnt.
+	asked     bool
+	disabled  bool   // -XX:+DisableAttachMechanism
+	major     int    // as Facts.Major, 0: unknown
+	collector string // as Facts.Collector, "": unknown
 	// nativeStack is the size of stacks whose creator names none, in bytes; 0 if
 	// it cannot be read.
 	nativeStack uint64
@@ -42,6 +46,10 @@ type Process struct {
 	// names are ranges by which the last Ask named anonymous memory.
 	names   rangeNames
 	unnamed unnamed
+	// malloc is where the last Walk found glibc's, without [heap]; not all of it if
+	// mallocErr is not nil.
+	malloc    []region.Range
+	mallocErr error
 }
 
 // Open starts to observe a process. ErrNotJVM and ErrGone tell why not.
@@ -57,7 +65,7 @@ func Open(procfs string, pid int) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Process{proc: procfs, status: status, lib: lib, nativeStack: nativeStack(procfs, pid)}, nil
+	return &Process{proc: procfs, status: status, lib: lib, nativeStack: nativeStack(procfs, pid), mallocErr: errNotWalked}, nil
 }
 
 // Close gives back what is held open. It does not touch the JVM.
@@ -93,29 +101,39 @@ func (p *Process) Same() bool {
 // Ask asks the JVM what it can tell, by every way that is open. Sources that
 // fail are recorded in the facts; only a process that is gone is an error.
 func (p *Process) Ask(ctx context.Context) (*Facts, error) {
-	status, err := proc.ReadStatus(p.proc, p.status.PID)
-	if err != nil {
+	if err := p.refresh(); err != nil {
 		return nil, err
 	}
-	if status.StartTicks != p.status.StartTicks {
-		return nil, fmt.Errorf("process %d: %w: its PID was given to another", status.PID, ErrGone)
-	}
-	p.status = status
 	f := &Facts{
-		PID: status.PID, NSPID: status.NSPID, StartTicks: status.StartTicks,
-		UptimeSeconds: uptime(status), PageTablesBytes: status.PageTablesBytes,
+		PID: p.status.PID, NSPID: p.status.NSPID, StartTicks: p.status.StartTicks,
+		UptimeSeconds: uptime(p.status), PageTablesBytes: p.status.PageTablesBytes,
 	}
-	f.Threads.Live = status.Threads
+	f.Threads.Live = p.status.Threads
 
 	p.readHsperf(f)
 	snapshot := p.readStructs(f)
+	p.asked, p.major = true, f.Major
 	p.readAttach(ctx, f)
+	p.collector = f.Collector
 	p.names = nameRanges(p.answers, snapshot)
 	if p.names.source == FromStructs {
 		// An error leaves metaspace without a name.
 		p.names.metadata, _ = p.structs.Metadata(maxClasses)
 	}
 	return f, nil
+}
+
+// refresh reads the status anew. ErrGone if the process is.
+func (p *Process) refresh() error {
+	status, err := proc.ReadStatus(p.proc, p.status.PID)
+	if err != nil {
+		return err
+	}
+	if status.StartTicks != p.status.StartTicks {
+		return fmt.Errorf("process %d: %w: its PID was given to another", status.PID, ErrGone)
+	}
+	p.status = status
+	return nil
 }
 
 // uptime is the age of the process.

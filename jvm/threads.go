@@ -2,6 +2,7 @@ package jvm
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,29 +60,22 @@ func readThreads(procfs string, pid int) ([]thread, error) {
 	return threads, nil
 }
 
-// pools groups threads by name, the largest group first. stacks gives the
-// resident stack of a thread, if known.
+// pools makes pools of the threads, the largest first. stacks gives the resident
+// stack of a thread, if known.
 func pools(threads []thread, stacks map[int]int64) []Pool {
-	byName := make(map[string]*Pool)
-	for _, t := range threads {
-		name := foldName(t.name)
-		p := byName[name]
-		if p == nil {
-			p = &Pool{Name: name}
-			byName[name] = p
-		}
-		p.Count++
-		if stack, known := stacks[t.id]; known {
-			if p.StackBytes == nil {
-				p.StackBytes = new(int64)
+	groups := groupThreads(threads)
+	out := make([]Pool, 0, len(groups))
+	for name, members := range groups {
+		p := Pool{Name: name, Count: len(members)}
+		for _, t := range members {
+			if stack, known := stacks[t.id]; known {
+				if p.StackBytes == nil {
+					p.StackBytes = new(int64)
+				}
+				*p.StackBytes += stack
 			}
-			*p.StackBytes += stack
 		}
-	}
-	joinAbbreviated(byName)
-	out := make([]Pool, 0, len(byName))
-	for _, p := range byName {
-		out = append(out, *p)
+		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b Pool) int {
 		if a.Count != b.Count {
@@ -90,6 +84,17 @@ func pools(threads []thread, stacks map[int]int64) []Pool {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return out
+}
+
+// groupThreads returns the threads of each pool by its name.
+func groupThreads(threads []thread) map[string][]thread {
+	groups := make(map[string][]thread)
+	for _, t := range threads {
+		name := foldName(t.name)
+		groups[name] = append(groups[name], t)
+	}
+	joinAbbreviated(groups)
+	return groups
 }
 
 // foldName replaces the numbers that count threads or pools by "#": one at the
@@ -128,11 +133,8 @@ func foldName(name string) string {
 // joinAbbreviated joins names that JDK 26 and later abbreviate in the middle
 // ("pool-1-..ead-12" is "pool-1-thread-12"): how much of the end is kept depends
 // on the digits of the number, so one pool gets several names.
-func joinAbbreviated(byName map[string]*Pool) {
-	names := make([]string, 0, len(byName))
-	for name := range byName {
-		names = append(names, name)
-	}
+func joinAbbreviated(groups map[string][]thread) {
+	names := slices.Collect(maps.Keys(groups))
 	// Longest last: "pool-#-..read-#" before "pool-#-..ead-#".
 	slices.SortFunc(names, func(a, b string) int {
 		if len(a) != len(b) {
@@ -141,23 +143,18 @@ func joinAbbreviated(byName map[string]*Pool) {
 		return strings.Compare(a, b)
 	})
 	for i, short := range names {
-		head, tail, abbreviated := strings.Cut(short, "..")
-		if !abbreviated || !strings.HasSuffix(tail, "#") {
-			continue
-		}
 		for _, long := range names[:i] {
-			if strings.HasPrefix(long, head) && strings.HasSuffix(long, tail) && byName[long] != nil {
-				to, from := byName[long], byName[short]
-				to.Count += from.Count
-				if from.StackBytes != nil {
-					if to.StackBytes == nil {
-						to.StackBytes = new(int64)
-					}
-					*to.StackBytes += *from.StackBytes
-				}
-				delete(byName, short)
+			if groups[long] != nil && abbreviates(short, long) {
+				groups[long] = append(groups[long], groups[short]...)
+				delete(groups, short)
 				break
 			}
 		}
 	}
+}
+
+// abbreviates reports whether short may be the other name without its middle.
+func abbreviates(short, long string) bool {
+	head, tail, abbreviated := strings.Cut(short, "..")
+	return abbreviated && strings.HasSuffix(tail, "#") && strings.HasPrefix(long, head) && strings.HasSuffix(long, tail)
 }

@@ -310,8 +310,11 @@ func TestJVMEnds(t *testing.T) {
 func podProc(tb testing.TB, pids ...int) string {
 	tb.Helper()
 	dir := tb.TempDir()
+	names := []string{"self"}
 	for _, pid := range pids {
-		name := strconv.Itoa(pid)
+		names = append(names, strconv.Itoa(pid))
+	}
+	for _, name := range names {
 		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(dir, name)); err != nil {
 			tb.Fatal(err)
 		}

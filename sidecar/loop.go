@@ -4,28 +4,29 @@ import (
 	"context"
 	"time"
 
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/server"
+	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// samplesPerVerdict is how many samples come between two judgments: one a minute
-// at the default interval.
-const samplesPerVerdict = 6
-
-// loop samples at once and then each interval, remembers, judges and logs. A
-// sample that takes longer than the interval delays the next one: samples never
-// run side by side.
+// loop samples at once, each interval, and when memory rises to the limit;
+// remembers, judges and logs; and explains the end of a JVM. Samples never run
+// side by side.
 type loop struct {
-	options ServeOptions
-	sampler *Sampler
-	state   *server.State
-	history *history.Store
+	options   ServeOptions
+	sampler   *Sampler
+	watcher   *watch.Watcher
+	state     *server.State
+	history   *history.Store
+	autopsies *autopsy.Store
 
 	samples  int
-	trackers map[string]*diagnosis.Tracker // by container
+	verdicts map[string]*verdict // by container
+	alive    map[jvmKey]*lastSeen
 	logged   time.Time
 	// told is the last failure of each kind, which is logged once.
 	told map[string]string
@@ -33,27 +34,35 @@ type loop struct {
 
 func newLoop(o ServeOptions, state *server.State) *loop {
 	return &loop{
-		options: o, sampler: NewSampler(o.Options), state: state, history: state.History,
-		trackers: make(map[string]*diagnosis.Tracker), told: make(map[string]string),
+		options: o, sampler: NewSampler(o.Options), watcher: watch.Start(), state: state, history: state.History, autopsies: state.Autopsies,
+		verdicts: make(map[string]*verdict), alive: make(map[jvmKey]*lastSeen), told: make(map[string]string),
 	}
 }
 
 func (l *loop) close() {
-	_ = l.sampler.Close() // nothing was written
+	_ = l.watcher.Close() // nothing was written
+	_ = l.sampler.Close()
 	l.warn("history", l.history.Close())
 }
 
 func (l *loop) run(ctx context.Context) error {
 	ticker := time.NewTicker(l.options.Interval)
 	defer ticker.Stop()
+	if err := l.sample(ctx); err != nil {
+		return err
+	}
 	for {
-		if err := l.sample(ctx); err != nil || ctx.Err() != nil {
-			return err
-		}
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
+			err = l.sample(ctx)
+		case event := <-l.watcher.Events():
+			err = l.handle(ctx, event)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -65,6 +74,7 @@ func (l *loop) sample(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
+	l.warn("watch", l.watcher.Follow(l.sampler.targets(), time.Since(begun)))
 	if err != nil {
 		report = waiting(err, begun, l.options.Pod)
 		l.warnText("sample", report.Sources[0].Reason)
@@ -75,57 +85,18 @@ func (l *loop) sample(ctx context.Context) error {
 	if err := l.judge(ctx, &report); err != nil {
 		return err
 	}
+	l.remember(&report)
 	l.state.Set(&report)
-	if l.options.LogInterval > 0 && len(report.Containers) > 0 && time.Since(l.logged) >= l.options.LogInterval {
-		l.logged = time.Now()
-		return eventlog.Breakdown(ctx, l.options.Log, &report)
-	}
-	return nil
+	return l.log(ctx, &report)
 }
 
-// judge diagnoses the containers that were sampled, each few samples.
-func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
-	l.samples++
-	if l.samples%samplesPerVerdict != 1 && l.samples > samplesPerVerdict {
+// log writes the breakdown, each LogInterval.
+func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
+	if l.options.LogInterval == 0 || len(r.Containers) == 0 || time.Since(l.logged) < l.options.LogInterval {
 		return nil
 	}
-	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
-	trackers := make(map[string]*diagnosis.Tracker)
-	for i := range r.Containers {
-		c := &r.Containers[i]
-		var verdict *diagnosis.Diagnosis
-		l.history.Container(c, func(h *history.Container) { verdict = new(diagnosis.Diagnose(h)) })
-		if verdict == nil {
-			continue // more containers than are remembered
-		}
-		key := c.ID + c.Cgroup
-		trackers[key] = l.trackers[key]
-		if trackers[key] == nil {
-			trackers[key] = &diagnosis.Tracker{}
-		}
-		if change := trackers[key].Update(verdict); change != "" {
-			if err := eventlog.Diagnosis(ctx, l.options.Log, r.Time, r.Pod, verdict, change); err != nil {
-				return err
-			}
-		}
-		d.Containers = append(d.Containers, *verdict)
-	}
-	l.trackers = trackers
-	l.state.SetDiagnosis(d)
-	return nil
-}
-
-// Glance judges a single report: whether the settings fit the limit. What grows
-// takes a history.
-func Glance(r *breakdown.Report) (*diagnosis.Report, error) {
-	once, err := history.Open(history.Options{Retention: time.Hour})
-	if err == nil {
-		err = once.Add(r)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return diagnosis.DiagnoseAll(once.Document(time.Time{}, 0)), nil
+	l.logged = time.Now()
+	return eventlog.Breakdown(ctx, l.options.Log, r)
 }
 
 // warn logs an error of a kind, once until it is another one.
@@ -142,4 +113,17 @@ func (l *loop) warnText(kind, text string) {
 		l.told[kind] = text
 		l.options.Log.Warn(text)
 	}
+}
+
+// Glance judges a single report: whether the settings fit the limit. What grows
+// takes a history.
+func Glance(r *breakdown.Report) (*diagnosis.Report, error) {
+	once, err := history.Open(history.Options{Retention: time.Hour})
+	if err == nil {
+		err = once.Add(r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return diagnosis.DiagnoseAll(once.Document(time.Time{}, 0)), nil
 }

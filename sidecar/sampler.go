@@ -10,6 +10,7 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 // ErrNoJVM says that no JVM is in sight.
@@ -33,6 +34,8 @@ type Sampler struct {
 	cgroups cgroup.FS
 	jvms    map[int]*jvm.Process
 	groups  map[cgroup.Path]*cgroup.Group
+	// members are the containers of the last reading.
+	members map[cgroup.Path]*container
 }
 
 // NewSampler returns a Sampler. It reads nothing yet.
@@ -84,11 +87,15 @@ func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
 	if err := s.follow(pids); err != nil {
 		return nil, err
 	}
-	members := s.members(pids)
+	members := s.sort(pids)
+	s.members = members
 	var all []breakdown.Facts
 	var errs []error
 	for path, pids := range members {
 		facts, err := s.readContainer(ctx, path, pids)
+		if facts.Memory != nil {
+			pids.limitBytes = facts.Memory.LimitBytes
+		}
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -141,12 +148,24 @@ func (s *Sampler) follow(pids []int) error {
 
 // container is the processes of one container.
 type container struct {
-	jvms   []*jvm.Process
-	others []int
+	jvms       []*jvm.Process
+	others     []int
+	limitBytes *int64 // nil: none, or not known
 }
 
-// members sorts the processes by container. Only containers with a JVM count.
-func (s *Sampler) members(pids []int) map[cgroup.Path]*container {
+// targets are the JVMs of the last reading, to be watched until the next one.
+func (s *Sampler) targets() []watch.Target {
+	var all []watch.Target
+	for path, c := range s.members {
+		for _, p := range c.jvms {
+			all = append(all, watch.Target{JVM: p, Group: s.groups[path], LimitBytes: c.limitBytes})
+		}
+	}
+	return all
+}
+
+// sort sorts the processes by container. Only containers with a JVM count.
+func (s *Sampler) sort(pids []int) map[cgroup.Path]*container {
 	paths := make(map[int]cgroup.Path, len(pids))
 	for _, pid := range pids {
 		if path, err := s.cgroups.PathOf(pid); err == nil { // else it ended

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/server"
@@ -24,6 +25,7 @@ type ServeOptions struct {
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
+	Evidence    string        // EvidenceHeap, or ""
 	Log         *slog.Logger
 	// Listening is called with the address once requests are taken.
 	Listening func(net.Addr)
@@ -46,7 +48,12 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		o.Log.WarnContext(ctx, "the history is kept in memory only, or not complete: "+err.Error())
 	}
-	state := &server.State{History: remembered}
+	autopsies, err := autopsy.Open(o.StateDir)
+	if err != nil {
+		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
+	}
+	limitOwnMemory(o.Proc)
+	state := &server.State{History: remembered, Autopsies: autopsies}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return server.Serve(ctx, listener, server.Handler(state, missedSamples*o.Interval+sampleGrace))

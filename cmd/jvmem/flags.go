@@ -95,6 +95,7 @@ func serveFlags(flags *pflag.FlagSet, o *sidecar.ServeOptions) {
 	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
 	flags.StringVar(&o.StateDir, "state-dir", "", "folder that keeps history and autopsies when jvmem is restarted (an emptyDir); at most 20 MB")
+	flags.StringVar(&o.Evidence, "evidence", "", "heap: with a suspected heap leak take a class histogram, once; it stops the JVM for 10 to 40 ms and more, by the number of objects")
 }
 
 const minRetention = 10 * time.Minute
@@ -107,6 +108,9 @@ func checkServe(o *sidecar.ServeOptions) error {
 	}
 	if o.LogInterval < 0 {
 		return fmt.Errorf("--log-interval %s: 0 or more", o.LogInterval)
+	}
+	if o.Evidence != "" && o.Evidence != sidecar.EvidenceHeap {
+		return fmt.Errorf("--evidence %q: heap, or nothing", o.Evidence)
 	}
 	if o.Retention < minRetention {
 		return fmt.Errorf("--retention %s: at least %s", o.Retention, minRetention)

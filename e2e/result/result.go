@@ -11,6 +11,8 @@ type Result struct {
 	// Cell is nil where the unit is no cell of the matrix.
 	Cell  *Cell  `json:"cell,omitempty"`
 	Steps []Step `json:"steps,omitempty"`
+	// Notes are what it found that is worth telling, a sentence each.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Cell is one way to run a JVM.

@@ -137,6 +137,9 @@ func describe(host string, r *result.Result, n, of int) string {
 	if worst := worst(r.Steps); worst != nil {
 		text += fmt.Sprintf("  (largest error %.2f MiB: %s)", float64(worst.Error())/mib, worst.Command)
 	}
+	for _, note := range r.Notes {
+		text += "\n       " + note
+	}
 	return text
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,7 +32,10 @@ type Target struct {
 type Options struct {
 	Timeout       time.Duration // for one request and its reply; default 5 s
 	AttachTimeout time.Duration // for one handshake; default 6 s
-	MaxReplyBytes int64         // of a reply's text; default 8 MiB
+	// SlowTimeout is Timeout for a request with ClassHistogram. The JVM does not end
+	// its walk through the heap for a client that has left; default 30 s.
+	SlowTimeout   time.Duration
+	MaxReplyBytes int64 // of a reply's text; default 8 MiB
 }
 
 // A JVM of before 11 answers to its own user only, root included (JDK-8197387).
@@ -64,6 +68,9 @@ func New(t Target, o Options) *Client {
 	if o.AttachTimeout <= 0 {
 		o.AttachTimeout = 6 * time.Second
 	}
+	if o.SlowTimeout <= 0 {
+		o.SlowTimeout = 30 * time.Second
+	}
 	if o.MaxReplyBytes <= 0 {
 		o.MaxReplyBytes = 8 << 20
 	}
@@ -94,21 +101,25 @@ func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 	}
 	defer conn.Close()
 
+	timeout := c.options.Timeout
+	if slices.Contains(commands, ClassHistogram) {
+		timeout = c.options.SlowTimeout
+	}
 	// The listener serves one client after the other: a slow one blocks all.
-	if err := conn.SetDeadline(time.Now().Add(c.options.Timeout)); err != nil {
-		return Reply{}, c.commandError(ctx, err)
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return Reply{}, c.commandError(ctx, timeout, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if ctx.Err() != nil {
-		return Reply{}, c.commandError(ctx, ctx.Err())
+		return Reply{}, c.commandError(ctx, timeout, ctx.Err())
 	}
 	if _, err := conn.Write(message); err != nil && !errors.Is(err, unix.EPIPE) {
-		return Reply{}, c.commandError(ctx, err)
+		return Reply{}, c.commandError(ctx, timeout, err)
 	}
 	reply, err := readReply(conn, c.options.MaxReplyBytes)
 	if err != nil {
-		return reply, c.commandError(ctx, err)
+		return reply, c.commandError(ctx, timeout, err)
 	}
 	// The end of a reply is the end of the stream, and so is the JVM's death.
 	if err := c.identify(); err != nil {
@@ -155,7 +166,7 @@ func runAs(p proc.Status) string {
 }
 
 // commandError explains why a request got no whole reply.
-func (c *Client) commandError(ctx context.Context, err error) error {
+func (c *Client) commandError(ctx context.Context, timeout time.Duration, err error) error {
 	if gone := c.identify(); errors.Is(gone, ErrGone) {
 		return gone
 	}
@@ -165,7 +176,7 @@ func (c *Client) commandError(ctx context.Context, err error) error {
 		return c.canceled(ctx, "command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e.Kind = ErrTimeout
-		e.Reason, e.Fix = c.silence(fmt.Sprintf("no whole reply within %v", c.options.Timeout))
+		e.Reason, e.Fix = c.silence(fmt.Sprintf("no whole reply within %v", timeout))
 	case errors.Is(err, errNoReply):
 		p, statusErr := c.status()
 		if statusErr != nil {

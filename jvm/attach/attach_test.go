@@ -111,6 +111,19 @@ func TestDoFailures(t *testing.T) {
 	}
 }
 
+// The JVM walks its heap to the end, whether or not its client waits for that.
+func TestDoWaitsForAHistogram(t *testing.T) {
+	f := jvmtest.NewFake(t)
+	f.Listen(func(conn net.Conn, commands []string) {
+		time.Sleep(300 * time.Millisecond)
+		jvmtest.Answer(0, commands[0])(conn, commands)
+	})
+	c := newClient(t, f, Options{Timeout: 100 * time.Millisecond})
+	if got, err := c.Do(t.Context(), ClassHistogram); err != nil || got.Text != "GC.class_histogram -all" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
 func TestDoStopsWithTheContext(t *testing.T) {
 	f := jvmtest.NewFake(t)
 	f.Listen(jvmtest.Stall("0\n"))

@@ -83,7 +83,7 @@ func TestRequest(t *testing.T) {
 	for range 64 {
 		tooMany = append(tooMany, MetaspaceNodes)
 	}
-	for name, commands := range map[string][]Command{"none": nil, "zero": {0}, "beyond": {VMVersion, SystemMap + 1}, "too many": tooMany} {
+	for name, commands := range map[string][]Command{"none": nil, "zero": {0}, "beyond": {VMVersion, Command(len(commandTexts))}, "too many": tooMany} {
 		if got, err := request(commands); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got)
 		}

@@ -1,7 +1,13 @@
-// Package dcmd parses what a HotSpot JVM answers to the diagnostic commands
-// VM.info, VM.metaspace, Compiler.codecache and GC.heap_info: where its parts
+// Package dcmd parses what a HotSpot JVM answers to diagnostic commands.
+//
+// VM.info, VM.metaspace, Compiler.codecache and GC.heap_info tell where its parts
 // lie in the address space and how much of them is committed and used. With
 // Native Memory Tracking off they are the best source of ranges.
+//
+// Thread.print, VM.classloader_stats, GC.class_histogram and
+// System.native_heap_info tell what fills such a part. Of these a reply may be
+// megabytes long and come cut: its parsers take what there is, and tell that the
+// end is missing.
 //
 // It sends nothing and reads no file: each function gets the text of one reply.
 // A text that is not such a reply is an error, never a set of zeros; a line
@@ -17,8 +23,8 @@
 //
 // # What differs by version
 //
-// Tried with JDK 11, 17, 21, 25, 26, 27, 28 (all commands) and 8 (GC.heap_info
-// alone: it knows none of the others), with every collector they have:
+// Tried with JDK 11, 17, 21, 25, 26, 27, 28 (all commands) and 8 (GC.heap_info and
+// the second group: it knows none of the others), with every collector they have:
 //
 //	JDK     what
 //	8       G1 prints [low, x, high) with an x of no meaning
@@ -29,6 +35,15 @@
 //	11, 17  VM.info: "Prev Bits" and "Next Bits" of G1; one "Bits" from 21 on
 //	11-21   VM.info: "Begin Bits" and "End Bits" of Parallel; "Begin Bits" alone later
 //	17 on   VM.metaspace prints nodes with base and size
+//	8       Thread.print: newest thread first
+//	8-18    Thread.print: nid is hexadecimal
+//	8-11    VM.classloader_stats: "+ unsafe anonymous classes", then "+ hidden classes"
+//	11 on   GC.class_histogram: class name (module)
+//	17      VM.classloader_stats: words for bytes
+//	21 on   System.native_heap_info; no "fast" from glibc 2.43 on
+//	21 on   Thread.print: "[ID]" behind the number; a thread that carries a virtual
+//	        one has neither nid nor state
+//	25 on   Thread.print: the mounted virtual thread's frames follow its carrier's
 //	21 on   Compiler.codecache adds a line for all heaps together
 //	25 on   GC.heap_info: "DefNew" and "Tenured", G1 prints reserved and committed
 //	25 on   VM.metaspace starts with sizes in K: used to the KiB
@@ -43,5 +58,7 @@
 //
 // Sources: OpenJDK src/hotspot/share: utilities/vmError.cpp (print_vm_info),
 // memory/metaspace/metaspaceReporter.cpp, metaspaceDCmd.cpp, code/codeCache.cpp,
-// gc/*/*Heap.cpp (print_heap_on, before JDK 25 print_on); os/linux/os_linux.cpp.
+// gc/*/*Heap.cpp (print_heap_on, before JDK 25 print_on); os/linux/os_linux.cpp;
+// runtime/threads.cpp (print_on), runtime/javaThread.cpp, classfile/classLoaderStats.cpp,
+// memory/heapInspection.cpp, os/linux/mallocInfoDcmd.cpp; malloc_info(3).
 package dcmd

@@ -58,6 +58,23 @@ func Arenas(mem io.ReaderAt, pages Pages, spans []region.Range) ([]region.Range,
 	return f.found, f.err
 }
 
+// CountArenas returns how many arenas, the main one not counted, the arena heaps
+// among the ranges belong to: an arena above 64 MiB has several. A heap that can't
+// be read any more is none.
+func CountArenas(mem io.ReaderAt, ranges []region.Range) int {
+	arenas := make(map[uint64]bool)
+	for _, r := range ranges {
+		var arena [8]byte // heap_info's ar_ptr
+		if r.Kind != region.MallocArena {
+			continue
+		}
+		if n, _ := mem.ReadAt(arena[:], int64(r.Start)); n == len(arena) {
+			arenas[binary.LittleEndian.Uint64(arena[:])] = true
+		}
+	}
+	return len(arenas)
+}
+
 type finder struct {
 	mem    io.ReaderAt
 	pages  Pages

@@ -318,3 +318,18 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+func TestCountArenas(t *testing.T) {
+	p := newProcess()
+	p.heap(base, 0, base+0x30, heapMax)
+	p.heap(base+heapMax, base, base+0x30, mib) // the same arena's second
+	p.heap(base+2*heapMax, 0, base+2*heapMax+0x30, mib)
+	ranges := []region.Range{
+		arena(base, base+heapMax), arena(base+heapMax, base+2*heapMax), arena(base+2*heapMax, base+3*heapMax),
+		arena(base+3*heapMax, base+4*heapMax), // unmapped since
+		chunk(base+4*heapMax, base+4*heapMax+mib),
+	}
+	if got := CountArenas(p, ranges); got != 2 {
+		t.Errorf("%d arenas, want 2", got)
+	}
+}

@@ -117,6 +117,14 @@ func (s Summary) OldCollections() *int64 {
 	return sumOf(old, func(c Collector) *int64 { return c.Invocations })
 }
 
+// Classes is how many classes are loaded now; nil if not told.
+func (s Summary) Classes() *int64 {
+	if s.ClassesLoaded == nil || s.ClassesUnloaded == nil {
+		return nil
+	}
+	return new(*s.ClassesLoaded - *s.ClassesUnloaded)
+}
+
 // Summary picks what jvmem uses.
 func (d *Data) Summary() Summary {
 	s := Summary{

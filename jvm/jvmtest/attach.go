@@ -65,7 +65,7 @@ func (f *Fake) must(err error) {
 // SetStatus writes /proc/<pid>/status.
 func (f *Fake) SetStatus(s Status) {
 	f.tb.Helper()
-	f.write("status", fmt.Sprintf("Name:\tjava\nState:\t%c (fake)\nPid:\t%d\nUid:\t%d\t%d\t%d\t%d\nGid:\t%d\t%d\t%d\t%d\nNSpid:\t%d\t%d\nThreads:\t1\nSigBlk:\t0000000000000000\nSigCgt:\t%016x\n",
+	f.write("status", fmt.Sprintf("Name:\tjava\nState:\t%c (fake)\nPid:\t%d\nUid:\t%d\t%d\t%d\t%d\nGid:\t%d\t%d\t%d\t%d\nNSpid:\t%d\t%d\nVmSize:\t1 kB\nThreads:\t1\nSigBlk:\t0000000000000000\nSigCgt:\t%016x\n",
 		s.State, f.PID, s.UID, s.UID, s.UID, s.UID, s.GID, s.GID, s.GID, s.GID, f.PID, f.NSPID, s.SigCgt))
 }
 

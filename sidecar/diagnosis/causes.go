@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// minConfidence is what a finding needs.
-	minConfidence = 0.5
+	// minConfidence is what a finding needs; a suspicion is enough to be the cause
+	// of another one.
+	minConfidence, suspicion = 0.5, 0.15
 	// enough is the share of the limit whose growth makes a finding two thirds
 	// sure: the more has come up, the less it is chance.
 	enough = 0.05
@@ -46,12 +47,13 @@ func (j *judge) leaks() []Finding {
 		j.row(MappedFiles, history.Row(breakdown.Libraries), "libraries"),
 		j.row(Shmem, history.Row(breakdown.Shmem), ""),
 		j.kernel, j.otherProcess,
+		j.row(Unexplained, history.Row(history.Unattributed), ""),
 	} {
 		if f, ok := find(); ok {
 			all = append(all, f)
 		}
 	}
-	return sideEffects(all)
+	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool { return f.Confidence < minConfidence })
 }
 
 // finding makes a finding of a trend in bytes.
@@ -59,7 +61,7 @@ func (j *judge) finding(v Verdict, subject string, t trend) (Finding, bool) {
 	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour(), window: window{t.from, t.to}}
 	f.Confidence = t.confidence(j.scale())
 	f.Share = j.share(t.rate, f.window)
-	return f, f.Confidence >= minConfidence
+	return f, f.Confidence >= suspicion
 }
 
 // confidence is up to 1: how steadily it grew (Kendall's tau), how straight, and
@@ -90,6 +92,15 @@ func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
 		}
 		f, ok := j.finding(v, subject, t)
 		f.Evidence = []string{grew(series, t)}
+		if v == NativeUntracked || v == AllocatorRetention {
+			// What it is not.
+			for _, part := range []string{"direct_buffers", "jvm_internal", "untracked"} {
+				other := history.Detail(breakdown.Native, part)
+				if of, ok := j.trendOf(other, window{t.from, t.to}); ok && other != series {
+					f.Evidence = append(f.Evidence, "beside "+grew(other, of))
+				}
+			}
+		}
 		return f, ok
 	}
 }
@@ -130,7 +141,7 @@ func (j *judge) threads() (Finding, bool) {
 		}
 	}
 	f.Evidence = append(f.Evidence, grew(history.Row(breakdown.ThreadStacks), stacks), grew(history.Row(breakdown.Kernel), kernel))
-	return f, f.Confidence >= minConfidence
+	return f, f.Confidence >= suspicion
 }
 
 // classLoader: metaspace grows, and with it the number of loaded classes. With a
@@ -233,36 +244,4 @@ func sideEffects(all []Finding) []Finding {
 		}
 		return float64(f.Rate.BytesPerHour) < with*float64(first.Rate.BytesPerHour)
 	})
-}
-
-// unexplained: what cannot be reclaimed grows faster than all that was found.
-func (j *judge) unexplained(found []Finding) (Finding, bool) {
-	t, ok := j.rising(history.Firm, j.least())
-	if !ok {
-		return Finding{}, false
-	}
-	w := window{t.from, t.to}
-	// A heap that grows within its maximum is no leak; nor is metaspace that the
-	// JIT takes.
-	explained := max(0, j.rate(history.Row(breakdown.Heap), w))
-	for i := range found {
-		if found[i].Verdict != Heap {
-			explained += float64(found[i].Rate.BytesPerHour)
-		}
-	}
-	if explained > t.rate/2 {
-		return Finding{}, false
-	}
-	f, ok := j.finding(Unexplained, "", t)
-	f.Evidence = []string{grew(history.Firm, t)}
-	if name := j.fastest("row/", w); name != "" {
-		if of, ok := j.trendOf(name, w); ok {
-			f.Evidence = append(f.Evidence, "most of it: "+grew(name, of))
-		}
-	}
-	if len(j.c.Missing) > 0 {
-		f.Evidence = append(f.Evidence, "not known: "+strings.Join(j.c.Missing, ", "))
-	}
-	f.Share = new(max(0, 1-explained/t.rate))
-	return f, ok
 }

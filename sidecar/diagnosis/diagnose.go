@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -22,11 +23,12 @@ func Diagnose(c *history.Container) Diagnosis {
 	} else {
 		d.Since = new(time.UnixMilli(j.windows[0].from).UTC())
 		d.Findings = append(d.Findings, j.leaks()...)
-		if f, ok := j.unexplained(d.Findings); ok {
-			d.Findings = append(d.Findings, f)
-		}
 		for i := range d.Findings {
-			d.Findings[i].Next = next(&d.Findings[i])
+			f := &d.Findings[i]
+			if f.Verdict == Unexplained && len(c.Missing) > 0 {
+				f.Evidence = append(f.Evidence, "not known: "+strings.Join(c.Missing, ", "))
+			}
+			f.Next = Next(f.Verdict, f.Subject)
 		}
 		d.Growth, d.Forecast = j.forecast(d.Findings)
 	}

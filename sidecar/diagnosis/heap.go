@@ -41,7 +41,7 @@ func (j *judge) heap() (Finding, bool) {
 	if row, ok := j.trendOf(history.Row(breakdown.Heap), w); ok {
 		f.Evidence = append(f.Evidence, grew(history.Row(breakdown.Heap), row))
 	}
-	return f, f.Confidence >= minConfidence
+	return f, f.Confidence >= suspicion
 }
 
 // survivors is the trend of the least that the old generation holds in parts of

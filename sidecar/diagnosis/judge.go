@@ -123,17 +123,18 @@ func (j *judge) risingIn(trendOf func(window) (trend, bool), least, room float64
 	return trend{}, false
 }
 
-// newHigh reports whether a later part is above all that came before it: else it
-// comes and goes, with the hour of the day for instance.
+// newHigh reports whether a later part is above all that came before it, but for
+// one spike: else it comes and goes, with the hour of the day for instance.
 func (t *trend) newHigh(whole *trend) bool {
 	begin := hours(t.from - whole.from)
 	now := t.floors[len(t.floors)-1].value
-	for _, f := range whole.floors {
-		if f.time < begin && f.value >= now {
-			return false
+	higher := 0
+	for i, f := range whole.floors {
+		if f.time < begin && whole.top[i] >= now {
+			higher++
 		}
 	}
-	return true
+	return higher <= 1
 }
 
 // endless reports whether a trend goes on: it is straight, or slows down so

@@ -19,6 +19,8 @@ const (
 	// maxJump is the largest part of the growth that may come at once: above it is
 	// a step, not a trend.
 	maxJump = 0.45
+	// minTail is how fast the last quarter must still grow, compared with the whole.
+	minTail = 0.4
 )
 
 // trend is how a series developed in a window. Rates are per hour.
@@ -34,6 +36,10 @@ type trend struct {
 	// bend compares the rate of the second half with that of the first: 1 is
 	// a straight line, 0 has levelled off.
 	bend float64
+	// tail compares the rate of the last quarter with that of the whole.
+	tail float64
+	// top is the greatest value in each part that has a floor.
+	top []float64
 	// jump is the largest share of the rise that came between two floors.
 	jump float64
 }
@@ -55,7 +61,7 @@ func trendOfParts(c *history.Container, name string, w window, parts int) (t tre
 	if length <= 0 {
 		return t, false
 	}
-	least := make([]floor, parts)
+	least, most := make([]floor, parts), make([]float64, parts)
 	seen := make([]bool, parts)
 	for time, p := range c.Points(name) {
 		if time < w.from {
@@ -64,12 +70,16 @@ func trendOfParts(c *history.Container, name string, w window, parts int) (t tre
 		t.last = float64(p.Last)
 		i := int((time - w.from) * int64(parts) / (length + 1))
 		if value := float64(p.Min); !seen[i] || value < least[i].value {
-			least[i], seen[i] = floor{hours(time - w.from), value}, true
+			least[i] = floor{hours(time - w.from), value}
 		}
+		if value := float64(p.Max); !seen[i] || value > most[i] {
+			most[i] = value
+		}
+		seen[i] = true
 	}
 	for i := range least {
 		if seen[i] {
-			t.floors = append(t.floors, least[i])
+			t.floors, t.top = append(t.floors, least[i]), append(t.top, most[i])
 		}
 	}
 	if len(t.floors) < parts*3/4 {
@@ -109,6 +119,10 @@ func (t *trend) fit() {
 		t.bend = b / a
 	} else if b > 0 {
 		t.bend = math.Inf(1) // it began in the second half
+	}
+	if last, _ := slopesOf(f[n*3/4-1:]); t.rate > 0 {
+		slices.Sort(last)
+		t.tail = median(last) / t.rate
 	}
 	if rise := f[n-1].value - f[0].value; rise > 0 {
 		for i := 1; i < n; i++ {
@@ -158,8 +172,8 @@ func median(sorted []float64) float64 {
 	return (sorted[n/2] + sorted[(n-1)/2]) / 2
 }
 
-// rises reports whether the series grows by at least that much in the window,
-// not by chance and not in a step.
+// rises reports whether the series grows by at least that much in the window, to
+// its end, not by chance and not in a step.
 func (t *trend) rises(least float64) bool {
-	return t.z >= minZ && t.low > 0 && t.growth >= least && t.jump <= maxJump
+	return t.z >= minZ && t.low > 0 && t.growth >= least && t.jump <= maxJump && t.tail >= minTail
 }

@@ -98,6 +98,9 @@ var phrases = map[Verdict]string{
 	None:               "nothing grows that does not stop",
 }
 
+// Phrase says in a few words what a verdict means.
+func Phrase(v Verdict) string { return phrases[v] }
+
 // summary is the sentence for a log line.
 func (j *judge) summary(d *Diagnosis) string {
 	if d.Verdict == NotEnoughHistory {
@@ -108,7 +111,11 @@ func (j *judge) summary(d *Diagnosis) string {
 		return text
 	}
 	var b strings.Builder
-	b.WriteString(phrases[d.Verdict])
+	if d.Verdict == None && d.Growth != nil {
+		b.WriteString("memory grows, but not (yet) in a way that names a cause")
+	} else {
+		b.WriteString(phrases[d.Verdict])
+	}
 	if d.Subject != "" {
 		b.WriteString(" (" + d.Subject + ")")
 	}
@@ -140,13 +147,13 @@ func (j *judge) summary(d *Diagnosis) string {
 // nmtHint is for a JVM that does not say who mallocs.
 const nmtHint = "start the JVM with -XX:NativeMemoryTracking=summary (JDK_JAVA_OPTIONS on 11 and newer): then direct buffers, HotSpot's own and other malloc are told apart"
 
-// next says what to do about a finding, the first thing first.
-func next(f *Finding) []string {
-	switch f.Verdict {
+// Next says what to do about a verdict, the first thing first.
+func Next(v Verdict, subject string) []string {
+	switch v {
 	case Threads:
 		return []string{
-			"find who starts the threads " + f.Subject + " and never ends them: an executor made for each request or reconnect and not shut down is the usual cause",
-			fmt.Sprintf("jcmd <pid> Thread.print | grep -A 15 '%s'", strings.TrimSuffix(f.Subject, "#")),
+			"find who starts the threads " + subject + " and never ends them: an executor made for each request or reconnect and not shut down is the usual cause",
+			fmt.Sprintf("jcmd <pid> Thread.print | grep -A 15 '%s'", strings.TrimSuffix(subject, "#")),
 		}
 	case ClassLoader:
 		return []string{
@@ -169,7 +176,7 @@ func next(f *Finding) []string {
 			"look for JNI libraries, Inflater, Deflater or GZIP streams without end() or close(), and native image, compression or crypto code",
 			"run with jemalloc (LD_PRELOAD, MALLOC_CONF=prof:true,lg_prof_interval:30) to see who mallocs",
 		}
-		if f.Subject != "" {
+		if subject != "" {
 			steps = append([]string{nmtHint}, steps...)
 		}
 		return steps
@@ -184,7 +191,7 @@ func next(f *Finding) []string {
 		return []string{"the collector's tables follow the heap's references: look at the heap; ParallelGC and SerialGC need less of it"}
 	case JVMInternal:
 		return []string{
-			"jcmd <pid> VM.native_memory baseline, later VM.native_memory summary.diff, and search the JDK's bugs for the category " + f.Subject,
+			"jcmd <pid> VM.native_memory baseline, later VM.native_memory summary.diff, and search the JDK's bugs for the category " + subject,
 			"update the JDK to its latest patch release",
 		}
 	case MappedFiles:
@@ -192,7 +199,7 @@ func next(f *Finding) []string {
 	case Shmem:
 		return []string{"look at what is written to tmpfs: kubectl exec <pod> -- du -sh /dev/shm /tmp; an emptyDir with medium: Memory counts here, too, and needs a sizeLimit"}
 	case Kernel:
-		return nextKernel(f.Subject)
+		return nextKernel(subject)
 	case OtherProcess:
 		return []string{"the process is not the JVM: ps in the container; a child that is started and never ends belongs to who starts it (ProcessBuilder)"}
 	case Unexplained:

@@ -67,6 +67,13 @@ func (c *Container) merged(since, step int64) *Track {
 	return out
 }
 
+// Between returns the samples from a time to another one, as they were.
+func (c *Container) Between(from, to time.Time) *Track {
+	t := c.Tracks[len(c.Tracks)-1].resampled(from.UnixMilli(), 0)
+	t.cutAfter(to.UnixMilli())
+	return t
+}
+
 // covered returns how many steps of a track come before the finer ones.
 func (c *Container) covered(track int) int {
 	times := c.Tracks[track].Times

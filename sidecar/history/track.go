@@ -1,6 +1,9 @@
 package history
 
-import "strings"
+import (
+	"sort"
+	"strings"
+)
 
 // Track is series over the same times. Those of a document are for reading only.
 type Track struct {
@@ -167,6 +170,16 @@ func (t *Track) resampled(since, step int64) *Track {
 		}
 	}
 	return out
+}
+
+// cutAfter forgets what is later than a time.
+func (t *Track) cutAfter(time int64) {
+	n := sort.Search(len(t.Times), func(i int) bool { return t.Times[i] > time })
+	t.Times = t.Times[:n]
+	for _, c := range t.Series {
+		c.Last = c.Last[:n]
+		c.Min, c.Max = c.Min[:min(n, len(c.Min))], c.Max[:min(n, len(c.Max))]
+	}
 }
 
 // check says whether a track that came from outside has the form of one.

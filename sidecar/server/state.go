@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -12,8 +13,9 @@ import (
 // State holds what is shown, between the loop that samples and the requests.
 // Its methods may be called concurrently.
 type State struct {
-	// History is set before the first request.
-	History *history.Store
+	// These are set before the first request.
+	History   *history.Store
+	Autopsies *autopsy.Store
 
 	mu        sync.RWMutex
 	report    *breakdown.Report

@@ -1,0 +1,227 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+// A meter tells what Memory tells, of the captures of both versions.
+func TestMeterCaptures(t *testing.T) {
+	for _, dir := range []string{"v1-linux6.18-host", "v1-linux6.18-sidecar", "v2-linux6.1-host", "v2-linux6.1-sidecar"} {
+		g, err := FS{Proc: filepath.Join("testdata", dir, "proc"), fixture: true}.Open(101)
+		if err != nil {
+			t.Fatal(err)
+		}
+		meter, err := g.Meter()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := g.Memory()
+		if err = errors.Join(err, g.Close()); err != nil {
+			t.Fatal(err)
+		}
+		want := Level{m.UsageBytes, m.AnonBytes, m.FileBytes, m.ShmemBytes, m.InactiveFileBytes, m.ActiveFileBytes, m.SlabReclaimableBytes, m.Kernel.TotalBytes}
+		if got, err := meter.Level(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: level %+v, %v; want %+v", dir, got, err, want)
+		}
+		if got := want.UnreclaimableBytes(); got == nil || *got != m.UsageBytes-*m.ReclaimableBytes() {
+			t.Errorf("%s: unreclaimable %v", dir, got)
+		}
+		if got, err := meter.Usage(); err != nil || got != m.UsageBytes {
+			t.Errorf("%s: usage %d, %v", dir, got, err)
+		}
+		if got, err := meter.OOMKills(); err != nil || got == nil || *got != 0 {
+			t.Errorf("%s: kills %v, %v", dir, got, err)
+		}
+		// A fixture is no file that a poll can wait for, and v1 has no such events.
+		if err := meter.WaitEvents(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%s: %v", dir, err)
+		}
+		if err := meter.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := meter.Usage(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s: closed: %v", dir, err)
+		}
+	}
+}
+
+// What a file does not tell is nil or an error, never 0.
+func TestMeterUnknown(t *testing.T) {
+	for _, tt := range []struct {
+		name, file, text string
+		check            func(*Meter) bool
+	}{
+		{"no oom_kill before Linux 4.13", "memory.events", "max 0\n", func(m *Meter) bool {
+			n, err := m.OOMKills()
+			return n == nil && err == nil
+		}},
+		{"no memory.events", "memory.events", "", func(m *Meter) bool {
+			n, err := m.OOMKills()
+			return n == nil && err == nil
+		}},
+		{"memory.stat cut", "memory.stat", "anon 4096\nfile 81", func(m *Meter) bool {
+			l, err := m.Level()
+			return err == nil && *l.AnonBytes == 4096 && l.FileBytes == nil && l.KernelBytes == nil && l.UnreclaimableBytes() == nil
+		}},
+		{"usage is no number", "memory.current", "max\n", func(m *Meter) bool {
+			_, err := m.Usage()
+			_, levelErr := m.Level()
+			return err != nil && levelErr != nil
+		}},
+		{"usage is empty", "memory.current", "\n", func(m *Meter) bool { _, err := m.Usage(); return err != nil }},
+		{"usage is too long", "memory.current", "000000000000000000000000000000001\n", func(m *Meter) bool { _, err := m.Usage(); return err != nil }},
+	} {
+		g := group(t, 2, capture(t, "v2-linux6.1-oom"))
+		if err := replace(g, tt.file, tt.text); err != nil {
+			t.Fatal(err)
+		}
+		m, err := g.Meter()
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		if !tt.check(m) {
+			t.Error(tt.name)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestMeterCannotOpen(t *testing.T) {
+	g := group(t, 2, capture(t, "v2-linux6.1-oom"))
+	if err := replace(g, "memory.stat", ""); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := g.Meter(); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrGone) {
+		t.Errorf("no memory.stat: %v, %v", m, err)
+	}
+	if err := unix.Mkfifo(filepath.Join(g.name, "memory.stat"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := g.Meter(); !errors.Is(err, ErrNotCgroup) {
+		t.Errorf("a FIFO: %v, %v", m, err)
+	}
+	if err := os.RemoveAll(g.name); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := g.Meter(); !errors.Is(err, ErrGone) {
+		t.Errorf("removed: %v, %v", m, err)
+	}
+}
+
+// TestMeterOfKilledJVM is the kernel's own doing: a JVM that passes its limit.
+func TestMeterOfKilledJVM(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 128 << 20, JVMFlags: []string{"-Xmx32m"}})
+	g, err := FS{}.Open(j.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := g.Meter()
+	if err = errors.Join(err, g.Close()); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	before, err := m.Level()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Do("unsafe 40")
+	after, err := m.Level()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if grown := *after.AnonBytes - *before.AnonBytes; grown < 39<<20 || grown > 48<<20 || after.UsageBytes-before.UsageBytes < 39<<20 {
+		t.Errorf("grew by 40 MiB: %+v, then %+v", before, after)
+	}
+	if allocs := testing.AllocsPerRun(100, func() {
+		if _, err := m.Usage(); err != nil {
+			t.Error(err)
+		}
+	}); allocs > 1 { // 1 with the race detector
+		t.Errorf("Usage allocates %v times", allocs)
+	}
+	seen := make(chan error, 1)
+	if j.CgroupVersion() == 2 {
+		if _, err := m.OOMKills(); err != nil {
+			t.Fatal(err)
+		}
+		go func() { seen <- m.WaitEvents(t.Context()) }()
+		select {
+		case err := <-seen:
+			t.Errorf("an event before there was one: %v", err)
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	j.Send("unsafe 600")
+	if j.CgroupVersion() == 2 {
+		select {
+		case err := <-seen:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("no event at the limit")
+		}
+	}
+	<-j.Exited()
+	if kills, err := m.OOMKills(); err != nil || kills == nil || *kills != 1 {
+		t.Errorf("kills %v, %v", kills, err)
+	}
+	if j.CgroupVersion() == 2 { // all is seen
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := m.WaitEvents(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("no event: %v", err)
+		}
+	}
+	if err := os.Remove(j.CgroupDir()); err != nil {
+		t.Fatal(err)
+	}
+	_, usageErr := m.Usage()
+	_, levelErr := m.Level()
+	_, killsErr := m.OOMKills()
+	for _, err := range []error{usageErr, levelErr, killsErr} {
+		if !errors.Is(err, ErrGone) {
+			t.Errorf("of a removed cgroup: %v", err)
+		}
+	}
+}
+
+func BenchmarkMeter(b *testing.B) {
+	g, err := FS{}.Open(os.Getpid())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer g.Close()
+	m, err := g.Meter()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	run := func(name string, read func() error) {
+		b.Run(name+" v"+strconv.Itoa(g.Path.Version), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := read(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	run("usage", func() error { _, err := m.Usage(); return err })
+	run("level", func() error { _, err := m.Level(); return err })
+	run("kills", func() error { _, err := m.OOMKills(); return err })
+}

@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/pod"
+)
+
+// autopsy is the contract's jvmem.oom/v1, as far as it is looked at.
+type autopsy struct {
+	Kind           string     `json:"kind"`
+	Cause          string     `json:"cause"`
+	Subject        string     `json:"subject"`
+	Summary        string     `json:"summary"`
+	ContainerID    string     `json:"container_id"`
+	OOMKills       *int64     `json:"oom_kills"`
+	Last           *container `json:"last_breakdown"`
+	LastAgeSeconds *float64   `json:"last_age_seconds"`
+	RestartedAt    *time.Time `json:"restarted_at"`
+}
+
+// kill is a way to fill the memory. Commands are repeated until the kernel kills.
+type kill struct {
+	command string // %d is the size in MiB, %s a new name
+	cause   string
+	flags   []string
+}
+
+var kills = []kill{
+	{"direct %d", "direct_buffers", nil},
+	{"jni %d", "native_untracked", nil},
+	{"heap %d", "budget", []string{"-Xms64m", "-Xmx4g"}}, // a heap kills only where its maximum does not fit
+	{"threads %d 960 leak-%s", "threads", nil},
+	{"bigclasses %d", "class_loader", nil}, // 0.4 MiB each
+}
+
+// pace is how fast memory is filled: so many MiB, again and again.
+type pace struct {
+	name  string
+	mib   int
+	pause time.Duration
+}
+
+var (
+	fast = pace{"fast", 25, 50 * time.Millisecond} // 500 MB/s, if the machine can
+	slow = pace{"slow", 5, 250 * time.Millisecond}
+)
+
+// testKills lets the kernel kill JVMs one after the other in a pod, and looks for
+// the autopsy of each.
+func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
+	podOf := startPod(t, e, pod.Options{})
+	s := podOf.startSidecar(user)
+	caught, oldest := 0, 0.0
+	var before *autopsy
+	for i := range times {
+		k := kills[i%len(kills)]
+		w := podOf.startJVM(jvmOptions{jdk: jdk, flags: slices.Concat(
+			[]string{"-XX:NativeMemoryTracking=summary", "-Xmx128m", "-XX:MaxDirectMemorySize=4g"}, k.flags)})
+		s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+		w.fill(k, p)
+		a := s.awaitAutopsy(w.id)
+		if before != nil {
+			if was := s.autopsies(); len(was) < 2 || was[1].RestartedAt == nil {
+				t.Errorf("kill %d: the restart after the one before is not told", i)
+			}
+		}
+		before = a
+		if a.Kind != "oom_kill" || a.Cause != k.cause || a.OOMKills == nil || *a.OOMKills < 1 {
+			t.Errorf("kill %d by %q: %s, cause %s, want %s: %s", i, k.command, a.Kind, a.Cause, k.cause, a.Summary)
+			continue
+		}
+		if a.Last == nil || a.LastAgeSeconds == nil {
+			t.Errorf("kill %d by %q: nothing is known of before: %s", i, k.command, a.Summary)
+			continue
+		}
+		caught++
+		oldest = max(oldest, *a.LastAgeSeconds)
+		if err := podOf.engine.Remove(t.Context(), w.id); err != nil {
+			t.Error(err)
+		}
+		w.gone = true
+	}
+	return []string{fmt.Sprintf("%d of %d %s kills have an autopsy that names the cause; the oldest last breakdown was %.2f s old", caught, times, p.name, oldest)}
+}
+
+// fill repeats the command until the JVM is killed.
+func (w *workload) fill(k kill, p pace) {
+	w.t.Helper()
+	w.killed = true
+	for i := 0; ; i++ {
+		command := fmt.Sprintf(k.command, args(k.command, p.mib, fmt.Sprintf("f%d", i))...)
+		w.send(command)
+		reply, killed := w.replyOrEnd(command)
+		if killed {
+			return
+		}
+		if !strings.HasPrefix(reply, "OK ") {
+			w.t.Fatalf("%s: %s", command, reply)
+		}
+		time.Sleep(p.pause)
+	}
+}
+
+// replyOrEnd waits for a reply, or for the end of the JVM.
+func (w *workload) replyOrEnd(command string) (reply string, ended bool) {
+	w.t.Helper()
+	for end := time.Now().Add(replyTimeout); time.Now().Before(end); {
+		select {
+		case reply := <-w.replies:
+			return reply, false
+		case <-time.After(500 * time.Millisecond):
+		}
+		state, err := w.pod.engine.State(w.t.Context(), w.id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !state.Running {
+			return "", true
+		}
+	}
+	w.t.Fatalf("%s: no reply, and the JVM is not killed", command)
+	return "", false
+}
+
+// args puts the size and the name in the order of the command's verbs.
+func args(command string, size int, name string) []any {
+	var all []any
+	for i := range len(command) - 1 {
+		switch command[i : i+2] {
+		case "%d":
+			all = append(all, size)
+		case "%s":
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+func (s *sidecar) autopsies() []autopsy {
+	s.t.Helper()
+	body, err := s.get("/oom")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var r struct {
+		Schema    string    `json:"schema"`
+		Autopsies []autopsy `json:"autopsies"`
+	}
+	if err := json.Unmarshal(body, &r); err != nil || r.Schema != "jvmem.oom/v1" {
+		s.t.Fatalf("%v: %.200s", err, body)
+	}
+	return r.Autopsies
+}
+
+// awaitAutopsy returns the autopsy of a container's JVM.
+func (s *sidecar) awaitAutopsy(id string) *autopsy {
+	s.t.Helper()
+	for end := time.Now().Add(reportTimeout); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		for _, a := range s.autopsies() {
+			if a.ContainerID == id {
+				return &a
+			}
+		}
+	}
+	s.t.Fatalf("no autopsy of %s", id)
+	return nil
+}

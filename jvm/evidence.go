@@ -1,0 +1,67 @@
+package jvm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jvmem/jvmem/jvm/attach"
+)
+
+// What can be wrong with a question, beside what package attach finds.
+const (
+	ErrNotAsked       attach.Kind = "the JVM was never asked"
+	ErrTooManyThreads attach.Kind = "too many threads"
+	ErrNoThread       attach.Kind = "no such thread"
+)
+
+// demand sends one command. partial: the end of the reply is missing.
+func (p *Process) demand(ctx context.Context, command attach.Command) (text string, partial bool, err error) {
+	if err := p.refresh(); err != nil {
+		return "", false, err
+	}
+	if !p.asked { // it may have attach disabled, and would answer with a thread dump
+		return "", false, p.refuse(ErrNotAsked, "what the JVM allows is not known yet", "sample it once before")
+	}
+	client, err := p.attachClient()
+	if err != nil {
+		return "", false, err
+	}
+	reply, err := client.Do(ctx, command)
+	switch {
+	case errors.Is(err, attach.ErrTooLarge):
+		return reply.Text, true, nil
+	case errors.Is(err, attach.ErrGone):
+		err = fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return reply.Text, false, err
+}
+
+// notUnderstood is the error for a reply that no parser takes.
+func (p *Process) notUnderstood(command attach.Command, err error) error {
+	return &attach.Error{Op: "command", PID: p.status.PID, Kind: attach.ErrReply, Err: err,
+		Reason: fmt.Sprintf("the reply to %s was not understood", command), Fix: "report it, with the version of the JDK"}
+}
+
+// printable is text of the application for people, at most maxBytes of it: what is
+// not to be seen is escaped.
+func printable(text string, maxBytes int) string {
+	var b strings.Builder
+	for _, r := range text {
+		s := string(r)
+		if r == utf8.RuneError {
+			s = `\ufffd`
+		} else if !unicode.IsPrint(r) {
+			s = strings.Trim(strconv.QuoteRune(r), "'")
+		}
+		if b.Len()+len(s) > maxBytes {
+			return b.String() + "…"
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}

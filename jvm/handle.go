@@ -1,0 +1,93 @@
+package jvm
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/hsperf"
+	"github.com/jvmem/jvmem/jvm/proc"
+)
+
+// Handle is what is kept of a JVM to be there when it ends. It does not need its
+// Process any more, and may be used from another goroutine.
+type Handle struct {
+	*proc.Handle
+	perf *os.File // nil: the JVM keeps no counters that may be read
+}
+
+// Handle opens what is needed at the end: three descriptors, until Close. ErrGone:
+// it ended already.
+func (p *Process) Handle() (*Handle, error) {
+	h, err := proc.OpenHandle(p.proc, p.status.PID, p.status.StartTicks)
+	if err != nil {
+		return nil, err
+	}
+	perf, _ := openPerfData(p.proc, p.status.PID) // Ask tells why not
+	return &Handle{Handle: h, perf: perf}, nil
+}
+
+// Close releases the descriptors and ends a wait.
+func (h *Handle) Close() error {
+	err := h.Handle.Close()
+	if h.perf != nil {
+		err = errors.Join(err, h.perf.Close())
+	}
+	return err
+}
+
+// LastWords is what the counters of a JVM said last. nil: it did not keep that one.
+type LastWords struct {
+	// Heap as of the last collection, or newer: see package hsperf.
+	HeapUsedBytes      *int64 `json:"heap_used_bytes"`
+	HeapCommittedBytes *int64 `json:"heap_committed_bytes"`
+	// Metaspace holds class space too.
+	MetaspaceUsedBytes      *int64 `json:"metaspace_used_bytes"`
+	MetaspaceCommittedBytes *int64 `json:"metaspace_committed_bytes"`
+	// Java threads: those of the VM itself are not counted.
+	ThreadsLive    *int64 `json:"threads_live"`
+	ThreadsPeak    *int64 `json:"threads_peak"`
+	ThreadsStarted *int64 `json:"threads_started"`
+	// Classes that were loaded at that time.
+	Classes     *int64       `json:"classes"`
+	Collections []Collection `json:"collections,omitempty"`
+}
+
+// Collection is what one collector did in the JVM's life.
+type Collection struct {
+	Name    string   `json:"name"`
+	Count   *int64   `json:"count"`
+	Seconds *float64 `json:"seconds"` // of pauses, for most collectors
+}
+
+// LastWords reads the counters, which outlive the JVM. nil: there are none.
+func (h *Handle) LastWords() *LastWords {
+	if h.perf == nil {
+		return nil
+	}
+	data, err := parsePerfData(h.perf)
+	if err != nil {
+		return nil
+	}
+	return lastWords(data.Summary())
+}
+
+func lastWords(s hsperf.Summary) *LastWords {
+	w := &LastWords{
+		HeapUsedBytes: s.HeapUsedBytes(), HeapCommittedBytes: s.HeapCapacityBytes(),
+		MetaspaceUsedBytes: s.Metaspace.UsedBytes, MetaspaceCommittedBytes: s.Metaspace.CapacityBytes,
+		ThreadsLive: s.ThreadsLive, ThreadsPeak: s.ThreadsPeak, ThreadsStarted: s.ThreadsStarted,
+		Classes: s.Classes(),
+	}
+	for _, c := range s.Collectors {
+		w.Collections = append(w.Collections, Collection{Name: c.Name, Count: c.Invocations, Seconds: seconds(c.Time)})
+	}
+	return w
+}
+
+func seconds(d *time.Duration) *float64 {
+	if d == nil {
+		return nil
+	}
+	return new(d.Seconds())
+}

@@ -1,0 +1,237 @@
+package autopsy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/watch"
+)
+
+const mib = 1 << 20
+
+var end = time.Date(2026, 11, 26, 1, 50, 0, 0, time.UTC)
+
+func bytesOf(mibs float64) *int64 { return new(int64(mibs * mib)) }
+
+// container is one of 256 MiB a second before its end.
+func container(flags map[string]any) *breakdown.Container {
+	return &breakdown.Container{
+		ID: "3f4c", Name: "app", LimitBytes: bytesOf(256), UsageBytes: bytesOf(250), RSSBytes: bytesOf(220), OOMKills: new(int64(0)),
+		Memory: []breakdown.Row{
+			{Name: breakdown.Heap, Bytes: bytesOf(60), CommittedBytes: bytesOf(64)}, {Name: breakdown.Native, Bytes: bytesOf(120)},
+			{Name: breakdown.Shmem, Bytes: bytesOf(0)}, {Name: breakdown.Kernel, Bytes: bytesOf(6)},
+		},
+		JVMs: []breakdown.JVM{{PID: 7, StartTicks: 99, Version: "17.0.15", Flags: flags}},
+	}
+}
+
+// before is two minutes of history in steps of 10 s; of each series the first and the
+// last value, in MiB (pools as counts), and a straight line between.
+func before(series map[string][2]float64) *history.Track {
+	t := &history.Track{Series: map[string]*history.Column{history.Firm: {}}}
+	for i := range 13 {
+		t.Times = append(t.Times, end.Add(-time.Second-time.Duration(12-i)*10*time.Second).UnixMilli())
+		firm := int64(0)
+		for name, v := range series {
+			if t.Series[name] == nil {
+				t.Series[name] = &history.Column{}
+			}
+			n := int64((v[0] + (v[1]-v[0])*float64(i)/12) * mib)
+			if strings.HasPrefix(name, "row/") {
+				firm += n
+			}
+			t.Series[name].Last = append(t.Series[name].Last, n)
+		}
+		t.Series[history.Firm].Last = append(t.Series[history.Firm].Last, firm)
+	}
+	return t
+}
+
+func level(anon, usage float64) *watch.Reading {
+	return &watch.Reading{Time: end.Add(-50 * time.Millisecond), Level: cgroup.Level{
+		UsageBytes: *bytesOf(usage), AnonBytes: bytesOf(anon), ShmemBytes: bytesOf(0), KernelBytes: bytesOf(6),
+		InactiveFileBytes: bytesOf(0), ActiveFileBytes: bytesOf(0),
+	}}
+}
+
+func exit(code int) *proc.Exit              { return &proc.Exit{Code: &code} }
+func signal(s syscall.Signal) *proc.Exit    { return &proc.Exit{Signal: &s} }
+func kills(from, to int64) (*int64, *int64) { return &from, &to }
+
+func TestPerform(t *testing.T) {
+	threads := &diagnosis.Diagnosis{Verdict: diagnosis.Threads, Subject: "exec-#", Summary: "threads leak", Findings: []diagnosis.Finding{{Next: []string{"find them"}}}}
+	none := &diagnosis.Diagnosis{Verdict: diagnosis.None}
+	unfit := &diagnosis.Diagnosis{Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{NeededBytes: 300 * mib, LimitBytes: 256 * mib}}
+	slowly := before(map[string][2]float64{"row/native": {100, 110}, "detail/native/direct_buffers": {10, 20}, "row/heap": {60, 61}, "row/page_cache": {0, 90}})
+	for name, tt := range map[string]struct {
+		death   Death
+		state   State
+		flags   map[string]any
+		kind    Kind
+		cause   diagnosis.Verdict
+		subject string
+		says    string
+	}{
+		"killed with a verdict": {
+			death: Death{Exit: signal(syscall.SIGKILL), Last: level(220, 256)}, state: State{Diagnosis: threads, Before: slowly},
+			kind: OOMKill, cause: diagnosis.Threads, subject: "exec-#", says: "threads leak",
+		},
+		"killed without one: what grew most, and page cache did not kill": {
+			death: Death{Exit: signal(syscall.SIGKILL)}, state: State{Diagnosis: none, Before: slowly},
+			kind: OOMKill, cause: diagnosis.DirectBuffers, says: "native +10.0 MiB",
+		},
+		"a burst outweighs a slow leak": {
+			death: Death{}, state: State{Diagnosis: threads, Before: before(map[string][2]float64{"row/shmem": {0, 150}, "row/heap": {60, 60}})},
+			kind: OOMKill, cause: diagnosis.Shmem,
+		},
+		"the pool that grew": {
+			death: Death{}, state: State{Before: before(map[string][2]float64{"row/threads": {5, 150}, "pool/exec-#": {10, 900}, "pool/other-#": {20, 25}})},
+			kind: OOMKill, cause: diagnosis.Threads, subject: "exec-#",
+		},
+		"a heap within its maximum is a matter of settings": {
+			death: Death{}, state: State{Diagnosis: unfit, Before: before(map[string][2]float64{"row/heap": {5, 200}})},
+			kind: OOMKill, cause: diagnosis.Budget,
+		},
+		"after the last breakdown the heap was enlarged": {
+			death: Death{Last: level(310, 256), Words: &jvm.LastWords{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
+			kind: OOMKill, cause: diagnosis.Heap, says: "after the last breakdown anon +90.0 MiB",
+		},
+		"the counter could not be read any more, but SIGKILL came at the limit": {
+			death: Death{Exit: signal(syscall.SIGKILL), Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
+			kind: OOMKill, cause: diagnosis.DirectBuffers,
+		},
+		"SIGKILL far from the limit": {
+			death: Death{Exit: signal(syscall.SIGKILL), Last: level(100, 120), KillsBefore: new(int64(0))}, kind: Signal, says: "signal 9 (killed)",
+		},
+		"a child was killed": {
+			death: Death{Alive: true}, state: State{Before: before(map[string][2]float64{"row/other_processes": {1, 120}, "process/tail": {1, 120}})},
+			kind: OOMKillOther, cause: diagnosis.OtherProcess, subject: "tail", says: "the JVM lives",
+		},
+		"a child was killed before the JVM exited": {death: Death{Exit: exit(1)}, kind: Exit, says: "exited with code 1"},
+		"Java ran out of memory": {
+			death: Death{Exit: exit(3), KillsAfter: new(int64(0))}, flags: map[string]any{"ExitOnOutOfMemoryError": true},
+			kind: JavaOutOfMemory, cause: diagnosis.Heap, says: "OutOfMemoryError",
+		},
+		"code 3 of the application's own": {death: Death{Exit: exit(3), KillsAfter: new(int64(0))}, kind: Exit, says: "exited with code 3"},
+		"a full heap, and no exit code": {
+			death: Death{KillsAfter: new(int64(0)), Words: &jvm.LastWords{HeapUsedBytes: bytesOf(99)}},
+			flags: map[string]any{"ExitOnOutOfMemoryError": true, "MaxHeapSize": uint64(100 * mib)}, kind: JavaOutOfMemory, cause: diagnosis.Heap,
+		},
+		"nothing is known of the end": {death: Death{KillsAfter: new(int64(0))}, kind: Ended, says: "how is not known"},
+		"ended by kubelet":            {death: Death{Exit: exit(143), KillsAfter: new(int64(0))}, kind: Exit, says: "code 143"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := tt.death
+			d.Time, d.PID, d.StartTicks = end, 7, 99
+			if d.KillsBefore == nil {
+				after := d.KillsAfter
+				d.KillsBefore, d.KillsAfter = kills(0, 1)
+				if after != nil {
+					d.KillsAfter = after
+				}
+			}
+			tt.state.Last, tt.state.LastTime = container(tt.flags), end.Add(-time.Second)
+			a := Perform(d, tt.state)
+			if a.Kind != tt.kind || a.Cause != tt.cause || a.Subject != tt.subject || !strings.Contains(a.Summary, tt.says) {
+				t.Errorf("%s, cause %s (%s), want %s, %s (%s): %s", a.Kind, a.Cause, a.Subject, tt.kind, tt.cause, tt.subject, a.Summary)
+			}
+			if *a.LastAgeSeconds != 1 || a.Version != "17.0.15" || a.ContainerName != "app" {
+				t.Errorf("%+v", a)
+			}
+			if a.Kind.OutOfMemory() != (a.Cause != "") || a.Kind.OutOfMemory() && len(a.Next) == 0 && a.Cause != diagnosis.Budget {
+				t.Errorf("cause %q, next %q", a.Cause, a.Next)
+			}
+		})
+	}
+	// A JVM that was never sampled.
+	if a := Perform(Death{Time: end, Exit: signal(syscall.SIGTERM)}, State{}); a.Kind != Signal || a.Last != nil {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxAutopsies + 3 {
+		a := Perform(Death{Time: end.Add(time.Duration(i) * time.Minute), PID: 7 + i, StartTicks: 99}, State{Last: container(nil), LastTime: end})
+		a.PID = 7 + i
+		if err := s.Add(&a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dead := container(nil)
+	dead.JVMs[0].PID = 7 + maxAutopsies + 2
+	other := container(nil)
+	other.ID, other.Name = "77", "other"
+	next := container(nil)
+	next.ID = "88" // a new container of the same name
+	for i, c := range []*breakdown.Container{dead, other, next, next} {
+		if err := s.Seen(end.Add(time.Duration(i)*time.Hour), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := s.Report()
+	if len(r.Autopsies) != maxAutopsies || r.Autopsies[0].PID != 7+maxAutopsies+2 {
+		t.Fatalf("%d autopsies, the newest of PID %d", len(r.Autopsies), r.Autopsies[0].PID)
+	}
+	if at := r.Autopsies[0].RestartedAt; at == nil || !at.Equal(end.Add(2*time.Hour)) {
+		t.Errorf("restarted at %v", at)
+	}
+	again, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is, _ := json.Marshal(again.Report())
+	if was, _ := json.Marshal(r); !bytes.Equal(is, was) {
+		t.Errorf("after a restart: %s", is)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 1 {
+		t.Errorf("files %v", files)
+	}
+	if err := os.WriteFile(filepath.Join(dir, fileName), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	damaged, err := Open(dir)
+	if err == nil || len(damaged.Report().Autopsies) != 0 {
+		t.Errorf("a damaged file: %v", err)
+	}
+	full, err := Open("/dev/full/state")
+	if err == nil {
+		t.Error("a folder that is none")
+	}
+	a := r.Autopsies[0]
+	if err := full.Add(&a); err == nil || !reflect.DeepEqual(full.Report().Autopsies, []Autopsy{a}) {
+		t.Errorf("a folder that is none: %v, %d are kept", err, len(full.Report().Autopsies))
+	}
+}
+
+func TestText(t *testing.T) {
+	a := Perform(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Last: level(230, 256)},
+		State{Last: container(nil), LastTime: end.Add(-400 * time.Millisecond), Before: before(map[string][2]float64{"row/native": {20, 160}, "detail/native/untracked": {5, 145}})})
+	var b strings.Builder
+	if err := (&Report{Schema, []Autopsy{a}}).WriteText(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2026-11-26T01:50:00Z", "OOM_KILL", "native code leaks", "at its limit of 256.0 MiB", "native           +140.0 MiB in 120 s", "0.4 s old", "0.05 s before the end"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("it lacks %q:\n%s", want, fmt.Sprint(b.String()))
+		}
+	}
+}

@@ -1,0 +1,27 @@
+package diagnosis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// BenchmarkDiagnose judges a full day of a container that leaks.
+func BenchmarkDiagnose(b *testing.B) {
+	store, err := history.Open(history.Options{Retention: 24 * time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := scenarios[1]
+	feed(b, store, s, 1, nil)
+	b.ReportAllocs()
+	store.Container(&breakdown.Container{ID: "x"}, func(c *history.Container) {
+		for b.Loop() {
+			if d := Diagnose(c); d.Verdict != s.want {
+				b.Fatal(d.Summary)
+			}
+		}
+	})
+}

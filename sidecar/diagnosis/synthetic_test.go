@@ -1,0 +1,244 @@
+package diagnosis
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// Recordings of real JVMs are in testdata. What takes days comes from the
+// generator below: a container of 512 MiB, half of it in use, whose rows move as
+// those of a busy service do. Noise is correlated (an autoregressive process with a
+// time constant of a minute, 2 MiB), the old generation is a sawtooth with a
+// collection each three minutes, threads come and go.
+
+const (
+	mib      = 1 << 20
+	limit    = 512 * mib
+	interval = 30 * time.Second
+)
+
+// state is what a scenario may change, at a time.
+type state struct {
+	hours    float64
+	now      time.Time
+	rows     map[breakdown.RowName]float64 // MiB
+	native   map[string]float64            // details, MiB
+	old      float64                       // what survives collections, MiB
+	threads  float64
+	classes  float64
+	maxHeap  float64 // MiB
+	inactive float64 // reclaimable beside the row page_cache, MiB
+}
+
+type scenario struct {
+	name     string
+	length   time.Duration
+	interval time.Duration // between samples; 0: the constant
+	change   func(*state)
+	want     Verdict
+	subject  string
+	// clean: at no time before the end may anything be accused.
+	clean bool
+}
+
+// play feeds a scenario to a store, and calls with each verdict on the way.
+func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagnosis)) {
+	t.Helper()
+	store, err := history.Open(history.Options{Retention: max(24*time.Hour, s.length)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	feed(t, store, s, seed, func(at time.Duration) {
+		store.Container(&breakdown.Container{ID: "x"}, func(c *history.Container) { each(at, Diagnose(c)) })
+	})
+}
+
+// feed adds a scenario's samples to a store, and calls after each few of them.
+func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func(time.Duration)) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 2))
+	noise := make(map[string]float64)
+	step := cmp.Or(s.interval, interval)
+	jitter := func(name string, size float64) float64 {
+		keep := math.Exp(-step.Minutes())
+		noise[name] = keep*noise[name] + math.Sqrt(1-keep*keep)*size*random.NormFloat64()
+		return noise[name]
+	}
+	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	garbage, collections := 0.0, int64(0)
+	for i := 0; time.Duration(i)*step < s.length; i++ {
+		at := time.Duration(i) * step
+		v := state{
+			hours: at.Hours(), now: start.Add(at), old: 60, threads: 60, classes: 12000, maxHeap: 160,
+			rows: map[breakdown.RowName]float64{
+				breakdown.Heap: 120, breakdown.Metaspace: 60, breakdown.ThreadStacks: 12, breakdown.CodeCache: 20,
+				breakdown.GC: 5, breakdown.Native: 0, breakdown.Libraries: 5, breakdown.OtherProcesses: 0,
+				breakdown.MappedFiles: 1, breakdown.Shmem: 0, breakdown.PageCache: 20, breakdown.Kernel: 6,
+			},
+			native: map[string]float64{"jvm_internal": 15, "direct_buffers": 10, "untracked": 8, "allocator_retained": 6},
+		}
+		s.change(&v)
+		v.native["untracked"] += math.Abs(jitter("untracked", 1))
+		v.native["allocator_retained"] += math.Abs(jitter("retained", 2))
+		v.rows[breakdown.Heap] += jitter("heap", 2)
+		v.rows[breakdown.PageCache] = max(0, v.rows[breakdown.PageCache]+jitter("cache", 2))
+		v.threads += 3 * jitter("threads", 1)
+		garbage += random.Float64() * 80 * step.Minutes() / 3
+		if garbage > 40 {
+			garbage, collections = 0, collections+1
+		}
+		if err := store.Add(v.report(garbage, collections)); err != nil {
+			t.Fatal(err)
+		}
+		if each != nil && (i%30 == 29 || at+step >= s.length) {
+			each(at)
+		}
+	}
+}
+
+func (v *state) report(garbage float64, collections int64) *breakdown.Report {
+	size := func(m float64) *int64 { return new(int64(m * mib)) }
+	c := breakdown.Container{ID: "x", Name: "app", CgroupVersion: 2, LimitBytes: new(int64(limit)), OOMKills: new(int64(0))}
+	native := breakdown.Row{Name: breakdown.Native}
+	for _, name := range []string{"jvm_internal", "direct_buffers", "untracked", "allocator_retained"} {
+		native.Detail = append(native.Detail, breakdown.Detail{Name: name, Bytes: size(v.native[name])})
+		v.rows[breakdown.Native] += v.native[name]
+	}
+	usage := v.inactive
+	for _, name := range []breakdown.RowName{
+		breakdown.Heap, breakdown.Metaspace, breakdown.ThreadStacks, breakdown.CodeCache, breakdown.GC, breakdown.Native,
+		breakdown.Libraries, breakdown.OtherProcesses, breakdown.MappedFiles, breakdown.Shmem, breakdown.PageCache, breakdown.Kernel,
+	} {
+		row := breakdown.Row{Name: name, Bytes: size(v.rows[name])}
+		if name == breakdown.Native {
+			row.Detail = native.Detail
+		}
+		usage += v.rows[name]
+		c.Memory = append(c.Memory, row)
+	}
+	c.UsageBytes = size(usage)
+	c.ReclaimableBytes = size(v.rows[breakdown.PageCache] + v.inactive)
+	c.WorkingSetBytes = size(usage - v.inactive)
+	j := breakdown.JVM{PID: 1, StartTicks: 5, LoadedClasses: new(int64(v.classes)), Flags: map[string]any{"MaxHeapSize": uint64(v.maxHeap * mib)}}
+	j.OldGeneration = &jvm.Old{UsedBytes: *size(v.old + garbage), Collections: &collections}
+	j.Threads.Live = int(v.threads)
+	j.Threads.Pools = []jvm.Pool{{Name: "http-nio-8080-e-#", Count: int(v.threads) - 20}, {Name: "GC Thread#", Count: 20}}
+	c.JVMs = []breakdown.JVM{j}
+	return &breakdown.Report{Time: v.now, Containers: []breakdown.Container{c}}
+}
+
+// saturate rises to 1 with a time constant in hours.
+func saturate(hours, constant float64) float64 { return 1 - math.Exp(-hours/constant) }
+
+var scenarios = []scenario{
+	{name: "1 MiB an hour of malloc for a week", length: 7 * 24 * time.Hour, interval: 3 * time.Minute, want: NativeUntracked,
+		change: func(s *state) { s.native["untracked"] += s.hours }},
+	{name: "6 MiB an hour of direct buffers", length: 24 * time.Hour, want: DirectBuffers,
+		change: func(s *state) { s.native["direct_buffers"] += 6 * s.hours }},
+	{name: "heap under garbage, 3 MiB an hour", length: 24 * time.Hour, want: Heap,
+		change: func(s *state) { s.old += 3 * s.hours }},
+	{name: "10 threads an hour", length: 12 * time.Hour, want: Threads, subject: "http-nio-8080-e-#",
+		change: func(s *state) {
+			s.threads += 10 * s.hours
+			s.rows[breakdown.ThreadStacks] += 2 * s.hours
+			s.rows[breakdown.Kernel] += 0.3 * s.hours
+		}},
+	{name: "classes", length: 12 * time.Hour, want: ClassLoader,
+		change: func(s *state) {
+			s.classes += 500 * s.hours
+			s.rows[breakdown.Metaspace] += 5 * s.hours
+			s.native["jvm_internal"] += 1.5 * s.hours
+			s.old += 2 * s.hours
+		}},
+	{name: "retention", length: 24 * time.Hour, want: AllocatorRetention,
+		change: func(s *state) { s.native["allocator_retained"] += 5 * s.hours }},
+	{name: "tmpfs", length: 24 * time.Hour, want: Shmem,
+		change: func(s *state) { s.rows[breakdown.Shmem] += 5 * s.hours }},
+	{name: "a leak that begins after 20 hours", length: 24 * time.Hour, want: NativeUntracked,
+		change: func(s *state) { s.native["untracked"] += 25 * max(0, s.hours-20) }},
+	{name: "a leak after a warm-up", length: 12 * time.Hour, want: NativeUntracked,
+		change: func(s *state) {
+			s.rows[breakdown.Metaspace] += 40 * saturate(s.hours, 0.3)
+			s.native["untracked"] += 8*s.hours + 20*saturate(s.hours, 0.3)
+		}},
+
+	{name: "idle", length: 24 * time.Hour, want: None, clean: true, change: func(*state) {}},
+	{name: "warm-up of an hour", length: 12 * time.Hour, want: None, clean: true,
+		change: func(s *state) {
+			s.rows[breakdown.Metaspace] += 60 * saturate(s.hours, 1)
+			s.rows[breakdown.CodeCache] += 30 * saturate(s.hours, 1)
+			s.classes += 8000 * saturate(s.hours, 1)
+			s.native["untracked"] += 20 * saturate(s.hours, 1)
+		}},
+	{name: "step of a deploy", length: 24 * time.Hour, want: None, clean: true,
+		change: func(s *state) {
+			if s.hours > 9 {
+				s.rows[breakdown.Metaspace] += 40
+				s.classes += 3000
+				s.native["untracked"] += 60
+			}
+		}},
+	{name: "hourly batch job", length: 24 * time.Hour, want: None, clean: true,
+		change: func(s *state) {
+			if minute := 60 * math.Mod(s.hours, 1); minute > 40 {
+				ramp := min(1, (minute-40)/6)
+				s.native["direct_buffers"] += 100 * ramp
+				s.threads += 60 * ramp
+			}
+		}},
+	{name: "heap grows to its maximum", length: 24 * time.Hour, want: None, clean: true,
+		change: func(s *state) { s.rows[breakdown.Heap] = min(158, 60+6*s.hours) }},
+	{name: "page cache up to the limit", length: 24 * time.Hour, want: PageCache,
+		change: func(s *state) { s.inactive = min(180, 40*s.hours) }},
+	{name: "settings that do not fit", length: time.Hour, want: Budget,
+		change: func(s *state) { s.maxHeap = 400 }},
+	{name: "two samples", length: 2 * interval, want: NotEnoughHistory, change: func(*state) {}},
+}
+
+func TestScenarios(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(2) {
+				var last Diagnosis
+				accused := ""
+				play(t, s, seed, func(at time.Duration, d Diagnosis) {
+					last = d
+					if d.Verdict.Leak() && accused == "" && (s.clean || d.Verdict != s.want) {
+						accused = fmt.Sprintf("after %s: %s", at, d.Summary)
+					}
+				})
+				if last.Verdict != s.want || last.Subject != s.subject {
+					t.Errorf("seed %d: %s %s, want %s: %s", seed, last.Verdict, last.Subject, s.want, last.Summary)
+				}
+				if accused != "" {
+					t.Errorf("seed %d: wrongly accused %s", seed, accused)
+				}
+				if s.want.Leak() {
+					checkForecast(t, &last)
+				}
+			}
+		})
+	}
+}
+
+// checkForecast: all leaks of the generator are straight lines.
+func checkForecast(t *testing.T, d *Diagnosis) {
+	t.Helper()
+	if d.Forecast == nil || d.Growth == nil && d.Verdict != Heap {
+		t.Errorf("no forecast: %s", d.Summary)
+		return
+	}
+	f := d.Forecast
+	if f.LowSeconds > f.Seconds || f.HighSeconds < f.Seconds || f.Seconds <= 0 {
+		t.Errorf("a forecast of %v", *f)
+	}
+}

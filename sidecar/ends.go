@@ -1,0 +1,108 @@
+package sidecar
+
+import (
+	"context"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/watch"
+)
+
+// jvmKey names a JVM for ever.
+type jvmKey struct {
+	pid        int
+	startTicks uint64
+}
+
+// lastSeen is what was known of a JVM's container when it was last sampled.
+type lastSeen struct {
+	container *breakdown.Container
+	pod       *breakdown.Pod
+	time      time.Time
+	verdict   *verdict
+	// kills is the OOM counter of the last sample.
+	kills int64
+}
+
+// forgetEnd is how long what was known of a JVM is kept after its last sample: its
+// end is told within seconds.
+const forgetEnd = time.Minute
+
+// remember keeps what an autopsy needs, and tells of restarts.
+func (l *loop) remember(r *breakdown.Report) {
+	for i := range r.Containers {
+		c := &r.Containers[i]
+		for k := range c.JVMs {
+			l.rememberJVM(r, c, &c.JVMs[k])
+		}
+		l.warn("autopsies", l.autopsies.Seen(r.Time, c))
+	}
+	for key, seen := range l.alive {
+		if r.Time.Sub(seen.time) > forgetEnd {
+			delete(l.alive, key)
+		}
+	}
+}
+
+func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *breakdown.JVM) {
+	key := jvmKey{j.PID, j.StartTicks}
+	seen := l.alive[key]
+	if seen == nil {
+		seen = &lastSeen{}
+		l.alive[key] = seen
+	} else if c.OOMKills != nil && *c.OOMKills > seen.kills {
+		// Somebody is being killed. If it is this JVM, its memory is already less.
+		seen.kills = *c.OOMKills
+		return
+	}
+	seen.container, seen.pod, seen.time, seen.verdict = c, r.Pod, r.Time, l.verdicts[containerKey(c)]
+	if c.OOMKills != nil {
+		seen.kills = *c.OOMKills
+	}
+}
+
+// handle takes what could not wait for the next sample. The error is about logging.
+func (l *loop) handle(ctx context.Context, event watch.Event) error {
+	switch e := event.(type) {
+	case *watch.Urgent:
+		return l.sample(ctx)
+	case *watch.Ended:
+		key := jvmKey{e.PID, e.StartTicks}
+		seen := l.alive[key]
+		delete(l.alive, key)
+		return l.explain(ctx, autopsy.Of(e), seen)
+	case *watch.Killed:
+		for _, seen := range l.alive {
+			if seen.is(e.Path) {
+				return l.explain(ctx, autopsy.OfOther(e, &seen.container.JVMs[0]), seen)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *lastSeen) is(path cgroup.Path) bool {
+	return s.container.Cgroup == path.Name && s.container.CgroupVersion == path.Version
+}
+
+// explain makes, keeps and logs an autopsy.
+func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) error {
+	var s autopsy.State
+	var pod *breakdown.Pod
+	if seen != nil {
+		s.Last, s.LastTime, pod = seen.container, seen.time, seen.pod
+		if seen.verdict != nil {
+			s.Diagnosis = seen.verdict.last
+		}
+		l.history.Container(seen.container, func(h *history.Container) {
+			s.Before = h.Between(seen.time.Add(-autopsy.Before), seen.time)
+		})
+	}
+	a := autopsy.Perform(d, s)
+	l.warn("autopsies", l.autopsies.Add(&a))
+	return eventlog.Autopsy(ctx, l.options.Log, pod, &a)
+}

@@ -1,0 +1,208 @@
+package sidecar
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/eventlog"
+)
+
+// lines is what was logged.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// of returns the lines of a dataset.
+func (l *lines) of(t *testing.T, dataset string) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []map[string]any
+	for line := range strings.Lines(l.buf.String()) {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if event, ok := fields["event"].(map[string]any); ok && event["dataset"] == dataset {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+// served is a Serve that observes only the given JVMs.
+type served struct {
+	url string
+	log *lines
+	end func()
+}
+
+func serveFor(t *testing.T, o ServeOptions, jvms ...*jvmtest.JVM) *served {
+	t.Helper()
+	pids := make([]int, len(jvms))
+	for i, j := range jvms {
+		pids[i] = j.PID
+	}
+	s := &served{log: &lines{}}
+	o.Proc = podProc(t, pids...)
+	o.Listen, o.LogInterval, o.Retention, o.ContainerName = "127.0.0.1:0", 0, time.Hour, "app"
+	o.Log = eventlog.New(s.log, "test")
+	address := make(chan string, 1)
+	o.Listening = func(a net.Addr) { address <- a.String() }
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- Serve(ctx, o) }()
+	s.end = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(s.end)
+	s.url = "http://" + <-address
+	s.await(t, "the JVM is seen", func() bool { return strings.Contains(s.get(t, "/breakdown"), `"jvms"`) })
+	return s
+}
+
+func (s *served) get(t *testing.T, path string) string {
+	t.Helper()
+	r, err := http.Get(s.url + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (s *served) await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 30 s\n%s", what, s.get(t, "/breakdown?format=text"))
+		}
+	}
+}
+
+func (s *served) autopsies(t *testing.T) []autopsy.Autopsy {
+	t.Helper()
+	var r autopsy.Report
+	if err := json.Unmarshal([]byte(s.get(t, "/oom")), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r.Autopsies
+}
+
+func (s *served) awaitAutopsy(t *testing.T) autopsy.Autopsy {
+	t.Helper()
+	s.await(t, "an autopsy", func() bool { return len(s.autopsies(t)) > 0 })
+	return s.autopsies(t)[0]
+}
+
+// TestKillIsExplained: the kernel kills a JVM whose direct buffers grow, between two
+// samples that are far apart; the autopsy outlives jvmem.
+func TestKillIsExplained(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx64m", "-XX:MaxDirectMemorySize=1g", "-XX:NativeMemoryTracking=summary"}})
+	s := serveFor(t, ServeOptions{Interval: time.Minute, StateDir: state}, j)
+	for range 40 {
+		j.Do("direct 3")
+		time.Sleep(20 * time.Millisecond)
+	}
+	j.Send("direct 300")
+	<-j.Exited()
+	a := s.awaitAutopsy(t)
+	if a.Kind != autopsy.OOMKill || a.Cause != diagnosis.DirectBuffers || a.OOMKills == nil || *a.OOMKills != 1 || a.PID != j.PID {
+		t.Errorf("%s, cause %s, %v kills, PID %d: %s", a.Kind, a.Cause, a.OOMKills, a.PID, a.Summary)
+	}
+	if a.Last == nil || a.LastAgeSeconds == nil || *a.LastAgeSeconds > 30 || a.Level == nil || a.Before == nil || len(a.Before.Times) < 2 {
+		t.Errorf("what was known before: age %v, level %v, history %+v", a.LastAgeSeconds, a.Level, a.Before)
+	}
+	logged := s.log.of(t, "jvmem.oom")
+	if len(logged) != 1 || logged[0]["log.level"] != "error" || !strings.Contains(logged[0]["message"].(string), "direct buffers") {
+		t.Errorf("logged %v", logged)
+	}
+	s.end()
+	again, err := autopsy.Open(state)
+	if err != nil || len(again.Report().Autopsies) != 1 || again.Report().Autopsies[0].Summary != a.Summary {
+		t.Errorf("after a restart of jvmem: %+v, %v", again.Report(), err)
+	}
+	if history, _ := filepath.Glob(filepath.Join(state, "history-*.jsonl")); len(history) == 0 {
+		t.Error("no history was written")
+	}
+}
+
+// TestOrdinaryEnds: an exit, a signal and a Java OutOfMemoryError are none of the
+// kernel's.
+func TestOrdinaryEnds(t *testing.T) {
+	for name, tt := range map[string]struct {
+		flags []string
+		end   func(*jvmtest.JVM)
+		kind  autopsy.Kind
+		cause diagnosis.Verdict
+	}{
+		"exit":             {end: func(j *jvmtest.JVM) { j.Send("exit") }, kind: autopsy.Exit},
+		"SIGKILL":          {end: func(j *jvmtest.JVM) { _ = j.Cmd.Process.Signal(os.Kill) }, kind: autopsy.Signal},
+		"OutOfMemoryError": {flags: []string{"-XX:+ExitOnOutOfMemoryError"}, end: func(j *jvmtest.JVM) { j.Send("heap 200") }, kind: autopsy.JavaOutOfMemory, cause: diagnosis.Heap},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 512 * mib, JVMFlags: append(tt.flags, "-Xmx64m")})
+			s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond}, j)
+			tt.end(j)
+			<-j.Exited()
+			if a := s.awaitAutopsy(t); a.Kind != tt.kind || a.Cause != tt.cause {
+				t.Errorf("%s, cause %q: %s", a.Kind, a.Cause, a.Summary)
+			}
+		})
+	}
+}
+
+// TestEvidence: a pool that leaks is named, and what its threads do is asked once.
+func TestEvidence(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 512 * mib, JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
+	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond}, j)
+	var d diagnosis.Report
+	s.await(t, "the verdict", func() bool {
+		j.Do("threads 1 100 leaky")
+		d = diagnosis.Report{}
+		if err := json.Unmarshal([]byte(s.get(t, "/diagnosis")), &d); err != nil {
+			t.Error(err)
+		}
+		return len(d.Containers) == 1 && d.Containers[0].Verdict == diagnosis.Threads
+	})
+	c := d.Containers[0]
+	if c.Subject != "leaky-#" || c.Forecast == nil || c.Findings[0].Gathered == nil || !strings.Contains(strings.Join(c.Findings[0].Gathered.Text, "\n"), "java.lang.Thread.sleep") {
+		t.Errorf("%+v", c)
+	}
+	s.await(t, "it is logged", func() bool { return len(s.log.of(t, "jvmem.diagnosis")) > 0 })
+	if text := s.get(t, "/breakdown?format=text"); !strings.Contains(text, "Diagnosis: threads leak (leaky-#)") {
+		t.Errorf("the table does not end with the verdict:\n%s", text)
+	}
+	recorded := s.get(t, "/history")
+	if !strings.Contains(recorded, `"jvmem.history/v1"`) || !strings.Contains(recorded, `"pool/leaky-#"`) {
+		t.Errorf("history %.200s", recorded)
+	}
+}

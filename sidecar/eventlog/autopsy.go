@@ -1,0 +1,54 @@
+package eventlog
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+
+	"github.com/jvmem/jvmem/sidecar/autopsy"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+)
+
+// Autopsy writes how a JVM ended: at level error if it was for lack of memory.
+func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autopsy.Autopsy) error {
+	e := event{
+		level: slog.LevelInfo, time: a.Time, message: cmp.Or(a.ContainerName, shortID(a.ContainerID), "the container") + ": " + a.Summary,
+		dataset: "jvmem.oom", kind: "event", action: string(a.Kind),
+		containerID: a.ContainerID, containerName: a.ContainerName, pod: pod,
+	}
+	if a.Kind.OutOfMemory() {
+		e.level, e.kind = slog.LevelError, "alert"
+	}
+	var fields []slog.Attr
+	if a.Last != nil {
+		fields = numbers(a.Last)
+	}
+	if a.Diagnosis != nil {
+		fields = append(fields, Verdict(a.Diagnosis))
+	}
+	return e.write(ctx, log, append(fields, end(a))...)
+}
+
+// end is what was seen of the end.
+func end(a *autopsy.Autopsy) slog.Attr {
+	attrs := []slog.Attr{
+		text("kind", string(a.Kind)), text("cause", string(a.Cause)), text("subject", a.Subject), slog.Int("pid", a.PID),
+		size("kills", a.OOMKills), list("next", a.Next),
+	}
+	if a.Exit != nil && a.Exit.Code != nil {
+		attrs = append(attrs, slog.Int("exit_code", *a.Exit.Code))
+	}
+	if a.Exit != nil && a.Exit.Signal != nil {
+		attrs = append(attrs, slog.Int("signal", int(*a.Exit.Signal)))
+	}
+	if a.LastAgeSeconds != nil {
+		attrs = append(attrs, slog.Float64("last_age_seconds", *a.LastAgeSeconds))
+	}
+	var grew []slog.Attr
+	for _, g := range a.Grew {
+		if g.Detail == "" {
+			grew = append(grew, slog.Int64(g.Row, g.Bytes))
+		}
+	}
+	return group("oom", append(attrs, group("grew_bytes", grew...))...)
+}

@@ -1,0 +1,103 @@
+package watch
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+)
+
+// run polls what grows by a law, as the watcher does, and samples whenever that is
+// urgent. It returns when, and how often memory.stat was read.
+func run(limit *int64, took, length time.Duration, law func(time.Duration) (usage, cache int64)) (samples []time.Duration, polls, reads int) {
+	p := &pressure{limit: limit}
+	begin := time.Now()
+	reading := func(at time.Duration) *Reading {
+		usage, cache := law(at)
+		return &Reading{begin.Add(at), cgroup.Level{UsageBytes: usage, InactiveFileBytes: &cache, ActiveFileBytes: new(int64(0))}}
+	}
+	p.sampled(reading(0), took)
+	for at := time.Duration(0); at < length; {
+		polls++
+		if usage, _ := law(at); p.wants(usage, begin.Add(at)) {
+			reads++
+			p.add(reading(at))
+			if _, urgent := p.urgent(begin.Add(at)); urgent {
+				samples = append(samples, at)
+				at += took
+				p.sampled(reading(at), took)
+			}
+		}
+		at += p.interval(begin.Add(at))
+	}
+	return samples, polls, reads
+}
+
+// The last sample before the limit is at most a second old, whatever the speed, and
+// sampling never takes more than its share of the time, until it is near.
+func TestPressureRises(t *testing.T) {
+	for _, limit := range []int64{128 * mib, 512 * mib, 8 << 30} {
+		for _, speed := range []int64{100 << 10, mib, 20 * mib, 100 * mib, 500 * mib, 2 << 30} { // bytes a second
+			for _, took := range []time.Duration{5 * time.Millisecond, 30 * time.Millisecond, 90 * time.Millisecond, 300 * time.Millisecond} {
+				for _, cached := range []bool{false, true} {
+					start := max(limit/4, limit-60*speed)
+					killed := time.Duration(float64(limit-start) / float64(speed) * float64(time.Second))
+					samples, _, _ := run(&limit, took, killed, func(at time.Duration) (usage, cache int64) {
+						usage = start + int64(float64(speed)*at.Seconds())
+						if cached { // page cache fills what is free
+							return limit, max(limit-usage, 0)
+						}
+						return usage, 0
+					})
+					last := -took // the first ended when the time began
+					for _, s := range samples {
+						rest, near := s-last-took, killed-s < shareOfTime*took
+						if rest < leastPause || rest < took || rest < (shareOfTime-2)*took && !near {
+							t.Errorf("limit %d, %d/s, %v: samples at %v and %v", limit, speed, took, last, s)
+						}
+						last = s
+					}
+
+					if age := killed - max(last, 0); age > 1250*time.Millisecond {
+						t.Errorf("limit %d, %d/s, %v, cached %v: the last of %d samples at %v, the kill at %v", limit, speed, took, cached, len(samples), last, killed)
+					}
+				}
+			}
+		}
+	}
+}
+
+// What is full but does not rise is left in peace.
+func TestPressureSteady(t *testing.T) {
+	limit := int64(512 * mib)
+	noisy := func() int64 { return rand.Int64N(2*mib) - mib }
+	for name, law := range map[string]func(time.Duration) (usage, cache int64){
+		"page cache up to the limit":   func(time.Duration) (int64, int64) { return limit - rand.Int64N(mib), limit*3/4 + noisy() },
+		"page cache grows":             func(at time.Duration) (int64, int64) { n := int64(at.Seconds()) * mib; return 200*mib + n, n },
+		"95 % and noise":               func(time.Duration) (int64, int64) { return limit*95/100 + noisy(), 0 },
+		"99.5 % and still":             func(time.Duration) (int64, int64) { return limit * 995 / 1000, 0 },
+		"half full, garbage collected": func(at time.Duration) (int64, int64) { return limit/2 + int64(at/time.Millisecond)%10_000*mib/1000, 0 },
+		"shrinks":                      func(at time.Duration) (int64, int64) { return limit - int64(at.Seconds())*mib, 0 },
+	} {
+		if samples, polls, _ := run(&limit, 30*time.Millisecond, 5*time.Minute, law); len(samples) > 0 || polls > 2000 {
+			t.Errorf("%s: %d samples, %d polls", name, len(samples), polls)
+		}
+	}
+	flat := func(time.Duration) (int64, int64) { return limit / 2, 0 }
+	if _, polls, reads := run(&limit, 0, time.Minute, flat); polls != 300 || reads > 60 {
+		t.Errorf("idle: %d polls, %d readings of memory.stat in a minute", polls, reads)
+	}
+	rising := func(at time.Duration) (int64, int64) { return int64(at.Seconds()) * 100 * mib, 0 }
+	if samples, _, _ := run(nil, 0, time.Minute, rising); len(samples) > 0 {
+		t.Errorf("without a limit: %d samples", len(samples))
+	}
+	// Where memory.stat tells nothing of page cache, all counts as held.
+	p := &pressure{limit: &limit}
+	now := time.Now()
+	p.sampled(&Reading{now, cgroup.Level{UsageBytes: limit / 2}}, 0)
+	p.add(&Reading{now.Add(time.Second), cgroup.Level{UsageBytes: limit/2 + 20*mib}})
+	if grown, urgent := p.urgent(now.Add(time.Second)); !urgent || grown != 20*mib {
+		t.Errorf("grown by %d, urgent %v", grown, urgent)
+	}
+}

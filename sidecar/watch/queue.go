@@ -1,0 +1,83 @@
+package watch
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// queue holds events until they are taken: the watcher never waits for the reader.
+// It stays small by itself: an end needs a JVM that was followed, and of the other
+// kinds there is at most one a container.
+type queue struct {
+	out     chan Event
+	changed chan struct{}
+
+	mu     sync.Mutex
+	events []Event
+}
+
+func newQueue() *queue {
+	return &queue{out: make(chan Event), changed: make(chan struct{}, 1)}
+}
+
+func (q *queue) put(e Event) {
+	q.mu.Lock()
+	q.events = append(q.events, e)
+	q.mu.Unlock()
+	wake(q.changed)
+}
+
+// drop removes the events that match, if they have not been taken.
+func (q *queue) drop(match func(Event) bool) {
+	q.mu.Lock()
+	q.events = slices.DeleteFunc(q.events, match)
+	q.mu.Unlock()
+	wake(q.changed)
+}
+
+func (q *queue) has(match func(Event) bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.ContainsFunc(q.events, match)
+}
+
+// first returns what is to be taken next, and where to send it; a nil channel if
+// there is nothing. What is over comes before what is urgent.
+func (q *queue) first() (Event, chan<- Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.events) == 0 {
+		return nil, nil
+	}
+	i := max(0, slices.IndexFunc(q.events, func(e Event) bool { return !isUrgent(e) }))
+	return q.events[i], q.out
+}
+
+// deliver hands out the events until the context ends.
+func (q *queue) deliver(ctx context.Context) {
+	defer close(q.out)
+	for {
+		next, out := q.first()
+		select {
+		case out <- next:
+			q.drop(func(e Event) bool { return e == next })
+		case <-q.changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func isUrgent(e Event) bool {
+	_, ok := e.(*Urgent)
+	return ok
+}
+
+// wake makes the receiver look, now or when it next gets to it.
+func wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

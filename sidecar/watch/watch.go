@@ -1,0 +1,206 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm"
+)
+
+// Target is a JVM to follow.
+type Target struct {
+	JVM *jvm.Process
+	// Group is its container. nil, or a root cgroup: only its end is told.
+	Group *cgroup.Group
+	// LimitBytes is the container's memory limit; nil: none, nothing is urgent.
+	LimitBytes *int64
+}
+
+// Watcher follows JVMs and their containers. It keeps descriptors of its own.
+type Watcher struct {
+	ctx   context.Context
+	stop  context.CancelFunc
+	tasks sync.WaitGroup
+	queue *queue
+	soon  chan struct{} // poll
+
+	mu         sync.Mutex
+	jvms       map[key]*process
+	containers map[*cgroup.Group]*container
+	ended      map[key]bool // that Follow may still name
+}
+
+// key names a process for ever.
+type key struct {
+	pid        int
+	startTicks uint64
+}
+
+// Start starts a Watcher that follows nothing yet, until Close.
+func Start() *Watcher {
+	w := &Watcher{
+		queue: newQueue(), soon: make(chan struct{}, 1),
+		jvms: make(map[key]*process), containers: make(map[*cgroup.Group]*container), ended: make(map[key]bool),
+	}
+	w.ctx, w.stop = context.WithCancel(context.Background())
+	w.tasks.Go(w.poll)
+	w.tasks.Go(func() { w.queue.deliver(w.ctx) })
+	return w
+}
+
+// Close ends all and gives back all descriptors. Events that were not taken are
+// lost, and the channel is closed.
+func (w *Watcher) Close() error {
+	w.stop()
+	w.tasks.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.jvms) // their goroutines closed them
+	return w.prune()
+}
+
+// Events returns the channel of events. The watcher does not wait for its reader:
+// what ended is kept until it is taken, what is urgent until the next Follow.
+func (w *Watcher) Events() <-chan Event { return w.queue.out }
+
+// forgetAfter is how long a JVM is watched that Follow does not name any more: one
+// that is dying is no JVM to who looks at it, before it has ended.
+const forgetAfter = 10 * time.Second
+
+// Follow says which JVMs to watch. Call it after each sample, also after one that
+// failed, from the goroutine that uses the processes; took is how long the sample
+// took. What Follow named before and does not name now is watched for another 10 s,
+// as it may be about to end. The error is about what cannot be watched: the next
+// Follow tries again.
+func (w *Watcher) Follow(targets []Target, took time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ctx.Err() != nil {
+		return nil
+	}
+	var errs []error
+	named := make(map[key]bool)
+	for _, t := range targets {
+		status := t.JVM.Status()
+		k := key{status.PID, status.StartTicks}
+		named[k] = true
+		if w.ended[k] {
+			continue
+		}
+		c, err := w.container(t)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("watch the memory of process %d: %w", k.pid, err))
+		}
+		if err := w.watch(k, t.JVM, c); err != nil {
+			errs = append(errs, fmt.Errorf("watch for the end of process %d: %w", k.pid, err))
+		}
+	}
+	now := time.Now()
+	for k, p := range w.jvms {
+		switch {
+		case named[k]:
+			p.left = time.Time{}
+		case p.left.IsZero():
+			p.left = now
+		case now.Sub(p.left) >= forgetAfter && !p.handle.Ending():
+			p.forget()
+			delete(w.jvms, k)
+		}
+	}
+	for k := range w.ended {
+		if !named[k] {
+			delete(w.ended, k)
+		}
+	}
+	errs = append(errs, w.prune())
+	w.queue.drop(isUrgent)
+	for _, c := range w.containers {
+		c.asked = false
+		if r := c.read(time.Now(), w.ending); r != nil {
+			c.pressure.sampled(r, took)
+		}
+	}
+	wake(w.soon)
+	return errors.Join(errs...)
+}
+
+// container returns the container of a target, nil if it cannot be read.
+func (w *Watcher) container(t Target) (*container, error) {
+	if t.Group == nil || t.Group.Root {
+		return nil, nil
+	}
+	c := w.containers[t.Group]
+	if c == nil {
+		var err error
+		if c, err = openContainer(t.Group); errors.Is(err, cgroup.ErrGone) {
+			return nil, nil // and so is the JVM
+		} else if err != nil {
+			return nil, err
+		}
+		w.containers[t.Group] = c
+		w.tasks.Go(func() { c.wakeOnEvents(w.ctx, w.soon) })
+	}
+	c.pressure.limit = t.LimitBytes
+	return c, nil
+}
+
+// prune closes the containers without a JVM.
+func (w *Watcher) prune() error {
+	used := make(map[*container]bool)
+	for _, p := range w.jvms {
+		used[p.container.Load()] = true
+	}
+	var errs []error
+	for g, c := range w.containers {
+		if !used[c] {
+			errs = append(errs, c.meter.Close())
+			delete(w.containers, g)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// poll looks at the containers again and again, as long as there are any.
+func (w *Watcher) poll() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.ctx.Done():
+			return
+		case <-w.soon:
+		case <-timer.C:
+		}
+		if next := w.pollAll(); next > 0 {
+			timer.Reset(next)
+		} else {
+			timer.Stop()
+		}
+	}
+}
+
+// pollAll returns when to look next; 0: when there is something to look at.
+func (w *Watcher) pollAll() (next time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.containers {
+		if in := c.poll(w.queue, w.ending); next == 0 || in < next {
+			next = in
+		}
+	}
+	return next
+}
+
+// ending reports that a JVM of the container is about to end.
+func (w *Watcher) ending(c *container) bool {
+	for _, p := range w.jvms {
+		if p.container.Load() == c && p.handle.Ending() {
+			return true
+		}
+	}
+	return false
+}
