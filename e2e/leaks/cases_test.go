@@ -16,9 +16,9 @@ type testCase struct {
 	lookAlike bool
 	churn     string // churn 20 8: the work that the JVM does all the time
 	gc        string // G1
-	nmt   string // summary
-	flags []string
-	limit int64 // MiB
+	nmt       string // summary
+	flags     []string
+	limit     int64 // MiB
 	// lasts is how long a case is watched that is not to end by itself. Others
 	// end with a kill by the kernel or the JVM's OutOfMemoryError.
 	lasts  time.Duration
@@ -59,7 +59,7 @@ func leaks() []testCase {
 
 	cases := []testCase{
 		heap("heap"),
-		with(heap("heap, Parallel"), func(c *testCase) { c.gc = "Parallel" }),
+		with(heap("heap, Parallel", "-Xmn24m"), func(c *testCase) { c.gc = "Parallel" }),
 		with(heap("ThreadLocal"), func(c *testCase) {
 			c.script = []action{do("threadlocals {n}", steady(1.6))}
 		}),
@@ -123,7 +123,9 @@ func lookAlikes() []testCase {
 			do("pagecache {dir}/file-{i} 6", every(500*time.Millisecond, quiet)),
 		}},
 		// The kernel writes and drops their pages, mapped or not.
-		{name: "shared file mappings", script: []action{do("mapfile {dir}/file-{i} 6", every(500*time.Millisecond, quiet))}},
+		{name: "shared file mappings", verdict: "page_cache", script: []action{
+			do("mapfile {dir}/file-{i} 6", every(500*time.Millisecond, quiet)),
+		}},
 		{name: "log burst", script: []action{
 			do("shmfile {dir}/burst-{i} 2", func(now time.Duration) int {
 				return between(30*time.Second, 38*time.Second, 10)(now) + between(75*time.Second, 80*time.Second, 10)(now)
