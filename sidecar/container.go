@@ -43,7 +43,11 @@ func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *contai
 			return f, err
 		}
 		f.Others = s.readOthers(c.others)
-		f.Sources = append(f.Sources, readMemory(&f, group, groupErr))
+		source, gone := readMemory(&f, group, groupErr)
+		f.Sources = append(f.Sources, source)
+		if gone {
+			s.drop(path)
+		}
 		drift := usage(group) - before
 		if last := walk == maxWalks; last || (!stale && abs(drift) <= maxDrift) {
 			if last && abs(drift) > maxDrift {
@@ -114,9 +118,18 @@ func usage(g *cgroup.Group) int64 {
 	return n
 }
 
-// readMemory reads the cgroup into f and says how that went.
-func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) jvm.Source {
-	source := jvm.Source{Name: "cgroup", OK: err == nil}
+// drop closes a cgroup that was removed: another one may have its name.
+func (s *Sampler) drop(path cgroup.Path) {
+	if g := s.groups[path]; g != nil {
+		_ = g.Close() // nothing was written
+		delete(s.groups, path)
+	}
+}
+
+// readMemory reads the cgroup into f and says how that went, and whether it was
+// removed.
+func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) (source jvm.Source, gone bool) {
+	source = jvm.Source{Name: "cgroup", OK: err == nil}
 	if err == nil {
 		if f.Root = g.Root; f.Root {
 			source.OK = false
@@ -135,7 +148,7 @@ func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) jvm.Source {
 			source.Reason = e.Op + " " + e.Path + ": " + e.Err.Error()
 		}
 	}
-	return source
+	return source, errors.Is(err, cgroup.ErrGone)
 }
 
 func driftSource(drift int64) jvm.Source {

@@ -193,10 +193,9 @@ func (s *Sampler) sort(pids []int) map[cgroup.Path]*container {
 
 // forget closes the cgroups that no JVM is in any more.
 func (s *Sampler) forget(members map[cgroup.Path]*container) {
-	for path, g := range s.groups {
+	for path := range s.groups {
 		if members[path] == nil {
-			_ = g.Close() // nothing was written
-			delete(s.groups, path)
+			s.drop(path)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
 		firm, ok = j.trendOf(history.Firm, w)
 	}
 	var rate *Rate
-	container := never
+	container := never()
 	if ok && firm.rate > 0 && firm.low > 0 {
 		rate = firm.perHour()
 		container = j.toContainerLimit(&firm)
@@ -40,7 +40,8 @@ func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
 	return rate, &container
 }
 
-var never = Forecast{Reached: ContainerLimit, Seconds: math.Inf(1)}
+// never is the forecast where no limit is reached.
+func never() Forecast { return Forecast{Reached: ContainerLimit, Seconds: math.Inf(1)} }
 
 // maxSeconds bounds what is told: in ten years the rate will be another one.
 const maxSeconds = 10 * 365.25 * 24 * 3600
@@ -50,7 +51,7 @@ const maxSeconds = 10 * 365.25 * 24 * 3600
 func (j *judge) toContainerLimit(firm *trend) Forecast {
 	room := j.room()
 	if math.IsInf(room, 1) {
-		return never
+		return never()
 	}
 	w := window{firm.from, firm.to}
 	heap := min(max(0, j.rate(history.Row(breakdown.Heap), w)), firm.rate)
@@ -83,7 +84,7 @@ func (j *judge) toHeapLimit(w window) Forecast {
 	}
 	limit, known := j.maxHeap()
 	if !ok || !known || t.low <= 0 {
-		return never
+		return never()
 	}
 	room := max(0, limit-t.floors[len(t.floors)-1].value)
 	f := Forecast{Reached: HeapLimit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low}
@@ -92,7 +93,7 @@ func (j *judge) toHeapLimit(w window) Forecast {
 
 func (f Forecast) bounded() Forecast {
 	if f.Seconds > maxSeconds {
-		return never
+		return never()
 	}
 	f.HighSeconds = min(f.HighSeconds, maxSeconds)
 	return f

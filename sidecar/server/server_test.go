@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
 )
 
 const maxAge = time.Minute
@@ -100,11 +103,85 @@ func TestBreakdown(t *testing.T) {
 	}
 }
 
-func TestReadOnly(t *testing.T) {
+// full returns a state that has everything to show.
+func full(t *testing.T) *State {
+	t.Helper()
+	remembered, err := history.Open(history.Options{Retention: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	autopsies, err := autopsy.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := &State{History: remembered, Autopsies: autopsies}
+	for i := range 20 {
+		r := report()
+		r.Time = r.Time.Add(time.Duration(i) * 10 * time.Second)
+		if err := remembered.Add(r); err != nil {
+			t.Fatal(err)
+		}
+		state.Set(r)
+	}
+	a := autopsy.Perform(autopsy.Death{Time: time.Now(), PID: 7}, autopsy.State{})
+	if err := autopsies.Add(&a); err != nil {
+		t.Fatal(err)
+	}
+	state.SetDiagnosis(diagnosis.DiagnoseAll(remembered.Document(time.Time{}, 0)))
+	return state
+}
+
+func TestForms(t *testing.T) {
+	h := Handler(full(t), maxAge)
+	for target, want := range map[string]string{
+		"/breakdown?format=text": "Diagnosis: not enough history: 20 of 60 samples",
+		"/diagnosis":             `"schema": "jvmem.diagnosis/v1"`,
+		"/diagnosis?format=text": "container app: NOT_ENOUGH_HISTORY",
+		"/oom":                   `"schema": "jvmem.oom/v1"`,
+		"/oom?format=text":       "the JVM ended; how is not known",
+	} {
+		if r := get(t, h, http.MethodGet, target, ""); r.Code != http.StatusOK || !strings.Contains(r.Body.String(), want) {
+			t.Errorf("%s: %d, %s", target, r.Code, r.Body.String())
+		}
+	}
 	var state State
-	h := Handler(&state, maxAge)
-	state.Set(report())
-	paths := []string{"/", "/breakdown", "/healthz", "/readyz"}
+	if r := get(t, Handler(&state, maxAge), http.MethodGet, "/diagnosis", ""); r.Code != http.StatusServiceUnavailable {
+		t.Errorf("before the first sample: %d", r.Code)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	h := Handler(full(t), maxAge)
+	for target, want := range map[string]int{ // samples
+		"/history":                                     20,
+		"/history?since=2026-11-23T17:02:30Z":          5,
+		"/history?step=1m":                             4,
+		"/history?since=2026-11-23T17:02:30Z&step=20s": 3,
+		"/history?since=1ms":                           0,
+	} {
+		r := get(t, h, http.MethodGet, target, "")
+		d, err := history.Read(r.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		got := 0
+		for _, c := range d.Containers {
+			got += len(c.Tracks[len(c.Tracks)-1].Times)
+		}
+		if got != want {
+			t.Errorf("%s: %d samples, want %d", target, got, want)
+		}
+	}
+	for _, query := range []string{"since=yesterday", "step=often", "step=0s", "step=-1m"} {
+		if r := get(t, h, http.MethodGet, "/history?"+query, ""); r.Code != http.StatusBadRequest || !strings.Contains(r.Body.String(), "since=1h") {
+			t.Errorf("%s: %d, %s", query, r.Code, r.Body.String())
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	h := Handler(full(t), maxAge)
+	paths := []string{"/", "/breakdown", "/diagnosis", "/history", "/oom", "/healthz", "/readyz"}
 	for _, path := range paths {
 		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusOK {
 			t.Errorf("GET %s: %d", path, r.Code)

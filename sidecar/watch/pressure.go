@@ -25,12 +25,6 @@ const (
 	shareOfTime = 10
 	// leastPause is between two samples, however fast they are.
 	leastPause = 100 * time.Millisecond
-	// onVerge is between two samples where there is hardly any room left: with the
-	// time of a poll and of a sample it is less than a second.
-	onVerge = 700 * time.Millisecond
-	// imminent is how near the limit is, by the present rate, when samples may take
-	// half of the time: it will be over soon, one way or the other.
-	imminent = 2 * time.Second
 )
 
 // pressure judges how near the limit one container is. What counts is what the
@@ -40,7 +34,7 @@ const (
 //   - by 16 MiB, or 3 % of a limit above 533 MiB,
 //   - or by an eighth of the room that was left, which is less near the limit (but
 //     more than noise),
-//   - or at all, in 0.7 s, with less room than 4 MiB or 1 % of the limit.
+//   - or at all, in a second, with less room than 4 MiB or 1 % of the limit.
 //
 // So the samples get denser as the room gets smaller, and a container that is
 // full but steady costs nothing. They take a tenth of the time at most; half of it
@@ -97,7 +91,7 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 	}
 	step := min(max(16*mib, *p.limit*3/100), max((*p.limit-p.held)/8, noise))
 	verge := max(4*mib, *p.limit/100)
-	return grown, grown >= step || *p.limit-held(p.last) < verge && since >= onVerge
+	return grown, grown >= step || *p.limit-held(p.last) < verge && since >= time.Second
 }
 
 // interval returns how long to wait for the next poll, at the present rate.
