@@ -44,11 +44,15 @@ type pace struct {
 	name  string
 	mib   int
 	pause time.Duration
+	times int // in a run that is not full
 }
 
+// fullKills is how many of each pace are in a full run.
+const fullKills = 20
+
 var (
-	fast = pace{"fast", 25, 50 * time.Millisecond} // 500 MB/s, if the machine can
-	slow = pace{"slow", 5, 250 * time.Millisecond}
+	fast = pace{"fast", 25, 50 * time.Millisecond, 5} // 500 MB/s, if the machine can
+	slow = pace{"slow", 5, 250 * time.Millisecond, 2}
 )
 
 // testKills lets the kernel kill JVMs one after the other in a pod, and looks for

@@ -34,7 +34,10 @@ func scenarios(jdks []sid.JDK, full bool) []scenario {
 		}})
 	}
 	for _, p := range []pace{fast, slow} {
-		times := map[bool]int{false: len(kills), true: 20}[full]
+		times := p.times
+		if full {
+			times = fullKills
+		}
 		all = append(all, scenario{p.name + "_kills", func(t *testing.T, e engine) []string { return testKills(t, e, jdk, p, times) }})
 	}
 	slices.SortFunc(all, func(a, b scenario) int { return strings.Compare(a.name, b.name) })

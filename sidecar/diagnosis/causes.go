@@ -43,8 +43,9 @@ func (j *judge) leaks() []Finding {
 		j.internal,
 		j.row(CodeCache, history.Row(breakdown.CodeCache), ""),
 		j.row(GC, history.Row(breakdown.GC), ""),
-		j.row(MappedFiles, history.Row(breakdown.MappedFiles), ""),
-		j.row(MappedFiles, history.Row(breakdown.Libraries), "libraries"),
+		// What is shared with a file can be taken back.
+		j.row(MappedFiles, history.Detail(breakdown.MappedFiles, "private"), ""),
+		j.row(MappedFiles, history.Detail(breakdown.Libraries, "private"), "libraries"),
 		j.row(Shmem, history.Row(breakdown.Shmem), ""),
 		j.kernel, j.otherProcess,
 		j.row(Unexplained, history.Row(history.Unattributed), ""),
@@ -144,20 +145,31 @@ func (j *judge) threads() (Finding, bool) {
 	return f, f.Confidence >= suspicion
 }
 
-// classLoader: metaspace grows, and with it the number of loaded classes. With a
-// flat number it is the JIT, which keeps profiles there.
+// classLoader: more and more classes are loaded, and metaspace grows with them. With
+// a flat number it is the JIT, which keeps profiles there.
 func (j *judge) classLoader() (Finding, bool) {
-	t, ok := j.rising(history.Row(breakdown.Metaspace), j.least())
+	room := math.Inf(1) // as a number of classes
+	classes, _ := j.now(history.Classes)
+	if metaspace, ok := j.now(history.Row(breakdown.Metaspace)); ok && metaspace > 0 {
+		room = j.room() * classes / metaspace
+	}
+	count, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.Classes, w) }, minClasses, room)
 	if !ok {
 		return Finding{}, false
 	}
-	classes, ok := j.trendOf(history.Classes, window{t.from, t.to})
-	if !ok || !classes.rises(minClasses) {
+	t, ok := j.trendOf(history.Row(breakdown.Metaspace), window{count.from, count.to})
+	if !ok || t.z < minZ || t.growth < j.least() {
 		return Finding{}, false
 	}
-	f, ok := j.finding(ClassLoader, "", t)
-	f.Evidence = []string{counted("loaded classes", classes), grew(history.Row(breakdown.Metaspace), t)}
-	return f, ok
+	f, _ := j.finding(ClassLoader, "", t)
+	f.Confidence = min(count.tau*min(1, count.bend), f.Confidence/min(1, t.bend))
+	f.Evidence = []string{counted("loaded classes", count), grew(history.Row(breakdown.Metaspace), t)}
+	return f, f.Confidence >= suspicion
+}
+
+// countOf is what categories of NMT grow with.
+var countOf = map[string]string{
+	history.PrefixNMT + "class": history.Classes, history.PrefixNMT + "symbol": history.Classes, history.PrefixNMT + "thread": history.Threads,
 }
 
 // internal: what HotSpot itself mallocs grows.
@@ -168,6 +180,11 @@ func (j *judge) internal() (Finding, bool) {
 		return Finding{}, false
 	}
 	name := j.fastest(history.PrefixNMT, window{t.from, t.to})
+	if count := countOf[name]; count != "" {
+		if of, ok := j.trendOf(count, window{t.from, t.to}); ok && of.z >= minZ {
+			return Finding{}, false // that is the cause, found or still to be found
+		}
+	}
 	f, ok := j.finding(JVMInternal, strings.TrimPrefix(name, history.PrefixNMT), t)
 	f.Evidence = []string{grew(series, t)}
 	if of, ok := j.trendOf(name, window{t.from, t.to}); ok {

@@ -1,0 +1,85 @@
+package diagnosis
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// recording is a run of a real JVM, made by `make bench-diagnosis`.
+type recording struct {
+	File    string    `json:"file"`
+	Case    string    `json:"case"`
+	JVM     string    `json:"jvm"`
+	Verdict Verdict   `json:"verdict"`
+	Subject string    `json:"subject"`
+	Start   time.Time `json:"start"` // of what leaks
+	End     time.Time `json:"end"`   // the kill, or when watching ended
+	Killed  bool      `json:"killed"`
+}
+
+func recordings(t *testing.T) []recording {
+	t.Helper()
+	text, err := os.ReadFile("testdata/recordings/recordings.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []recording
+	if err := json.Unmarshal(text, &all); err != nil || len(all) == 0 {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func (r *recording) open(t *testing.T) *history.Container {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata/recordings", r.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := history.Read(text)
+	if err != nil || len(d.Containers) != 1 {
+		t.Fatalf("%s: %v", r.File, err)
+	}
+	return d.Containers[0]
+}
+
+// until returns the history as it was at a time.
+func until(c *history.Container, at time.Time) *history.Container {
+	copied := *c
+	copied.Tracks = []*history.Track{c.Between(time.Unix(0, 0), at)}
+	return &copied
+}
+
+// TestRecordings judges real runs, again and again as they go on: the verdict is the
+// right one at the end, and no wrong one is given on the way.
+func TestRecordings(t *testing.T) {
+	for _, r := range recordings(t) {
+		t.Run(r.Case, func(t *testing.T) {
+			t.Parallel()
+			c := r.open(t)
+			if d := Diagnose(c); d.Verdict != r.Verdict || r.Subject != "" && d.Subject != r.Subject {
+				t.Errorf("%s (%s), want %s (%s): %s", d.Verdict, d.Subject, r.Verdict, r.Subject, d.Summary)
+			}
+			for at := r.Start; at.Before(r.End); at = at.Add(3 * time.Second) {
+				if d := Diagnose(until(c, at)); d.Verdict.Leak() && d.Verdict != r.Verdict {
+					t.Errorf("after %s: %s (%s), confidence %.2f: %s", at.Sub(r.Start), d.Verdict, d.Subject, *d.Confidence, d.Summary)
+				}
+			}
+			half := r.Start.Add(r.End.Sub(r.Start) / 2)
+			if d := Diagnose(until(c, half)); d.Forecast != nil {
+				t.Logf("at half time: %s, %s in %.0f s (%.0f to %.0f), it was %.0f s", d.Verdict, d.Forecast.Reached, d.Forecast.Seconds, d.Forecast.LowSeconds, d.Forecast.HighSeconds, r.End.Sub(half).Seconds())
+			}
+		})
+	}
+}
