@@ -35,6 +35,7 @@ type trial struct {
 }
 
 func (c *testCase) run(t *testing.T) {
+	outcomes.start(c.name)
 	r := &trial{T: t, c: c, dir: t.TempDir(), ended: make(chan struct{})}
 	r.j = jvmtest.Start(t, jvmtest.Options{JVMFlags: c.jvmFlags(), LimitBytes: c.limit * mib})
 	r.shm = fmt.Sprintf("/dev/shm/jvmem-leaks-%d", r.j.PID)

@@ -20,8 +20,15 @@ import (
 const closeForecast = 15
 
 type outcomeList struct {
-	mu  sync.Mutex
-	all []*outcome
+	mu      sync.Mutex
+	started []string // names of cases
+	all     []*outcome
+}
+
+func (l *outcomeList) start(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started = append(l.started, name)
 }
 
 // add prints a line, as the whole takes long.
@@ -34,7 +41,7 @@ func (l *outcomeList) add(o *outcome) {
 
 // write prints the tables of the cases that ran, and writes what was asked for.
 func (l *outcomeList) write() error {
-	if len(l.all) == 0 || *shapes {
+	if len(l.started) == 0 || *shapes {
 		return nil
 	}
 	order := slices.Concat(leaks(), lookAlikes())
@@ -92,9 +99,19 @@ func (l *outcomeList) print(w io.Writer) {
 	if cgroupVersion() == 1 {
 		fmt.Fprint(w, "Sockets that are not read were not tried: cgroup v1 does not charge them.\n\n")
 	}
-	fmt.Fprintf(w, "The longest time between two samples was %s: the machine was busy with other things.\n\n", seconds(gap))
+	fmt.Fprintf(w, "The longest time between two samples was %.1f s, planned was %v.\n\n", gap.Seconds(), *interval)
+	if failed := l.unjudged(); len(failed) > 0 {
+		fmt.Fprintf(w, "**Not judged, as the case itself failed: %s.**\n\n", strings.Join(failed, ", "))
+	}
 	fmt.Fprintf(w, "%d of %d leaks named, %d of %d look-alikes accused, forecast within %d %% in %d of %d\n",
 		named, leaks, accused, alikes, closeForecast, near, ended)
+}
+
+// unjudged are cases that began and have no outcome.
+func (l *outcomeList) unjudged() []string {
+	return slices.DeleteFunc(slices.Clone(l.started), func(name string) bool {
+		return slices.ContainsFunc(l.all, func(o *outcome) bool { return o.c.name == name })
+	})
 }
 
 func (o *outcome) timeCell() string {
@@ -150,7 +167,7 @@ type recording struct {
 	Verdict   string `json:"verdict"` // to be told
 	Subject   string `json:"subject,omitempty"`
 	// Start is when the leak began. End is when the kernel killed or the JVM
-	// ended, some tenths of a second after the last sample; nil: neither happened.
+	// ended, up to some seconds after the last sample; nil: neither happened.
 	Start time.Time  `json:"start"`
 	End   *time.Time `json:"end"`
 }
