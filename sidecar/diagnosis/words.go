@@ -51,7 +51,7 @@ func seriesText(series string) string {
 		return "what the kernel cannot reclaim"
 	}
 	name := series
-	for _, prefix := range []string{"row/", "detail/", "used/"} {
+	for _, prefix := range []string{"row/", "detail/", history.PrefixProcess} {
 		name = strings.TrimPrefix(name, prefix)
 	}
 	if category, ok := strings.CutPrefix(name, history.PrefixNMT); ok {
