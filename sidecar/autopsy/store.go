@@ -38,7 +38,7 @@ type Report struct {
 type Store struct {
 	dir string // "": in memory only
 
-	mu  sync.Mutex
+	mu sync.Mutex
 	// The newest first; a slice is never changed once it was handed out.
 	all   []Autopsy
 	kills []Kills

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -305,67 +304,3 @@ func TestMetricsOfOneMoment(t *testing.T) {
 		t.Errorf("%v kills, want 200", last)
 	}
 }
-
-// TestMetricsDocumented: docs/metrics.md has a line for each metric with its labels,
-// and none for another one.
-func TestMetricsDocumented(t *testing.T) {
-	read := func(path string) []byte {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	exposed := make(map[string]string)
-	for _, m := range regexp.MustCompile(`(?m)^(jvmem_\w+)(?:\{(.*)\})? `).FindAllSubmatch(read(goldenMetrics), -1) {
-		var labels []string
-		for _, label := range regexp.MustCompile(`(\w+)="`).FindAllSubmatch(m[2], -1) {
-			labels = append(labels, string(label[1]))
-		}
-		slices.Sort(labels)
-		exposed[string(m[1])] = strings.Join(labels, " ")
-	}
-	documented := make(map[string]string)
-	for _, m := range regexp.MustCompile("(?m)^\\| `(jvmem_\\w+)` \\| ([^|]*) \\|").FindAllSubmatch(read("../../docs/metrics.md"), -1) {
-		labels := strings.FieldsFunc(string(bytes.ReplaceAll(m[2], []byte("`"), nil)), func(r rune) bool { return r == ',' || r == ' ' || r == '-' })
-		slices.Sort(labels)
-		documented[string(m[1])] = strings.Join(labels, " ")
-	}
-	if len(exposed) != int(numMetrics) {
-		t.Errorf("the golden exposition has %d metrics, want all %d", len(exposed), numMetrics)
-	}
-	if !maps.Equal(exposed, documented) {
-		t.Errorf("docs/metrics.md: %v\nexposed: %v", documented, exposed)
-	}
-}
-
-// BenchmarkScrape is a JVM with more pools than are told one by one.
-func BenchmarkScrape(b *testing.B) {
-	s := observed(b)
-	report, _ := s.latest()
-	j := &report.Containers[0].JVMs[0]
-	for i := range 2 * maxPools {
-		j.Threads.Pools = append(j.Threads.Pools, jvm.Pool{Name: fmt.Sprintf("pool-%c%c-thread-#", 'a'+i/26, 'a'+i%26), Count: i})
-	}
-	report.Containers = report.Containers[:1]
-	h := Handler(s, maxAge)
-	b.ReportAllocs()
-	for b.Loop() {
-		w := &discard{header: make(http.Header)}
-		r, _ := http.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", nil)
-		h.ServeHTTP(w, r)
-		if w.code >= 300 || w.bytes < 5000 {
-			b.Fatalf("%d, %d bytes", w.code, w.bytes)
-		}
-		b.ReportMetric(float64(w.bytes), "bytes")
-	}
-}
-
-type discard struct {
-	header      http.Header
-	code, bytes int
-}
-
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) WriteHeader(code int)        { d.code = code }
-func (d *discard) Write(p []byte) (int, error) { d.bytes += len(p); return len(p), nil }
