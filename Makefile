@@ -51,6 +51,11 @@ e2e-v1: ## only those with cgroup v1
 e2e-v2: ## only those with cgroup v2
 	cd e2e && go run ./run -hosts v2
 
+.PHONY: e2e-prometheus
+e2e-prometheus: build jdk ## a real Prometheus, with the rules and the dashboard of the chart
+	@.ci/need "prometheus promtool" prometheus
+	cd e2e && go test -count=1 ./prometheus
+
 .PHONY: e2e-full
 e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more
 	cd e2e && go run ./run -full
