@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 
@@ -12,7 +11,7 @@ import (
 // Autopsy writes how a JVM ended: at level error if it was for lack of memory.
 func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autopsy.Autopsy) error {
 	e := event{
-		level: slog.LevelInfo, time: a.Time, message: cmp.Or(a.ContainerName, shortID(a.ContainerID), "the container") + ": " + a.Summary,
+		level: slog.LevelInfo, time: a.Time, message: whoIn(a.ContainerName, a.ContainerID, pod) + ": " + a.Summary,
 		dataset: "jvmem.oom", kind: "event", action: string(a.Kind),
 		containerID: a.ContainerID, containerName: a.ContainerName, pod: pod,
 	}
