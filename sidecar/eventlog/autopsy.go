@@ -32,16 +32,13 @@ func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autop
 func end(a *autopsy.Autopsy) slog.Attr {
 	attrs := []slog.Attr{
 		text("kind", string(a.Kind)), text("cause", string(a.Cause)), text("subject", a.Subject), slog.Int("pid", a.PID),
-		size("kills", a.OOMKills), list("next", a.Next),
+		size("kills", a.OOMKills), list("next", a.Next), fraction("last_age_seconds", a.LastAgeSeconds),
 	}
 	if a.Exit != nil && a.Exit.Code != nil {
 		attrs = append(attrs, slog.Int("exit_code", *a.Exit.Code))
 	}
 	if a.Exit != nil && a.Exit.Signal != nil {
 		attrs = append(attrs, slog.Int("signal", int(*a.Exit.Signal)))
-	}
-	if a.LastAgeSeconds != nil {
-		attrs = append(attrs, slog.Float64("last_age_seconds", *a.LastAgeSeconds))
 	}
 	var grew []slog.Attr
 	for _, g := range a.Grew {

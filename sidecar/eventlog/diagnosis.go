@@ -32,9 +32,7 @@ func Verdict(d *diagnosis.Diagnosis) slog.Attr {
 	attrs := conclusion(d)
 	if len(d.Findings) > 0 {
 		f := &d.Findings[0]
-		if f.Share != nil {
-			attrs = append(attrs, slog.Float64("share", *f.Share))
-		}
+		attrs = append(attrs, fraction("share", f.Share))
 		if f.Rate != nil {
 			attrs = append(attrs, slog.Int64("bytes_per_hour", f.Rate.BytesPerHour))
 		}
@@ -48,10 +46,7 @@ func Verdict(d *diagnosis.Diagnosis) slog.Attr {
 
 // conclusion is what a verdict says in a few fields.
 func conclusion(d *diagnosis.Diagnosis) []slog.Attr {
-	attrs := []slog.Attr{text("name", string(d.Verdict)), text("subject", d.Subject)}
-	if d.Confidence != nil {
-		attrs = append(attrs, slog.Float64("confidence", *d.Confidence))
-	}
+	attrs := []slog.Attr{text("name", string(d.Verdict)), text("subject", d.Subject), fraction("confidence", d.Confidence)}
 	if d.Growth != nil {
 		attrs = append(attrs, slog.Int64("growth_bytes_per_hour", d.Growth.BytesPerHour))
 	}

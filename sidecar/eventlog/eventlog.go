@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -202,6 +203,14 @@ func size(name string, bytes *int64) slog.Attr {
 		return slog.Attr{}
 	}
 	return slog.Int64(name, *bytes)
+}
+
+// fraction leaves out what is below a thousandth.
+func fraction(name string, value *float64) slog.Attr {
+	if value == nil {
+		return slog.Attr{}
+	}
+	return slog.Float64(name, math.Round(*value*1000)/1000)
 }
 
 func text(name, value string) slog.Attr {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
@@ -78,9 +79,25 @@ func split(t *testing.T, text string) []string {
 	return lines
 }
 
+// TestGolden: a line of each dataset, whole.
 func TestGolden(t *testing.T) {
-	const path = "testdata/breakdown.golden.json"
-	got := strings.Join(write(t, report()), "\n") + "\n"
+	const path = "testdata/lines.golden.json"
+	var b bytes.Buffer
+	log, r := New(&b, "v1.2.3"), report()
+	d := judged(t)[0] // threads leak
+	last := &r.Containers[0]
+	a := autopsy.Perform(deaths(r.Time)[0], autopsy.State{Last: last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d})
+	err := errors.Join(
+		Breakdown(t.Context(), log, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
+			return map[bool]*diagnosis.Diagnosis{true: d}[c == last]
+		}),
+		Diagnosis(t.Context(), log, r.Time, r.Pod, d, diagnosis.Appeared),
+		Autopsy(t.Context(), log, r.Pod, &a),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(split(t, b.String()), "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

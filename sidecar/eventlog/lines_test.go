@@ -130,13 +130,3 @@ func deaths(at time.Time) []autopsy.Death {
 	other.Alive, other.Exit = true, nil
 	return []autopsy.Death{killed, other, {Time: at, PID: 7, Exit: exit(0)}, {Time: at, PID: 7, Exit: exit(143)}, {Time: at, PID: 7}}
 }
-
-// TestRealLines: what is written of real JVMs conforms, and says what is needed
-// without opening it.
-func TestRealLines(t *testing.T) {
-	for _, line := range realLines(t) {
-		if testing.Verbose() {
-			t.Log(at(t, line, "event", "dataset"), at(t, line, "message"))
-		}
-	}
-}
