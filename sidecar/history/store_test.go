@@ -298,9 +298,11 @@ func TestDiskFails(t *testing.T) {
 	}
 	var failed error
 	for i := range 20 {
-		if err := s.Add(report(start.Add(time.Duration(i)*10*time.Second), int64(i))); err != nil {
-			failed = err
+		err := s.Add(report(start.Add(time.Duration(i)*10*time.Second), int64(i)))
+		if failed != nil && err == nil {
+			t.Fatal("the error is told once, and then as if it were mended")
 		}
+		failed = err
 	}
 	if failed == nil || len(s.containers[0].Tracks[1].Times) != 20 {
 		t.Errorf("%v, and %d samples are remembered", failed, len(s.containers[0].Tracks[1].Times))
