@@ -108,7 +108,7 @@ func TestPerform(t *testing.T) {
 		},
 		"after the last breakdown the heap was enlarged": {
 			death: Death{Last: level(310, 256), Words: &jvm.LastWords{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
-			kind: OOMKill, cause: diagnosis.Heap, says: "after the last breakdown anon +90.0 MiB",
+			kind: OOMKill, cause: diagnosis.Heap, says: "after the last breakdown private memory +90.0 MiB",
 		},
 		"the counter could not be read any more, but SIGKILL came at the limit": {
 			death: Death{Exit: signal(syscall.SIGKILL), Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},

@@ -149,9 +149,21 @@ func (j *judge) summary(d *Diagnosis) string {
 		if f.Reached == HeapLimit {
 			what = "the heap is full, and the JVM throws OutOfMemoryError,"
 		}
-		fmt.Fprintf(&b, "; %s in %s (%s to %s)", what, seconds(f.Seconds), seconds(f.LowSeconds), seconds(f.HighSeconds))
+		b.WriteString("; " + what + " " + f.text())
 	}
 	return b.String()
+}
+
+// text says when, and between which times if that is not the same.
+func (f *Forecast) text() string {
+	in, low, high := seconds(f.Seconds), seconds(f.LowSeconds), seconds(f.HighSeconds)
+	switch {
+	case f.Seconds < 1:
+		return "any moment"
+	case low == high:
+		return "in " + in
+	}
+	return "in " + in + " (" + low + " to " + high + ")"
 }
 
 // nmtHint is for a JVM that does not say who mallocs.
