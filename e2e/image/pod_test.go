@@ -31,7 +31,7 @@ const app = `class App {
 func testPod(t *testing.T, d *docker.Daemon, image string) {
 	ctx := t.Context()
 	if out, err := d.Do(ctx, "run", "--rm", "--network=none", image, "version"); err != nil || !strings.HasPrefix(out, "jvmem ") {
-		t.Errorf("with the image's own user: %v: %s", err, out)
+		t.Errorf("as the image's own user: %v: %s", err, out)
 	}
 	id, err := d.StartPod(ctx, pod.Options{})
 	if err != nil {
@@ -59,13 +59,20 @@ func testPod(t *testing.T, d *docker.Daemon, image string) {
 		err := get("http://" + address + "/readyz")
 		table, code, execErr := d.Exec(ctx, sidecar, "/jvmem", "breakdown")
 		if err == nil && execErr == nil && code == 0 && strings.Contains(table, "container app") {
-			return
+			break
 		}
 		if state, stateErr := d.State(ctx, jvm); time.Now().After(end) || stateErr != nil || !state.Running {
 			_, complaints, _ := d.Logs(ctx, jvm)
 			stdout, stderr, _ := d.Logs(ctx, sidecar)
 			t.Fatalf("the JVM: %+v %v %s\n/readyz: %v\njvmem breakdown: exit code %d %v\n%s%s%s", state, stateErr, complaints, err, code, execErr, table, stdout, stderr)
 		}
+	}
+	// For a look only, as README says.
+	if out, err := d.Do(ctx, "run", "--rm", "--pid=container:"+jvm, "--user="+user, "--read-only", "--cap-drop=ALL", "--network=none", image, "breakdown"); err != nil {
+		t.Errorf("beside a container: %v\n%s", err, out)
+	}
+	if err := d.StopPod(ctx, id); err != nil {
+		t.Error(err)
 	}
 }
 

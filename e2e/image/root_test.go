@@ -15,17 +15,10 @@ import (
 )
 
 // addBase writes a root file system: a few of this machine's programs with their
-// libraries, and folders to mount on. /usr may be replaced by this machine's.
+// libraries. /usr may be replaced by this machine's.
 func addBase(archive *tar.Writer) error {
-	for _, dir := range []string{"app", "dev", "etc", "opt/jdk", "proc", "sys"} {
-		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755}); err != nil {
-			return err
-		}
-	}
-	for _, dir := range []string{"root", "tmp"} {
-		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o777 | 0o1000}); err != nil {
-			return err
-		}
+	if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp", Mode: 0o1777}); err != nil {
+		return err
 	}
 	for _, dir := range []string{"bin", "lib", "lib64"} {
 		if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: dir, Linkname: "usr/" + dir}); err != nil {
@@ -44,7 +37,7 @@ func addBase(archive *tar.Writer) error {
 	slices.Sort(files)
 	for _, file := range slices.Compact(files) {
 		// /lib is a link to /usr/lib, as in every Debian from 12 on.
-		if err := addFile(archive, file, strings.TrimPrefix(filepath.Join("usr", strings.TrimPrefix(file, "/usr")), "/")); err != nil {
+		if err := addFile(archive, file, "usr"+strings.TrimPrefix(file, "/usr")); err != nil {
 			return err
 		}
 	}
