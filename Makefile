@@ -13,6 +13,8 @@ MODULES  := $(patsubst go.mod,.,$(MODULES))
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 BENCH    ?= .
+DOCKER   ?= docker
+IMAGE    ?= jvmem:$(VERSION)
 
 .PHONY: help
 help: ## list the targets
@@ -20,7 +22,14 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build bin/jvmem (static)
-	CGO_ENABLED=0 go build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/jvmem ./cmd/jvmem
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jvmem ./cmd/jvmem
+
+.PHONY: image
+image: ## build the container image, with DOCKER, as IMAGE (jvmem:VERSION); IMAGE_FLAGS: more for docker build
+	$(DOCKER) build --tag $(IMAGE) $(IMAGE_FLAGS) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD || echo unknown) \
+		--build-arg CREATED=$$(git log -1 --format=%cI || echo 1970-01-01T00:00:00Z) \
+		--build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct || echo 0) .
 
 .PHONY: demo
 demo: build jdk ## watch the memory of a JVM grow step by step, row by row
@@ -50,6 +59,16 @@ e2e-v1: ## only those with cgroup v1
 .PHONY: e2e-v2
 e2e-v2: ## only those with cgroup v2
 	cd e2e && go run ./run -hosts v2
+
+.PHONY: e2e-prometheus
+e2e-prometheus: build jdk ## a real Prometheus, with the rules and the dashboard of the chart
+	@.ci/need "prometheus promtool" prometheus
+	cd e2e && go test -count=1 ./prometheus
+
+.PHONY: e2e-image
+e2e-image: jdk ## the image: built twice by a real Docker, then run beside a JVM
+	@.ci/need qemu-aarch64 qemu-user
+	cd e2e && go test -count=1 ./image
 
 .PHONY: e2e-full
 e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more

@@ -96,7 +96,12 @@ func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
 		return nil
 	}
 	l.logged = time.Now()
-	return eventlog.Breakdown(ctx, l.options.Log, r)
+	return eventlog.Breakdown(ctx, l.options.Log, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
+		if v := l.verdicts[containerKey(c)]; v != nil {
+			return v.last
+		}
+		return nil
+	})
 }
 
 // warn logs an error of a kind, once until it is another one.

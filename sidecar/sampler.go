@@ -74,6 +74,7 @@ func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
 	for _, f := range facts {
 		report.Containers = append(report.Containers, breakdown.Attribute(f))
 	}
+	report.SampleSeconds = new(time.Since(report.Time).Seconds())
 	return report, nil
 }
 

@@ -27,6 +27,7 @@ type ServeOptions struct {
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
 	Evidence    string        // EvidenceHeap, or ""
 	Log         *slog.Logger
+	Version     string // of jvmem
 	// Listening is called with the address once requests are taken.
 	Listening func(net.Addr)
 }
@@ -53,7 +54,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
 	limitOwnMemory(o.Proc)
-	state := &server.State{History: remembered, Autopsies: autopsies}
+	state := &server.State{History: remembered, Autopsies: autopsies, Version: o.Version}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return server.Serve(ctx, listener, server.Handler(state, missedSamples*o.Interval+sampleGrace))

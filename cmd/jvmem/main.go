@@ -82,7 +82,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err := checkServe(&o); err != nil {
 		return err
 	}
-	o.Log = eventlog.New(stdout, version)
+	o.Log, o.Version = eventlog.New(stdout, version), version
 	return sidecar.Serve(ctx, o)
 }
 

@@ -108,7 +108,7 @@ func TestPerform(t *testing.T) {
 		},
 		"after the last breakdown the heap was enlarged": {
 			death: Death{Last: level(310, 256), Words: &jvm.LastWords{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
-			kind: OOMKill, cause: diagnosis.Heap, says: "after the last breakdown anon +90.0 MiB",
+			kind: OOMKill, cause: diagnosis.Heap, says: "after the last breakdown private memory +90.0 MiB",
 		},
 		"the counter could not be read any more, but SIGKILL came at the limit": {
 			death: Death{Exit: signal(syscall.SIGKILL), Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
@@ -226,7 +226,7 @@ func TestText(t *testing.T) {
 	a := Perform(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Last: level(230, 256)},
 		State{Last: container(nil), LastTime: end.Add(-400 * time.Millisecond), Before: before(map[string][2]float64{"row/native": {20, 160}, "detail/native/untracked": {5, 145}})})
 	var b strings.Builder
-	if err := (&Report{Schema, []Autopsy{a}}).WriteText(&b); err != nil {
+	if err := (&Report{Schema: Schema, Autopsies: []Autopsy{a}}).WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"2026-11-26T01:50:00Z", "OOM_KILL", "native code leaks", "at its limit of 256.0 MiB", "native           +140.0 MiB in 120 s", "0.4 s old", "0.05 s before the end"} {

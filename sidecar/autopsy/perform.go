@@ -129,7 +129,6 @@ func grew(t *history.Track) ([]Growth, float64) {
 func growthBetween(t *history.Track, from, to int) []Growth {
 	var all []Growth
 	for name, c := range t.Series {
-		was, is := c.At(from), c.At(to)
 		g := Growth{}
 		switch words := strings.SplitN(name, "/", 3); {
 		case words[0] == "row" && len(words) == 2 && reclaimed(words[1]):
@@ -141,14 +140,7 @@ func growthBetween(t *history.Track, from, to int) []Growth {
 		default:
 			continue
 		}
-		if is.Last == history.Unknown {
-			continue
-		}
-		g.Bytes = is.Last
-		if was.Last != history.Unknown {
-			g.Bytes -= was.Last
-		}
-		if g.Bytes > 0 {
+		if g.Bytes = difference(c, from, to); g.Bytes > 0 {
 			all = append(all, g)
 		}
 	}
@@ -156,6 +148,19 @@ func growthBetween(t *history.Track, from, to int) []Growth {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.Row, b.Row), strings.Compare(a.Detail, b.Detail))
 	})
 	return all
+}
+
+// difference is by how much a series grew. What was not there before grew from 0; what
+// is not there any more did not grow.
+func difference(c *history.Column, from, to int) int64 {
+	was, is := c.At(from).Last, c.At(to).Last
+	switch {
+	case is == history.Unknown:
+		return 0
+	case was == history.Unknown:
+		return is
+	}
+	return is - was
 }
 
 func reclaimed(row string) bool { return row == string(breakdown.PageCache) }
@@ -304,14 +309,7 @@ func (a *Autopsy) fastest(prefix string, from int) string {
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
-		was, is := c.At(from), c.At(len(a.Before.Times)-1)
-		if is.Last == history.Unknown {
-			continue
-		}
-		grew := is.Last
-		if was.Last != history.Unknown {
-			grew -= was.Last
-		}
+		grew := difference(c, from, len(a.Before.Times)-1)
 		if grew > most || grew == most && name < best {
 			best, most = name, grew
 		}

@@ -30,14 +30,18 @@ const (
 type Report struct {
 	Schema    string    `json:"schema"`
 	Autopsies []Autopsy `json:"autopsies"`
+	// Kills are those of the kernel, counted.
+	Kills []Kills `json:"kills"`
 }
 
 // Store keeps autopsies. Its methods may be called concurrently.
 type Store struct {
 	dir string // "": in memory only
 
-	mu  sync.Mutex
-	all []Autopsy // the newest first; a slice is never changed once it was handed out
+	mu sync.Mutex
+	// The newest first; a slice is never changed once it was handed out.
+	all   []Autopsy
+	kills []Kills
 }
 
 // Open returns a Store with what the folder holds. The error is about the folder;
@@ -59,7 +63,7 @@ func Open(dir string) (*Store, error) {
 	if err := json.NewDecoder(io.LimitReader(file, maxFileBytes)).Decode(&r); err != nil {
 		return s, fmt.Errorf("read the autopsies: %s: %w", file.Name(), err)
 	}
-	s.all = r.Autopsies[:min(len(r.Autopsies), maxAutopsies)]
+	s.all, s.kills = r.Autopsies[:min(len(r.Autopsies), maxAutopsies)], r.Kills
 	return s, nil
 }
 
@@ -69,6 +73,7 @@ func (s *Store) Add(a *Autopsy) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append([]Autopsy{*a}, s.all[:min(len(s.all), maxAutopsies-1)]...)
+	s.kills = count(s.kills, s.all)
 	return s.save()
 }
 
@@ -102,7 +107,7 @@ func (s *Store) save() error {
 	if s.dir == "" {
 		return nil
 	}
-	text, err := json.Marshal(Report{Schema, s.all})
+	text, err := json.Marshal(Report{Schema, s.all, s.kills})
 	if err == nil {
 		err = replaceFile(filepath.Join(s.dir, fileName), text)
 	}
@@ -137,9 +142,12 @@ func replaceFile(path string, text []byte) error {
 func (s *Store) Report() *Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := &Report{Schema: Schema, Autopsies: s.all}
+	r := &Report{Schema: Schema, Autopsies: s.all, Kills: s.kills}
 	if r.Autopsies == nil {
 		r.Autopsies = []Autopsy{}
+	}
+	if r.Kills == nil {
+		r.Kills = []Kills{}
 	}
 	return r
 }

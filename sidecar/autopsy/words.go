@@ -3,12 +3,20 @@ package autopsy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
+
+// handled is what HotSpot adds to a signal that it exits on in order, of those in
+// endings (os/posix/signals_posix.cpp).
+const handled = 128
+
+var endings = []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM}
 
 // summary is the sentence for a log line.
 func (a *Autopsy) summary() string {
@@ -17,18 +25,24 @@ func (a *Autopsy) summary() string {
 	case OOMKill:
 		b.WriteString("the kernel killed the JVM for lack of memory")
 	case OOMKillOther:
-		b.WriteString("the kernel killed another process of the container for lack of memory; the JVM lives")
+		b.WriteString("the kernel killed another process of the container for lack of memory")
 	case JavaOutOfMemory:
 		b.WriteString("the JVM ended itself on a Java OutOfMemoryError")
 	case Signal:
 		fmt.Fprintf(&b, "the JVM was ended by signal %d (%s)", *a.Exit.Signal, a.Exit.Signal)
 	case Exit:
 		fmt.Fprintf(&b, "the JVM exited with code %d", *a.Exit.Code)
+		if signal := syscall.Signal(*a.Exit.Code - handled); slices.Contains(endings, signal) {
+			fmt.Fprintf(&b, ": it was asked to end (%s)", signal)
+		}
 	case Ended:
 		b.WriteString("the JVM ended; how is not known")
 	}
 	if a.LimitBytes != nil && a.Kind.OutOfMemory() && a.Kind != JavaOutOfMemory {
 		b.WriteString(", at its limit of " + breakdown.Size(a.LimitBytes))
+	}
+	if a.Kind == OOMKillOther {
+		b.WriteString("; the JVM lives")
 	}
 	if a.Cause != "" {
 		b.WriteString(": " + diagnosis.Phrase(a.Cause))
@@ -56,11 +70,21 @@ func (a *Autopsy) writeRows(b *strings.Builder) {
 		fmt.Fprintf(b, "%s %s +%s", map[bool]string{true: "", false: ","}[told == 0], g.Row, breakdown.Size(&g.Bytes))
 		told++
 	}
+	before := "; after the last breakdown"
 	for _, g := range a.SinceLast {
 		if g.Bytes >= 16<<20 {
-			fmt.Fprintf(b, "; after the last breakdown %s +%s", g.Row, breakdown.Size(&g.Bytes))
+			fmt.Fprintf(b, "%s %s +%s", before, sinceText(g.Row), breakdown.Size(&g.Bytes))
+			before = ","
 		}
 	}
+}
+
+// sinceText says what the cgroup's own names mean: it knows no rows.
+func sinceText(name string) string {
+	if text, ok := map[string]string{"anon": "private memory", "shmem": "files in memory", "kernel": "kernel memory"}[name]; ok {
+		return text
+	}
+	return name
 }
 
 // writeText writes the autopsy for a terminal.

@@ -16,9 +16,11 @@ const Schema = "jvmem.breakdown/v1"
 type Report struct {
 	Schema string `json:"schema"`
 	// Time is when reading began.
-	Time       time.Time   `json:"time"`
-	Pod        *Pod        `json:"pod,omitempty"`
-	Containers []Container `json:"containers"`
+	Time time.Time `json:"time"`
+	// SampleSeconds is how long reading took.
+	SampleSeconds *float64    `json:"sample_seconds,omitempty"`
+	Pod           *Pod        `json:"pod,omitempty"`
+	Containers    []Container `json:"containers"`
 	// Sources holds what concerns no container, as a process that may not be read.
 	Sources []jvm.Source `json:"sources,omitempty"`
 }

@@ -47,7 +47,8 @@ func (j *judge) leaks() []Finding {
 		j.row(MappedFiles, history.Detail(breakdown.MappedFiles, "private"), ""),
 		j.row(MappedFiles, history.Detail(breakdown.Libraries, "private"), "libraries"),
 		j.row(Shmem, history.Row(breakdown.Shmem), ""),
-		j.kernel, j.otherProcess,
+		j.parts(Kernel, history.Row(breakdown.Kernel), history.Detail(breakdown.Kernel, "")),
+		j.parts(OtherProcess, history.Row(breakdown.OtherProcesses), history.PrefixProcess),
 		j.row(Unexplained, history.Row(history.Unattributed), ""),
 	} {
 		if f, ok := find(); ok {
@@ -106,24 +107,24 @@ func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
 	}
 }
 
+// counting finds growth of a number. Its room is that of the row that grows with it.
+func (j *judge) counting(series, row string, least float64) (trend, bool) {
+	room := math.Inf(1)
+	n, _ := j.now(series)
+	if bytes, ok := j.now(row); ok && bytes > 0 {
+		room = j.room() * n / bytes
+	}
+	return j.risingIn(func(w window) (trend, bool) { return j.trendOf(series, w) }, least, room)
+}
+
 // threads: the count of threads grows. Their bytes are stacks and kernel memory.
 func (j *judge) threads() (Finding, bool) {
-	room := math.Inf(1) // as a number of threads
-	threads, _ := j.now(history.Threads)
-	if stacks, ok := j.now(history.Row(breakdown.ThreadStacks)); ok && stacks > 0 {
-		room = j.room() * threads / stacks
-	}
-	count, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.Threads, w) }, minThreads, room)
+	count, ok := j.counting(history.Threads, history.Row(breakdown.ThreadStacks), minThreads)
 	if !ok {
 		return Finding{}, false
 	}
 	w := window{count.from, count.to}
-	pool, fastest := "", 0.0
-	for _, name := range j.c.Names(history.PrefixPool) {
-		if rate := j.rate(name, w); rate > fastest {
-			pool, fastest = name, rate
-		}
-	}
+	pool := j.fastest(history.PrefixPool, w)
 	stacks, _ := j.trendOf(history.Row(breakdown.ThreadStacks), w)
 	bytes := stacks
 	kernel, _ := j.trendOf(history.Row(breakdown.Kernel), w)
@@ -136,10 +137,8 @@ func (j *judge) threads() (Finding, bool) {
 	}
 	f.Confidence = count.tau * min(1, count.bend) * (1 - math.Exp(-count.growth/manyCount-max(0, bytes.growth)/(enough*j.scale())))
 	f.Evidence = []string{counted("threads", count)}
-	if pool != "" {
-		if t, ok := j.trendOf(pool, w); ok {
-			f.Evidence = append(f.Evidence, counted("threads of the pool "+f.Subject, t))
-		}
+	if t, ok := j.trendOf(pool, w); ok {
+		f.Evidence = append(f.Evidence, counted("threads of the pool "+f.Subject, t))
 	}
 	f.Evidence = append(f.Evidence, grew(history.Row(breakdown.ThreadStacks), stacks), grew(history.Row(breakdown.Kernel), kernel))
 	return f, f.Confidence >= suspicion
@@ -148,12 +147,7 @@ func (j *judge) threads() (Finding, bool) {
 // classLoader: more and more classes are loaded, and metaspace grows with them. With
 // a flat number it is the JIT, which keeps profiles there.
 func (j *judge) classLoader() (Finding, bool) {
-	room := math.Inf(1) // as a number of classes
-	classes, _ := j.now(history.Classes)
-	if metaspace, ok := j.now(history.Row(breakdown.Metaspace)); ok && metaspace > 0 {
-		room = j.room() * classes / metaspace
-	}
-	count, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.Classes, w) }, minClasses, room)
+	count, ok := j.counting(history.Classes, history.Row(breakdown.Metaspace), minClasses)
 	if !ok {
 		return Finding{}, false
 	}
@@ -174,52 +168,31 @@ var countOf = map[string]string{
 
 // internal: what HotSpot itself mallocs grows.
 func (j *judge) internal() (Finding, bool) {
-	series := history.Detail(breakdown.Native, "jvm_internal")
-	t, ok := j.rising(series, j.least())
-	if !ok {
-		return Finding{}, false
-	}
-	name := j.fastest(history.PrefixNMT, window{t.from, t.to})
-	if count := countOf[name]; count != "" {
-		if of, ok := j.trendOf(count, window{t.from, t.to}); ok && of.z >= minZ {
+	f, ok := j.parts(JVMInternal, history.Detail(breakdown.Native, "jvm_internal"), history.PrefixNMT)()
+	if count := countOf[history.PrefixNMT+f.Subject]; ok && count != "" {
+		if t, ok := j.trendOf(count, f.window); ok && t.z >= minZ {
 			return Finding{}, false // that is the cause, found or still to be found
 		}
 	}
-	f, ok := j.finding(JVMInternal, strings.TrimPrefix(name, history.PrefixNMT), t)
-	f.Evidence = []string{grew(series, t)}
-	if of, ok := j.trendOf(name, window{t.from, t.to}); ok {
-		f.Evidence = append(f.Evidence, grew(name, of))
-	}
 	return f, ok
 }
 
-// kernel: memory of the kernel on behalf of the container grows.
-func (j *judge) kernel() (Finding, bool) {
-	t, ok := j.rising(history.Row(breakdown.Kernel), j.least())
-	if !ok {
-		return Finding{}, false
+// parts finds growth of a series whose subject is the part that grows fastest.
+func (j *judge) parts(v Verdict, series, prefix string) func() (Finding, bool) {
+	return func() (Finding, bool) {
+		t, ok := j.rising(series, j.least())
+		if !ok {
+			return Finding{}, false
+		}
+		w := window{t.from, t.to}
+		part := j.fastest(prefix, w)
+		f, ok := j.finding(v, strings.TrimPrefix(part, prefix), t)
+		f.Evidence = []string{grew(series, t)}
+		if of, known := j.trendOf(part, w); known {
+			f.Evidence = append(f.Evidence, grew(part, of))
+		}
+		return f, ok
 	}
-	prefix := history.Detail(breakdown.Kernel, "")
-	name := j.fastest(prefix, window{t.from, t.to})
-	f, ok := j.finding(Kernel, strings.TrimPrefix(name, prefix), t)
-	f.Evidence = []string{grew(history.Row(breakdown.Kernel), t)}
-	if of, ok := j.trendOf(name, window{t.from, t.to}); ok {
-		f.Evidence = append(f.Evidence, grew(name, of))
-	}
-	return f, ok
-}
-
-// otherProcess: processes that are no JVM grow.
-func (j *judge) otherProcess() (Finding, bool) {
-	series := history.Row(breakdown.OtherProcesses)
-	t, ok := j.rising(series, j.least())
-	if !ok {
-		return Finding{}, false
-	}
-	name := j.fastest(history.PrefixProcess, window{t.from, t.to})
-	f, ok := j.finding(OtherProcess, strings.TrimPrefix(name, history.PrefixProcess), t)
-	f.Evidence = []string{grew(series, t)}
-	return f, ok
 }
 
 // fastest returns the series with this prefix that grows fastest, "" if none does.

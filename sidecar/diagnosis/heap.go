@@ -35,7 +35,7 @@ func (j *judge) heap() (Finding, bool) {
 	f := Finding{Verdict: Heap, Rate: t.perHour(), Confidence: t.confidence(limit), window: w}
 	f.Share = j.share(t.rate, w)
 	f.Evidence = []string{
-		fmt.Sprintf("after %d collections of the old generation, what survives them: %s", j.collections(w), t.text(bytesText)),
+		fmt.Sprintf("after %d collections of the old generation, what survives them: %s", j.collections(w), t.text(inBytes())),
 		fmt.Sprintf("the heap's maximum (MaxHeapSize) is %s", bytesText(limit)),
 	}
 	if row, ok := j.trendOf(history.Row(breakdown.Heap), w); ok {

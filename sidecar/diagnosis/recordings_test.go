@@ -3,8 +3,11 @@ package diagnosis
 import (
 	"compress/gzip"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +22,7 @@ type recording struct {
 	Verdict Verdict   `json:"verdict"`
 	Subject string    `json:"subject"`
 	Start   time.Time `json:"start"` // of what leaks
-	End     time.Time `json:"end"`   // the kill, or when watching ended
-	Killed  bool      `json:"killed"`
+	End     time.Time `json:"end"`   // the JVM's; none if it was watched for a while only
 }
 
 func recordings(t *testing.T) []recording {
@@ -32,6 +34,11 @@ func recordings(t *testing.T) []recording {
 	var all []recording
 	if err := json.Unmarshal(text, &all); err != nil || len(all) == 0 {
 		t.Fatal(err)
+	}
+	for i := range all {
+		if r := &all[i]; r.End.IsZero() {
+			r.End, _ = r.open(t).LastTime()
+		}
 	}
 	return all
 }
@@ -81,5 +88,43 @@ func TestRecordings(t *testing.T) {
 				t.Logf("at half time: %s, %s in %.0f s (%.0f to %.0f), it was %.0f s", d.Verdict, d.Forecast.Reached, d.Forecast.Seconds, d.Forecast.LowSeconds, d.Forecast.HighSeconds, r.End.Sub(half).Seconds())
 			}
 		})
+	}
+}
+
+var update = flag.Bool("update", false, "write the examples in docs/diagnosis.md anew")
+
+// TestExamples: the examples in the documentation are what these recordings give.
+func TestExamples(t *testing.T) {
+	const path, begin = "../../docs/diagnosis.md", "## One real example each\n"
+	var b strings.Builder
+	b.WriteString("\nOf the recordings of `make bench-diagnosis`, a JVM each whose leak is fast, shortly before the end (`go test ./sidecar/diagnosis -update` writes them).\n")
+	told := map[Verdict]bool{None: true}
+	for _, r := range recordings(t) {
+		if told[r.Verdict] {
+			continue
+		}
+		told[r.Verdict] = true
+		at := r.Start.Add(r.End.Sub(r.Start) * 9 / 10)
+		fmt.Fprintf(&b, "\n### `%s`: %s (%s)\n\n```\n", r.Verdict, r.Case, r.JVM)
+		if err := (&Report{Containers: []Diagnosis{Diagnose(until(r.open(t), at))}}).WriteText(&b); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString("```\n")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, was, found := strings.Cut(string(text), begin)
+	switch {
+	case !found:
+		t.Fatalf("%s lacks the line %q", path, begin)
+	case was == b.String():
+	case *update:
+		if err := os.WriteFile(path, []byte(head+begin+b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("%s has other examples (go test -update writes them)", path)
 	}
 }

@@ -10,26 +10,36 @@ import (
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
+// unit is what a series counts.
+type unit struct {
+	text func(float64) string
+	many float64 // in an hour
+}
+
+func inBytes() unit { return unit{bytesText, 1 << 30} }
+
+func inPieces() unit { return unit{func(n float64) string { return fmt.Sprintf("%.0f", n) }, 3600} }
+
 func bytesText(bytes float64) string { return breakdown.Size(new(int64(bytes))) }
 
 // text tells the first and the last value, and the rate.
-func (t *trend) text(unit func(float64) string) string {
-	return fmt.Sprintf("%s → %s in %s (%s)", unit(t.floors[0].value), unit(t.last), spanText(time.Duration(t.to-t.from)*time.Millisecond), rateText(t.rate, unit))
+func (t *trend) text(u unit) string {
+	return fmt.Sprintf("%s → %s in %s (%s)", u.text(t.floors[0].value), u.text(t.last), spanText(time.Duration(t.to-t.from)*time.Millisecond), rateText(t.rate, u))
 }
 
-// rateText tells a rate by the hour, or by the minute where that is much.
-func rateText(perHour float64, unit func(float64) string) string {
-	if math.Abs(perHour) >= 1<<30 {
-		return signed(perHour/60, unit) + " a minute"
+// rateText tells a rate by the hour, or by the minute where there are many.
+func rateText(perHour float64, u unit) string {
+	if math.Abs(perHour) >= u.many {
+		return signed(perHour/60, u) + " a minute"
 	}
-	return signed(perHour, unit) + " an hour"
+	return signed(perHour, u) + " an hour"
 }
 
-func signed(n float64, unit func(float64) string) string {
+func signed(n float64, u unit) string {
 	if n < 0 {
-		return "-" + unit(-n)
+		return "-" + u.text(-n)
 	}
-	return "+" + unit(n)
+	return "+" + u.text(n)
 }
 
 // grew tells how a series in bytes developed.
@@ -37,12 +47,12 @@ func grew(series string, t trend) string {
 	if len(t.floors) == 0 {
 		return seriesText(series) + ": not known"
 	}
-	return seriesText(series) + ": " + t.text(bytesText)
+	return seriesText(series) + ": " + t.text(inBytes())
 }
 
 // counted tells how a number developed.
 func counted(what string, t trend) string {
-	return what + ": " + t.text(func(n float64) string { return fmt.Sprintf("%.0f", n) })
+	return what + ": " + t.text(inPieces())
 }
 
 // seriesText is the name of a series as it stands in a breakdown.
@@ -51,7 +61,7 @@ func seriesText(series string) string {
 		return "what the kernel cannot reclaim"
 	}
 	name := series
-	for _, prefix := range []string{"row/", "detail/", "used/"} {
+	for _, prefix := range []string{"row/", "detail/", history.PrefixProcess} {
 		name = strings.TrimPrefix(name, prefix)
 	}
 	if category, ok := strings.CutPrefix(name, history.PrefixNMT); ok {
@@ -122,7 +132,7 @@ func (j *judge) summary(d *Diagnosis) string {
 	if len(d.Findings) > 0 {
 		first := &d.Findings[0]
 		if first.Rate != nil {
-			b.WriteString(", " + rateText(float64(first.Rate.BytesPerHour), bytesText))
+			b.WriteString(", " + rateText(float64(first.Rate.BytesPerHour), inBytes()))
 		}
 		if first.Share != nil && first.Verdict.Leak() {
 			fmt.Fprintf(&b, ", %.0f %% of the growth", 100**first.Share)
@@ -132,16 +142,28 @@ func (j *judge) summary(d *Diagnosis) string {
 		}
 	}
 	if d.Growth != nil && !d.Verdict.Leak() {
-		b.WriteString("; what cannot be reclaimed grows: " + rateText(float64(d.Growth.BytesPerHour), bytesText))
+		b.WriteString("; what cannot be reclaimed grows: " + rateText(float64(d.Growth.BytesPerHour), inBytes()))
 	}
 	if f := d.Forecast; f != nil {
 		what := "the limit is reached, and the kernel kills,"
 		if f.Reached == HeapLimit {
 			what = "the heap is full, and the JVM throws OutOfMemoryError,"
 		}
-		fmt.Fprintf(&b, "; %s in %s (%s to %s)", what, seconds(f.Seconds), seconds(f.LowSeconds), seconds(f.HighSeconds))
+		b.WriteString("; " + what + " " + f.text())
 	}
 	return b.String()
+}
+
+// text says when, and between which times if that is not the same.
+func (f *Forecast) text() string {
+	in, low, high := seconds(f.Seconds), seconds(f.LowSeconds), seconds(f.HighSeconds)
+	switch {
+	case f.Seconds < 1:
+		return "any moment"
+	case low == high:
+		return "in " + in
+	}
+	return "in " + in + " (" + low + " to " + high + ")"
 }
 
 // nmtHint is for a JVM that does not say who mallocs.

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 
@@ -12,7 +11,7 @@ import (
 // Autopsy writes how a JVM ended: at level error if it was for lack of memory.
 func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autopsy.Autopsy) error {
 	e := event{
-		level: slog.LevelInfo, time: a.Time, message: cmp.Or(a.ContainerName, shortID(a.ContainerID), "the container") + ": " + a.Summary,
+		level: slog.LevelInfo, time: a.Time, message: whoIn(a.ContainerName, a.ContainerID, pod) + ": " + a.Summary,
 		dataset: "jvmem.oom", kind: "event", action: string(a.Kind),
 		containerID: a.ContainerID, containerName: a.ContainerName, pod: pod,
 	}
@@ -33,16 +32,13 @@ func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autop
 func end(a *autopsy.Autopsy) slog.Attr {
 	attrs := []slog.Attr{
 		text("kind", string(a.Kind)), text("cause", string(a.Cause)), text("subject", a.Subject), slog.Int("pid", a.PID),
-		size("kills", a.OOMKills), list("next", a.Next),
+		size("kills", a.OOMKills), list("next", a.Next), fraction("last_age_seconds", a.LastAgeSeconds),
 	}
 	if a.Exit != nil && a.Exit.Code != nil {
 		attrs = append(attrs, slog.Int("exit_code", *a.Exit.Code))
 	}
 	if a.Exit != nil && a.Exit.Signal != nil {
 		attrs = append(attrs, slog.Int("signal", int(*a.Exit.Signal)))
-	}
-	if a.LastAgeSeconds != nil {
-		attrs = append(attrs, slog.Float64("last_age_seconds", *a.LastAgeSeconds))
 	}
 	var grew []slog.Attr
 	for _, g := range a.Grew {

@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -13,8 +12,12 @@ import (
 
 // Diagnosis writes that a container's verdict appeared, changed or cleared.
 func Diagnosis(ctx context.Context, log *slog.Logger, at time.Time, pod *breakdown.Pod, d *diagnosis.Diagnosis, change diagnosis.Change) error {
+	summary := d.Summary
+	if change == diagnosis.Cleared {
+		summary = "the suspicion did not last: " + summary
+	}
 	e := event{
-		level: slog.LevelInfo, time: at, message: cmp.Or(d.Name, shortID(d.ID), "the container") + ": " + d.Summary,
+		level: slog.LevelInfo, time: at, message: whoIn(d.Name, d.ID, pod) + ": " + summary,
 		dataset: "jvmem.diagnosis", kind: "event", action: string(change),
 		containerID: d.ID, containerName: d.Name, pod: pod,
 	}
@@ -24,17 +27,12 @@ func Diagnosis(ctx context.Context, log *slog.Logger, at time.Time, pod *breakdo
 	return e.write(ctx, log, Verdict(d))
 }
 
-// Verdict is a verdict as fields.
+// Verdict is a verdict as fields, with its evidence.
 func Verdict(d *diagnosis.Diagnosis) slog.Attr {
-	attrs := []slog.Attr{text("name", string(d.Verdict)), text("subject", d.Subject)}
-	if d.Confidence != nil {
-		attrs = append(attrs, slog.Float64("confidence", *d.Confidence))
-	}
+	attrs := conclusion(d)
 	if len(d.Findings) > 0 {
 		f := &d.Findings[0]
-		if f.Share != nil {
-			attrs = append(attrs, slog.Float64("share", *f.Share))
-		}
+		attrs = append(attrs, fraction("share", f.Share))
 		if f.Rate != nil {
 			attrs = append(attrs, slog.Int64("bytes_per_hour", f.Rate.BytesPerHour))
 		}
@@ -43,13 +41,19 @@ func Verdict(d *diagnosis.Diagnosis) slog.Attr {
 			attrs = append(attrs, list("gathered", f.Gathered.Text))
 		}
 	}
+	return group("verdict", attrs...)
+}
+
+// conclusion is what a verdict says in a few fields.
+func conclusion(d *diagnosis.Diagnosis) []slog.Attr {
+	attrs := []slog.Attr{text("name", string(d.Verdict)), text("subject", d.Subject), fraction("confidence", d.Confidence)}
 	if d.Growth != nil {
 		attrs = append(attrs, slog.Int64("growth_bytes_per_hour", d.Growth.BytesPerHour))
 	}
 	if d.Forecast != nil {
 		attrs = append(attrs, slog.String("reached", d.Forecast.Reached), slog.Int64("seconds_to_limit", int64(d.Forecast.Seconds)))
 	}
-	return group("verdict", attrs...)
+	return attrs
 }
 
 // list is lines in one text: Kibana cannot chart lists.

@@ -1,32 +1,62 @@
 package eventlog
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
 
 // ecsVersion is the version of the Elastic Common Schema that the fields follow.
 const ecsVersion = "8.11.0"
 
+// ownDataset is that of jvmem's own messages: the service's name and ".log", as the
+// specification of ECS logging says.
+const ownDataset = "jvmem.log"
+
 // New returns a logger that writes ECS lines to w. Use it for jvmem's own
 // messages too: it may be called concurrently.
 func New(w io.Writer, version string) *slog.Logger {
-	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: ecsNames})
-	return slog.New(handler).With(
+	lines := slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: ecsNames}).WithAttrs([]slog.Attr{
 		slog.String("ecs.version", ecsVersion),
 		slog.Group("service", slog.String("name", "jvmem"), slog.String("type", "jvmem"), slog.String("version", version)),
-	)
+	})
+	return slog.New(handler{own: lines.WithAttrs(source(ownDataset)), lines: lines})
 }
 
-// ecsNames gives slog's own fields their ECS names.
+// handler adds to jvmem's own messages where they come from.
+type handler struct{ own, lines slog.Handler }
+
+func (h handler) Enabled(ctx context.Context, l slog.Level) bool { return h.own.Enabled(ctx, l) }
+
+func (h handler) Handle(ctx context.Context, r slog.Record) error { return h.own.Handle(ctx, r) }
+
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.own.WithAttrs(attrs), h.lines.WithAttrs(attrs)}
+}
+
+func (h handler) WithGroup(name string) slog.Handler {
+	return handler{h.own.WithGroup(name), h.lines.WithGroup(name)}
+}
+
+// source tells where a line belongs. Elastic Agent replaces event.dataset, nobody
+// log.logger: the ingest pipeline sets the one by the other.
+func source(dataset string, event ...slog.Attr) []slog.Attr {
+	return []slog.Attr{
+		slog.Group("log", slog.String("logger", dataset)),
+		group("event", append([]slog.Attr{slog.String("module", "jvmem"), slog.String("dataset", dataset)}, event...)...),
+	}
+}
+
+// ecsNames gives slog's own fields their ECS names, and an error too: it is an
+// object in ECS, and a document with a text for an object is refused.
 func ecsNames(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {
 		return a
@@ -34,25 +64,33 @@ func ecsNames(groups []string, a slog.Attr) slog.Attr {
 	switch a.Key {
 	case slog.TimeKey:
 		if a.Value.Kind() != slog.KindTime { // a caller's own
-			return a
+			return slog.Attr{}
 		}
 		return slog.String("@timestamp", a.Value.Time().UTC().Format("2006-01-02T15:04:05.000Z"))
 	case slog.LevelKey:
 		return slog.String("log.level", strings.ToLower(a.Value.String()))
 	case slog.MessageKey:
 		a.Key = "message"
+	case "error":
+		return slog.Group("error", slog.String("message", a.Value.String()))
 	}
 	return a
 }
 
-// Breakdown writes one line for each container of the report.
-func Breakdown(ctx context.Context, log *slog.Logger, r *breakdown.Report) error {
+// Breakdown writes one line for each container of the report, with what is
+// concluded of it; verdict returns nil where nothing is.
+func Breakdown(ctx context.Context, log *slog.Logger, r *breakdown.Report, verdict func(*breakdown.Container) *diagnosis.Diagnosis) error {
 	for i := range r.Containers {
 		c := &r.Containers[i]
+		d := verdict(c)
+		fields := numbers(c)
+		if d != nil {
+			fields = append(fields, group("verdict", conclusion(d)...))
+		}
 		err := event{
-			level: slog.LevelInfo, time: r.Time, message: message(c), dataset: "jvmem.breakdown", kind: "metric", action: "breakdown",
+			level: slog.LevelInfo, time: r.Time, message: message(c, d), dataset: "jvmem.breakdown", kind: "metric", action: "breakdown",
 			containerID: c.ID, containerName: c.Name, pod: r.Pod,
-		}.write(ctx, log, numbers(c)...)
+		}.write(ctx, log, fields...)
 		if err != nil {
 			return err
 		}
@@ -71,60 +109,45 @@ type event struct {
 	pod                   *breakdown.Pod
 }
 
-// write writes the line with our own fields.
+// write writes the line with our own fields. The container is there twice: what
+// Filebeat finds out of the sidecar itself it writes over container.id.
 func (e event) write(ctx context.Context, log *slog.Logger, fields ...slog.Attr) error {
 	record := slog.NewRecord(e.time, e.level, e.message, 0)
-	record.AddAttrs(
-		slog.Group("event", slog.String("dataset", e.dataset), slog.String("kind", e.kind), slog.String("action", e.action)),
-		group("container", text("id", e.containerID), text("name", e.containerName)),
-	)
+	container := group("container", text("id", e.containerID), text("name", e.containerName))
+	record.AddAttrs(source(e.dataset, slog.String("kind", e.kind), slog.String("action", e.action))...)
+	record.AddAttrs(container)
 	if e.pod != nil && *e.pod != (breakdown.Pod{}) {
 		record.AddAttrs(pod(e.pod)...)
 	}
-	record.AddAttrs(group("jvmem", fields...))
-	if err := log.Handler().Handle(ctx, record); err != nil {
+	record.AddAttrs(group("jvmem", append([]slog.Attr{container}, fields...)...))
+	lines := log.Handler()
+	if h, ok := lines.(handler); ok {
+		lines = h.lines
+	}
+	if err := lines.Handle(ctx, record); err != nil {
 		return fmt.Errorf("write a log line: %w", err)
 	}
 	return nil
 }
-
-// message is the line for people.
-func message(c *breakdown.Container) string {
-	var b strings.Builder
-	b.WriteString(cmp.Or(c.Name, shortID(c.ID), "the container"))
-	b.WriteString(" uses " + breakdown.Size(c.UsageBytes))
-	if c.LimitBytes != nil {
-		b.WriteString(" of " + breakdown.Size(c.LimitBytes))
-		if c.UsageBytes != nil && *c.LimitBytes > 0 {
-			fmt.Fprintf(&b, " (%.1f %%)", 100*float64(*c.UsageBytes)/float64(*c.LimitBytes))
-		}
-	}
-	rows := slices.DeleteFunc(slices.Clone(c.Memory), func(row breakdown.Row) bool { return row.Bytes == nil })
-	slices.SortStableFunc(rows, func(a, b breakdown.Row) int { return cmp.Compare(*b.Bytes, *a.Bytes) })
-	for i, row := range rows[:min(len(rows), 3)] {
-		b.WriteString([]string{": ", ", ", ", "}[i] + string(row.Name) + " " + breakdown.Size(row.Bytes))
-	}
-	if c.ReclaimableBytes != nil {
-		b.WriteString("; " + breakdown.Size(c.ReclaimableBytes) + " reclaimable")
-	}
-	if !c.Complete() {
-		b.WriteString("; not all rows are known")
-	}
-	return b.String()
-}
-
-func shortID(id string) string { return id[:min(len(id), 12)] }
 
 // pod follows ECS for what orchestrators share, and the names that Metricbeat
 // and Filebeat use for Kubernetes.
 func pod(p *breakdown.Pod) []slog.Attr {
 	return []slog.Attr{
 		group("orchestrator", slog.String("type", "kubernetes"), text("namespace", p.Namespace),
-			group("resource", slog.String("type", "pod"), text("name", p.Name))),
+			group("resource", slog.String("type", "pod"), text("name", p.Name), text("id", p.UID))),
 		group("kubernetes", text("namespace", p.Namespace),
 			group("pod", text("name", p.Name), text("uid", p.UID)),
 			group("node", text("name", p.Node))),
 	}
+}
+
+// unreclaimable is what counts when the limit is near.
+func unreclaimable(c *breakdown.Container) *int64 {
+	if c.UsageBytes == nil || c.ReclaimableBytes == nil {
+		return nil
+	}
+	return new(max(0, *c.UsageBytes-*c.ReclaimableBytes))
 }
 
 func numbers(c *breakdown.Container) []slog.Attr {
@@ -146,6 +169,7 @@ func numbers(c *breakdown.Container) []slog.Attr {
 		size("working_set_bytes", c.WorkingSetBytes),
 		size("rss_bytes", c.RSSBytes),
 		size("reclaimable_bytes", c.ReclaimableBytes),
+		size("unreclaimable_bytes", unreclaimable(c)),
 		size("headroom_bytes", c.HeadroomBytes),
 		size("limit_bytes", c.LimitBytes),
 		size("oom_kills", c.OOMKills),
@@ -179,6 +203,14 @@ func size(name string, bytes *int64) slog.Attr {
 		return slog.Attr{}
 	}
 	return slog.Int64(name, *bytes)
+}
+
+// fraction leaves out what is below a thousandth.
+func fraction(name string, value *float64) slog.Attr {
+	if value == nil {
+		return slog.Attr{}
+	}
+	return slog.Float64(name, math.Round(*value*1000)/1000)
 }
 
 func text(name, value string) slog.Attr {

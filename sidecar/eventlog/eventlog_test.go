@@ -5,17 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
 	"log/slog"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -54,11 +54,13 @@ func report() *breakdown.Report {
 	}
 }
 
+func unjudged(*breakdown.Container) *diagnosis.Diagnosis { return nil }
+
 // write returns the log lines of a report.
 func write(t *testing.T, r *breakdown.Report) []string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Breakdown(t.Context(), New(&b, "v1.2.3"), r); err != nil {
+	if err := Breakdown(t.Context(), New(&b, "v1.2.3"), r, unjudged); err != nil {
 		t.Fatal(err)
 	}
 	return split(t, b.String())
@@ -77,76 +79,40 @@ func split(t *testing.T, text string) []string {
 	return lines
 }
 
-var timestamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
-
-// checkECS follows github.com/elastic/ecs-logging, spec/spec.json: required
-// fields, their order and types, and log.level and ecs.version at the top.
-func checkECS(t *testing.T, line string) {
-	t.Helper()
-	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		t.Errorf("control characters in %q", line)
-	}
-	keys := keysOf(t, line)
-	if len(keys) < 4 || !slices.Equal(keys[:3], []string{"@timestamp", "log.level", "message"}) || !slices.Contains(keys, "ecs.version") {
-		t.Errorf("the fields begin with %v", keys)
-	}
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(line), &fields); err != nil {
-		t.Fatalf("%v: %s", err, line)
-	}
-	for _, key := range []string{"@timestamp", "log.level", "message", "ecs.version"} {
-		if s, ok := fields[key].(string); !ok || s == "" {
-			t.Errorf("%s is %v", key, fields[key])
-		}
-	}
-	if !timestamp.MatchString(fmt.Sprint(fields["@timestamp"])) || fields["log.level"] != strings.ToLower(fmt.Sprint(fields["log.level"])) {
-		t.Errorf("time %v, level %v", fields["@timestamp"], fields["log.level"])
-	}
-	service, ok := fields["service"].(map[string]any)
-	if !ok || service["name"] != "jvmem" || service["version"] != "v1.2.3" {
-		t.Errorf("service %v", fields["service"])
+// suspicion is a verdict with all that one may have.
+func suspicion() *diagnosis.Diagnosis {
+	rate := &diagnosis.Rate{BytesPerHour: 300 * mib, LowBytesPerHour: 250 * mib, HighBytesPerHour: 350 * mib}
+	return &diagnosis.Diagnosis{
+		ID: report().Containers[0].ID, Name: "app", Verdict: diagnosis.Threads, Subject: "leak-#", Confidence: new(0.98765),
+		Summary: "threads leak (leak-#), +300.0 MiB an hour, 93 % of the growth; the limit is reached, and the kernel kills, in 26 min (23 min to 31 min)",
+		Growth:  rate, Forecast: &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 1584.5, LowSeconds: 1358, HighSeconds: 1901},
+		Findings: []diagnosis.Finding{{
+			Verdict: diagnosis.Threads, Subject: "leak-#", Share: new(0.93), Rate: rate, Confidence: 0.98765,
+			Evidence: []string{"threads: 22 → 529 in 20 min", "threads of the pool leak-#: 2 → 507 in 20 min"}, Next: []string{"find who starts the threads", "jcmd <pid> Thread.print"},
+			Gathered: &diagnosis.Gathered{Text: []string{"500 of them wait in java.lang.Thread.sleep"}},
+		}},
 	}
 }
 
-// keysOf returns the keys of the outermost object in their order, and checks
-// that no object has a key twice.
-func keysOf(t *testing.T, line string) []string {
-	t.Helper()
-	d := json.NewDecoder(strings.NewReader(line))
-	var object func() []string
-	object = func() (keys []string) {
-		for d.More() {
-			key, err := d.Token()
-			if err != nil {
-				t.Fatalf("%v: %s", err, line)
-			}
-			if slices.Contains(keys, key.(string)) {
-				t.Errorf("%v twice in %s", key, line)
-			}
-			keys = append(keys, key.(string))
-			value, err := d.Token()
-			if err != nil {
-				t.Fatalf("%v: %s", err, line)
-			}
-			switch value {
-			case json.Delim('{'):
-				object()
-			case json.Delim('['):
-				t.Errorf("a list in %s: Kibana cannot chart it", line)
-			}
-		}
-		_, _ = d.Token() // the end
-		return keys
-	}
-	if start, err := d.Token(); err != nil || start != json.Delim('{') {
-		t.Fatalf("no object: %s", line)
-	}
-	return object()
-}
-
+// TestGolden: a line of each dataset, whole.
 func TestGolden(t *testing.T) {
-	const path = "testdata/breakdown.golden.json"
-	got := strings.Join(write(t, report()), "\n") + "\n"
+	const path = "testdata/lines.golden.json"
+	var b bytes.Buffer
+	log, r := New(&b, "v1.2.3"), report()
+	d := suspicion()
+	last := &r.Containers[0]
+	a := autopsy.Perform(deaths(r.Time)[0], autopsy.State{Last: last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d})
+	err := errors.Join(
+		Breakdown(t.Context(), log, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
+			return map[bool]*diagnosis.Diagnosis{true: d}[c == last]
+		}),
+		Diagnosis(t.Context(), log, r.Time, r.Pod, d, diagnosis.Appeared),
+		Autopsy(t.Context(), log, r.Pod, &a),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(split(t, b.String()), "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -222,9 +188,9 @@ func TestMessage(t *testing.T) {
 	r.Containers = append(r.Containers, none)
 	lines := write(t, r)
 	for i, want := range []string{
-		"app uses 400.0 MiB of 0 KiB: heap 200.0 MiB, native 100.0 MiB, metaspace 60.0 MiB; 20.0 MiB reclaimable",
-		"77aa uses 10.0 MiB: gc 2.0 MiB; not all rows are known",
-		"the container uses unknown; not all rows are known",
+		"app uses 400.0 MiB of 0 KiB, of which the kernel can take back 20.0 MiB: heap 200.0 MiB, native 100.0 MiB, metaspace 60.0 MiB",
+		"77aa uses 10.0 MiB: gc 2.0 MiB; not known: heap",
+		"the container uses an unknown amount of memory",
 	} {
 		if got := at(t, lines[i], "message"); got != want {
 			t.Errorf("message %q, want %q", got, want)
@@ -272,13 +238,13 @@ func TestPod(t *testing.T) {
 func TestOwnMessages(t *testing.T) {
 	var b bytes.Buffer
 	log := New(&b, "v1.2.3")
-	log.WarnContext(t.Context(), "waiting for a JVM:\n\x1b[1mno\x1b[0m", "time", "odd", "error", errors.New("two\nlines"))
-	log.With("pid", 7).WithGroup("jvmem").Error("failed", slog.Int64("bytes", 1<<40), slog.Duration("took", time.Second))
+	log.WarnContext(t.Context(), "waiting for a JVM:\n\x1b[1mno\x1b[0m", "error", errors.New("two\nlines"))
+	log.With("trace.id", "7").WithGroup("jvmem").Error("failed", slog.Int64("bytes", 1<<40), slog.Duration("took", time.Second))
 	lines := split(t, b.String())
 	if len(lines) != 2 || at(t, lines[0], "log.level") != "warn" || at(t, lines[1], "log.level") != "error" {
 		t.Errorf("%s", b.String())
 	}
-	if at(t, lines[0], "error") != "two\nlines" || at(t, lines[1], "jvmem", "bytes") != json.Number("1099511627776") {
+	if at(t, lines[0], "error", "message") != "two\nlines" || at(t, lines[1], "jvmem", "bytes") != json.Number("1099511627776") {
 		t.Errorf("%s", b.String())
 	}
 }
@@ -288,7 +254,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestWriteFails(t *testing.T) {
-	if err := Breakdown(t.Context(), New(broken{}, ""), report()); !errors.Is(err, os.ErrClosed) {
+	if err := Breakdown(t.Context(), New(broken{}, ""), report(), unjudged); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a closed log: %v", err)
 	}
 }

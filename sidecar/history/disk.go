@@ -34,8 +34,8 @@ type line struct {
 	Series        map[string][3]*int64 `json:"series"` // last, min, max
 }
 
-// disk appends lines to files of a folder. What failed is tried with the next
-// line, in a new file: a line that was written in part spoils no other.
+// disk appends lines to files of a folder. A line that was written in part, as when
+// the disk is full, is cut off again: it spoils no other, and the next may succeed.
 type disk struct {
 	dir    string
 	number int      // of the current file
@@ -76,12 +76,13 @@ func (d *disk) append(l *line) error {
 			return err
 		}
 	}
-	n, err := d.file.Write(append(text, '\n'))
-	d.bytes += int64(n)
-	if err != nil {
-		d.close()
+	if _, err := d.file.Write(append(text, '\n')); err != nil {
+		if d.file.Truncate(d.bytes) != nil {
+			d.close() // begin another one
+		}
 		return fmt.Errorf("write the history: %w", err)
 	}
+	d.bytes += int64(len(text)) + 1
 	return nil
 }
 

@@ -50,6 +50,7 @@ type Store struct {
 	mu         sync.Mutex
 	containers []*Container // the one with the oldest last sample first
 	disk       *disk        // nil: in memory only
+	err        error        // of the last write
 }
 
 // Open returns a Store with what the folder holds. The error is about the folder;
@@ -68,24 +69,20 @@ func Open(o Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var err error
 	for _, c := range s.containers {
-		if e := s.write(c, len(c.coarse().Times)-1); e != nil {
-			err = e
-		}
+		s.err = s.write(c, len(c.coarse().Times)-1)
 	}
 	if s.disk != nil && s.disk.file != nil {
 		s.disk.close()
 	}
-	return err
+	return s.err
 }
 
-// Add remembers a report. The error tells that it could not be written to the
-// folder; it is remembered in memory all the same.
+// Add remembers a report. The error is that of the last write to the folder; it is
+// remembered in memory all the same.
 func (s *Store) Add(r *breakdown.Report) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var err error
 	s.forget(r.Containers)
 	for i := range r.Containers {
 		c := s.container(&r.Containers[i])
@@ -100,12 +97,10 @@ func (s *Store) Add(r *breakdown.Report) error {
 		}
 		c.Tracks[1].add(now, sample.names, at)
 		if c.coarse().add(now, sample.names, at) {
-			if e := s.write(c, len(c.coarse().Times)-2); e != nil {
-				err = e
-			}
+			s.err = s.write(c, len(c.coarse().Times)-2)
 		}
 	}
-	return err
+	return s.err
 }
 
 func (c *Container) coarse() *Track { return c.Tracks[0] }

@@ -126,8 +126,8 @@ func TestSeriesComeAndGo(t *testing.T) {
 	}
 }
 
-// TestBudget holds the package to its bound: a day and a half of a container with
-// all series there may be.
+// TestBudget holds the package to its bound, with all series there may be, for a day
+// and a half.
 func TestBudget(t *testing.T) {
 	s := open(t, Options{Retention: 24 * time.Hour})
 	r := report(start, 1)
@@ -138,8 +138,8 @@ func TestBudget(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	for i := range 36 * 360 {
-		r.Time = start.Add(time.Duration(i) * 10 * time.Second)
+	for i := range 35*60 + 400 { // a sample a minute fills the steps, too
+		r.Time = start.Add(time.Duration(min(i, 35*60)) * time.Minute).Add(time.Duration(max(0, i-35*60)) * 10 * time.Second)
 		add(t, s, r)
 	}
 	runtime.GC()
@@ -298,9 +298,11 @@ func TestDiskFails(t *testing.T) {
 	}
 	var failed error
 	for i := range 20 {
-		if err := s.Add(report(start.Add(time.Duration(i)*10*time.Second), int64(i))); err != nil {
-			failed = err
+		err := s.Add(report(start.Add(time.Duration(i)*10*time.Second), int64(i)))
+		if failed != nil && err == nil {
+			t.Fatal("the error is told once, and then as if it were mended")
 		}
+		failed = err
 	}
 	if failed == nil || len(s.containers[0].Tracks[1].Times) != 20 {
 		t.Errorf("%v, and %d samples are remembered", failed, len(s.containers[0].Tracks[1].Times))

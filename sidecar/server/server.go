@@ -62,10 +62,11 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	mux.HandleFunc("GET /diagnosis", s.diagnose)
 	mux.HandleFunc("GET /history", s.history)
 	mux.HandleFunc("GET /oom", func(w http.ResponseWriter, r *http.Request) { show(w, r, s.Autopsies.Report()) })
+	mux.Handle("GET /metrics", metricsHandler(s))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, started, maxAge) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/diagnosis  what grows, and when the limit is reached; ?format=text\n/history    JSON; ?since=1h&step=1m\n/oom        how JVMs ended, and why; ?format=text\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
+		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/diagnosis  what grows, and when the limit is reached; ?format=text\n/history    JSON; ?since=1h&step=1m\n/oom        how JVMs ended, and why; ?format=text\n/metrics    for Prometheus\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
 	})
 	return mux
 }

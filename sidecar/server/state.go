@@ -16,6 +16,7 @@ type State struct {
 	// These are set before the first request.
 	History   *history.Store
 	Autopsies *autopsy.Store
+	Version   string // of jvmem
 
 	mu        sync.RWMutex
 	report    *breakdown.Report

@@ -1,0 +1,56 @@
+package autopsy
+
+import (
+	"slices"
+
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+)
+
+// Kills is how many processes of a container the kernel killed for one cause, since
+// jvmem observes it: also those whose autopsy is not kept any more.
+type Kills struct {
+	// One of these names the container: its name, else its ID, else its cgroup.
+	ContainerName string `json:"container_name,omitempty"`
+	ContainerID   string `json:"container_id,omitempty"`
+	Cgroup        string `json:"cgroup,omitempty"`
+
+	Cause diagnosis.Verdict `json:"cause"`
+	Count int64             `json:"count"`
+}
+
+// one is the kill that an autopsy explains. A container keeps its name when it is
+// started again, but not its ID.
+func (a *Autopsy) one() Kills {
+	k := Kills{Cause: a.Cause, Count: 1}
+	switch {
+	case a.ContainerName != "":
+		k.ContainerName = a.ContainerName
+	case a.ContainerID != "":
+		k.ContainerID = a.ContainerID
+	case a.Last != nil:
+		k.Cgroup = a.Last.Cgroup
+	}
+	return k
+}
+
+func (k *Kills) sameContainer(of Kills) bool {
+	return k.ContainerName == of.ContainerName && k.ContainerID == of.ContainerID && k.Cgroup == of.Cgroup
+}
+
+// count adds the latest autopsy to the kills. It forgets containers of which no
+// autopsy is kept: their names need not come again.
+func count(kills []Kills, all []Autopsy) []Kills {
+	kills = slices.Clone(kills)
+	if latest := &all[0]; latest.Kind == OOMKill || latest.Kind == OOMKillOther {
+		one := latest.one()
+		i := slices.IndexFunc(kills, func(k Kills) bool { return k.sameContainer(one) && k.Cause == one.Cause })
+		if i < 0 {
+			kills = append(kills, one)
+		} else {
+			kills[i].Count++
+		}
+	}
+	return slices.DeleteFunc(kills, func(k Kills) bool {
+		return !slices.ContainsFunc(all, func(a Autopsy) bool { return k.sameContainer(a.one()) })
+	})
+}

@@ -1,0 +1,50 @@
+package autopsy
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+)
+
+// TestKills: kills are counted beyond the autopsies that are kept and beyond a restart
+// of jvmem; other ends are not, and a container that is forgotten is no more counted.
+func TestKills(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(times int, a Autopsy) {
+		t.Helper()
+		for range times {
+			if err := s.Add(&a); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(1, Autopsy{Kind: OOMKill, ContainerID: "gone", Cause: diagnosis.Heap})
+	add(maxAutopsies, Autopsy{Kind: OOMKill, ContainerID: "3f", ContainerName: "app", Cause: diagnosis.Heap})
+	add(2, Autopsy{Kind: OOMKillOther, ContainerID: "4a", ContainerName: "app", Cause: diagnosis.Heap})
+	handed := s.Report().Kills
+	if s, err = Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	add(1, Autopsy{Kind: OOMKill, ContainerID: "4a", ContainerName: "app", Cause: diagnosis.Threads})
+	for _, kind := range []Kind{JavaOutOfMemory, Signal, Exit, Ended} {
+		add(1, Autopsy{Kind: kind, ContainerName: "app", Cause: diagnosis.Heap})
+	}
+	add(1, Autopsy{Kind: OOMKill, Last: &breakdown.Container{Cgroup: "/app.service"}, Cause: diagnosis.Budget})
+	want := []Kills{
+		{ContainerName: "app", Cause: diagnosis.Heap, Count: maxAutopsies + 2},
+		{ContainerName: "app", Cause: diagnosis.Threads, Count: 1},
+		{Cgroup: "/app.service", Cause: diagnosis.Budget, Count: 1},
+	}
+	if got := s.Report().Kills; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	if len(handed) != 1 || handed[0].Count != maxAutopsies+2 {
+		t.Errorf("what was handed out was changed: %+v", handed)
+	}
+}

@@ -1,0 +1,132 @@
+package eventlog
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/sidecar/autopsy"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/watch"
+)
+
+// realLines are the lines of all datasets: breakdowns of the recorded facts of real
+// JVMs, verdicts of recorded histories of real runs, and ends after them.
+func realLines(t *testing.T) []string {
+	t.Helper()
+	var b bytes.Buffer
+	log := New(&b, "v1.2.3")
+	r := report() // has an own name for everything
+	containers := attributed(t)
+	verdicts := judged(t)
+	r.Containers = append(r.Containers, containers...)
+	next := 0
+	check := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(Breakdown(t.Context(), log, r, func(*breakdown.Container) *diagnosis.Diagnosis {
+		next++
+		return verdicts[next%len(verdicts)]
+	}))
+	for i, d := range verdicts {
+		var minutes *history.Track // half of them after a burst, half by the verdict
+		if i%2 == 1 {
+			minutes = before(t)
+		}
+		check(Diagnosis(t.Context(), log, r.Time, r.Pod, d, []diagnosis.Change{diagnosis.Appeared, diagnosis.Changed, diagnosis.Cleared}[i%3]))
+		for _, death := range deaths(r.Time) {
+			last := containers[i%len(containers)]
+			last.JVMs[0].PID = death.PID
+			a := autopsy.Perform(death, autopsy.State{Last: &last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d, Before: minutes})
+			check(Autopsy(t.Context(), log, r.Pod, &a))
+		}
+	}
+	log.Warn("waiting for a JVM", slog.Any("error", errors.New("none")))
+	return split(t, b.String())
+}
+
+// attributed are containers from recorded facts.
+func attributed(t *testing.T) []breakdown.Container {
+	t.Helper()
+	files, err := filepath.Glob("../breakdown/testdata/*.facts.json")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d recordings: %v", len(files), err)
+	}
+	var all []breakdown.Container
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var facts []breakdown.Facts
+		if err := json.Unmarshal(text, &facts); err != nil {
+			t.Fatal(err)
+		}
+		facts[0].Name = "app"
+		all = append(all, breakdown.Attribute(facts[0]))
+	}
+	return all
+}
+
+// recording is a recorded history.
+func recording(t *testing.T, name string) *history.Container {
+	t.Helper()
+	file, err := os.Open("../diagnosis/testdata/recordings/" + name + ".json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	text, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded, err := history.Read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recorded.Containers[0]
+}
+
+// judged are verdicts of recorded histories, of a kind each.
+func judged(t *testing.T) []*diagnosis.Diagnosis {
+	t.Helper()
+	var all []*diagnosis.Diagnosis
+	for _, name := range []string{"threads", "direct-buffers", "heap", "child-process", "page-cache-up-to-the-limit", "budget-too-large", "idle"} {
+		d := diagnosis.Diagnose(recording(t, name))
+		if len(d.Findings) > 0 {
+			d.Findings[0].Gathered = &diagnosis.Gathered{Text: []string{"12 threads wait in java.lang.Thread.sleep", "3 run"}}
+		}
+		all = append(all, &d)
+	}
+	return all
+}
+
+// before is what came before the ends.
+func before(t *testing.T) *history.Track {
+	c := recording(t, "direct-buffers")
+	last, _ := c.LastTime()
+	return c.Between(last.Add(-autopsy.Before), last)
+}
+
+// deaths are ends of every kind.
+func deaths(at time.Time) []autopsy.Death {
+	exit := func(code int) *proc.Exit { return &proc.Exit{Code: &code} }
+	last := &watch.Reading{Time: at.Add(-200 * time.Millisecond), Level: cgroup.Level{UsageBytes: 512 * mib, AnonBytes: new(int64(500 * mib)), KernelBytes: new(int64(40 * mib))}}
+	killed := autopsy.Death{Time: at, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: &proc.Exit{Signal: new(syscall.SIGKILL)}, Last: last}
+	other := killed
+	other.Alive, other.Exit = true, nil
+	return []autopsy.Death{killed, other, {Time: at, PID: 7, Exit: exit(0)}, {Time: at, PID: 7, Exit: exit(143)}, {Time: at, PID: 7}}
+}
