@@ -54,7 +54,7 @@ func (p *Process) readHsperf(f *Facts) {
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
 	f.Classes = s.Classes()
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
-		f.Old = &Old{UsedBytes: *old.UsedBytes, Collections: s.OldCollections()}
+		f.Old = &Old{UsedBytes: *old.UsedBytes, MaxBytes: old.MaxBytes, Collections: s.OldCollections()}
 	}
 }
 

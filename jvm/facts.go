@@ -83,6 +83,9 @@ type Old struct {
 	// UsedBytes is of the last collection, or of now, depending on the collector:
 	// the least between two collections is what survived.
 	UsedBytes int64 `json:"used_bytes"`
+	// MaxBytes is what it may grow to: with Serial and Parallel less than the heap,
+	// as some of that is for the young generation. nil where that is not told.
+	MaxBytes *int64 `json:"max_bytes,omitempty"`
 	// Collections counts those that collect this generation, or their pauses (G1
 	// of JDK 8 tells of full ones only); nil where none is told.
 	Collections *int64 `json:"collections,omitempty"`

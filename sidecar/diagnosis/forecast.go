@@ -76,13 +76,13 @@ func (j *judge) toContainerLimit(firm *trend) Forecast {
 	return f.bounded()
 }
 
-// toHeapLimit follows what survives collections to the heap's maximum.
+// toHeapLimit follows what survives collections to what the old generation may hold.
 func (j *judge) toHeapLimit(w window) Forecast {
 	t, ok := j.survivors(w.half())
 	if !ok || t.low <= 0 {
 		t, ok = j.survivors(w)
 	}
-	limit, known := j.maxHeap()
+	limit, known := j.maxOld()
 	if !ok || !known || t.low <= 0 {
 		return never()
 	}

@@ -19,7 +19,7 @@ const (
 // heap: what survives collections of the old generation grows. What is used
 // between them, and how large the heap is, says nothing of a leak.
 func (j *judge) heap() (Finding, bool) {
-	limit, ok := j.maxHeap()
+	limit, ok := j.maxOld()
 	if !ok {
 		limit = j.scale()
 	}
@@ -36,7 +36,7 @@ func (j *judge) heap() (Finding, bool) {
 	f.Share = j.share(t.rate, w)
 	f.Evidence = []string{
 		fmt.Sprintf("after %d collections of the old generation, what survives them: %s", j.collections(w), t.text(inBytes())),
-		fmt.Sprintf("the heap's maximum (MaxHeapSize) is %s", bytesText(limit)),
+		fmt.Sprintf("the most that the old generation may hold is %s", bytesText(limit)),
 	}
 	if row, ok := j.trendOf(history.Row(breakdown.Heap), w); ok {
 		f.Evidence = append(f.Evidence, grew(history.Row(breakdown.Heap), row))
@@ -80,6 +80,18 @@ func (j *judge) collections(w window) int {
 
 // maxHeap is the sum of the JVMs' MaxHeapSize.
 func (j *judge) maxHeap() (float64, bool) { return j.flag("MaxHeapSize") }
+
+// maxOld is the sum of what the JVMs' old generations may grow to.
+func (j *judge) maxOld() (sum float64, ok bool) {
+	for i := range j.c.JVMs {
+		old := j.c.JVMs[i].OldGeneration
+		if old == nil || old.MaxBytes == nil {
+			return j.maxHeap()
+		}
+		sum += float64(*old.MaxBytes)
+	}
+	return sum, len(j.c.JVMs) > 0
+}
 
 // flag is the sum of a flag of all JVMs; ok is false if one of them does not tell
 // it, or has no maximum.
