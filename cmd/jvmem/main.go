@@ -82,8 +82,13 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err := checkServe(&o); err != nil {
 		return err
 	}
-	o.Log, o.Version = eventlog.New(stdout, version), version
-	return sidecar.Serve(ctx, o)
+	lines := eventlog.NewQueue(stdout, version)
+	o.Log, o.Version = eventlog.New(lines, version), version
+	err := sidecar.Serve(ctx, o)
+	if unwritten := lines.Close(); err == nil {
+		err = unwritten
+	}
+	return err
 }
 
 // look is the command breakdown: one sample for a terminal.

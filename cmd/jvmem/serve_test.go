@@ -86,6 +86,19 @@ func await(t *testing.T, url string) string {
 // address returns where this process listens.
 func address(t *testing.T) string {
 	t.Helper()
+	for range 500 {
+		if address := listening(t); address != "" {
+			return address
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("this process does not listen")
+	return ""
+}
+
+// listening returns where this process listens now, "" if it does not.
+func listening(t *testing.T) string {
+	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +117,5 @@ func address(t *testing.T) string {
 			}
 		}
 	}
-	t.Fatal("this process does not listen")
 	return ""
 }

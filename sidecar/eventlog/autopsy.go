@@ -12,7 +12,7 @@ import (
 func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autopsy.Autopsy) error {
 	e := event{
 		level: slog.LevelInfo, time: a.Time, message: whoIn(a.ContainerName, a.ContainerID, pod) + ": " + a.Summary,
-		dataset: "jvmem.oom", kind: "event", action: string(a.Kind),
+		dataset: datasetAutopsy, kind: "event", action: string(a.Kind),
 		containerID: a.ContainerID, containerName: a.ContainerName, pod: pod,
 	}
 	if a.Kind.OutOfMemory() {

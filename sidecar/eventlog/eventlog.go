@@ -21,6 +21,12 @@ const ecsVersion = "8.11.0"
 // specification of ECS logging says.
 const ownDataset = "jvmem.log"
 
+// Datasets that a Queue knows.
+const (
+	datasetBreakdown = "jvmem.breakdown"
+	datasetAutopsy   = "jvmem.oom"
+)
+
 // New returns a logger that writes ECS lines to w. Use it for jvmem's own
 // messages too: it may be called concurrently.
 func New(w io.Writer, version string) *slog.Logger {
@@ -88,7 +94,7 @@ func Breakdown(ctx context.Context, log *slog.Logger, r *breakdown.Report, verdi
 			fields = append(fields, group("verdict", conclusion(d)...))
 		}
 		err := event{
-			level: slog.LevelInfo, time: r.Time, message: message(c, d), dataset: "jvmem.breakdown", kind: "metric", action: "breakdown",
+			level: slog.LevelInfo, time: r.Time, message: message(c, d), dataset: datasetBreakdown, kind: "metric", action: "breakdown",
 			containerID: c.ID, containerName: c.Name, pod: r.Pod,
 		}.write(ctx, log, fields...)
 		if err != nil {
