@@ -1,0 +1,63 @@
+package sidecar
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// latest returns the breakdown that is shown.
+func (s *served) latest(t *testing.T) (r breakdown.Report) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(s.get(t, "/breakdown")), &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestEndDuringSample: while a JVM does not answer, jvmem ends in time, and the last
+// sample is in the state folder.
+func TestEndDuringSample(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
+	dir := t.TempDir()
+	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, StateDir: dir}, j)
+	// HotSpot answers one client after the other: it now waits for this one.
+	hung, err := net.Dial("unix", fmt.Sprintf("/tmp/.java_pid%d", j.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hung.Close()
+	var last breakdown.Report
+	s.await(t, "a sample waits", func() bool {
+		before := s.latest(t)
+		time.Sleep(time.Second)
+		last = s.latest(t)
+		return last.Time.Equal(before.Time)
+	})
+	if err := syscall.Kill(j.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(j.PID, syscall.SIGCONT) //nolint:errcheck // it may be gone
+	begun := time.Now()
+	s.end()
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	kept, err := history.Open(history.Options{Retention: time.Hour, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range kept.Document(time.Time{}, 0).Containers {
+		if at, ok := c.LastTime(); ok && !at.Before(last.Time.Truncate(time.Millisecond)) {
+			return
+		}
+	}
+	t.Errorf("the sample of %s is not in the state folder", last.Time)
+}
