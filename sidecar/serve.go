@@ -21,6 +21,7 @@ import (
 type ServeOptions struct {
 	Options
 	Listen      string        // address of the HTTP server
+	WebConfig   string        // file with TLS and users, see server.OpenWeb; "": plain HTTP for everybody
 	Interval    time.Duration // between two samples
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
@@ -41,6 +42,13 @@ const (
 
 // Serve samples, logs and answers requests until the context ends.
 func Serve(ctx context.Context, o ServeOptions) error {
+	var web *server.Web
+	if o.WebConfig != "" {
+		var err error
+		if web, err = server.OpenWeb(o.WebConfig); err != nil {
+			return err
+		}
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
@@ -57,7 +65,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	state := &server.State{History: remembered, Autopsies: autopsies, Version: o.Version}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return server.Serve(ctx, listener, server.Handler(state, missedSamples*o.Interval+sampleGrace))
+		return server.Serve(ctx, listener, web, server.Handler(state, missedSamples*o.Interval+sampleGrace))
 	})
 	group.Go(func() error {
 		l := newLoop(o, state)

@@ -91,6 +91,7 @@ func dropEmptyPod(o *sidecar.Options) {
 
 func serveFlags(flags *pflag.FlagSet, o *sidecar.ServeOptions) {
 	flags.StringVar(&o.Listen, "listen", ":9753", "address of the HTTP server")
+	flags.StringVar(&o.WebConfig, "web.config.file", "", "file that sets TLS and basic auth, in the form of Prometheus' exporters")
 	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "time between two samples, at least 100ms")
 	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")

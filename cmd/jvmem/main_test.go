@@ -78,6 +78,7 @@ func TestErrors(t *testing.T) {
 		{"serve --proc " + proc + " --listen " + taken.Addr().String(), "", []string{"listen for HTTP", taken.Addr().String()}},
 		{"serve", "JVMEM_INTERVAL=soon", []string{"environment variable JVMEM_INTERVAL", `"soon"`}},
 		{"serve --retention 1m", "", []string{"--retention 1m", "at least 10m"}},
+		{"serve --web.config.file " + proc + "/none", "", []string{"web configuration", proc + "/none"}},
 		{"serve --evidence all", "", []string{`--evidence "all"`, "heap"}},
 		{"diagnose", "", []string{"--file is missing", "curl"}},
 		{"diagnose --file " + proc + "/none", "", []string{proc + "/none"}},
@@ -135,7 +136,7 @@ func TestFlagsFromEnvironment(t *testing.T) {
 	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}}
 	for command, all := range flagSets(&sidecar.ServeOptions{}) {
 		all.VisitAll(func(f *pflag.Flag) {
-			variable := "JVMEM_" + strings.ReplaceAll(strings.ToUpper(f.Name), "-", "_")
+			variable := "JVMEM_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(f.Name))
 			value := values[f.Value.Type()]
 			getenv := func(name string) string {
 				if name == variable {

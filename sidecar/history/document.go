@@ -130,9 +130,6 @@ func (c *Container) Names(prefix string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// WriteJSON writes the document.
-func (d *Document) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(d) }
-
 // maxDocument bounds what Read takes; a full history of maxContainers has some
 // 20 MB.
 const maxDocument = 64 << 20

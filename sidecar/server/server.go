@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -23,16 +24,22 @@ const (
 	maxHeaderBytes = 16 << 10
 	// shutdownTimeout is what is left to requests under way at the end.
 	shutdownTimeout = time.Second
+	// maxLarge is how many large answers are given at a time; largeWait how long
+	// others wait for it.
+	maxLarge  = 4
+	largeWait = 5 * time.Second
 )
 
 // Serve answers requests on l until the context ends, and the requests that are
-// then under way.
-func Serve(ctx context.Context, l net.Listener, handler http.Handler) error {
+// then under way. web says how they are secured; nil: not at all.
+func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler) error {
+	l = web.listener(&crowd{Listener: l})
 	server := &http.Server{
-		Handler:           handler,
+		Handler:           web.handler(handler),
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       log.New(io.Discard, "", 0), // of clients: anybody could fill the log
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -60,8 +67,9 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /breakdown", s.breakdown)
 	mux.HandleFunc("GET /diagnosis", s.diagnose)
-	mux.HandleFunc("GET /history", s.history)
-	mux.HandleFunc("GET /oom", func(w http.ResponseWriter, r *http.Request) { show(w, r, s.Autopsies.Report()) })
+	few := make(chan struct{}, maxLarge)
+	mux.HandleFunc("GET /history", large(few, s.history))
+	mux.HandleFunc("GET /oom", large(few, func(w http.ResponseWriter, r *http.Request) { show(w, r, s.Autopsies.Report()) }))
 	mux.Handle("GET /metrics", metricsHandler(s))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, started, maxAge) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -69,6 +77,20 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/diagnosis  what grows, and when the limit is reached; ?format=text\n/history    JSON; ?since=1h&step=1m\n/oom        how JVMs ended, and why; ?format=text\n/metrics    for Prometheus\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
 	})
 	return mux
+}
+
+// large answers only a few requests at a time: the answers have megabytes, and a
+// client may be slow to take them.
+func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case few <- struct{}{}:
+			defer func() { <-few }()
+			answer(w, r)
+		case <-time.After(largeWait):
+			writeText(w, http.StatusServiceUnavailable, "others are being answered: try again in a moment\n")
+		}
+	}
 }
 
 const noSample = "no sample was taken yet: try again in a moment\n"

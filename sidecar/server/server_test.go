@@ -245,7 +245,7 @@ func serve(t *testing.T, h http.Handler) (addr string, cancel func(), done <-cha
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, l, h) }()
+	go func() { ended <- Serve(ctx, l, nil, h) }()
 	return l.Addr().String(), cancel, ended
 }
 
@@ -343,7 +343,7 @@ func TestServeFails(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := Serve(t.Context(), l, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+	if err := Serve(t.Context(), l, nil, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("a listener that is closed: %v", err)
 	}
 }
