@@ -45,7 +45,7 @@ func topTypes(types []dcmd.LoaderType) []dcmd.LoaderType {
 	top := []dcmd.LoaderType{}
 	for i, t := range types {
 		if i < topLoaders || slices.ContainsFunc(byCount, func(c dcmd.LoaderType) bool { return c.Name == t.Name }) {
-			t.Name = printable(t.Name, maxClassBytes)
+			t.Name = Printable(t.Name, maxClassBytes)
 			top = append(top, t)
 		}
 	}
@@ -75,7 +75,7 @@ func (p *Process) Histogram(ctx context.Context) (*Histogram, error) {
 		return nil, p.notUnderstood(attach.ClassHistogram, err)
 	}
 	for i := range h.Classes {
-		h.Classes[i].Name = printable(h.Classes[i].Name, maxClassBytes)
+		h.Classes[i].Name = Printable(h.Classes[i].Name, maxClassBytes)
 	}
 	out := &Histogram{Classes: h.Classes, Total: h.Total}
 	if p.collector != "" {

@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/jvmem/jvmem/jvm/attach"
 )
@@ -45,23 +41,4 @@ func (p *Process) demand(ctx context.Context, command attach.Command) (text stri
 func (p *Process) notUnderstood(command attach.Command, err error) error {
 	return &attach.Error{Op: "command", PID: p.status.PID, Kind: attach.ErrReply, Err: err,
 		Reason: fmt.Sprintf("the reply to %s was not understood", command), Fix: "report it, with the version of the JDK"}
-}
-
-// printable is text of the application for people, at most maxBytes of it: what is
-// not to be seen is escaped.
-func printable(text string, maxBytes int) string {
-	var b strings.Builder
-	for _, r := range text {
-		s := string(r)
-		if r == utf8.RuneError {
-			s = `\ufffd`
-		} else if !unicode.IsPrint(r) {
-			s = strings.Trim(strconv.QuoteRune(r), "'")
-		}
-		if b.Len()+len(s) > maxBytes {
-			return b.String() + "…"
-		}
-		b.WriteString(s)
-	}
-	return b.String()
 }

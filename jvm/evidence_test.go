@@ -174,7 +174,7 @@ func TestPrintable(t *testing.T) {
 		"0123456789a\n":        "0123456789a…",
 		strings.Repeat("é", 7): "éééééé…",
 	} {
-		if got := printable(text, 12); got != want {
+		if got := Printable(text, 12); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

@@ -105,15 +105,15 @@ func poolStack(members map[int]bool, dump dcmd.ThreadDump) *PoolStack {
 			continue
 		}
 		s.Threads++
-		s.States[cmp.Or(printable(t.State, maxNameBytes), "unknown")]++
+		s.States[cmp.Or(Printable(t.State, maxNameBytes), "unknown")]++
 		stack := strings.Join(t.Frames, "\n")
 		if sharing[stack]++; sharing[stack] > s.Sharing {
 			s.Sharing, most = sharing[stack], t
 		}
 	}
-	s.Name, s.Depth = printable(foldName(most.Name), maxNameBytes), most.Depth
+	s.Name, s.Depth = Printable(foldName(most.Name), maxNameBytes), most.Depth
 	for _, frame := range most.Frames {
-		s.Frames = append(s.Frames, printable(frame, maxFrameBytes))
+		s.Frames = append(s.Frames, Printable(frame, maxFrameBytes))
 	}
 	return s
 }

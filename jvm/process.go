@@ -120,6 +120,7 @@ func (p *Process) Ask(ctx context.Context) (*Facts, error) {
 		// An error leaves metaspace without a name.
 		p.names.metadata, _ = p.structs.Metadata(maxClasses)
 	}
+	f.clean()
 	return f, nil
 }
 
@@ -154,6 +155,7 @@ func uptime(s proc.Status) *float64 {
 // threads. again is true if memory came up since that only the JVM can name:
 // Ask, then Walk again.
 func (p *Process) Walk(f *Facts) (again bool, err error) {
+	defer f.clean()
 	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
 	if err := p.readMappings(dir); err != nil {
 		if err = proc.Gone(p.status.PID, err); errors.Is(err, ErrGone) {

@@ -66,7 +66,7 @@ func pools(threads []thread, stacks map[int]int64) []Pool {
 	groups := groupThreads(threads)
 	out := make([]Pool, 0, len(groups))
 	for name, members := range groups {
-		p := Pool{Name: name, Count: len(members)}
+		p := Pool{Name: Printable(name, maxTextBytes), Count: len(members)}
 		for _, t := range members {
 			if stack, known := stacks[t.id]; known {
 				if p.StackBytes == nil {

@@ -23,6 +23,8 @@ const (
 	maxDrift = 1 << 20
 	// maxWalks bounds how often they are counted for one sample.
 	maxWalks = 3
+	// maxCommandBytes is more than the kernel keeps of a process' name, escaped.
+	maxCommandBytes = 100
 )
 
 // readContainer reads one container: first what takes its JVMs' answers, then
@@ -168,7 +170,7 @@ func (s *Sampler) readOthers(pids []int) []breakdown.Process {
 		if err != nil || status.KernelThread {
 			continue
 		}
-		p := breakdown.Process{PID: pid, Command: status.Command, Threads: status.Threads, PageTablesBytes: status.PageTablesBytes}
+		p := breakdown.Process{PID: pid, Command: jvm.Printable(status.Command, maxCommandBytes), Threads: status.Threads, PageTablesBytes: status.PageTablesBytes}
 		pages, err := readRollup(filepath.Join(s.options.Proc, strconv.Itoa(pid), "smaps_rollup"))
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue

@@ -20,6 +20,9 @@ const EvidenceHeap = "heap"
 // needs some MiB for it.
 const minHistogramRoom = 64 << 20
 
+// maxFailureBytes bounds what is told of a question that failed.
+const maxFailureBytes = 500
+
 // gather asks the JVMs of a container for what supports a verdict. nil: there is
 // nothing to ask for.
 func (s *Sampler) gather(ctx context.Context, c *breakdown.Container, f *diagnosis.Finding, stop bool) *diagnosis.Gathered {
@@ -51,7 +54,7 @@ func (s *Sampler) gather(ctx context.Context, c *breakdown.Container, f *diagnos
 		lines, err := question(p)
 		g.Text = append(g.Text, lines...)
 		if err != nil {
-			g.Failed = strings.TrimPrefix(g.Failed+"; "+err.Error(), "; ")
+			g.Failed = strings.TrimPrefix(g.Failed+"; "+jvm.Printable(err.Error(), maxFailureBytes), "; ")
 		}
 	}
 	return g

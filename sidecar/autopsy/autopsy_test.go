@@ -3,6 +3,7 @@ package autopsy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
@@ -211,6 +214,13 @@ func TestStore(t *testing.T) {
 	damaged, err := Open(dir)
 	if err == nil || len(damaged.Report().Autopsies) != 0 {
 		t.Errorf("a damaged file: %v", err)
+	}
+	path := filepath.Join(dir, fileName)
+	if err := errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir); err == nil { // and it does not wait
+		t.Error("a pipe is taken for a file")
 	}
 	full, err := Open("/dev/full/state")
 	if err == nil {

@@ -51,10 +51,18 @@ func Open(dir string) (*Store, error) {
 	if dir == "" {
 		return s, nil
 	}
-	file, err := os.Open(filepath.Join(dir, fileName))
-	if errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(dir, fileName)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return s, nil
+	case err == nil && !info.Mode().IsRegular():
+		err = fmt.Errorf("%s is no file", path) // a pipe would be read for ever
 	}
+	if err != nil {
+		return s, fmt.Errorf("read the autopsies: %w", err)
+	}
+	file, err := os.Open(path)
 	if err != nil {
 		return s, fmt.Errorf("read the autopsies: %w", err)
 	}

@@ -84,7 +84,7 @@ func (c *Container) title() string {
 	case c.Name != "" || id != "":
 		return "container " + c.Name + id
 	case c.Cgroup != "":
-		return "cgroup " + c.Cgroup
+		return "cgroup " + jvm.Printable(c.Cgroup, 300)
 	}
 	return "cgroup unknown"
 }

@@ -9,8 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
@@ -56,11 +56,15 @@ func openDisk(dir string) (*disk, error) {
 	return d, err
 }
 
-// files returns the files of the folder, the oldest first.
+// files returns the files of the folder, the oldest first. What else has such a name
+// is left alone: a pipe would be read for ever, a link leads elsewhere.
 func (d *disk) files() ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(d.dir, filePattern))
 	slices.Sort(files)
-	return files, err
+	return slices.DeleteFunc(files, func(path string) bool {
+		info, err := os.Lstat(path)
+		return err != nil || !info.Mode().IsRegular()
+	}), err
 }
 
 func (d *disk) append(l *line) error {
@@ -108,7 +112,7 @@ func (d *disk) next() error {
 	}
 	d.number++
 	path := filepath.Join(d.dir, fmt.Sprintf("history-%08d.jsonl", d.number))
-	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if openErr != nil {
 		return fmt.Errorf("write the history: %w", errors.Join(openErr, err))
 	}
@@ -176,7 +180,7 @@ func (s *Store) load(since int64) error {
 		points := make([]Point, 0, len(l.Series))
 		for name, v := range l.Series {
 			if len(name) < 2*maxName && v[0] != nil && v[1] != nil && v[2] != nil {
-				names, points = append(names, strings.Clone(name)), append(points, Point{*v[0], *v[1], *v[2]})
+				names, points = append(names, jvm.Printable(name, 2*maxName)), append(points, Point{*v[0], *v[1], *v[2]})
 			}
 		}
 		c.coarse().add(l.Time, names, func(i int) Point { return points[i] })

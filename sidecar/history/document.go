@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
@@ -154,10 +155,12 @@ func Read(r io.Reader) (*Document, error) {
 		if c == nil || len(c.Tracks) == 0 {
 			return nil, fmt.Errorf("container %d has no tracks", i)
 		}
+		c.Name, c.ID = jvm.Printable(c.Name, 2*maxName), jvm.Printable(c.ID, 2*maxName)
 		for _, t := range c.Tracks {
 			if t == nil || !t.check() {
 				return nil, fmt.Errorf("container %d: series and times do not match", i)
 			}
+			t.clean()
 		}
 	}
 	return &d, nil

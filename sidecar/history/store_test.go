@@ -8,8 +8,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -346,5 +349,51 @@ func TestDiskIsBounded(t *testing.T) {
 	}
 	if err != nil || len(files) > maxFiles || bytes > maxDiskBytes || bytes < maxDiskBytes*3/4 {
 		t.Errorf("%d files with %d bytes: %v", len(files), bytes, err)
+	}
+}
+
+// TestHostileFolder: a pipe and a link with the names of our files are neither read
+// nor written, and names that were kept are printable.
+func TestHostileFolder(t *testing.T) {
+	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "outside")
+	text := fmt.Sprintf("{\"id\":\"a\",\"time_unix_ms\":%d,\"series\":{\"usage\":[1,1,1],\"pool/\\u001b[31m\\n\":[2,2,2]}}\n", time.Now().UnixMilli())
+	for _, err := range []error{
+		unix.Mkfifo(filepath.Join(dir, "history-00000001.jsonl"), 0o600),
+		os.WriteFile(outside, []byte(text), 0o600),
+		os.Symlink(outside, filepath.Join(dir, "history-00000002.jsonl")),
+		os.WriteFile(filepath.Join(dir, "history-00000003.jsonl"), []byte(text), 0o600),
+		os.Symlink(outside, filepath.Join(dir, "history-00000004.jsonl")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, Options{Retention: time.Hour, Dir: dir})
+	containers := s.Document(time.Time{}, 0).Containers
+	if len(containers) != 1 || len(containers[0].Tracks[0].Times) != 1 {
+		t.Fatalf("read %+v", containers)
+	}
+	if names := containers[0].Names(PrefixPool); len(names) != 1 || names[0] != `pool/\x1b[31m\n` {
+		t.Errorf("names %q", names)
+	}
+	for i := range 20 { // the first is refused: its file would be the link
+		_ = s.Add(report(time.Now().Add(time.Duration(i)*time.Hour), int64(i)))
+	}
+	if got, err := os.ReadFile(outside); err != nil || string(got) != text {
+		t.Errorf("outside of the folder: %q, %v", got, err)
+	}
+	if files, _ := s.disk.files(); len(files) != 2 {
+		t.Errorf("files %v", files)
+	}
+}
+
+// TestReadPrintable: a history that comes from elsewhere colors no terminal.
+func TestReadPrintable(t *testing.T) {
+	d, err := Read(strings.NewReader(`{"schema":"jvmem.history/v1","containers":[{"name":"\u001b[2J","tracks":[{"time_unix_ms":[1],"series":{"pool/\u001b]0;\n":{"last":[1]}}}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name, names := d.Containers[0].Name, d.Containers[0].Names(""); name != `\x1b[2J` || len(names) != 1 || names[0] != `pool/\x1b]0;\n` {
+		t.Errorf("%q, %q", name, names)
 	}
 }

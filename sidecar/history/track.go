@@ -1,8 +1,12 @@
 package history
 
 import (
+	"maps"
+	"slices"
 	"sort"
 	"strings"
+
+	"github.com/jvmem/jvmem/jvm"
 )
 
 // Track is series over the same times. Those of a document are for reading only.
@@ -195,4 +199,14 @@ func (t *Track) check() bool {
 		}
 	}
 	return t.StepMillis >= 0
+}
+
+// clean makes the names of a track that came from outside printable.
+func (t *Track) clean() {
+	for _, name := range slices.Collect(maps.Keys(t.Series)) {
+		if printable := jvm.Printable(name, 2*maxName); printable != name {
+			t.Series[printable] = t.Series[name]
+			delete(t.Series, name)
+		}
+	}
 }
