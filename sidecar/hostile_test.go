@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,7 +28,7 @@ const evil = "\x1b[2J\x07\r\n\xff\"},\u202e"
 // TestHostileContainer: what the container calls itself, and what pretends to be a
 // JVM, shows up nowhere as it is.
 func TestHostileContainer(t *testing.T) {
-	f := jvmtest.NewFake(t)
+	f := newFake(t)
 	f.SetThreads(evil, "\x1b[31m-1", "\x1b[31m-2", "Attach Listener")
 	other := filepath.Join(f.Proc, "99")
 	if err := os.Mkdir(other, 0o700); err != nil {
@@ -38,30 +39,19 @@ func TestHostileContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	perf := jvmtest.Capture(t, "../jvm/hsperf/testdata/jdk17/g1/hsperfdata.bin.gz")
-	hsperf := filepath.Join(f.Tmp, "hsperfdata_app", "7")
-	if err := os.Mkdir(filepath.Dir(hsperf), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	putPerf(t, f, bytes.ReplaceAll(perf, []byte("17.0.21.0.3"), []byte("17\x1b[31m\r\n\a\"")))
 	for path, text := range map[string][]byte{
-		filepath.Join(other, "status"):                        bytes.Replace(status, []byte("java"), []byte("\x1b[31m\x07\"}\u202e"), 1),
-		filepath.Join(other, "stat"):                          []byte("99 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 5 20 21\n"),
-		filepath.Join(other, "cgroup"):                        []byte("0::/pod/c\n"),
-		filepath.Join(other, "maps"):                          []byte("7f00-7f01 r-xp 00000000 00:00 42    /bin/sh\n"),
-		filepath.Join(other, "smaps_rollup"):                  []byte("7f00-7f01 ---p 00000000 00:00 0    [rollup]\nRss: 900 kB\nAnonymous: 800 kB\n"),
-		filepath.Join(f.Proc, fmt.Sprint(f.PID), "cgroup"):    []byte("0::/pod/c\n"),
-		filepath.Join(f.Proc, fmt.Sprint(f.PID), "mountinfo"): nil,
-		filepath.Join(f.Proc, fmt.Sprint(f.PID), "smaps"):     []byte("7f00-7f01 rw-p 00000000 00:00 0 \nRss: 4 kB\nAnonymous: 4 kB\n"),
-		hsperf: bytes.ReplaceAll(perf, []byte("17.0.21.0.3"), []byte("17\x1b[31m\r\n\a\"")),
+		filepath.Join(other, "status"):                     bytes.Replace(status, []byte("java"), []byte("\x1b[31m\x07\"}\u202e"), 1),
+		filepath.Join(other, "stat"):                       []byte("99 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 5 20 21\n"),
+		filepath.Join(other, "cgroup"):                     []byte("0::/pod/c\n"),
+		filepath.Join(other, "maps"):                       []byte("7f00-7f01 r-xp 00000000 00:00 42    /bin/sh\n"),
+		filepath.Join(other, "smaps_rollup"):               []byte("7f00-7f01 ---p 00000000 00:00 0    [rollup]\nRss: 900 kB\nAnonymous: 800 kB\n"),
+		filepath.Join(f.Proc, fmt.Sprint(f.PID), "cgroup"): []byte("0::/pod/c\n"),
 	} {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	info, err := os.Stat(hsperf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.SetMaps(fmt.Sprintf("7f00-7f01 r-xp 00000000 00:00 42    /usr/lib/jvm/lib/server/libjvm.so\n7f10-7f20 rw-s 00000000 fe:00 %d    /tmp/hsperfdata_app/7\n", info.Sys().(*syscall.Stat_t).Ino))
 	f.Listen(func(conn net.Conn, commands []string) {
 		answer := evil + strings.Repeat(evil, 10)
 		if strings.HasPrefix(commands[0], "VM.native_memory") {
@@ -120,6 +110,34 @@ func TestHostileContainer(t *testing.T) {
 		}
 		checkPrintable(t, file, string(text))
 	}
+}
+
+// newFake returns a fake that is never signalled: its PID is that of the test.
+func newFake(t *testing.T) *jvmtest.Fake {
+	t.Helper()
+	f := jvmtest.NewFake(t)
+	f.SetStatus(jvmtest.Status{State: 'S', UID: os.Geteuid(), GID: os.Getegid()})
+	dir := filepath.Join(f.Proc, fmt.Sprint(f.PID))
+	smaps := "7f00-7f01 rw-p 00000000 00:00 0 \nRss: 4 kB\nAnonymous: 4 kB\n"
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "mountinfo"), nil, 0o600), os.WriteFile(filepath.Join(dir, "smaps"), []byte(smaps), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// putPerf gives the fake a file of hsperfdata, and returns its path.
+func putPerf(t *testing.T, f *jvmtest.Fake, perf []byte) string {
+	t.Helper()
+	path := filepath.Join(f.Tmp, "hsperfdata_app", "7")
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, perf, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.SetMaps(fmt.Sprintf("7f00-7f01 r-xp 00000000 00:00 42    /usr/lib/jvm/lib/server/libjvm.so\n7f10-7f20 rw-s 00000000 fe:00 %d    /tmp/hsperfdata_app/7\n", info.Sys().(*syscall.Stat_t).Ino))
+	return path
 }
 
 // readFacts returns what attribution gets, as JSON.
