@@ -51,6 +51,11 @@ e2e-v1: ## only those with cgroup v1
 e2e-v2: ## only those with cgroup v2
 	cd e2e && go run ./run -hosts v2
 
+.PHONY: e2e-page
+e2e-page: build jdk ## only the page, in Chromium; screenshots in bin/screenshots
+	@.ci/need chromium "chromium fonts-dejavu-core"
+	cd e2e && go test -count=1 ./page -args -jvmem '$(CURDIR)/bin/jvmem' -screenshots '$(CURDIR)/bin/screenshots'
+
 .PHONY: e2e-full
 e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more
 	cd e2e && go run ./run -full
