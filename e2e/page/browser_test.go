@@ -26,6 +26,8 @@ var screenshots = flag.String("screenshots", "", "folder to keep screenshots in"
 type browser struct {
 	t   *testing.T
 	ctx context.Context
+	// meanwhile is what goes on in the container while a person looks.
+	meanwhile func()
 
 	mu         sync.Mutex
 	complaints []string // what it wrote to its console, and what its policy refused
@@ -42,7 +44,7 @@ func openBrowser(t *testing.T) *browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx}
+	b := &browser{t: t, ctx: ctx, meanwhile: func() {}}
 	b.do(chromedp.Func(func(c context.Context, target *chromedp.Target) error {
 		console := cdp.Events(ctx, target, runtime.ConsoleAPICalled)
 		exceptions := cdp.Events(ctx, target, runtime.ExceptionThrown)
@@ -122,7 +124,7 @@ func eval[T any](b *browser, script string) T {
 
 func (b *browser) await(what, script string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); !eval[bool](b, script); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); !eval[bool](b, script); b.wait(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatalf("%s: not within 30 s; the page has: %s", what, eval[string](b, `document.body.innerText.slice(0, 2000)`))
 		}
@@ -151,7 +153,14 @@ func (b *browser) looks(width, height int64, mobile bool, scheme string) {
 			_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 		}
 		return err
-	}), chromedp.Sleep(500*time.Millisecond)) // the chart is drawn again
+	}))
+	b.wait(500 * time.Millisecond) // the chart is drawn again
+}
+
+func (b *browser) wait(d time.Duration) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		b.meanwhile()
+	}
 }
 
 // shoot keeps a screenshot of the whole page.

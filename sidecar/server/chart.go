@@ -34,6 +34,9 @@ func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	wanted := query.Get("container")
 	for _, c := range document.Containers {
 		if wanted == "" || c.Name == wanted || c.ID == wanted {
+			if first := time.UnixMilli(c.Tracks[0].Times[0]); first.Sub(since) > now.Sub(since)/20 {
+				picture.From = first // no room for what is not remembered
+			}
 			picture.Title, picture.Track, picture.Verdict = s.title(c), c.Tracks[0], s.summary(c)
 		}
 	}

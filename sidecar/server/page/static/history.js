@@ -1,7 +1,7 @@
 // What /history told. It is asked for whole when another range is shown, and then
 // only for what is new.
 
-const steps = 300; // of a range: as many as are told apart
+const steps = 360; // of a range: as many as are told apart
 
 export const ranges = { '15m': 15 * 60e3, '1h': 3600e3, '6h': 6 * 3600e3, '24h': 24 * 3600e3 };
 

@@ -2,10 +2,10 @@
 import { History, interval, key, ranges, withGaps } from './history.js';
 import { StackChart } from './stack.js';
 import { Table } from './table.js';
-import { showBudget, showEnds, showMeaning, showSources } from './parts.js';
+import { kinds, showBudget, showEnds, showMeaning, showSources } from './parts.js';
 import { showThreads } from './threads.js';
-import { showVerdict } from './verdict.js';
-import { clock, make, set, span } from './words.js';
+import { showText, showVerdict } from './verdict.js';
+import { clock, make, moment, sentence, set, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const timeout = 8000; // of a request
@@ -16,7 +16,7 @@ const query = new URLSearchParams(location.search);
 const state = { report: null, diagnosis: null, ends: null, history: null, wanted: query.get('container'), answered: 0, failed: null };
 const table = new Table();
 const chart = new StackChart($('chart'), {
-  height: () => (innerWidth < 700 ? 300 : 452),
+  height: () => (innerWidth < 700 ? 300 : 500),
   choose: () => showMoment(),
   describe: (at) => table.describe(chart.steps, at),
 });
@@ -60,9 +60,15 @@ async function refreshEnds(report) {
 function containers() {
   const all = new Map((state.report?.containers ?? []).map((c, i) => [key(c), { report: c, diagnosis: verdictOf(c, i), name: c.name, id: c.id }]));
   for (const [k, c] of [...(state.history?.containers ?? [])].reverse()) {
-    all.set(k, { name: c.name, id: c.id, ...all.get(k), history: c });
+    all.set(k, { ...(all.get(k) ?? ended(c)), name: c.name, id: c.id, history: c });
   }
   return all;
+}
+
+// ended is a container without a JVM: the last that is known of it is in the autopsy.
+function ended(c) {
+  const end = state.ends?.find((a) => (c.id ? a.container_id === c.id : a.container_name === c.name) && a.kind !== 'oom_kill_other');
+  return { ended: true, end, report: end?.last_breakdown, diagnosis: end?.diagnosis };
 }
 
 const verdictOf = (c, i) => {
@@ -70,7 +76,7 @@ const verdictOf = (c, i) => {
   return all.find((d) => (d.id ?? '') === (c.id ?? '') && (c.id || all.length === 1)) ?? all[i];
 };
 
-const title = (k, c) => (c.name || (c.id ?? k).slice(0, 12) || 'container') + (c.report ? '' : ' (ended)');
+const title = (k, c) => (c.name || (c.id ?? k).slice(0, 12) || 'container') + (c.ended ? ' (ended)' : '');
 
 function show() {
   const all = containers();
@@ -81,12 +87,13 @@ function show() {
   const steps = withGaps(c?.history ?? { times: [], series: new Map() });
   const to = steps.times.at(-1) ?? Date.now(), asked = to - ranges[range()];
   const from = Math.max(asked, Math.min(steps.times[0] ?? asked, to - shortest)); // no room for what is not remembered
-  state.shown = { container: c?.report, from, to };
+  state.shown = { container: c?.report, ended: c?.ended, from, to };
   chart.show(steps, from, to);
   $('remembered').textContent = from > asked + ranges[range()] / 20 ? `the last ${span((to - from) / 1000)} are remembered` : '';
   $('chart-empty').hidden = chart.steps.times.length > 1;
   $('chart-empty').textContent = chart.steps.times.length ? 'Not enough samples for a picture yet.' : 'No samples of this time.';
   showMoment();
+  document.body.classList.toggle('none', !c);
   showMeaning(c?.report);
   showBudget(c?.diagnosis?.budget);
   showEnds(state.ends);
@@ -96,8 +103,8 @@ function show() {
 }
 
 function showMoment() {
-  table.show(chart.steps, chart.index);
-  showThreads(state.shown.container, chart.steps, chart.index, state.shown.from, state.shown.to);
+  table.show(chart.steps, chart.index, state.shown.ended);
+  showThreads(state.shown, chart.steps, chart.index);
 }
 
 function showHead(all, chosen) {
@@ -120,15 +127,16 @@ function showState(c) {
   if (late && state.answered) $('stale').textContent = `jvmem has not answered for ${span(late / 1000)}. What is shown is of ${clock(state.answered)}. Asking again …`;
   else if (late) $('stale').textContent = `jvmem does not answer (${state.failed.message}). Asking again …`;
   else if (stuck) $('stale').textContent = `The last sample is ${span((now - sampled) / 1000)} old: sampling hangs, or waits for the JVM.`;
-  const jvm = c?.report?.jvms?.[0];
+  const jvm = !c?.ended && c?.report?.jvms?.[0];
   const about = jvm && [jvm.version && `JDK ${jvm.version}`, jvm.gc, jvm.uptime_seconds != null && `up ${span(jvm.uptime_seconds)}`, jvm.nmt && `NMT ${jvm.nmt}`].filter(Boolean).join(' · ');
   $('status').textContent = late ? 'Not current' : sampled ? [about, `sampled at ${clock(sampled)}`].filter(Boolean).join(' · ') : 'No sample yet';
   const waits = state.report?.sources?.find((s) => !s.ok);
-  if (c && !c.report) showVerdict(null, 0, ['This container has ended.', 'The chart shows what is remembered of it; below is how its JVM ended.']);
-  else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time));
-  else if (c) showVerdict(null, 0, ['Nothing is judged yet.', 'The first verdict comes with the next samples.']);
-  else if (state.report) showVerdict(null, 0, ['No JVM yet.', 'A sidecar may start before the JVM: this page fills by itself when there is one.', waits?.fix && `If the JVM runs already: ${waits.fix}.`]);
-  else if (!state.failed) showVerdict(null, 0, ['The first sample is being taken.']);
+  if (c?.end) showText(/^(oom_|java_)/.test(c.end.kind) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. This is what is remembered; the page goes on when the next JVM is there.`);
+  else if (c?.ended) showText('wait', 'Ended', 'No JVM runs in this container any more.', 'This is what is remembered of it.');
+  else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report);
+  else if (c) showText('wait', 'Watching', 'Nothing is judged yet.', 'The first verdict comes with the next samples.');
+  else if (state.report) showText('wait', 'Waiting', 'No JVM yet.', 'A sidecar may start before the JVM: this page fills by itself when there is one.', waits?.fix && `If the JVM runs already: ${waits.fix}.`);
+  else if (!state.failed) showText('wait', 'Waiting', 'The first sample is being taken.');
 }
 
 // again is how long to wait: as long as samples take to come.

@@ -1,7 +1,7 @@
 // The smaller parts: which number kills, the budget, ends, and what could not be read.
 import { StackChart } from './stack.js';
 import { withGaps } from './history.js';
-import { bar, day, clock, make, moment, percent, sentence, set, signed, size, span } from './words.js';
+import { advice, bar, day, clock, make, moment, percent, sentence, set, signed, size, span } from './words.js';
 
 const body = (id) => document.querySelector(`#${id} .body`);
 
@@ -17,7 +17,7 @@ export function showMeaning(c) {
       make('dd', { class: 'picture' }, bytes == null ? make('span', { class: 'meter hatched', 'aria-hidden': 'true' }) : bar(bytes / whole, kind)), make('dd', { class: 'meaning' }, meaning));
     return [
       make('dl', { class: 'numbers-list' },
-        item('cannot be reclaimed', firm, c.limit_bytes == null ? 'usage − reclaimable. There is no limit: the node’s memory is what ends.' : 'usage − reclaimable. When this reaches the limit, the kernel kills.', 'firm'),
+        item('not reclaimable', firm, c.limit_bytes == null ? 'usage − reclaimable. There is no limit: the node’s memory is what ends.' : 'usage − reclaimable. When this reaches the limit, the kernel kills.', 'firm'),
         item('usage', c.usage_bytes, 'All that is charged, page cache too. 99 % of the limit is no danger by itself: the kernel fills what is free with files, and takes it back before it kills.', 'usage'),
         item('working set', c.working_set_bytes, 'usage − inactive_file: what kubectl top shows, and what the kubelet evicts by. It still holds cache that is in use.', 'working'),
         item('rss', c.rss_bytes, 'Private memory of all processes (anon), as cAdvisor’s rss. It lacks tmpfs and kernel memory, which count, too.', 'rss'),
@@ -44,7 +44,7 @@ export function showBudget(b) {
   });
 }
 
-const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
+export const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
 
 // showEnds lists autopsies, the newest first.
 export function showEnds(autopsies) {
@@ -57,7 +57,8 @@ export function showEnds(autopsies) {
 
 function autopsy(a, i) {
   const at = Date.parse(a.time), memory = /^(oom_|java_)/.test(a.kind);
-  const grew = (a.grew ?? []).filter((g) => !g.detail && Math.abs(g.bytes) >= 2 ** 20);
+  const grew = (a.grew ?? []).filter((g) => Math.abs(g.bytes) >= 2 ** 20);
+  const parts = grew.filter((g) => !g.detail).slice(0, 6).flatMap((g) => [g, ...grew.filter((d) => d.detail && d.row === g.row).slice(0, 3)]);
   const picture = a.before?.time_unix_ms?.length > 1 && make('div', { class: 'chart small', role: 'img', 'aria-label': 'Memory by row in the minutes before the end' });
   if (picture) {
     const series = new Map(Object.entries(a.before.series).map(([name, c]) => [name, c.last]));
@@ -74,20 +75,21 @@ function autopsy(a, i) {
     make('h3', {}, make('time', { datetime: a.time }, `${day(at)}, ${clock(at)}`), ' ', make('span', { class: 'tag' }, kinds[a.kind] ?? a.kind)),
     make('p', { class: 'lead' }, sentence(a.summary)),
     make('p', { class: 'hint' }, facts.join(' · ')),
-    (picture || grew.length > 0) && make('div', { class: 'end-body' },
+    (picture || parts.length > 0) && make('div', { class: 'end-body' },
       picture && make('div', { class: 'picture' }, picture),
-      grew.length > 0 && make('table', { class: 'plain' }, make('caption', {}, `In the last ${span(a.grew_seconds)}`),
-        make('tbody', {}, grew.slice(0, 6).map((g) => make('tr', {}, make('th', { scope: 'row' }, g.row.replaceAll('_', ' ')), make('td', { class: 'number' }, signed(g.bytes, size))))))),
-    a.next?.length > 0 && make('details', { 'data-name': `next-${i}` }, make('summary', {}, 'What to do'), make('ol', { class: 'next' }, a.next.map((t) => make('li', {}, t)))));
+      parts.length > 0 && make('table', { class: 'plain' }, make('caption', {}, `In the last ${span(a.grew_seconds)}`),
+        make('tbody', {}, parts.map((g) => make('tr', {}, make('th', { scope: 'row', class: g.detail && 'part' }, (g.detail ?? g.row).replaceAll('_', ' ')), make('td', { class: 'number' }, signed(g.bytes, size))))))),
+    a.next?.length > 0 && make('details', { 'data-name': `next-${i}` }, make('summary', {}, 'What to do'), make('ol', { class: 'next' }, a.next.map((t) => make('li', {}, advice(t))))));
 }
 
 // showSources lists what gave nothing, and what to do about it.
 export function showSources(report) {
-  const missing = [...(report?.containers ?? []).flatMap((c) => c.sources ?? []), ...(report?.sources ?? [])].filter((s) => !s.ok);
+  // Without a container the verdict tells it already.
+  const missing = [...(report?.containers ?? []).flatMap((c) => c.sources ?? []), ...(report?.containers?.length ? report.sources ?? [] : [])].filter((s) => !s.ok);
   document.getElementById('sources').hidden = !missing.length;
   set(body('sources'), JSON.stringify(missing), () => [
     make('p', { class: 'hint' }, 'Without these some rows are unknown, or told with less detail. What is unknown is never shown as 0.'),
     make('dl', { class: 'missing' }, missing.map((s) => make('div', {}, make('dt', {}, s.name.replaceAll('_', ' '), s.pid > 0 && ` (pid ${s.pid})`),
-      make('dd', {}, sentence(s.reason)), s.fix && make('dd', { class: 'fix' }, make('strong', {}, 'Fix: '), s.fix)))),
+      make('dd', {}, sentence(s.reason)), s.fix && make('dd', { class: 'fix' }, make('strong', {}, 'Fix: '), advice(s.fix))))),
   ]);
 }

@@ -9,26 +9,35 @@ export const rows = [
   { id: 'gc', name: 'gc', color: '#f0e442', label: '#2b2900', what: 'the collector’s own tables' },
   { id: 'native', name: 'native', color: '#d55e00', label: '#ffffff', what: 'malloc and mmap: direct buffers, HotSpot’s own, JNI, and what glibc keeps' },
   { id: 'libraries', name: 'libraries', color: '#cc79a7', label: '#2b1421', what: 'pages of shared libraries' },
-  { id: 'other_processes', name: 'other processes', color: '#9bd0f0', pattern: 'up', ink: '#0072b2', label: '#10202b', what: 'private memory of processes that are no JVM' },
-  { id: 'shmem', name: 'shmem', color: '#ebc6da', pattern: 'down', ink: '#a0487a', label: '#2b1421', what: 'files in memory: tmpfs, /dev/shm' },
+  { id: 'other_processes', name: 'other processes', color: '#9bd0f0', pattern: 'up', ink: '#0072b2', label: '#10202b', dark: ['#1a4259', '#56b4e9', '#e6f4fd'], what: 'private memory of processes that are no JVM' },
+  { id: 'shmem', name: 'shmem', color: '#ebc6da', pattern: 'down', ink: '#a0487a', label: '#2b1421', dark: ['#532c44', '#d98fb8', '#fbe9f3'], what: 'files in memory: tmpfs, /dev/shm' },
   { id: 'kernel', name: 'kernel', color: '#7a828c', label: '#ffffff', what: 'what the kernel keeps for the container: stacks, page tables, sockets, slab' },
-  { id: 'unattributed', name: 'unattributed', color: '#ffffff00', pattern: 'up', ink: '#7a828c', what: 'usage that is in no row: a charge that the kernel holds in stock, and the rows that are unknown' },
-  { id: 'mapped_files', name: 'mapped files', color: '#8fd6bf', pattern: 'dots', ink: '#00735a', label: '#0b2a22', what: 'files that are mapped' },
-  { id: 'page_cache', name: 'page cache', color: '#e3e7eb', pattern: 'dots', ink: '#9aa4ae', label: '#1c2127', what: 'files that were read or written; the kernel takes it back when it needs the room' },
+  { id: 'unattributed', name: 'unattributed', color: '#ffffff00', pattern: 'up', ink: '#7a828c', dark: ['#00000000', '#8b949e'], what: 'usage that is in no row: a charge that the kernel holds in stock, and the rows that are unknown' },
+  { id: 'mapped_files', name: 'mapped files', color: '#8fd6bf', pattern: 'dots', ink: '#00735a', label: '#0b2a22', dark: ['#12483b', '#4cc9a4', '#def7ef'], what: 'files that are mapped' },
+  { id: 'page_cache', name: 'page cache', color: '#e3e7eb', pattern: 'dots', ink: '#9aa4ae', label: '#1c2127', dark: ['#353d47', '#717c89', '#e6e9ed'], what: 'files that were read or written; the kernel takes it back when it needs the room' },
 ];
 
 export const series = (row) => `row/${row.id}`;
 
+export const dark = matchMedia('(prefers-color-scheme: dark)');
+
+// look returns the colours of a row: a light area would glare in the dark.
+export function look(row) {
+  const [color, ink, label] = (dark.matches && row.dark) || [row.color, row.ink, row.label];
+  return { color, ink, label };
+}
+
 // fill is what a canvas fills a row with.
 export function fill(row, context, scale = devicePixelRatio || 1) {
-  if (!row.pattern) return row.color;
+  const { color, ink } = look(row);
+  if (!row.pattern) return color;
   const tile = document.createElement('canvas');
   tile.width = tile.height = Math.round(8 * scale);
   const c = tile.getContext('2d'), unit = tile.width / 8;
   c.scale(unit, unit);
-  c.fillStyle = row.color;
+  c.fillStyle = color;
   c.fillRect(0, 0, 8, 8);
-  c.fillStyle = c.strokeStyle = row.ink;
+  c.fillStyle = c.strokeStyle = ink;
   c.lineWidth = 1.5;
   c.beginPath();
   const line = (x0, y0, x1, y1) => { c.moveTo(x0, y0); c.lineTo(x1, y1); };
@@ -45,7 +54,12 @@ export function swatch(row) {
   canvas.width = canvas.height = 28;
   canvas.setAttribute('aria-hidden', 'true');
   const context = canvas.getContext('2d');
-  context.fillStyle = fill(row, context, 2);
-  context.fillRect(0, 0, 28, 28);
+  const draw = () => {
+    context.clearRect(0, 0, 28, 28);
+    context.fillStyle = fill(row, context, 2);
+    context.fillRect(0, 0, 28, 28);
+  };
+  draw();
+  dark.addEventListener('change', draw);
   return canvas;
 }

@@ -1,6 +1,6 @@
 // The rows over time, stacked, against the limit. uPlot draws; the keyboard, the
 // names in the areas and what a screen reader says are ours.
-import { rows, series, fill } from './rows.js';
+import { dark, fill, look, rows, series } from './rows.js';
 import { clock, day, size } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -22,9 +22,7 @@ export class StackChart {
       root.addEventListener('mousemove', () => { this.pinned = null; }, true); // before uPlot's own
     }
     new ResizeObserver(() => this.resize()).observe(root);
-    for (const query of ['(prefers-color-scheme: dark)', `(resolution: ${devicePixelRatio}dppx)`]) {
-      matchMedia(query).addEventListener('change', () => this.plot?.redraw(false, true));
-    }
+    dark.addEventListener('change', () => this.plot?.redraw(true, true));
   }
 
   // show draws steps (see withGaps) from a time to another one.
@@ -56,7 +54,7 @@ export class StackChart {
     const line = { points: { show: false }, spanGaps: false };
     const axis = { stroke: () => color('--soft'), font: '12px system-ui, sans-serif', ticks: { show: false }, grid: { stroke: () => color('--grid'), width: 1 } };
     return {
-      width: Math.max(this.root.clientWidth, 100), height: this.height(), padding: [12, 12, 0, 0],
+      width: Math.max(this.root.clientWidth, 100), height: this.height(), padding: [12, 22, 0, 0],
       legend: { show: false }, select: { show: false },
       cursor: { show: !!this.choose, y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: {
@@ -93,18 +91,20 @@ export class StackChart {
     c.font = `600 ${12 * scale}px system-ui, sans-serif`;
     c.textBaseline = 'middle';
     rows.forEach((row, k) => {
-      if (!row.label) return;
+      const { color: back, label } = look(row);
+      if (!label) return;
       const width = c.measureText(row.name).width, pad = 8 * scale;
       let floor = Infinity, roof = -Infinity, i = last; // of the room that is free all along
-      for (; i >= 0 && (x(last) - x(i) < width + 2 * pad || i === last); i--) {
+      for (let free = 0; i >= 0 && free < width + 2 * pad; i--) {
         if (u.data[k + 1][i] == null) return;
+        free = x(last) - x(i);
         floor = Math.min(floor, y(k ? u.data[k][i] : 0));
         roof = Math.max(roof, y(u.data[k + 1][i]));
       }
       if (i < 0 || floor - roof < 17 * scale) return;
-      c.fillStyle = row.label;
+      c.fillStyle = label;
       c.textAlign = 'right';
-      if (row.pattern) { c.strokeStyle = row.color; c.lineWidth = 4 * scale; c.lineJoin = 'round'; c.strokeText(row.name, x(last) - pad, (floor + roof) / 2); }
+      if (row.pattern) { c.strokeStyle = back; c.lineWidth = 4 * scale; c.lineJoin = 'round'; c.strokeText(row.name, x(last) - pad, (floor + roof) / 2); }
       c.fillText(row.name, x(last) - pad, (floor + roof) / 2);
     });
     const limit = u.data[rows.length + 1].findLast((v) => v != null);

@@ -5,7 +5,7 @@ import { exact, make, moment, percent, signed, size, span } from './words.js';
 const $ = (id) => document.getElementById(id);
 
 // lines are what the table shows: rows from the top of the stack down, and the sum.
-const sum = [{ id: 'usage', name: 'usage', series: 'usage' }, { id: 'firm', name: 'cannot be reclaimed', series: 'firm' }, { id: 'limit', name: 'limit', series: 'limit' }];
+const sum = [{ id: 'usage', name: 'usage', series: 'usage' }, { id: 'firm', name: 'not reclaimable', series: 'firm' }, { id: 'limit', name: 'limit', series: 'limit' }];
 
 export class Table {
   constructor() {
@@ -28,10 +28,10 @@ export class Table {
   }
 
   // show writes the numbers of a step; index null is the latest.
-  show(steps, index) {
-    this.again = () => this.show(steps, index);
+  show(steps, index, ended) {
+    this.again = () => this.show(steps, index, ended);
     const n = steps.times.length, at = index ?? n - 1;
-    const head = index == null ? 'Now' : 'At';
+    const head = index != null ? 'At' : ended ? 'Last' : 'Now';
     $('moment').replaceChildren(...(n ? [`${head}, `, make('time', { datetime: new Date(steps.times[at]).toISOString() }, moment(steps.times[at]))] : ['Now']));
     $('now').hidden = index == null;
     const limit = n ? steps.at('limit')[at] : null, usage = n ? steps.at('usage')[at] : null;

@@ -1,4 +1,5 @@
 // Threads by pool: how many now, or at the chosen moment, and how that came.
+import { dark } from './rows.js';
 import { exact, make, set, size } from './words.js';
 
 const most = 10;
@@ -56,18 +57,18 @@ function line(values, steps, from, to, at) {
   return canvas;
 }
 
-export function showThreads(container, steps, index, from, to) {
+export function showThreads({ container, ended, from, to }, steps, index) {
   const root = document.querySelector('#threads .body');
   const at = index ?? steps.times.length - 1, latest = index == null;
   const list = steps.times.length || container ? pools(container, steps, at, latest) : [];
   const total = latest && container ? (container.jvms ?? []).reduce((n, j) => n + j.threads.live, 0) : steps.at('threads')[at];
-  set(root, JSON.stringify([list.map((p) => [p.name, p.count, p.stack]), steps.times.at(-1), index, from, matchMedia('(prefers-color-scheme: dark)').matches]), () => {
+  set(root, JSON.stringify([list.map((p) => [p.name, p.count, p.stack]), steps.times.at(-1), index, from, dark.matches]), () => {
     if (!list.length) return [make('p', { class: 'empty' }, 'No threads are known yet.')];
     const rest = list.slice(most);
     return [
       make('p', { class: 'hint' }, total == null ? 'How many threads there were is not known.' : `${exact(total)} threads in all. Pools are threads with names that differ by a number (#).`),
       make('table', { class: 'plain pools' },
-        make('thead', {}, make('tr', {}, ['Pool', latest ? 'Now' : 'Then', 'Over time', 'Most', 'Stacks now'].map((t, i) => make('th', { scope: 'col', class: ['', 'number', 'picture', 'number', 'number stacks'][i] }, t)))),
+        make('thead', {}, make('tr', {}, ['Pool', latest ? (ended ? 'Last' : 'Now') : 'Then', 'Over time', 'Most', ended ? 'Stacks' : 'Stacks now'].map((t, i) => make('th', { scope: 'col', class: ['', 'number', 'picture', 'number', 'number stacks'][i] }, t)))),
         make('tbody', {}, list.slice(0, most).map((p) => make('tr', {},
           make('th', { scope: 'row' }, p.name),
           make('td', { class: 'number' }, p.count == null ? make('span', { title: 'not among the largest pools then' }, '–') : exact(p.count)),

@@ -1,5 +1,5 @@
 // What is the matter, as a sentence; with growth, forecast, evidence and what to do.
-import { make, moment, rate, sentence, set, span } from './words.js';
+import { advice, make, moment, percent, rate, sentence, set, size, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -12,10 +12,10 @@ function mood(d) {
   return ['warn', d.verdict === 'budget' ? 'Settings do not fit' : 'Leak suspected'];
 }
 
-const list = (tag, items, cls) => (items?.length ? make(tag, { class: cls }, items.map((t) => make('li', {}, t))) : null);
+const list = (tag, items, cls) => (items?.length ? make(tag, { class: cls }, items.map((t) => make('li', {}, advice(t)))) : null);
 
 // facts are the numbers of a verdict.
-function facts(d, time) {
+function facts(d, time, c) {
   const out = [];
   const add = (name, value, more) => out.push(make('div', {}, make('dt', {}, name), make('dd', {}, make('b', {}, value), more && make('span', {}, more))));
   if (d.forecast) {
@@ -25,6 +25,10 @@ function facts(d, time) {
   }
   if (d.growth) add('Grows by', rate(d.growth.bytes_per_hour), `${rate(d.growth.low_bytes_per_hour)} to ${rate(d.growth.high_bytes_per_hour)}`);
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
+  if (c?.usage_bytes != null && c.reclaimable_bytes != null) {
+    const firm = Math.max(0, c.usage_bytes - c.reclaimable_bytes);
+    add('Not reclaimable', size(firm), c.limit_bytes ? `${percent(firm, c.limit_bytes)} of the limit; usage is at ${percent(c.usage_bytes, c.limit_bytes)}` : 'there is no limit');
+  }
   return out.length ? make('dl', { class: 'facts' }, out) : null;
 }
 
@@ -40,25 +44,29 @@ function finding(f, i) {
     i > 0 && list('ol', f.next, 'next'));
 }
 
-// showVerdict writes a diagnosis; null is none yet, waiting says why.
-export function showVerdict(d, time, waiting) {
+const head = (label) => make('h2', { id: 'verdict-head', class: 'label' }, label);
+
+// showText writes why there is no verdict, or what came of it.
+export function showText(kind, label, lead, ...more) {
   const root = $('verdict');
-  const head = (label) => make('h2', { id: 'verdict-head', class: 'label' }, label);
-  if (!d) {
-    root.className = 'card verdict wait';
-    return set(root, `wait ${waiting.join()}`, () => [head('Waiting'), make('p', { class: 'lead' }, waiting[0]), ...waiting.slice(1).filter(Boolean).map((t) => make('p', {}, t))]);
-  }
+  root.className = `card verdict ${kind}`;
+  set(root, JSON.stringify([label, lead, more]), () => [head(label), make('p', { class: 'lead' }, make('strong', {}, lead)), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
+}
+
+// showVerdict writes a diagnosis of a container, as of a time.
+export function showVerdict(d, time, c) {
+  const root = $('verdict');
   const [kind, label] = mood(d);
   root.className = `card verdict ${kind}`;
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
   if ($('say').textContent !== say) $('say').textContent = say; // once, not with each new number
-  set(root, JSON.stringify([d, time]), () => {
+  set(root, JSON.stringify([d, time, c?.limit_bytes]), () => {
     const [first, ...rest] = sentence(d.summary).split('; ');
     const next = d.findings?.[0]?.next;
     return [
       head(label),
       make('p', { class: 'lead' }, make('strong', {}, first), rest.length > 0 && `; ${rest.join('; ')}`),
-      facts(d, time),
+      facts(d, time, c),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
       d.findings?.length > 0 && make('details', { 'data-name': 'why' }, make('summary', {}, 'Why: the evidence'), d.findings.map(finding)),

@@ -65,6 +65,11 @@ export function make(tag, attributes, ...children) {
   return e;
 }
 
+// advice makes text with the options that are in it as code, in one piece.
+export function advice(text) {
+  return text.split(/(-(?:XX:|D|X[a-z]+:?)[^\s;,)]*[^\s;,).:])/).map((part, i) => (i % 2 ? make('code', {}, part) : part));
+}
+
 // bar is a share as a bar; its width is no markup, which the policy would refuse.
 export function bar(share, kind) {
   const fill = make('span', { class: `fill ${kind ?? ''}` });
