@@ -9,7 +9,7 @@ import { clock, make, moment, sentence, set, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const timeout = 8000; // of a request
-const shortest = 20e3; // of what the chart shows
+const shortest = 5e3; // of what the chart shows
 const endsEvery = 30e3; // autopsies are large and rare
 
 const query = new URLSearchParams(location.search);

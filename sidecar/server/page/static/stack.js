@@ -11,6 +11,8 @@ function lines(most, about) {
   const step = 2 ** Math.ceil(Math.log2(Math.max(most, MiB) / about));
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
 }
+// increments are the steps of a time axis, in seconds.
+const increments = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 const scaleText = (v) => (v === 0 ? '0' : v >= GiB ? `${v / GiB} GiB` : v >= MiB ? `${v / MiB} MiB` : `${v / 1024} KiB`);
 
 export class StackChart {
@@ -62,7 +64,7 @@ export class StackChart {
         y: { range: () => [0, this.most] },
       },
       axes: [
-        { ...axis, size: 30, space: 74, values: (u, at, _, __, step) => at.map((t) => (step >= 86400 || (step >= 3600 && new Date(t * 1000).getHours() === 0) ? day(t * 1000) : clock(t * 1000, step < 60))) },
+        { ...axis, size: 30, space: 74, incrs: increments, values: (u, at, _, __, step) => at.map((t) => (step >= 86400 || (step >= 3600 && new Date(t * 1000).getHours() === 0) ? day(t * 1000) : clock(t * 1000, step < 60))) },
         { ...axis, size: 66, splits: () => lines(this.most, this.height() > 200 ? 7 : 4), values: (_, at) => at.map(scaleText) },
       ],
       series: [
