@@ -26,8 +26,6 @@ var screenshots = flag.String("screenshots", "", "folder to keep screenshots in"
 type browser struct {
 	t   *testing.T
 	ctx context.Context
-	// meanwhile is what goes on in the container while a person looks.
-	meanwhile func()
 
 	mu         sync.Mutex
 	complaints []string // what it wrote to its console, and what its policy refused
@@ -44,7 +42,10 @@ func openBrowser(t *testing.T) *browser {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx, meanwhile: func() {}}
+	b := &browser{t: t, ctx: ctx}
+	if err := chromedp.Do(ctx); err != nil { // starts it; it would end with this call's deadline
+		t.Fatal(err)
+	}
 	b.do(chromedp.Func(func(c context.Context, target *chromedp.Target) error {
 		console := cdp.Events(ctx, target, runtime.ConsoleAPICalled)
 		exceptions := cdp.Events(ctx, target, runtime.ExceptionThrown)
@@ -107,7 +108,9 @@ const patience = 30 * time.Second
 
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	if err := chromedp.Do(b.ctx, actions...); err != nil {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -115,7 +118,9 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 // eval evaluates JavaScript.
 func eval[T any](b *browser, script string) T {
 	b.t.Helper()
-	out, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
 	if err != nil {
 		b.t.Fatalf("%v: %s", err, script)
 	}
@@ -124,7 +129,7 @@ func eval[T any](b *browser, script string) T {
 
 func (b *browser) await(what, script string) {
 	b.t.Helper()
-	for end := time.Now().Add(patience); !eval[bool](b, script); b.wait(100 * time.Millisecond) {
+	for end := time.Now().Add(patience); !eval[bool](b, script); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			b.t.Fatalf("%s: not within 30 s; the page has: %s", what, eval[string](b, `document.body.innerText.slice(0, 2000)`))
 		}
@@ -154,13 +159,7 @@ func (b *browser) looks(width, height int64, mobile bool, scheme string) {
 		}
 		return err
 	}))
-	b.wait(500 * time.Millisecond) // the chart is drawn again
-}
-
-func (b *browser) wait(d time.Duration) {
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		b.meanwhile()
-	}
+	time.Sleep(500 * time.Millisecond) // the chart is drawn again
 }
 
 // shoot keeps a screenshot of the whole page.

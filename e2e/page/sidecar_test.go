@@ -127,10 +127,11 @@ func (s *sidecar) at(at time.Time) map[string]int64 {
 	return nil
 }
 
-// startJVM starts a JVM that has something in most rows.
-func startJVM(t *testing.T, s *sidecar, limit int64) *jvmtest.JVM {
+// startJVM starts a JVM in sight.
+func startJVM(t *testing.T, s *sidecar, limit int64, flags ...string) *jvmtest.JVM {
 	t.Helper()
-	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: limit, JVMFlags: []string{"-XX:+UseG1GC", "-Xmx160m", "-XX:MaxDirectMemorySize=1g", "-XX:NativeMemoryTracking=summary"}})
+	flags = append([]string{"-XX:+UseG1GC", "-Xmx160m", "-XX:MaxDirectMemorySize=1g", "-XX:NativeMemoryTracking=summary"}, flags...)
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: limit, JVMFlags: flags})
 	s.see(strconv.Itoa(j.PID))
 	return j
 }

@@ -14,7 +14,7 @@ import (
 const chartSteps = 320
 
 // chart draws what is remembered of a container: of the one that is named (its
-// name or ID), else of the one that was sampled last.
+// name, ID or cgroup), else of the one that was sampled last.
 func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	query, now := r.URL.Query(), time.Now()
 	text := query.Get("since")
@@ -33,7 +33,7 @@ func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	document := s.History.Document(since, max(now.Sub(since)/chartSteps, 100*time.Millisecond))
 	wanted := query.Get("container")
 	for _, c := range document.Containers {
-		if wanted == "" || c.Name == wanted || c.ID == wanted {
+		if wanted == "" || c.Name == wanted || c.ID == wanted || c.Cgroup == wanted {
 			if first := time.UnixMilli(c.Tracks[0].Times[0]); first.Sub(since) > now.Sub(since)/20 {
 				picture.From = first // no room for what is not remembered
 			}

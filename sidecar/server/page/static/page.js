@@ -62,6 +62,11 @@ function containers() {
   for (const [k, c] of [...(state.history?.containers ?? [])].reverse()) {
     all.set(k, { ...(all.get(k) ?? ended(c)), name: c.name, id: c.id, history: c });
   }
+  for (const [k, c] of all) {
+    const twin = [...all.values()].some((other) => other !== c && other.name === c.name);
+    c.told = (!twin && c.name) || c.id || k; // as chart.svg finds it
+    c.title = [c.name, (twin || !c.name) && (c.id?.slice(0, 12) || k.split('/').pop()), c.ended && '(ended)'].filter(Boolean).join(' ');
+  }
   return all;
 }
 
@@ -75,8 +80,6 @@ const verdictOf = (c, i) => {
   const all = state.diagnosis?.containers ?? [];
   return all.find((d) => (d.id ?? '') === (c.id ?? '') && (c.id || all.length === 1)) ?? all[i];
 };
-
-const title = (k, c) => (c.name || (c.id ?? k).slice(0, 12) || 'container') + (c.ended ? ' (ended)' : '');
 
 function show() {
   const all = containers();
@@ -98,8 +101,7 @@ function show() {
   showBudget(c?.diagnosis?.budget);
   showEnds(state.ends);
   showSources(state.report);
-  const name = c?.name || c?.id;
-  $('svg').href = `chart.svg?since=${range()}${name ? `&container=${encodeURIComponent(name)}` : ''}`;
+  $('svg').href = `chart.svg?since=${range()}${c ? `&container=${encodeURIComponent(c.told)}` : ''}`;
 }
 
 function showMoment() {
@@ -109,11 +111,11 @@ function showMoment() {
 
 function showHead(all, chosen) {
   const pod = state.report?.pod;
-  const text = (pod?.name ? `${pod.namespace ? `${pod.namespace} / ` : ''}${pod.name}` : 'JVM container') + (chosen ? ` / ${title(...chosen)}` : '');
+  const text = (pod?.name ? `${pod.namespace ? `${pod.namespace} / ` : ''}${pod.name}` : 'JVM container') + (chosen ? ` / ${chosen[1].title}` : '');
   $('title').textContent = text;
   document.title = `${text}: jvmem`;
   $('chooser').hidden = all.size < 2;
-  set($('container'), JSON.stringify([...all].map(([k, c]) => [k, title(k, c)])), () => [...all].map(([k, c]) => make('option', { value: k }, title(k, c))));
+  set($('container'), JSON.stringify([...all].map(([k, c]) => [k, c.title])), () => [...all].map(([k, c]) => make('option', { value: k }, c.title)));
   if (chosen && document.activeElement !== $('container')) $('container').value = chosen[0];
 }
 

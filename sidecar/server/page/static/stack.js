@@ -11,12 +11,15 @@ function lines(most, about) {
   const step = 2 ** Math.ceil(Math.log2(Math.max(most, MiB) / about));
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
 }
+
 // increments are the steps of a time axis, in seconds.
 const increments = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+
 const scaleText = (v) => (v === 0 ? '0' : v >= GiB ? `${v / GiB} GiB` : v >= MiB ? `${v / MiB} MiB` : `${v / 1024} KiB`);
 
 export class StackChart {
-  // choose(index, times) is called when another moment is chosen; null is now.
+  // choose(index) is called when another moment is chosen, null being now; describe(index)
+  // says it in a sentence. Without them the chart is a picture only.
   constructor(root, { height, choose, describe }) {
     Object.assign(this, { root, height, choose, describe, pinned: null, index: null, steps: null });
     if (choose) {
