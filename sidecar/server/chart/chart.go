@@ -144,25 +144,41 @@ func (d *drawing) areas() {
 
 // runs returns the first and last step of each part that is drawn without a gap.
 func (d *drawing) runs() [][2]int {
-	n := d.steps()
-	if n == 0 {
-		return nil
-	}
-	gap := max(3*(d.Track.Times[n-1]-d.Track.Times[0])/int64(n), 3*d.Track.StepMillis)
 	var runs [][2]int
 	open := false
-	for i := range n {
+	for i := range d.steps() {
 		_, known := d.at(history.Usage, i)
 		switch {
 		case !known:
 			open = false
-		case open && d.Track.Times[i]-d.Track.Times[i-1] <= gap:
+		case open && !gap(d.Track.Times, i):
 			runs[len(runs)-1][1] = i
 		default:
 			runs, open = append(runs, [2]int{i, i}), true
 		}
 	}
 	return runs
+}
+
+// gap says whether nobody looked between a step and the one before: it took much longer
+// than it does nearby. Old steps are coarser than new ones.
+func gap(times []int64, i int) bool {
+	const near, least = 6, 2000 // steps, milliseconds
+	usual := max(middle(times[max(0, i-near):i]), middle(times[i:min(len(times), i+near)]))
+	return usual > 0 && times[i]-times[i-1] > max(3*usual, least)
+}
+
+// middle is the median of the distances between times; 0 where there is none.
+func middle(times []int64) int64 {
+	if len(times) < 2 {
+		return 0
+	}
+	distances := make([]int64, len(times)-1)
+	for i := range distances {
+		distances[i] = times[i+1] - times[i]
+	}
+	slices.Sort(distances)
+	return distances[len(distances)/2]
 }
 
 func (d *drawing) limit() {

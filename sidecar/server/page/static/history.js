@@ -64,21 +64,31 @@ function cut(of, from, to) {
   }
 }
 
+// middle is the median of the distances between times; 0 where there is none.
+function middle(times) {
+  const d = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
+  return d.length ? d[Math.floor(d.length / 2)] : 0;
+}
+
 // interval is how far apart the latest steps are.
-export function interval(times) {
-  const d = times.slice(-6).map((t, i, all) => t - all[i - 1]).slice(1).sort((a, b) => a - b);
-  return d.length ? d[Math.floor(d.length / 2)] : 1000;
+export const interval = (times) => middle(times.slice(-6)) || 1000;
+
+// isGap says whether nobody looked between a step and the one before: it took much
+// longer than it does nearby. Old steps are coarser than new ones.
+function isGap(times, i) {
+  const usual = Math.max(middle(times.slice(Math.max(0, i - 6), i)), middle(times.slice(i, i + 6)));
+  return usual > 0 && times[i] - times[i - 1] > Math.max(3 * usual, 2000);
 }
 
 // withGaps returns a container's steps with one of nothing in each gap, so that
 // no line goes over what nobody saw.
 export function withGaps(of) {
-  const usual = [...of.times].map((t, i) => t - of.times[i - 1]).slice(1).sort((a, b) => a - b);
-  const longest = Math.max(3 * (usual[Math.floor(usual.length / 2)] ?? 0), 2000);
-  const from = [];
-  const times = [];
+  const from = [], times = [];
   of.times.forEach((t, i) => {
-    if (i && t - of.times[i - 1] > longest) { times.push((t + of.times[i - 1]) / 2); from.push(-1); }
+    if (i && isGap(of.times, i)) {
+      times.push((t + of.times[i - 1]) / 2);
+      from.push(-1);
+    }
     times.push(t);
     from.push(i);
   });

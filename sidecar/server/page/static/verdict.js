@@ -46,11 +46,17 @@ function finding(f, i) {
 
 const head = (label) => make('h2', { id: 'verdict-head', class: 'label' }, label);
 
+// clauses writes a sentence, the first thing first.
+function clauses(text) {
+  const [first, ...rest] = text.split('; ');
+  return make('p', { class: 'lead' }, make('strong', {}, first), rest.length > 0 && `; ${rest.join('; ')}`);
+}
+
 // showText writes why there is no verdict, or what came of it.
 export function showText(kind, label, lead, ...more) {
   const root = $('verdict');
   root.className = `card verdict ${kind}`;
-  set(root, JSON.stringify([label, lead, more]), () => [head(label), make('p', { class: 'lead' }, make('strong', {}, lead)), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
+  set(root, JSON.stringify([label, lead, more]), () => [head(label), clauses(lead), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
 }
 
 // showVerdict writes a diagnosis of a container, as of a time.
@@ -61,11 +67,10 @@ export function showVerdict(d, time, c) {
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
   if ($('say').textContent !== say) $('say').textContent = say; // once, not with each new number
   set(root, JSON.stringify([d, time, c?.limit_bytes]), () => {
-    const [first, ...rest] = sentence(d.summary).split('; ');
     const next = d.findings?.[0]?.next;
     return [
       head(label),
-      make('p', { class: 'lead' }, make('strong', {}, first), rest.length > 0 && `; ${rest.join('; ')}`),
+      clauses(sentence(d.summary)),
       facts(d, time, c),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
