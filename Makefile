@@ -70,6 +70,11 @@ e2e-image: jdk ## the image: built twice by a real Docker, then run beside a JVM
 	@.ci/need qemu-aarch64 qemu-user
 	cd e2e && go test -count=1 ./image
 
+.PHONY: e2e-page
+e2e-page: build jdk ## only the page, in Chromium; screenshots in bin/screenshots
+	@.ci/need chromium "chromium fonts-dejavu-core"
+	cd e2e && go test -count=1 ./page -args -jvmem '$(CURDIR)/bin/jvmem' -screenshots '$(CURDIR)/bin/screenshots'
+
 .PHONY: e2e-full
 e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more
 	cd e2e && go run ./run -full
