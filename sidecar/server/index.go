@@ -15,6 +15,7 @@ const paths = `jvmem: where every byte of a JVM container goes
 /history    JSON; ?since=1h&step=1m
 /chart.svg  the rows over time; ?since=1h&container=app
 /oom        how JVMs ended, and why; ?format=text
+/metrics    for Prometheus
 /healthz    the sampling loop turns
 /readyz     a first sample was taken
 `
