@@ -161,11 +161,12 @@ func (d *drawing) runs() [][2]int {
 }
 
 // gap says whether nobody looked between a step and the one before: it took much longer
-// than it does nearby. Old steps are coarser than new ones.
+// than it does nearby. Old steps are coarser than new ones, and the first may be the
+// only one of these.
 func gap(times []int64, i int) bool {
 	const near, least = 6, 2000 // steps, milliseconds
 	usual := max(middle(times[max(0, i-near):i]), middle(times[i:min(len(times), i+near)]))
-	return usual > 0 && times[i]-times[i-1] > max(3*usual, least)
+	return i > 1 && times[i]-times[i-1] > max(3*usual, least)
 }
 
 // middle is the median of the distances between times; 0 where there is none.

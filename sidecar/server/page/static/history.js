@@ -74,7 +74,8 @@ function middle(times) {
 export const interval = (times) => middle(times.slice(-6)) || 1000;
 
 // isGap says whether nobody looked between a step and the one before: it took much
-// longer than it does nearby. Old steps are coarser than new ones.
+// longer than it does nearby. Old steps are coarser than new ones, and the first may be
+// the only one of these.
 function isGap(times, i) {
   const usual = Math.max(middle(times.slice(Math.max(0, i - 6), i)), middle(times.slice(i, i + 6)));
   return usual > 0 && times[i] - times[i - 1] > Math.max(3 * usual, 2000);
@@ -85,7 +86,7 @@ function isGap(times, i) {
 export function withGaps(of) {
   const from = [], times = [];
   of.times.forEach((t, i) => {
-    if (i && isGap(of.times, i)) {
+    if (i > 1 && isGap(of.times, i)) {
       times.push((t + of.times[i - 1]) / 2);
       from.push(-1);
     }
