@@ -124,8 +124,10 @@ function showState(c) {
   const sampled = state.report && Date.parse(state.report.time), now = state.history?.now;
   const every = c?.history ? interval(c.history.times) : 10e3;
   const late = state.failed && Date.now() - state.answered, stuck = !state.failed && sampled && now - sampled > Math.max(5 * every, 60e3);
-  document.body.classList.toggle('old', !!(late || stuck));
-  $('stale').hidden = !(late || stuck);
+  const old = !!(late || stuck);
+  if (old !== document.body.classList.contains('old')) $('say').textContent = old ? 'What is shown is old' : 'What is shown is current again'; // once
+  document.body.classList.toggle('old', old);
+  $('stale').hidden = !old;
   if (late && state.answered) $('stale').textContent = `jvmem has not answered for ${span(late / 1000)}. What is shown is of ${clock(state.answered)}. Asking again …`;
   else if (late) $('stale').textContent = `jvmem does not answer (${state.failed.message}). Asking again …`;
   else if (stuck) $('stale').textContent = `The last sample is ${span((now - sampled) / 1000)} old: sampling hangs, or waits for the JVM.`;

@@ -23,7 +23,10 @@ function facts(d, time, c) {
     add(f.reached === 'heap_limit' ? 'Heap is full in' : 'Limit is reached in', span(f.seconds),
       `${span(f.low_seconds)} to ${span(f.high_seconds)}; about ${moment(when, f.seconds < 600)}`);
   }
-  if (d.growth) add('Grows by', rate(d.growth.bytes_per_hour), `${rate(d.growth.low_bytes_per_hour)} to ${rate(d.growth.high_bytes_per_hour)}`);
+  if (d.growth) {
+    const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
+    add('Grows by', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
+  }
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
   if (c?.usage_bytes != null && c.reclaimable_bytes != null) {
     const firm = Math.max(0, c.usage_bytes - c.reclaimable_bytes);

@@ -22,8 +22,10 @@ export function signed(n, text) {
 
 export const percent = (part, whole) => (part == null || !whole ? '' : `${(100 * part / whole).toFixed(1)} %`);
 
-export function rate(bytesPerHour) {
-  const much = Math.abs(bytesPerHour) >= GiB;
+// rate writes a growth by the hour, or by the minute where that (or what it is beside)
+// is much.
+export function rate(bytesPerHour, beside = bytesPerHour) {
+  const much = Math.abs(beside) >= GiB;
   return `${signed(much ? bytesPerHour / 60 : bytesPerHour, size)} ${much ? 'a minute' : 'an hour'}`;
 }
 
