@@ -67,9 +67,10 @@ export function make(tag, attributes, ...children) {
   return e;
 }
 
-// advice makes text with the options that are in it as code, in one piece.
+// advice makes text with the options that are in it as code, which is never broken
+// after its first hyphen.
 export function advice(text) {
-  return text.split(/(-(?:XX:|D|X[a-z]+:?)[^\s;,)]*[^\s;,).:])/).map((part, i) => (i % 2 ? make('code', {}, part) : part));
+  return text.split(/(-(?:XX:|D|X[a-z]+:?)[^\s;,)]*[^\s;,).:])/).map((part, i) => (i % 2 ? make('code', {}, make('span', { class: 'whole' }, part.slice(0, 6)), part.slice(6)) : part));
 }
 
 // bar is a share as a bar; its width is no markup, which the policy would refuse.
