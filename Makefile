@@ -49,7 +49,10 @@ $(GOLANGCI_LINT):
 	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 .PHONY: e2e
-e2e: ## end-to-end tests: real JVMs in real containers, cgroup v1 here and v2 in QEMU
+e2e: e2e-containers e2e-prometheus e2e-image e2e-page e2e-chart e2e-readme ## all end-to-end tests
+
+.PHONY: e2e-containers
+e2e-containers: ## real JVMs in real containers, cgroup v1 here and v2 in QEMU
 	cd e2e && go run ./run
 
 .PHONY: e2e-v1
@@ -69,6 +72,16 @@ e2e-prometheus: build jdk ## a real Prometheus, with the rules and the dashboard
 e2e-image: jdk ## the image: built twice by a real Docker, then run beside a JVM
 	@.ci/need qemu-aarch64 qemu-user
 	cd e2e && go test -count=1 ./image
+
+.PHONY: e2e-page
+e2e-page: build jdk ## only the page, in Chromium; screenshots in bin/screenshots
+	@.ci/need chromium "chromium fonts-dejavu-core"
+	cd e2e && go test -count=1 ./page -args -jvmem '$(CURDIR)/bin/jvmem' -screenshots '$(CURDIR)/bin/screenshots'
+
+.PHONY: e2e-readme
+e2e-readme: build jdk ## the commands of README.md
+	@.ci/need curl curl
+	cd e2e && go test -count=1 ./readme
 
 .PHONY: e2e-full
 e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more

@@ -117,6 +117,11 @@ func TestPerform(t *testing.T) {
 			death: Death{Exit: signal(syscall.SIGKILL), Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
 			kind: OOMKill, cause: diagnosis.DirectBuffers,
 		},
+		"neither the counter nor the exit code could be read, at the limit": {
+			death: Death{Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
+			kind: OOMKill, cause: diagnosis.DirectBuffers,
+		},
+		"the same far from the limit": {death: Death{Last: level(100, 120), KillsBefore: new(int64(0))}, kind: Ended},
 		"SIGKILL far from the limit": {
 			death: Death{Exit: signal(syscall.SIGKILL), Last: level(100, 120), KillsBefore: new(int64(0))}, kind: Signal, says: "signal 9 (killed)",
 		},

@@ -10,8 +10,9 @@
 //
 // # How the kinds are told apart
 //
-//	oom_kill            the counter oom_kill rose, or (where it could not be read any
-//	                    more) SIGKILL at the limit
+//	oom_kill            the counter oom_kill rose; or, where the cgroup was gone before
+//	                    it could be read, what cannot be reclaimed was at the limit, and
+//	                    nobody told of another end than SIGKILL
 //	oom_kill_other      the counter rose, and the JVM lives
 //	java_out_of_memory  exit code 3, with -XX:+ExitOnOutOfMemoryError; without a
 //	                    known exit code: with that flag and a full heap

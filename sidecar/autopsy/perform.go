@@ -63,7 +63,7 @@ func kindOf(d *Death, a *Autopsy) Kind {
 	switch {
 	case rose && d.Alive:
 		return OOMKillOther
-	case rose && (killed || untold), !known && killed && a.atLimit():
+	case rose && (killed || untold), !known && (killed || untold) && a.atLimit():
 		return OOMKill
 	case code != nil && *code == exitOnOutOfMemory && a.flag("ExitOnOutOfMemoryError"),
 		untold && a.flag("ExitOnOutOfMemoryError") && a.heapFull():

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/server/page"
 )
 
 const (
@@ -73,13 +74,13 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	mux.Handle("GET /metrics", metricsHandler(s))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { s.health(w, started, maxAge) })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusOK, "jvmem: where every byte of a JVM container goes\n\n/breakdown  JSON; ?format=text for a table\n/diagnosis  what grows, and when the limit is reached; ?format=text\n/history    JSON; ?since=1h&step=1m\n/oom        how JVMs ended, and why; ?format=text\n/metrics    for Prometheus\n/healthz    the sampling loop turns\n/readyz     a first sample was taken\n")
-	})
-	return mux
+	mux.HandleFunc("GET /chart.svg", large(few, s.chart))
+	mux.HandleFunc("GET "+page.Dir+"{name}", page.Part)
+	mux.HandleFunc("GET /{$}", index)
+	return secured(mux)
 }
 
-// large answers only a few requests at a time: the answers have megabytes, and a
+// large answers only a few requests at a time: the answers take megabytes, and a
 // client may be slow to take them.
 func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +189,6 @@ func (s *State) ready(w http.ResponseWriter, _ *http.Request) {
 
 func writeText(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text)) // the client is gone
 }

@@ -50,11 +50,11 @@ type Web struct {
 
 	mu   sync.Mutex
 	read time.Time
-	secured
+	security
 }
 
-// secured is what was read of the files.
-type secured struct {
+// security is what was read of the files.
+type security struct {
 	tls   *tls.Config       // nil: plain HTTP
 	users map[string][]byte // bcrypt of the passwords; none: for everybody
 }
@@ -67,10 +67,10 @@ func OpenWeb(path string) (*Web, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web configuration %s: %w", path, err)
 	}
-	return &Web{path: path, secured: s, read: time.Now()}, nil
+	return &Web{path: path, security: s, read: time.Now()}, nil
 }
 
-func readWeb(path string) (s secured, err error) {
+func readWeb(path string) (s security, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return s, err
@@ -145,17 +145,17 @@ func (c *webConfig) tls(dir string) (*tls.Config, error) {
 }
 
 // current returns what counts now.
-func (w *Web) current() secured {
+func (w *Web) current() security {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if time.Since(w.read) > reread {
 		w.read = time.Now()
 		// Whether there is TLS at all is settled when the listener is made.
 		if s, err := readWeb(w.path); err == nil && (s.tls == nil) == (w.tls == nil) {
-			w.secured = s
+			w.security = s
 		}
 	}
-	return w.secured
+	return w.security
 }
 
 // listener adds TLS, if it is configured.

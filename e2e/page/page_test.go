@@ -1,0 +1,330 @@
+package page
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+)
+
+const mib = 1 << 20
+
+// evil is the name of threads that would be a script if it were markup.
+const evil = `"'<script>`
+
+// load fills the rows, then lets direct buffers grow until that is the verdict.
+func load(t *testing.T, s *sidecar, j *jvmtest.JVM) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, command := range []string{
+		"heap 72", "bigclasses 30", "jit 6", "threads 24 192 http-nio-8080", "threads 8 96 HikariPool-1", "threads 3 32 " + evil,
+		"pagecache " + filepath.Join(dir, "cached") + " 56", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile /dev/shm/" + filepath.Base(s.proc) + " 9",
+	} {
+		j.Do(command)
+	}
+	t.Cleanup(func() { os.Remove("/dev/shm/" + filepath.Base(s.proc)) })
+	s.see(strconv.FormatInt(jvmtest.Numbers(j.Do("child 14"))["child_pid"], 10))
+	grow(t, j)
+	var d diagnosis.Report
+	for end := time.Now().Add(patience); len(d.Containers) != 1 || d.Containers[0].Verdict != diagnosis.DirectBuffers || *d.Containers[0].Confidence < 0.8; time.Sleep(200 * time.Millisecond) {
+		s.get("/diagnosis", &d)
+		if time.Now().After(end) {
+			t.Fatalf("no verdict within %s: %+v", patience, d)
+		}
+	}
+}
+
+// grow lets direct buffers grow until the test ends.
+func grow(t *testing.T, j *jvmtest.JVM) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(stop); <-done })
+	go func() {
+		defer close(done)
+		for tick := time.NewTicker(200 * time.Millisecond); ; {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				j.Do("direct 1")
+			}
+		}
+	}()
+}
+
+// TestPage is a visit: what is seen, what pointer and keys do, and what a restart of
+// jvmem does to it.
+func TestPage(t *testing.T) {
+	s := startSidecar(t)
+	j := startJVM(t, s, 1024*mib)
+	load(t, s, j)
+	b := openBrowser(t)
+	b.looks(1280, 900, false, "light")
+	b.open(s.url + "/?range=15m")
+	b.await("the picture", `document.querySelector('#chart canvas') !== null && document.getElementById('chart-empty').hidden`)
+
+	t.Run("verdict", func(t *testing.T) {
+		b.await("cause, forecast and advice", `['Direct buffers', 'Limit is reached in', '-XX:MaxDirectMemorySize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
+	})
+	t.Run("picture", func(t *testing.T) { checkPicture(t, b, light) })
+	t.Run("numbers", func(t *testing.T) { checkMoments(t, b, s) })
+	t.Run("names are text", func(t *testing.T) {
+		if text := b.text("#threads"); !strings.Contains(text, evil) {
+			t.Errorf("the pool %s is not named: %s", evil, text)
+		}
+		if n := eval[int](b, `document.scripts.length`); n != 2 {
+			t.Errorf("%d scripts: the page has 2", n)
+		}
+	})
+	t.Run("ranges", func(t *testing.T) { checkRanges(t, b) })
+	t.Run("evidence", func(t *testing.T) {
+		b.do(chromedp.Focus(chromedp.CSS("#verdict summary")), chromedp.KeyEvent(kb.Enter))
+		if text := b.text("#verdict"); !strings.Contains(text, "direct_buffers") {
+			t.Errorf("the evidence: %s", text)
+		}
+		time.Sleep(1500 * time.Millisecond) // it stays open when there is a new verdict
+		if !eval[bool](b, `document.querySelector('#verdict details').open`) {
+			t.Error("the evidence was closed by new data")
+		}
+		b.shoot("evidence")
+		b.do(chromedp.Focus(chromedp.CSS("#verdict summary")), chromedp.KeyEvent(kb.Enter))
+	})
+	b.quiet("after a visit")
+	b.shoot("desktop-light")
+
+	b.looks(1280, 900, false, "dark")
+	if light := eval[int](b, `Math.max(...getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number))`); light > 60 {
+		t.Errorf("dark: the background is %d", light)
+	}
+	checkPicture(t, b, dark)
+	b.shoot("desktop-dark")
+
+	b.looks(360, 780, true, "light")
+	b.await("the chart is as wide as the phone", `document.querySelector('#chart canvas').getBoundingClientRect().width <= 340`)
+	if width := eval[int](b, `document.documentElement.scrollWidth`); width > 360 {
+		wide := eval[[]string](b, `[...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > 361).map((e) => e.tagName + '#' + e.id + '.' + e.className)`)
+		t.Errorf("360 px: the page is %d px wide: %v", width, wide)
+	}
+	checkPicture(t, b, light)
+	b.shoot("phone")
+
+	b.looks(960, 500, false, "light")
+	time.Sleep(time.Second)
+	b.do(chromedp.Navigate(s.url + "/chart.svg?since=5m"))
+	if text := eval[string](b, `document.documentElement.textContent`); !strings.Contains(text, "direct buffers (or Unsafe memory) leak") || !strings.Contains(text, "limit 1.00 GiB") {
+		t.Errorf("chart.svg lacks verdict or limit: %s", text)
+	}
+	b.shoot("chart-svg")
+	b.quiet("at last")
+	t.Run("restart", func(t *testing.T) { checkRestart(t, b, s) })
+}
+
+// The colours of rows that matter, and of the limit.
+const (
+	light = `{ heap: '#0072b2', metaspace: '#56b4e9', threads: '#e69f00', code_cache: '#009e73', native: '#d55e00', other_processes: '#9bd0f0', shmem: '#ebc6da', page_cache: '#e3e7eb', limit: '#b3261e' }`
+	dark  = `{ heap: '#0072b2', metaspace: '#56b4e9', threads: '#e69f00', code_cache: '#009e73', native: '#d55e00', other_processes: '#1a4259', shmem: '#532c44', page_cache: '#353d47', limit: '#ff8a80' }`
+)
+
+// checkPicture counts their pixels in the canvas.
+func checkPicture(t *testing.T, b *browser, colors string) {
+	t.Helper()
+	counts := eval[map[string]int](b, `(() => {
+		const canvas = document.querySelector('#chart canvas'), copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', { willReadFrequently: true });
+		copy.drawImage(canvas, 0, 0);
+		const d = copy.getImageData(0, 0, canvas.width, canvas.height).data, colors = `+colors+`;
+		const counts = Object.fromEntries(Object.keys(colors).map((k) => [k, 0]));
+		const of = Object.fromEntries(Object.entries(colors).map(([k, c]) => [parseInt(c.slice(1), 16), k]));
+		for (let i = 0; i < d.length; i += 4) { const k = of[d[i] << 16 | d[i + 1] << 8 | d[i + 2]]; if (k) counts[k]++; }
+		return counts;
+	})()`)
+	for row, n := range counts {
+		if n < 300 && row != "limit" || n < 50 {
+			t.Errorf("the picture has %d pixels of %s", n, row)
+		}
+	}
+	if counts["heap"] < counts["metaspace"] || counts["page_cache"] < counts["code_cache"] {
+		t.Errorf("areas are not as large as their rows: %v", counts)
+	}
+}
+
+// checkMoments chooses moments by keys and by pointer; the table has the numbers of
+// /history.
+func checkMoments(t *testing.T, b *browser, s *sidecar) {
+	var order []string
+	for range 30 {
+		b.do(chromedp.KeyEvent(kb.Tab))
+		at := eval[string](b, `document.activeElement.id || document.activeElement.name || document.activeElement.tagName`)
+		order = append(order, at)
+		if at == "chart" {
+			break
+		}
+	}
+	if order[len(order)-1] != "chart" || !slices.Contains(order, "range") {
+		t.Fatalf("Tab goes to %v, and not over the ranges to the chart", order)
+	}
+	if style := eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`); style != "solid" {
+		t.Errorf("the focus is not visible: outline %s", style)
+	}
+	for range 3 {
+		b.do(chromedp.KeyEvent(kb.ArrowLeft))
+	}
+	byKey := checkMoment(t, b, s)
+	if text := eval[string](b, `document.getElementById('chart').getAttribute('aria-valuetext')`); !strings.Contains(text, "usage") || !strings.Contains(text, "heap") {
+		t.Errorf("a screen reader says %q", text)
+	}
+	time.Sleep(1500 * time.Millisecond) // new samples come, and it stays
+	if again := checkMoment(t, b, s); !again.Equal(byKey) {
+		t.Errorf("the moment moved from %s to %s by itself", byKey, again)
+	}
+	b.do(chromedp.KeyEvent(kb.Escape))
+	if text := b.text("#moment"); !strings.HasPrefix(text, "Now") {
+		t.Errorf("after Escape: %s", text)
+	}
+	at := eval[[2]float64](b, `(() => { const r = document.querySelector('#chart .u-over').getBoundingClientRect(); return [r.left + r.width * 0.3, r.top + r.height / 2]; })()`)
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
+	if byPointer := checkMoment(t, b, s); byPointer.Equal(byKey) {
+		t.Errorf("pointer and keys chose the same moment")
+	}
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
+	b.await("now again", `document.getElementById('moment').textContent.startsWith('Now')`)
+}
+
+// checkMoment compares the table with /history at the moment that is chosen.
+func checkMoment(t *testing.T, b *browser, s *sidecar) time.Time {
+	t.Helper()
+	shown := eval[struct {
+		Moment, Time string
+		Rows         map[string]string
+	}](b, `({ moment: document.getElementById('moment').textContent, time: document.querySelector('#moment time').dateTime,
+		rows: Object.fromEntries([...document.querySelectorAll('#rows tr[data-row]')].map((r) => [r.dataset.row, r.querySelector('data')?.value ?? r.cells[1].textContent])) })`)
+	if !strings.HasPrefix(shown.Moment, "At ") && !strings.HasPrefix(shown.Moment, "At,") {
+		t.Fatalf("no moment is chosen: %q", shown.Moment)
+	}
+	at, err := time.Parse(time.RFC3339, shown.Time)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := s.at(at)
+	if len(shown.Rows) != 16 {
+		t.Errorf("the table has %d rows", len(shown.Rows))
+	}
+	for row, text := range shown.Rows {
+		name := "row/" + row
+		if row == "usage" || row == "firm" || row == "limit" {
+			name = row
+		}
+		want := "unknown"
+		if bytes, ok := told[name]; ok {
+			want = strconv.FormatInt(bytes, 10)
+		}
+		if text != want {
+			t.Errorf("%s at %s: the table has %s, /history %s", row, shown.Time, text, want)
+		}
+	}
+	return at
+}
+
+// checkRanges chooses another range by key: it is asked for, drawn and remembered.
+func checkRanges(t *testing.T, b *browser) {
+	steps := `Number(document.getElementById('chart').getAttribute('aria-valuemax'))`
+	fine := eval[int](b, steps)
+	b.do(chromedp.Focus(chromedp.CSS("input[name=range]:checked")), chromedp.KeyEvent(kb.ArrowRight))
+	b.await("fewer steps of an hour", fmt.Sprintf(`%s < %d && location.search.includes('range=1h')`, steps, fine))
+	if href := eval[string](b, `document.getElementById('svg').href`); !strings.Contains(href, "since=1h&container=app") {
+		t.Errorf("chart.svg is linked as %s", href)
+	}
+	b.do(chromedp.KeyEvent(kb.ArrowLeft))
+	b.await("as many again", fmt.Sprintf(`%s >= %d`, steps, fine))
+}
+
+// checkRestart: without jvmem the page says how old it is, and goes on by itself.
+func checkRestart(t *testing.T, b *browser, s *sidecar) {
+	b.looks(1280, 900, false, "light")
+	b.open(s.url + "/?range=15m")
+	s.stop()
+	b.await("it is said to be old", `!document.getElementById('stale').hidden && document.getElementById('stale').textContent.includes('has not answered')`)
+	if text := b.text("#rows"); !strings.Contains(text, "MiB") {
+		t.Errorf("the last numbers are gone: %s", text)
+	}
+	b.shoot("stale")
+	s.start()
+	b.await("it is current again", `document.getElementById('stale').hidden && document.getElementById('status').textContent.includes('sampled')`)
+}
+
+// TestMoreAndMore: a sidecar starts before its JVM, and the page fills by itself; with a
+// second container there is a choice; what one does not tell is unknown.
+func TestMoreAndMore(t *testing.T) {
+	s := startSidecar(t)
+	b := openBrowser(t)
+	b.looks(1280, 900, false, "light")
+	b.open(s.url)
+	if text := b.text("#verdict"); !strings.Contains(text, "No JVM yet") || !strings.Contains(text, "shareProcessNamespace") {
+		t.Errorf("without a JVM: %s", text)
+	}
+	if text := b.text("main"); strings.Contains(text, "KiB") || strings.Contains(text, "MiB") {
+		t.Errorf("numbers of nothing: %s", text)
+	}
+	b.shoot("no-jvm")
+	startJVM(t, s, 256*mib)
+	b.await("the JVM is seen", `document.getElementById('title').textContent.includes('app') && document.querySelector('#rows data') !== null`)
+	if !eval[bool](b, `document.getElementById('chooser').hidden && document.getElementById('sources').hidden`) {
+		t.Error("there is a choice of one, or something missing of a JVM that tells all")
+	}
+	startJVM(t, s, 300*mib, "-XX:+DisableAttachMechanism", "-XX:NativeMemoryTracking=off")
+	b.await("a choice", `!document.getElementById('chooser').hidden`)
+	b.do(chromedp.Focus(chromedp.CSS("#container")))
+	for _, key := range []string{kb.ArrowDown, kb.ArrowUp} { // the order is that of the cgroups' names
+		b.do(chromedp.KeyEvent(key))
+		time.Sleep(200 * time.Millisecond)
+		if eval[bool](b, `document.querySelector('tr[data-row=limit] data')?.value === '314572800'`) {
+			break
+		}
+	}
+	b.await("the other one is shown", `document.querySelector('tr[data-row=limit] data')?.value === '314572800'`)
+	if text := b.text("tr[data-row=gc]"); !strings.Contains(text, "unknown") {
+		t.Errorf("what is unknown is shown as %q", text)
+	}
+	if text := b.text("#sources"); !strings.Contains(text, "Fix:") {
+		t.Errorf("what is missing, without a fix: %s", text)
+	}
+	b.shoot("unknown-rows")
+	b.quiet("from the start")
+}
+
+// TestKill: a page that is open tells of the kill, and of the JVM that comes after it.
+func TestKill(t *testing.T) {
+	s := startSidecar(t)
+	j := startJVM(t, s, 256*mib)
+	b := openBrowser(t)
+	b.looks(1280, 900, false, "light")
+	b.open(s.url + "/?range=15m")
+	for range 60 {
+		j.Do("direct 2")
+		time.Sleep(50 * time.Millisecond)
+	}
+	j.Send("direct 300")
+	<-j.Exited()
+	b.await("the end is told", `document.querySelector('#ends .end') !== null`)
+	if text := b.text("#ends"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The kernel killed the JVM for lack of memory") || !strings.Contains(text, "irect buffers") {
+		t.Errorf("the end: %s", text)
+	}
+	b.await("the minutes before it are drawn", `document.querySelector('#ends canvas') !== null`)
+	if text := b.text("#verdict"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The kernel killed the JVM") {
+		t.Errorf("the verdict: %s", text)
+	}
+	b.await("settled", `document.querySelector('#ends canvas').width > 100`)
+	b.shoot("oom-kill")
+	startJVM(t, s, 256*mib)
+	b.await("the next JVM is seen", `!document.getElementById('title').textContent.includes('(ended)') && document.querySelector('#verdict').innerText.includes('Watching')`)
+	b.quiet("over a kill")
+}

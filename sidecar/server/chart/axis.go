@@ -1,0 +1,37 @@
+package chart
+
+import (
+	"math"
+	"time"
+)
+
+// byteStep returns the step of a scale up to most in at most some seven lines: a
+// power of two, as memory is given out.
+func byteStep(most float64) float64 {
+	return math.Exp2(math.Ceil(math.Log2(max(most, 1<<20) / 7)))
+}
+
+// timeSteps are the steps of a time axis.
+var timeSteps = []time.Duration{
+	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+}
+
+// timeStep returns the step of an axis for a span in at most seven lines, and how
+// its times are written.
+func timeStep(span time.Duration) (step time.Duration, layout string) {
+	const most = 7
+	step = 24 * time.Hour * (span/(most*24*time.Hour) + 1)
+	layout = "02 Jan"
+	for _, s := range timeSteps {
+		if span <= most*s {
+			step, layout = s, "15:04"
+			break
+		}
+	}
+	if step < time.Minute {
+		layout = "15:04:05"
+	}
+	return step, layout
+}

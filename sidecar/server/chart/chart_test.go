@@ -1,0 +1,140 @@
+package chart
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// example is an hour in which native memory grows. At first steps are coarse, for
+// some minutes nobody looked, and gc is not known.
+func example() Picture {
+	to := time.Date(2026, 11, 26, 1, 20, 0, 0, time.UTC)
+	track := &history.Track{StepMillis: 60_000, Series: make(map[string]*history.Column)}
+	add := func(name string, mib int64) {
+		c := track.Series[name]
+		if c == nil {
+			c = &history.Column{}
+			track.Series[name] = c
+		}
+		c.Last = append(c.Last, mib<<20)
+	}
+	for minute := int64(0); minute <= 60; minute++ {
+		if minute > 20 && minute < 28 || minute < 20 && minute%2 != 0 {
+			continue
+		}
+		track.Times = append(track.Times, to.Add(time.Duration(minute-60)*time.Minute).UnixMilli())
+		sum := int64(0)
+		for row, mib := range map[string]int64{
+			"heap": 90 + minute%7*4, "metaspace": 30, "threads": 12, "code_cache": 20, "native": 40 + 2*minute,
+			"libraries": 3, "other_processes": 14, "shmem": 8, "kernel": 6, "unattributed": 1, "mapped_files": 10, "page_cache": 50,
+		} {
+			add("row/"+row, mib)
+			sum += mib
+		}
+		add(history.Usage, sum)
+		add(history.Limit, 512)
+	}
+	return Picture{
+		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffers (or Unsafe memory) leak, +120.0 MiB an hour, 98 % of the growth; the limit is reached, and the kernel kills, in 54 min (50 min to 59 min)",
+		Track: track, From: to.Add(-time.Hour), To: to,
+	}
+}
+
+func draw(t *testing.T, p Picture) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	const golden = "testdata/chart.svg"
+	got := draw(t, example())
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil || got != string(want) {
+		t.Errorf("another picture than %s (look at it, and write it with -update), %v", golden, err)
+	}
+	// What the picture must say, whatever it looks like.
+	for _, text := range []string{"Memory of container app", "the limit is reached", "limit 512.0 MiB", ">unknown<", ">160.0 MiB<", ">00:40<", "512 MiB"} {
+		if !strings.Contains(got, text) {
+			t.Errorf("the picture lacks %s", text)
+		}
+	}
+	d := &drawing{Picture: example()}
+	if runs := d.runs(); !slices.Equal(runs, [][2]int{{0, 10}, {11, 43}}) {
+		t.Errorf("drawn in one piece each: %v; want the coarse steps, and those after the gap", runs)
+	}
+}
+
+// TestAnyInput: names are text, and a history that is short, empty or strange is
+// drawn all the same.
+func TestAnyInput(t *testing.T) {
+	hostile := example()
+	hostile.Title, hostile.Verdict = `</text><script>alert(1)</script>`, `"'&<b onload="x">`+strings.Repeat(" word", 300)
+	one := example()
+	one.Track.Times = one.Track.Times[:1]
+	unknown := example()
+	unknown.Track.Series = nil
+	same := example()
+	same.From = same.To
+	for name, p := range map[string]Picture{
+		"hostile": hostile, "nothing": {}, "no steps": {Track: &history.Track{}}, "one step": one, "all unknown": unknown, "no time": same,
+		"years": {From: time.Unix(0, 0), To: time.Unix(4e9, 0), Track: example().Track},
+	} {
+		svg := draw(t, p)
+		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
+			t.Errorf("%s: not a number", name)
+		}
+		decoder := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			token, err := decoder.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if e, ok := token.(xml.StartElement); ok && !strings.Contains(" svg title desc defs pattern rect path circle text ", " "+e.Name.Local+" ") {
+				t.Errorf("%s: element %s", name, e.Name.Local)
+			}
+		}
+	}
+}
+
+// TestSameAsPage: the page has the same rows in the same order and colours.
+func TestSameAsPage(t *testing.T) {
+	script, err := os.ReadFile("../page/static/rows.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := string(script)
+	for _, l := range looks {
+		_, after, ok := strings.Cut(rest, fmt.Sprintf("{ id: '%s', name: '%s', color: '%s", l.row, l.name, l.color))
+		line, _, _ := strings.Cut(after, "\n")
+		if !ok || l.pattern != "" && !strings.Contains(line, fmt.Sprintf("pattern: '%s', ink: '%s'", l.pattern, l.ink)) {
+			t.Errorf("rows.js has %s otherwise", l.row)
+			continue
+		}
+		rest = after
+	}
+}

@@ -1,0 +1,98 @@
+// What /history told. It is asked for whole when another range is shown, and then
+// only for what is new.
+
+const steps = 360; // of a range: as many as are told apart
+
+export const ranges = { '15m': 15 * 60e3, '1h': 3600e3, '6h': 6 * 3600e3, '24h': 24 * 3600e3 };
+
+// key names a container in all documents.
+export const key = (c) => c.id || c.cgroup || c.name || '';
+
+export class History {
+  constructor(range) {
+    this.range = range;
+    this.step = Math.max(100, Math.round(ranges[range] / steps));
+    this.now = 0; // by the clock of the server
+    this.containers = new Map();
+  }
+
+  // update asks for what is new, with ask(path), and takes it in.
+  async update(ask) {
+    const last = this.last();
+    const from = last && Math.floor(last / this.step) * this.step;
+    const since = from ? new Date(from).toISOString() : `${ranges[this.range]}ms`;
+    const told = await ask(`history?since=${encodeURIComponent(since)}&step=${this.step}ms`);
+    this.now = Date.parse(told.time);
+    if (last > this.now + 60e3) this.containers.clear(); // the clock was set back
+    for (const c of told.containers) this.take(c, from);
+    for (const [k, c] of this.containers) {
+      cut(c, 0, c.times.findIndex((t) => t >= this.now - ranges[this.range]));
+      if (!c.times.length) this.containers.delete(k);
+    }
+  }
+
+  last() {
+    return Math.max(0, ...[...this.containers.values()].map((c) => c.times.at(-1) ?? 0));
+  }
+
+  take(told, from) {
+    const of = this.containers.get(key(told)) ?? { times: [], series: new Map() };
+    this.containers.set(key(told), of);
+    Object.assign(of, { id: told.id, name: told.name, cgroup: told.cgroup });
+    const kept = from ? of.times.findIndex((t) => t >= from) : 0;
+    if (kept >= 0) cut(of, kept, of.times.length);
+    for (const track of told.tracks) {
+      const before = of.times.length;
+      of.times.push(...track.time_unix_ms);
+      for (const [name, column] of Object.entries(track.series ?? {})) {
+        if (!of.series.has(name)) of.series.set(name, new Array(before).fill(null));
+        of.series.get(name).push(...column.last);
+      }
+      for (const values of of.series.values()) while (values.length < of.times.length) values.push(null);
+    }
+  }
+}
+
+// cut removes steps.
+function cut(of, from, to) {
+  const n = to < 0 ? of.times.length : to - from;
+  if (n <= 0) return;
+  of.times.splice(from, n);
+  for (const [name, values] of of.series) {
+    values.splice(from, n);
+    if (values.every((v) => v == null)) of.series.delete(name);
+  }
+}
+
+// middle is the median of the distances between times; 0 where there is none.
+function middle(times) {
+  const d = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
+  return d.length ? d[Math.floor(d.length / 2)] : 0;
+}
+
+// interval is how far apart the latest steps are.
+export const interval = (times) => middle(times.slice(-6)) || 1000;
+
+// isGap says whether nobody looked between a step and the one before: it took much
+// longer than it does nearby. Old steps are coarser than new ones, and the first may be
+// the only one of these.
+function isGap(times, i) {
+  const usual = Math.max(middle(times.slice(Math.max(0, i - 6), i)), middle(times.slice(i, i + 6)));
+  return usual > 0 && times[i] - times[i - 1] > Math.max(3 * usual, 2000);
+}
+
+// withGaps returns a container's steps with one of nothing in each gap, so that
+// no line goes over what nobody saw.
+export function withGaps(of) {
+  const from = [], times = [];
+  of.times.forEach((t, i) => {
+    if (i > 1 && isGap(of.times, i)) {
+      times.push((t + of.times[i - 1]) / 2);
+      from.push(-1);
+    }
+    times.push(t);
+    from.push(i);
+  });
+  const at = (name) => { const v = of.series.get(name); return from.map((i) => (v && i >= 0 ? v[i] : null)); };
+  return { times, at, gap: (i) => from[i] < 0, names: [...of.series.keys()] };
+}

@@ -1,0 +1,171 @@
+// The rows over time, stacked, against the limit. uPlot draws; the keyboard, the
+// names in the areas and what a screen reader says are ours.
+import { dark, fill, look, rows, series } from './rows.js';
+import { clock, day, size } from './words.js';
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const GiB = 2 ** 30, MiB = 2 ** 20;
+
+// lines returns the values of a scale: steps are powers of two, as memory is given out.
+function lines(most, about) {
+  const step = 2 ** Math.ceil(Math.log2(Math.max(most, MiB) / about));
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
+}
+
+// increments are the steps of a time axis, in seconds.
+const increments = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+
+const scaleText = (v) => (v === 0 ? '0' : v >= GiB ? `${v / GiB} GiB` : v >= MiB ? `${v / MiB} MiB` : `${v / 1024} KiB`);
+
+export class StackChart {
+  // choose(index) is called when another moment is chosen, null being now; describe(index)
+  // says it in a sentence. Without them the chart is a picture only.
+  constructor(root, { height, choose, describe }) {
+    Object.assign(this, { root, height, choose, describe, pinned: null, index: null, steps: null });
+    if (choose) {
+      root.addEventListener('keydown', (e) => this.key(e));
+      root.addEventListener('mousemove', () => { this.pinned = null; }, true); // before uPlot's own
+    }
+    new ResizeObserver(() => this.resize()).observe(root);
+    dark.addEventListener('change', () => this.plot?.redraw(true, true));
+  }
+
+  // show draws steps (see withGaps) from a time to another one.
+  show(steps, from, to) {
+    Object.assign(this, { steps, from, to });
+    const usage = steps.at('usage'), limit = steps.at('limit');
+    const sum = usage.map((v) => (v == null ? null : 0));
+    const layers = rows.map((row) => {
+      const values = steps.at(series(row));
+      return sum.map((s, i) => (s == null ? null : (sum[i] = s + Math.max(0, values[i] ?? 0))));
+    });
+    const highest = Math.max(0, ...usage, ...limit, ...sum);
+    this.most = Math.max(highest * 1.07, 64 * MiB);
+    const data = [steps.times.map((t) => t / 1000), ...layers, limit, steps.at('firm')];
+    if (!this.plot) {
+      this.plot = new uPlot(this.options(), data, this.root);
+    } else {
+      this.plot.batch(() => {
+        this.plot.setData(data, false);
+        this.plot.setScale('x', { min: from / 1000, max: to / 1000 });
+        this.plot.setScale('y', { min: 0, max: this.most });
+      });
+      if (this.pinned != null) this.pin(this.nearest(this.pinned));
+    }
+    this.tell();
+  }
+
+  options() {
+    const line = { points: { show: false }, spanGaps: false };
+    const axis = { stroke: () => color('--soft'), font: '12px system-ui, sans-serif', ticks: { show: false }, grid: { stroke: () => color('--grid'), width: 1 } };
+    return {
+      width: Math.max(this.root.clientWidth, 100), height: this.height(), padding: [12, 22, 0, 0],
+      legend: { show: false }, select: { show: false },
+      cursor: { show: !!this.choose, y: false, points: { show: false }, drag: { x: false, y: false } },
+      scales: {
+        x: { time: true, range: () => [this.from / 1000, this.to / 1000] },
+        y: { range: () => [0, this.most] },
+      },
+      axes: [
+        { ...axis, size: 30, space: 74, incrs: increments, values: (u, at, _, __, step) => at.map((t) => (step >= 86400 || (step >= 3600 && new Date(t * 1000).getHours() === 0) ? day(t * 1000) : clock(t * 1000, step < 60))) },
+        { ...axis, size: 66, splits: () => lines(this.most, this.height() > 200 ? 7 : 4), values: (_, at) => at.map(scaleText) },
+      ],
+      series: [
+        {},
+        ...rows.map((row) => ({ ...line, label: row.name, width: 1, stroke: () => color('--card'), fill: (u) => fill(row, u.ctx) })),
+        { ...line, label: 'limit', width: 1.5, dash: [7, 5], stroke: () => color('--limit') },
+        { ...line, label: 'firm', width: 1.5, stroke: () => color('--ink') },
+      ],
+      bands: rows.slice(1).map((_, i) => ({ series: [i + 2, i + 1] })),
+      hooks: {
+        setCursor: [(u) => this.moved(u.cursor.idx)],
+        draw: [(u) => this.names(u)],
+      },
+    };
+  }
+
+  resize() {
+    if (this.plot && this.root.clientWidth) this.plot.setSize({ width: this.root.clientWidth, height: this.height() });
+  }
+
+  // names writes the names of rows into areas that have the room, and the limit's.
+  names(u) {
+    const c = u.ctx, scale = devicePixelRatio || 1, last = u.data[0].length - 1;
+    const y = (v) => u.valToPos(v, 'y', true), x = (i) => u.valToPos(u.data[0][i], 'x', true);
+    c.save();
+    c.font = `600 ${12 * scale}px system-ui, sans-serif`;
+    c.textBaseline = 'middle';
+    rows.forEach((row, k) => {
+      const { color: back, label } = look(row);
+      if (!label) return;
+      const width = c.measureText(row.name).width, pad = 8 * scale;
+      let floor = Infinity, roof = -Infinity, i = last; // of the room that is free all along
+      for (let free = 0; i >= 0 && free < width + 2 * pad; i--) {
+        if (u.data[k + 1][i] == null) return;
+        free = x(last) - x(i);
+        floor = Math.min(floor, y(k ? u.data[k][i] : 0));
+        roof = Math.max(roof, y(u.data[k + 1][i]));
+      }
+      if (i < 0 || floor - roof < 17 * scale) return;
+      c.fillStyle = label;
+      c.textAlign = 'right';
+      if (row.pattern) { c.strokeStyle = back; c.lineWidth = 4 * scale; c.lineJoin = 'round'; c.strokeText(row.name, x(last) - pad, (floor + roof) / 2); }
+      c.fillText(row.name, x(last) - pad, (floor + roof) / 2);
+    });
+    const limit = u.data[rows.length + 1].findLast((v) => v != null);
+    if (limit != null) {
+      c.fillStyle = color('--limit');
+      c.textAlign = 'left';
+      c.textBaseline = 'top';
+      c.fillText(`limit ${size(limit)}`, u.bbox.left + 6 * scale, y(limit) + 5 * scale);
+    }
+    c.restore();
+  }
+
+  // moved is told by uPlot where the cursor is now: the pointer put it there, or the
+  // steps moved below it.
+  moved(index) {
+    if (index === this.index || this.pinned != null) return;
+    this.chosen(index);
+  }
+
+  chosen(index) {
+    this.index = index;
+    this.choose?.(index);
+    this.tell();
+  }
+
+  nearest(time) {
+    let best = null;
+    this.steps.times.forEach((t, i) => {
+      if (!this.steps.gap(i) && (best == null || Math.abs(t - time) < Math.abs(this.steps.times[best] - time))) best = i;
+    });
+    return best;
+  }
+
+  // pin chooses a moment by key; null goes back to now.
+  pin(index) {
+    this.pinned = index == null ? null : this.steps.times[index];
+    this.plot?.setCursor(index == null ? { left: -10, top: -10 } : { left: this.plot.valToPos(this.pinned / 1000, 'x'), top: 10 });
+    this.chosen(index);
+  }
+
+  key(e) {
+    if (!this.steps?.times.length || e.altKey || e.ctrlKey || e.metaKey) return;
+    const known = this.steps.times.map((_, i) => i).filter((i) => !this.steps.gap(i));
+    const at = known.indexOf(this.index ?? known.at(-1));
+    const to = { ArrowLeft: at - 1, ArrowDown: at - 1, ArrowRight: at + 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: 0, End: known.length - 1, Escape: null }[e.key];
+    if (to === undefined) return;
+    e.preventDefault();
+    this.pin(to == null ? null : known[Math.min(Math.max(to, 0), known.length - 1)]);
+  }
+
+  // tell says to a screen reader what is chosen.
+  tell() {
+    if (!this.choose) return;
+    const n = this.steps.times.length, at = this.index ?? n - 1;
+    this.root.setAttribute('aria-valuemax', Math.max(0, n - 1));
+    this.root.setAttribute('aria-valuenow', Math.max(0, at));
+    this.root.setAttribute('aria-valuetext', n ? this.describe(at) : 'no data yet');
+  }
+}

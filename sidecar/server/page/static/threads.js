@@ -1,0 +1,81 @@
+// Threads by pool: how many now, or at the chosen moment, and how that came.
+import { dark } from './rows.js';
+import { exact, make, set, size } from './words.js';
+
+const most = 10;
+
+// pools returns what is shown: those that the history names, and those of now.
+function pools(container, steps, at, latest) {
+  const told = new Map();
+  for (const jvm of container?.jvms ?? []) {
+    for (const p of jvm.threads.pools ?? []) {
+      const t = told.get(p.name) ?? { count: 0, stack: 0 };
+      told.set(p.name, { count: t.count + p.count, stack: t.stack == null || p.stack_bytes == null ? null : t.stack + p.stack_bytes });
+    }
+  }
+  const all = new Map();
+  for (const name of steps.names.filter((n) => n.startsWith('pool/'))) {
+    const values = steps.at(name);
+    all.set(name.slice(5), { values, count: values[at], greatest: Math.max(...values.filter((v) => v != null)) });
+  }
+  for (const [name, now] of told) {
+    const p = all.get(name) ?? { values: null, greatest: now.count };
+    all.set(name, { ...p, count: latest ? now.count : p.count ?? null, stack: now.stack });
+  }
+  return [...all].map(([name, p]) => ({ name, ...p, count: p.count ?? (latest && container ? 0 : null) }))
+    .sort((a, b) => (b.count ?? -1) - (a.count ?? -1) || b.greatest - a.greatest || (a.name < b.name ? -1 : 1));
+}
+
+// line draws how a number developed, from nothing up to its greatest.
+function line(values, steps, from, to, at) {
+  const canvas = make('canvas', { class: 'line', 'aria-hidden': 'true' }), w = 132, h = 24, scale = 2;
+  canvas.width = w * scale;
+  canvas.height = h * scale;
+  if (!values) return canvas;
+  const c = canvas.getContext('2d'), style = getComputedStyle(document.documentElement);
+  const top = Math.max(1, ...values.filter((v) => v != null)) * 1.1;
+  const x = (i) => 3 + (w - 6) * (steps.times[i] - from) / (to - from), y = (v) => h - 2 - (h - 5) * v / top;
+  c.scale(scale, scale);
+  c.strokeStyle = style.getPropertyValue('--threads-line');
+  c.lineWidth = 1.5;
+  c.lineJoin = 'round';
+  c.beginPath();
+  let down = false;
+  values.forEach((v, i) => {
+    if (v == null) { down = false; return; }
+    if (down) c.lineTo(x(i), y(v)); else c.moveTo(x(i), y(v));
+    down = true;
+  });
+  c.stroke();
+  const end = at ?? values.findLastIndex((v) => v != null);
+  if (values[end] != null) {
+    c.fillStyle = style.getPropertyValue('--threads-line');
+    c.beginPath();
+    c.arc(x(end), y(values[end]), 2.5, 0, 7);
+    c.fill();
+  }
+  return canvas;
+}
+
+export function showThreads({ container, ended, from, to }, steps, index) {
+  const root = document.querySelector('#threads .body');
+  const at = index ?? steps.times.length - 1, latest = index == null;
+  const list = steps.times.length || container ? pools(container, steps, at, latest) : [];
+  const total = latest && container ? (container.jvms ?? []).reduce((n, j) => n + j.threads.live, 0) : steps.at('threads')[at];
+  set(root, JSON.stringify([list.map((p) => [p.name, p.count, p.stack]), steps.times.at(-1), index, from, dark.matches]), () => {
+    if (!list.length) return [make('p', { class: 'empty' }, 'No threads are known yet.')];
+    const rest = list.slice(most);
+    return [
+      make('p', { class: 'hint' }, total == null ? 'How many threads there were is not known.' : `${exact(total)} threads in all. Pools are threads with names that differ by a number (#).`),
+      make('table', { class: 'plain pools' },
+        make('thead', {}, make('tr', {}, ['Pool', latest ? (ended ? 'Last' : 'Now') : 'Then', 'Over time', 'Most', ended ? 'Stacks' : 'Stacks now'].map((t, i) => make('th', { scope: 'col', class: ['', 'number', 'picture', 'number', 'number stacks'][i] }, t)))),
+        make('tbody', {}, list.slice(0, most).map((p) => make('tr', {},
+          make('th', { scope: 'row' }, p.name),
+          make('td', { class: 'number' }, p.count == null ? make('span', { title: 'not among the largest pools then' }, '–') : exact(p.count)),
+          make('td', { class: 'picture' }, line(p.values, steps, from, to, index)),
+          make('td', { class: 'number' }, Number.isFinite(p.greatest) ? exact(p.greatest) : '–'),
+          make('td', { class: 'number stacks' }, p.stack == null ? '–' : size(p.stack)))))),
+      rest.length > 0 && make('p', { class: 'hint' }, `And ${rest.length} more, the largest with ${exact(rest[0].count ?? 0)}.`),
+    ];
+  });
+}
