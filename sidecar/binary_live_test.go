@@ -29,7 +29,7 @@ func TestOwnProcess(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run as another user")
 	}
-	const user = 65534 // nobody: without a name a user has no hsperfdata
+	const user = 65534                                  // nobody: without a name a user has no hsperfdata
 	dir, err := os.MkdirTemp("/var/tmp", "jvmem-test-") // that the user can enter
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -40,7 +42,7 @@ func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler) 
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       log.New(io.Discard, "", 0), // of clients: anybody could fill the log
+		ErrorLog:       log.New(ownErrors{os.Stderr}, "", 0),
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -59,6 +61,17 @@ func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler) 
 		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
 	}
 	return nil
+}
+
+// ownErrors passes on what net/http tells of us. With what it tells of clients, as of
+// each failed handshake, anybody could fill the log.
+type ownErrors struct{ io.Writer }
+
+func (o ownErrors) Write(line []byte) (int, error) {
+	if bytes.HasPrefix(line, []byte("http: panic")) || bytes.HasPrefix(line, []byte("http: Accept")) {
+		return o.Writer.Write(line)
+	}
+	return len(line), nil
 }
 
 // Handler serves the state. maxAge is how old the latest report may be, or how
