@@ -55,6 +55,10 @@ e2e-v2: ## only those with cgroup v2
 e2e-full: ## the whole matrix of JDKs, collectors and settings; an hour or more
 	cd e2e && go run ./run -full
 
+.PHONY: e2e-chart
+e2e-chart: ## the Helm chart, by Helm's and Kubernetes' own code (-update writes what is expected)
+	cd e2e && go test ./chart
+
 .PHONY: accuracy
 accuracy: ## e2e-full, and docs/accuracy.md written from it
 	cd e2e && go run ./run -full -accuracy ../docs/accuracy.md
