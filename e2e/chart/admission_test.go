@@ -119,10 +119,11 @@ func TestCELOfOldestVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := cel.OptionalVariableDeclarations{HasAuthorizer: true}
-	for _, v := range policy.Spec.Variables {
-		compiler.CompileAndStoreVariable(&mutating.Variable{Name: v.Name, Expression: v.Expression}, options, environment.NewExpressions)
-	}
 	var results []cel.CompilationResult
+	for _, v := range policy.Spec.Variables {
+		variable := &mutating.Variable{Name: v.Name, Expression: v.Expression}
+		results = append(results, compiler.CompileAndStoreVariable(variable, options, environment.NewExpressions))
+	}
 	for i := range policy.Spec.MatchConditions {
 		condition := (*matchconditions.MatchCondition)(&policy.Spec.MatchConditions[i])
 		results = append(results, compiler.CompileCELExpression(condition, options, environment.NewExpressions))

@@ -115,7 +115,7 @@ func TestInjectionMatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := slices.ContainsFunc(after.Spec.InitContainers, isSidecar); got != want {
-			t.Errorf("podSelector {}, labels %v: injected %v", pod.Labels, got)
+			t.Errorf("allPods, labels %v: injected %v", pod.Labels, got)
 		}
 	}
 }
