@@ -1,0 +1,104 @@
+{{/*
+The templates that other charts include. Each takes a dict with root: the root scope ($) of the chart that has jvmem as
+a dependency, or of jvmem itself. The settings are jvmem's own values.
+
+jvmem.container   the sidecar, as an item of initContainers. Also: container (name of the JVM's container), user, group (its UID and
+                  GID); native: false for an item of containers
+jvmem.volume      its volume, as an item of volumes
+jvmem.podSpec     what the pod's spec needs
+jvmem.podLabels   what PodMonitor and NetworkPolicy select by
+jvmem.env         the NMT option, as an item of the JVM container's env. Also: options, the JDK_JAVA_OPTIONS it has
+*/}}
+{{- define "jvmem.container" -}}
+{{- if not .container }}{{ fail "jvmem.container: set container to the name of the JVM's container" }}{{ end -}}
+{{- if or (kindIs "invalid" .user) (kindIs "invalid" .group) -}}
+  {{- fail "jvmem.container: set user and group to the UID and GID that the JVM runs with: the kernel shows a process to its own user only" -}}
+{{- end -}}
+{{- if eq (int64 .user) 0 }}{{ fail "jvmem.container: user is 0. Let the JVM run as another user: a sidecar without capabilities sees nothing of root's processes" }}{{ end -}}
+{{- $sidecar := include "jvmem.sidecar" . | fromYaml -}}
+{{- $_ := set $sidecar "env" (append $sidecar.env (dict "name" "JVMEM_CONTAINER_NAME" "value" .container)) -}}
+{{- $_ := set $sidecar.securityContext "runAsUser" (int64 .user) -}}
+{{- $_ := set $sidecar.securityContext "runAsGroup" (int64 .group) -}}
+{{- if eq .native false }}{{ $_ := unset $sidecar "restartPolicy" }}{{ end -}}
+{{ toYaml $sidecar }}
+{{- end -}}
+
+{{- define "jvmem.podSpec" -}}
+shareProcessNamespace: true
+{{- end -}}
+
+{{- define "jvmem.volume" -}}
+name: jvmem-state
+emptyDir:
+  sizeLimit: {{ (include "jvmem.scope" . | fromYaml).Values.stateSize }}
+{{- end -}}
+
+{{- define "jvmem.env" -}}
+name: JDK_JAVA_OPTIONS
+value: {{ cat (.options | default "") (include "jvmem.option" .) | trim | quote }}
+{{- end -}}
+
+{{- define "jvmem.option" -}}
+{{- $nmt := (include "jvmem.scope" . | fromYaml).Values.nmt -}}
+{{- if ne $nmt "off" }}-XX:NativeMemoryTracking={{ $nmt }}{{ end -}}
+{{- end -}}
+
+{{/* Values and version of jvmem, as YAML. A dependency has them in Subcharts. */}}
+{{- define "jvmem.scope" -}}
+{{- $scope := .root -}}
+{{- if ne $scope.Chart.Name "jvmem" }}{{ $scope = get $scope.Subcharts "jvmem" }}{{ end -}}
+{{- if not $scope }}{{ fail "jvmem: set root to the root scope ($) of a chart that has jvmem as a dependency" }}{{ end -}}
+{{- dict "Values" $scope.Values "AppVersion" $scope.Chart.AppVersion | toYaml -}}
+{{- end -}}
+
+{{/* The sidecar without what depends on the JVM's container. */}}
+{{- define "jvmem.sidecar" -}}
+{{- $scope := include "jvmem.scope" . | fromYaml -}}
+{{- with $scope.Values -}}
+name: jvmem
+image: "{{ .image.repository }}{{ if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default $scope.AppVersion }}{{ end }}"
+imagePullPolicy: {{ .image.pullPolicy }}
+restartPolicy: Always
+args:
+  - serve
+  - --state-dir=/state
+  {{- range $name, $value := .flags }}
+  - --{{ $name }}={{ $value }}
+  {{- end }}
+env:
+  - name: JVMEM_POD_NAME
+    valueFrom: {fieldRef: {fieldPath: metadata.name}}
+  - name: JVMEM_POD_NAMESPACE
+    valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+  - name: JVMEM_POD_UID
+    valueFrom: {fieldRef: {fieldPath: metadata.uid}}
+  - name: JVMEM_NODE_NAME
+    valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+ports:
+  - name: jvmem
+    containerPort: 9753
+    protocol: TCP
+livenessProbe:
+  httpGet: {path: /healthz, port: jvmem}
+  periodSeconds: 30
+  timeoutSeconds: 5
+{{- if .readinessProbe }}
+readinessProbe:
+  httpGet: {path: /readyz, port: jvmem}
+  periodSeconds: 5
+  timeoutSeconds: 5
+{{- end }}
+resources:
+  {{- toYaml .resources | nindent 2 }}
+securityContext:
+  runAsNonRoot: true
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+  seccompProfile: {type: RuntimeDefault}
+terminationMessagePolicy: FallbackToLogsOnError
+volumeMounts:
+  - name: jvmem-state
+    mountPath: /state
+{{- end -}}
+{{- end -}}

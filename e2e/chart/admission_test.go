@@ -1,0 +1,139 @@
+package chart
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	admissionregistration "k8s.io/api/admissionregistration/v1"
+	core "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/version"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
+	"k8s.io/apiserver/pkg/admission/plugin/cel"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
+	"k8s.io/apiserver/pkg/admission/plugin/policy/mutating/patch"
+	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	"k8s.io/apiserver/pkg/cel/environment"
+	"k8s.io/apiserver/pkg/util/compatibility"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/client-go/discovery"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/openapi"
+	"k8s.io/client-go/openapi/openapitest"
+)
+
+// An apiServer admits pods by the API server's own plugin, which finds policies,
+// bindings and namespaces in a fake client and is otherwise what a cluster runs.
+type apiServer struct {
+	plugin *mutating.Plugin
+}
+
+func startAPIServer(t *testing.T, objects ...runtime.Object) *apiServer {
+	t.Helper()
+	plugin, err := mutating.NewPlugin(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := client{fake.NewClientset(objects...)}
+	informers := informers.NewSharedInformerFactory(client, 0)
+	initializer.New(client, dynamicfake.NewSimpleDynamicClient(scheme.Scheme), informers,
+		authorizerfactory.NewAlwaysAllowAuthorizer(), utilfeature.DefaultFeatureGate,
+		compatibility.DefaultBuildEffectiveVersion(), t.Context().Done(), meta.NewDefaultRESTMapper(nil),
+	).Initialize(plugin)
+	if err := plugin.ValidateInitialization(); err != nil {
+		t.Fatal(err)
+	}
+	informers.Start(t.Context().Done())
+	if !plugin.WaitForReady() {
+		t.Fatal("the plugin does not get ready")
+	}
+	s := &apiServer{plugin}
+	// It reads the schema of Pod in the background, and admits none before.
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		_, err := s.create(labelled())
+		if err == nil {
+			return s
+		}
+		if !apierrors.IsServiceUnavailable(err) || time.Since(start) > time.Minute {
+			t.Fatal(err)
+		}
+	}
+}
+
+// create returns the pod that is stored when someone creates this one.
+func (s *apiServer) create(pod *core.Pod) (*core.Pod, error) {
+	if pod.Namespace == "" {
+		return nil, errors.New("the pod has no namespace")
+	}
+	pod = pod.DeepCopy()
+	err := s.plugin.Admit(context.Background(),
+		admission.NewAttributesRecord(pod, nil, core.SchemeGroupVersion.WithKind("Pod"), pod.Namespace, pod.Name,
+			core.SchemeGroupVersion.WithResource("pods"), "", admission.Create, &metav1.CreateOptions{}, false, nil),
+		admission.NewObjectInterfacesFromScheme(scheme.Scheme))
+	return pod, err
+}
+
+// A client whose discovery has the schemas of the API, as a cluster has.
+type client struct{ *fake.Clientset }
+
+func (c client) Discovery() discovery.DiscoveryInterfaces {
+	return withSchemas{c.Clientset.Discovery()}
+}
+
+type withSchemas struct{ discovery.DiscoveryInterfaces }
+
+func (withSchemas) OpenAPIV3() openapi.Client { return openapitest.NewEmbeddedFileClient() }
+
+// The policy and its binding as rendered, refusing a pod where the CEL fails.
+func injection(t *testing.T, values map[string]any) []runtime.Object {
+	t.Helper()
+	rendered := mustRender(t, load(t, chartDir), "jvmem", values, kube("1.36.0"))
+	policy := find[*admissionregistration.MutatingAdmissionPolicy](t, rendered)
+	policy.Spec.FailurePolicy = new(admissionregistration.Fail)
+	return []runtime.Object{
+		policy,
+		find[*admissionregistration.MutatingAdmissionPolicyBinding](t, rendered),
+		namespace("shop"), namespace("kube-system"),
+	}
+}
+
+func namespace(name string) *core.Namespace {
+	return &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{core.LabelMetadataName: name}}}
+}
+
+// The oldest API server that has the policy knows all that its CEL uses.
+func TestCELOfOldestVersion(t *testing.T) {
+	policy := injection(t, readValues(t, "testdata/render/injection.values.yaml"))[0].(*admissionregistration.MutatingAdmissionPolicy)
+	compiler, err := cel.NewCompositedCompiler(environment.MustBaseEnvSet(version.MajorMinor(1, 34)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := cel.OptionalVariableDeclarations{HasAuthorizer: true}
+	var results []cel.CompilationResult
+	for _, v := range policy.Spec.Variables {
+		variable := &mutating.Variable{Name: v.Name, Expression: v.Expression}
+		results = append(results, compiler.CompileAndStoreVariable(variable, options, environment.NewExpressions))
+	}
+	for i := range policy.Spec.MatchConditions {
+		condition := (*matchconditions.MatchCondition)(&policy.Spec.MatchConditions[i])
+		results = append(results, compiler.CompileCELExpression(condition, options, environment.NewExpressions))
+	}
+	options.HasPatchTypes = true
+	patch := &patch.JSONPatchCondition{Expression: policy.Spec.Mutations[0].JSONPatch.Expression}
+	results = append(results, compiler.CompileCELExpression(patch, options, environment.NewExpressions))
+	for _, r := range results {
+		if r.Error != nil {
+			t.Errorf("%v in %s", r.Error, r.ExpressionAccessor.GetExpression())
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package chart
+
+import (
+	"strings"
+	"testing"
+
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+const examples = chartDir + "/examples"
+
+// A chart of somebody else, with values only, and Kustomize for the rest.
+func TestExampleValuesOnly(t *testing.T) {
+	dir := examples + "/values-only"
+	byTemplate := includedSidecar(t, "shop")
+	for _, name := range []string{"values", "values-extra-containers"} {
+		t.Run(name, func(t *testing.T) {
+			rendered := mustRender(t, load(t, dir+"/shop"), "shop", readValues(t, dir+"/"+name+".yaml"), kube("1.29.0"))
+			if find[*apps.Deployment](t, rendered).Spec.Template.Spec.ShareProcessNamespace != nil {
+				t.Error("no patch is needed?")
+			}
+			files := filesys.MakeFsInMemory()
+			for file, text := range map[string]string{"all.yaml": rendered, "kustomization.yaml": read(t, dir+"/kustomization.yaml")} {
+				if err := files.WriteFile(file, []byte(text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, ".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			patched, err := resources.AsYaml()
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "testdata/examples/"+name+".golden.yaml", string(patched))
+			pod := podOf(find[*apps.Deployment](t, string(patched)))
+			checkSidecar(t, pod, "shop")
+
+			// It is a copy of what the templates of the chart say.
+			native := pod.Spec.InitContainers
+			if name != "values" {
+				native = []core.Container{pod.Spec.Containers[1]}
+				native[0].RestartPolicy = new(core.ContainerRestartPolicyAlways)
+			}
+			if got, want := toYAML(t, native[0]), toYAML(t, byTemplate); got != want {
+				t.Errorf("the sidecar of the example:\n%s\nof the template:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// The sidecar that the templates make with the chart's own values.
+func includedSidecar(t *testing.T, jvm string) core.Container {
+	t.Helper()
+	parent := load(t, examples+"/include")
+	parent.AddDependency(load(t, chartDir))
+	delete(parent.Values, "jvmem")
+	rendered := mustRender(t, parent, jvm, nil, kube("1.29.0"))
+	sidecar := podOf(find[*apps.Deployment](t, rendered)).Spec.InitContainers[0]
+	for i := range sidecar.Env {
+		if sidecar.Env[i].Name == "JVMEM_CONTAINER_NAME" {
+			sidecar.Env[i].Value = jvm
+		}
+	}
+	return sidecar
+}
+
+// A chart that includes the templates.
+func TestExampleInclude(t *testing.T) {
+	parent := load(t, examples+"/include")
+	parent.AddDependency(withoutContents(load(t, chartDir)))
+	rendered := mustRender(t, parent, "orders", nil, kube("1.29.0"))
+	golden(t, "testdata/examples/include.golden.yaml", rendered)
+	objects(t, rendered)
+	pod := podOf(find[*apps.Deployment](t, rendered))
+	checkSidecar(t, pod, "orders")
+	if got := pod.Spec.Containers[0].Env[0]; got.Value != "-XX:MaxRAMPercentage=60 -XX:NativeMemoryTracking=summary" {
+		t.Errorf("%v", got)
+	}
+	checkSidecar(t, find[*core.Pod](t, rendered), "test")
+}
+
+// What the include template refuses.
+func TestIncludeErrors(t *testing.T) {
+	for values, want := range map[string]string{
+		"user: null":               "user and group",
+		"group: null":              "user and group",
+		"user: 0":                  "user is 0",
+		"jvmem: {nmt: some}":       "nmt",
+		"jvmem: {resources: null}": "resources",
+	} {
+		parent := load(t, examples+"/include")
+		parent.AddDependency(load(t, chartDir))
+		_, err := render(parent, "orders", parse[map[string]any](t, values), kube("1.29.0"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
+// A label on a deployment, and the chart with its values.
+func TestExampleInjection(t *testing.T) {
+	server := startAPIServer(t, injection(t, readValues(t, examples+"/injection/values.yaml"))...)
+	pod, err := server.create(podOf(find[*apps.Deployment](t, read(t, examples+"/injection/deployment.yaml"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/examples/injection.golden.yaml", toYAML(t, pod))
+	checkSidecar(t, pod, "payments")
+}
+
+// podOf is the pod that a deployment's controller creates.
+func podOf(d *apps.Deployment) *core.Pod {
+	pod := &core.Pod{ObjectMeta: *d.Spec.Template.ObjectMeta.DeepCopy(), Spec: *d.Spec.Template.Spec.DeepCopy()}
+	pod.Namespace, pod.GenerateName = d.Namespace, d.Name+"-"
+	return pod
+}

@@ -1,0 +1,138 @@
+package chart
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"sigs.k8s.io/yaml"
+)
+
+// What the API server makes of pods with the policy. Those named skip- are left
+// as they are.
+func TestInjection(t *testing.T) {
+	server := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection.values.yaml"))...)
+	files, err := filepath.Glob("testdata/pods/*.pod.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".pod.yaml")
+		t.Run(name, func(t *testing.T) {
+			before := parse[*core.Pod](t, read(t, file))
+			after, err := server.create(before)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(name, "skip-") {
+				if !equality.Semantic.DeepEqual(before, after) {
+					t.Errorf("the pod was changed:\n%s", toYAML(t, after))
+				}
+				return
+			}
+			golden(t, strings.TrimSuffix(file, ".pod.yaml")+".golden.yaml", toYAML(t, after))
+			jvm := before.Annotations["jvmem.io/container"]
+			if jvm == "" {
+				jvm = before.Spec.Containers[0].Name
+			}
+			checkSidecar(t, after, jvm)
+			checkKept(t, before, after, jvm)
+
+			again, err := server.create(after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equality.Semantic.DeepEqual(after, again) {
+				t.Errorf("changed once more:\n%s", toYAML(t, again))
+			}
+		})
+	}
+}
+
+// checkKept checks that nothing of the pod was lost: without what was added it
+// is the pod that came in.
+func checkKept(t *testing.T, before, after *core.Pod, jvm string) {
+	t.Helper()
+	rest := after.DeepCopy()
+	rest.TypeMeta = before.TypeMeta
+	delete(rest.Labels, "jvmem.io/sidecar")
+	rest.Spec.ShareProcessNamespace = before.Spec.ShareProcessNamespace
+	rest.Spec.InitContainers = slices.DeleteFunc(rest.Spec.InitContainers, isSidecar)
+	rest.Spec.Volumes = rest.Spec.Volumes[:len(before.Spec.Volumes)]
+	i := slices.IndexFunc(rest.Spec.Containers, func(c core.Container) bool { return c.Name == jvm })
+	had, has := before.Spec.Containers[i].Env, rest.Spec.Containers[i].Env
+	for j := range has {
+		option, ok := strings.CutSuffix(has[j].Value, "-XX:NativeMemoryTracking=summary")
+		if !ok || has[j].Name != "JDK_JAVA_OPTIONS" {
+			continue
+		}
+		if j < len(had) { // kubelet takes the last of a name
+			has[j].Value = strings.TrimSpace(option)
+		} else {
+			rest.Spec.Containers[i].Env = has[:j]
+			if option != "" {
+				t.Errorf("JDK_JAVA_OPTIONS is new and has %q", option)
+			}
+		}
+	}
+	if !equality.Semantic.DeepEqual(before, rest) {
+		t.Errorf("something else was changed; without the sidecar:\n%s", toYAML(t, rest))
+	}
+}
+
+// The same policy elsewhere, and a pod that it is not for.
+func TestInjectionMatches(t *testing.T) {
+	server := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection.values.yaml"))...)
+	injected := func(change func(*core.Pod)) bool {
+		pod := labelled()
+		change(pod)
+		after, err := server.create(pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(after.Spec.InitContainers, isSidecar)
+	}
+	if !injected(func(*core.Pod) {}) {
+		t.Error("a labelled pod got no sidecar")
+	}
+	if injected(func(p *core.Pod) { p.Namespace = "kube-system" }) {
+		t.Error("a pod of kube-system got a sidecar")
+	}
+
+	// All pods of some namespaces: nobody has to label, but may opt out.
+	all := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection-all.values.yaml"))...)
+	for label, want := range map[string]bool{"": true, "true": true, "false": false} {
+		pod := labelled()
+		pod.Labels = map[string]string{"jvmem.io/inject": label}
+		if label == "" {
+			pod.Labels = nil
+		}
+		after, err := all.create(pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(after.Spec.InitContainers, isSidecar); got != want {
+			t.Errorf("allPods, labels %v: injected %v", pod.Labels, got)
+		}
+	}
+}
+
+func labelled() *core.Pod {
+	pod := &core.Pod{}
+	pod.Namespace, pod.Name = "shop", "orders"
+	pod.Labels = map[string]string{"jvmem.io/inject": "true"}
+	pod.Spec.Containers = []core.Container{{Name: "orders", Image: "example.org/orders:1.0.0"}}
+	return pod
+}
+
+func toYAML(t *testing.T, v any) string {
+	t.Helper()
+	out, err := yaml.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -1,0 +1,174 @@
+package chart
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"helm.sh/helm/v4/pkg/chart/common"
+	helm "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	admissionv1beta1 "k8s.io/api/admissionregistration/v1beta1"
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+)
+
+// Each set of values: linted, rendered, decoded, and as expected.
+func TestRender(t *testing.T) {
+	files, err := filepath.Glob("testdata/render/*.values.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".values.yaml")
+		t.Run(name, func(t *testing.T) {
+			values := readValues(t, file)
+			checkLint(t, values)
+			rendered := mustRender(t, withoutContents(load(t, chartDir)), "jvmem", values, kube("1.36.0"))
+			objects(t, rendered)
+			golden(t, "testdata/render/"+name+".golden.yaml", rendered)
+		})
+	}
+}
+
+func checkLint(t *testing.T, values map[string]any) {
+	t.Helper()
+	version, err := common.ParseKubeVersion("1.36.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range lint.RunAll(chartDir, values, "monitoring", lint.WithKubeVersion(version)).Messages {
+		if m.Severity > support.InfoSev {
+			t.Error(m)
+		}
+	}
+}
+
+// withoutContents leaves out of the golden files what has tests of its own.
+func withoutContents(c *helm.Chart) *helm.Chart {
+	for _, f := range c.Files {
+		switch {
+		case strings.HasPrefix(f.Name, "rules/"):
+			f.Data = []byte("groups: [{name: " + strings.TrimSuffix(filepath.Base(f.Name), ".yaml") + "}]")
+		case strings.HasPrefix(f.Name, "dashboards/"):
+			f.Data = []byte(`{"title": "the dashboard"}`)
+		}
+	}
+	return c
+}
+
+// Alerts, recording rules and dashboard arrive as they are in their files.
+func TestContents(t *testing.T) {
+	c := load(t, chartDir)
+	for _, f := range c.Files {
+		if strings.HasPrefix(f.Name, "examples/") || strings.HasSuffix(f.Name, "_test.yaml") {
+			t.Errorf("%s would be packaged", f.Name)
+		}
+	}
+	rendered := mustRender(t, c, "jvmem", readValues(t, "testdata/render/monitoring.values.yaml"), kube("1.36.0"))
+
+	var want []monitoring.RuleGroup
+	for _, name := range []string{"recording", "alerts"} {
+		want = append(want, parse[monitoring.PrometheusRuleSpec](t, read(t, chartDir+"/rules/"+name+".yaml")).Groups...)
+	}
+	if got := find[*monitoring.PrometheusRule](t, rendered).Spec.Groups; len(got) == 0 || !equality.Semantic.DeepEqual(got, want) {
+		t.Errorf("rules: %v, want %v", got, want)
+	}
+	got := find[*core.ConfigMap](t, rendered).Data["jvmem.json"]
+	if !json.Valid([]byte(got)) || got != strings.TrimSpace(read(t, chartDir+"/dashboards/jvmem.json")) {
+		t.Errorf("dashboard: %s", got)
+	}
+}
+
+// Which version of the policy, by what the cluster has.
+func TestInjectionCapabilities(t *testing.T) {
+	const v1, v1beta1 = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy", "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"
+	values := readValues(t, "testdata/render/injection.values.yaml")
+	c := load(t, chartDir)
+
+	newest := find[*admissionv1.MutatingAdmissionPolicy](t, mustRender(t, c, "jvmem", values, kube("1.36.0")))
+	for _, on := range []cluster{kube("1.36.0-eks.1"), kube("1.37.2", "v1/Pod", v1, v1beta1), kube("1.20.0", v1)} {
+		rendered := mustRender(t, c, "jvmem", values, on)
+		if got := find[*admissionv1.MutatingAdmissionPolicy](t, rendered); !equality.Semantic.DeepEqual(got, newest) {
+			t.Errorf("%v: another policy", on)
+		}
+		find[*admissionv1.MutatingAdmissionPolicyBinding](t, rendered)
+	}
+	for _, on := range []cluster{kube("1.34.0"), kube("v1.35.3+k3s1"), kube("1.35.0", "v1/Pod", v1beta1)} {
+		rendered := mustRender(t, c, "jvmem", values, on)
+		find[*admissionv1beta1.MutatingAdmissionPolicyBinding](t, rendered)
+		beta := find[*admissionv1beta1.MutatingAdmissionPolicy](t, rendered)
+		// All but the version is the same, and so does the same.
+		beta.APIVersion = newest.APIVersion
+		if got := parse[*admissionv1.MutatingAdmissionPolicy](t, toYAML(t, beta)); !equality.Semantic.DeepEqual(got, newest) {
+			t.Errorf("%v: another policy than v1", on)
+		}
+	}
+	for _, on := range []cluster{kube("1.33.4"), kube("1.35.0", "v1/Pod")} {
+		if _, err := render(c, "jvmem", values, on); err == nil || !strings.Contains(err.Error(), "MutatingAdmissionPolicy") {
+			t.Errorf("%v: %v", on, err)
+		}
+	}
+}
+
+// Values that the schema, or a template, has to refuse, and what it says.
+func TestBadValues(t *testing.T) {
+	for values, want := range map[string]string{
+		"flagz: {}":                                              "flagz",
+		"nmt: on":                                                "nmt",
+		"nmt: full":                                              "nmt",
+		"flags: {intervall: 10s}":                                "intervall",
+		"flags: {interval: 10}":                                  "interval",
+		"flags: {interval: 10 seconds}":                          "interval",
+		"flags: {evidence: all}":                                 "evidence",
+		"resources: {limits: {memory: null}}":                    "memory",
+		"resources: {limits: null}":                              "limits",
+		"resources: {limits: {memory: 64MB}}":                    "memory",
+		"image: {digest: 9f86d081}":                              "digest",
+		"image: {repository: ''}":                                "repository",
+		"image: {pullPolicy: Sometimes}":                         "pullPolicy",
+		"stateSize: lots":                                        "stateSize",
+		"injection: {enabled: 'yes'}":                            "enabled",
+		"injection: {failurePolicy: Retry}":                      "failurePolicy",
+		"podMonitor: {interval: often}":                          "interval",
+		"podMonitor: {namespaceSelector: {matchLabels: {a: b}}}": "matchLabels",
+		"injection: {namespaceSelector: {any: true}}":            "any",
+		"podMonitor: {labels: {release: 1}}":                     "release",
+		"networkPolicy: {enabled: true}":                         "podsAreIsolated",
+		"networkPolicy: {from: []}":                              "from",
+		"networkPolicy: {podsAreIsolated: probably}":             "podsAreIsolated",
+		"dashboard: {annotations: [a]}":                          "annotations",
+	} {
+		_, err := render(load(t, chartDir), "jvmem", parse[map[string]any](t, values), kube("1.36.0"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
+// The pod of helm test gets the sidecar in both ways.
+func TestHelmTest(t *testing.T) {
+	for _, name := range []string{"default", "injection-test"} {
+		rendered := mustRender(t, load(t, chartDir), "jvmem", readValues(t, "testdata/render/"+name+".values.yaml"), kube("1.36.0"))
+		pod := find[*core.Pod](t, rendered)
+		if pod.Annotations["helm.sh/hook"] != "test" {
+			t.Errorf("annotations %v", pod.Annotations)
+		}
+		if name == "injection-test" {
+			if slices.ContainsFunc(pod.Spec.InitContainers, isSidecar) {
+				t.Error("the test brings the sidecar that it is to find")
+			}
+			var err error
+			policy := injection(t, readValues(t, "testdata/render/injection-test.values.yaml"))
+			if pod, err = startAPIServer(t, append(policy, namespace("monitoring"))...).create(pod); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkSidecar(t, pod, "test")
+	}
+}
