@@ -45,7 +45,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	var web *server.Web
 	if o.WebConfig != "" {
 		var err error
-		if web, err = server.OpenWeb(o.WebConfig); err != nil {
+		if web, err = server.OpenWeb(o.WebConfig, func(text string) { o.Log.Warn(text) }); err != nil {
 			return err
 		}
 	}

@@ -46,10 +46,12 @@ type webConfig struct {
 // Web is how requests are secured. A nil one: plain HTTP, for everybody.
 type Web struct {
 	path   string
+	warn   func(text string)
 	logins logins
 
 	mu   sync.Mutex
 	read time.Time
+	told string // the last warning
 	security
 }
 
@@ -61,13 +63,13 @@ type security struct {
 
 // OpenWeb reads a web configuration file, and the files that it names. They are read
 // again while they are used: new certificates and users count after a minute, and
-// where they cannot be read, the ones before.
-func OpenWeb(path string) (*Web, error) {
+// where they cannot be read, the ones before; warn is told so once.
+func OpenWeb(path string, warn func(text string)) (*Web, error) {
 	s, err := readWeb(path)
 	if err != nil {
 		return nil, fmt.Errorf("web configuration %s: %w", path, err)
 	}
-	return &Web{path: path, security: s, read: time.Now()}, nil
+	return &Web{path: path, warn: warn, security: s, read: time.Now()}, nil
 }
 
 func readWeb(path string) (s security, err error) {
@@ -150,10 +152,20 @@ func (w *Web) current() security {
 	defer w.mu.Unlock()
 	if time.Since(w.read) > reread {
 		w.read = time.Now()
-		// Whether there is TLS at all is settled when the listener is made.
-		if s, err := readWeb(w.path); err == nil && (s.tls == nil) == (w.tls == nil) {
-			w.security = s
+		s, err := readWeb(w.path)
+		if err == nil && (s.tls == nil) != (w.tls == nil) {
+			err = errors.New("TLS is put on or off by a restart only") // the listener is made once
 		}
+		text := ""
+		if err == nil {
+			w.security = s
+		} else {
+			text = fmt.Sprintf("web configuration %s: %v; what was read before is used", w.path, err)
+		}
+		if text != w.told && text != "" {
+			w.warn(text)
+		}
+		w.told = text
 	}
 	return w.security
 }

@@ -73,11 +73,11 @@ func hashOf(t *testing.T, password string) string {
 const withTLS = "tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n"
 
 // secure serves with a web configuration and returns its address.
-func secure(t *testing.T, dir, config string) (addr string, web *Web) {
+func secure(t *testing.T, dir, config string, warn func(string)) (addr string, web *Web) {
 	t.Helper()
 	path := filepath.Join(dir, "web.yml")
 	writeFile(t, path, config)
-	web, err := OpenWeb(path)
+	web, err := OpenWeb(path, warn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func client(t *testing.T, trusted *x509.Certificate, own ...tls.Certificate) *ht
 	pool := x509.NewCertPool()
 	pool.AddCert(trusted)
 	return &http.Client{
-		Timeout:   5 * time.Second,
+		Timeout:   30 * time.Second,
 		Transport: &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: own}},
 	}
 }
@@ -126,7 +126,8 @@ func ask(t *testing.T, c *http.Client, url, user, password string) (int, string)
 func TestTLSAndBasicAuth(t *testing.T) {
 	dir := t.TempDir()
 	cert := makeCertificate(t, dir)
-	addr, web := secure(t, dir, withTLS+"basic_auth_users:\n  prometheus: "+hashOf(t, "right")+"\n")
+	warnings := make(chan string, 10)
+	addr, web := secure(t, dir, withTLS+"basic_auth_users:\n  prometheus: "+hashOf(t, "right")+"\n", func(text string) { warnings <- text })
 	c := client(t, cert)
 	paths := []string{"/", "/breakdown", "/diagnosis", "/history", "/oom", "/metrics", "/nothing"}
 	for _, path := range paths {
@@ -158,9 +159,9 @@ func TestTLSAndBasicAuth(t *testing.T) {
 	// The certificate and the users are replaced; then the file is broken.
 	renewed := client(t, makeCertificate(t, dir))
 	writeFile(t, web.path, withTLS+"basic_auth_users:\n  prometheus: "+hashOf(t, "new")+"\n")
-	for _, broken := range []bool{false, true} {
-		if broken {
-			writeFile(t, web.path, "basic_auth_users: {}")
+	for _, broken := range []string{"", "basic_auth_users: {}", "basic_auth_users: {}", "basic_auth_users:\n  a: " + hashOf(t, "x")} {
+		if broken != "" {
+			writeFile(t, web.path, broken)
 		}
 		web.mu.Lock()
 		web.read = time.Now().Add(-reread - time.Second)
@@ -168,6 +169,9 @@ func TestTLSAndBasicAuth(t *testing.T) {
 		if status, _ := ask(t, renewed, "https://"+addr+"/breakdown", "prometheus", "new"); status != http.StatusOK {
 			t.Errorf("the new password: %d", status)
 		}
+	}
+	if len(warnings) != 2 || !strings.Contains(<-warnings, "neither") || !strings.Contains(<-warnings, "by a restart only") {
+		t.Errorf("%d more warnings", len(warnings))
 	}
 	if status, _ := ask(t, renewed, "https://"+addr+"/breakdown", "prometheus", "right"); status != http.StatusUnauthorized {
 		t.Errorf("the old password: %d", status)
@@ -185,7 +189,7 @@ func TestClientCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, _ := secure(t, dir, withTLS+"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n")
+	addr, _ := secure(t, dir, withTLS+"  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: cert.pem\n", nil)
 	if status, _ := ask(t, client(t, cert, own), "https://"+addr+"/breakdown", "", ""); status != http.StatusOK {
 		t.Errorf("with a certificate: %d", status)
 	}
@@ -215,7 +219,7 @@ func TestOpenWebRefuses(t *testing.T) {
 	} {
 		path := filepath.Join(dir, "web.yml")
 		writeFile(t, path, config)
-		if _, err := OpenWeb(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+		if _, err := OpenWeb(path, nil); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v, want %q", config, err, want)
 		}
 	}
