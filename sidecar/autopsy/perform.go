@@ -317,41 +317,31 @@ func (a *Autopsy) fastest(prefix string, from int) string {
 	return strings.TrimPrefix(best, prefix)
 }
 
+// causes are the verdicts that the growth of a row stands for, nativeCauses those of
+// the parts of native.
+var (
+	causes = map[breakdown.RowName]diagnosis.Verdict{
+		breakdown.Heap: diagnosis.Heap, breakdown.Metaspace: diagnosis.ClassLoader, breakdown.ThreadStacks: diagnosis.Threads,
+		breakdown.CodeCache: diagnosis.CodeCache, breakdown.GC: diagnosis.GC, breakdown.Native: diagnosis.NativeUntracked,
+		breakdown.Libraries: diagnosis.MappedFiles, breakdown.OtherProcesses: diagnosis.OtherProcess,
+		breakdown.MappedFiles: diagnosis.MappedFiles, breakdown.Shmem: diagnosis.Shmem, breakdown.Kernel: diagnosis.Kernel,
+		history.Unattributed: diagnosis.Unexplained,
+	}
+	nativeCauses = map[string]diagnosis.Verdict{
+		"direct_buffers": diagnosis.DirectBuffers, "allocator_retained": diagnosis.AllocatorRetention, "jvm_internal": diagnosis.JVMInternal,
+	}
+)
+
 // causeOf names the verdict that a row's growth stands for.
 func causeOf(g Growth) (diagnosis.Verdict, string) {
-	switch breakdown.RowName(g.Row) {
-	case breakdown.Heap:
-		return diagnosis.Heap, ""
-	case breakdown.Metaspace:
-		return diagnosis.ClassLoader, ""
-	case breakdown.ThreadStacks:
-		return diagnosis.Threads, ""
-	case breakdown.CodeCache:
-		return diagnosis.CodeCache, ""
-	case breakdown.GC:
-		return diagnosis.GC, ""
-	case breakdown.OtherProcesses:
-		return diagnosis.OtherProcess, ""
-	case breakdown.MappedFiles:
-		return diagnosis.MappedFiles, ""
-	case breakdown.Libraries:
-		return diagnosis.MappedFiles, "libraries"
-	case breakdown.Shmem:
-		return diagnosis.Shmem, ""
-	case breakdown.Kernel:
-		return diagnosis.Kernel, g.Detail
-	case breakdown.Native:
-		switch g.Detail {
-		case "direct_buffers":
-			return diagnosis.DirectBuffers, ""
-		case "allocator_retained":
-			return diagnosis.AllocatorRetention, ""
-		case "jvm_internal":
-			return diagnosis.JVMInternal, ""
-		case "malloc", "mmap":
-			return diagnosis.NativeUntracked, g.Detail
-		}
-		return diagnosis.NativeUntracked, ""
+	row := breakdown.RowName(g.Row)
+	switch part, named := nativeCauses[g.Detail]; {
+	case row == breakdown.Native && named:
+		return part, ""
+	case row == breakdown.Native && (g.Detail == "malloc" || g.Detail == "mmap"), row == breakdown.Kernel:
+		return causes[row], g.Detail
+	case row == breakdown.Libraries:
+		return causes[row], string(row)
 	}
-	return diagnosis.Unexplained, ""
+	return causes[row], ""
 }
