@@ -86,9 +86,23 @@ func (j *judge) toHeapLimit(w window) Forecast {
 	if !ok || !known || t.low <= 0 {
 		return never()
 	}
-	room := max(0, limit-t.floors[len(t.floors)-1].value)
+	room := max(0, limit-t.floors[len(t.floors)-1].value) + j.waste(limit)
 	f := Forecast{Reached: HeapLimit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low}
 	return f.bounded()
+}
+
+// g1Waste is how much garbage G1 leaves in the old generation, of the heap, before it
+// is short of room: G1HeapWastePercent, 5 by default (gc/g1/g1_globals.hpp).
+const g1Waste = 0.05
+
+// waste is what a collector would still give back when the heap is full.
+func (j *judge) waste(limit float64) float64 {
+	for i := range j.c.JVMs {
+		if j.c.JVMs[i].GC != "G1" {
+			return 0
+		}
+	}
+	return g1Waste * limit
 }
 
 func (f Forecast) bounded() Forecast {
