@@ -115,6 +115,9 @@ type unit struct {
 	engine string
 	cell   *result.Cell
 	test   func(*testing.T, engine, *result.Result)
+	// alone: it disturbs others. Where the kernel kills it first takes back the
+	// page cache of the JDK's files, and others pay for them then.
+	alone bool
 }
 
 // makeUnits returns all that is to be run, in a fixed order.
@@ -125,12 +128,12 @@ func makeUnits(engines []string, jdks []sid.JDK, full bool) []unit {
 			if i > 0 && !full && s.name != "limit_of_the_pod" {
 				continue
 			}
-			all = append(all, unit{name + "/" + s.name, name, nil, func(t *testing.T, e engine, r *result.Result) {
+			all = append(all, unit{name: name + "/" + s.name, engine: name, alone: s.alone, test: func(t *testing.T, e engine, r *result.Result) {
 				r.Notes = s.test(t, e)
 			}})
 		}
 		for _, c := range cells(name, jdks, full, i == 0) {
-			all = append(all, unit{name + "/" + c.name(), name, c.describe(name), func(t *testing.T, e engine, r *result.Result) {
+			all = append(all, unit{name: name + "/" + c.name(), engine: name, cell: c.describe(name), test: func(t *testing.T, e engine, r *result.Result) {
 				r.Steps = checkCell(t, e, c)
 			}})
 		}
@@ -146,7 +149,9 @@ func TestUnits(t *testing.T) {
 	var lock sync.Mutex
 	for _, u := range units {
 		t.Run(u.name, func(t *testing.T) {
-			t.Parallel()
+			if !u.alone { // those that are run before the others
+				t.Parallel()
+			}
 			r := result.Result{Unit: u.name, Cell: u.cell}
 			start := time.Now()
 			t.Cleanup(func() { // the first: it runs after all others

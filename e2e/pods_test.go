@@ -13,7 +13,8 @@ import (
 type scenario struct {
 	name string
 	// test returns what is worth telling.
-	test func(*testing.T, engine) []string
+	test  func(*testing.T, engine) []string
+	alone bool // see unit
 }
 
 // scenarios returns those of an engine.
@@ -31,14 +32,14 @@ func scenarios(jdks []sid.JDK, full bool) []scenario {
 		all = append(all, scenario{strings.ReplaceAll(name, " ", "_"), func(t *testing.T, e engine) []string {
 			test(t, e, jdk)
 			return nil
-		}})
+		}, false})
 	}
 	for _, p := range []pace{fast, slow} {
 		times := p.times
 		if full {
 			times = fullKills
 		}
-		all = append(all, scenario{p.name + "_kills", func(t *testing.T, e engine) []string { return testKills(t, e, jdk, p, times) }})
+		all = append(all, scenario{p.name + "_kills", func(t *testing.T, e engine) []string { return testKills(t, e, jdk, p, times) }, true})
 	}
 	slices.SortFunc(all, func(a, b scenario) int { return strings.Compare(a.name, b.name) })
 	return all

@@ -211,9 +211,9 @@ type unnamed struct {
 }
 
 // grew reports whether to ask the JVM again. What came since it was asked may be
-// in now: only what is there still, and did not grow meanwhile, has no name.
+// in now: only what asking left as it was has no name.
 func (u *unnamed) grew(now int64) (ask bool) {
-	settled := u.asked && now <= u.last+staleBytes
+	settled := u.asked && max(now-u.last, u.last-now) <= sameBytes
 	if !u.seen || now < u.known || settled {
 		u.known = now
 	}
@@ -225,8 +225,13 @@ func (u *unnamed) grew(now int64) (ask bool) {
 // maxClasses bounds the classes by which metaspace is found: 1 µs each.
 const maxClasses = 20_000
 
-// staleBytes is how much unnamed memory makes the JVM be asked again.
-const staleBytes = 1 << 20
+const (
+	// staleBytes is how much unnamed memory makes the JVM be asked again.
+	staleBytes = 1 << 20
+	// sameBytes is how far it may move by itself between two walks. The smallest
+	// thing that asking names is larger.
+	sameBytes = 256 << 10
+)
 
 func (p *Process) readMappings(dir string) error {
 	file, err := os.Open(filepath.Join(dir, "smaps"))

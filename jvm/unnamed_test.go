@@ -21,6 +21,10 @@ func TestUnnamedGrew(t *testing.T) {
 		{20 * mib, false},
 		{5 * mib, false}, // freed
 		{7 * mib, true},
+		{5*mib + 900<<10, false}, // it had a name
+		{10 * mib, true},
+		{9 * mib, true}, // that had a name, and other memory came up meanwhile
+		{5*mib + 900<<10, false},
 	} {
 		if ask := u.grew(step.now); ask != step.ask {
 			t.Errorf("step %d, %d MiB: ask %v, want %v", i, step.now>>20, ask, step.ask)
