@@ -60,13 +60,15 @@ func nodesWith(mappings []smaps.Mapping, known []region.Range, addresses []uint6
 }
 
 // widen adds what lies around the classes of a JDK before 16, up to the next
-// known range (so malloc has to be known), but no more than a reservation.
+// known range (so malloc has to be known), but no more than a reservation. A
+// reservation without a class, as for the code of large ones, is a mapping of its
+// own beside the others.
 func widen(mappings []smaps.Mapping, known, nodes []region.Range) []region.Range {
 	wide := slices.Clone(nodes)
 	for i := range wide {
 		r := &wide[i]
-		m := mappingAt(mappings, r.Start)
-		start, end := max(m.Start, r.Start-nodeBytes), min(m.End, r.End+nodeBytes)
+		start, end := anonymousAround(mappings, r.Start)
+		start, end = max(start, r.Start-nodeBytes), min(end, r.End+nodeBytes)
 		for k := region.Find(known, start); k < len(known) && known[k].Start < end; k++ {
 			switch {
 			case known[k].End <= r.Start:
@@ -78,6 +80,21 @@ func widen(mappings []smaps.Mapping, known, nodes []region.Range) []region.Range
 		r.Start, r.End = start, end
 	}
 	return wide
+}
+
+// anonymousAround returns how far memory like that at an address reaches, over
+// mappings without a gap between.
+func anonymousAround(mappings []smaps.Mapping, addr uint64) (start, end uint64) {
+	first := slices.IndexFunc(mappings, func(m smaps.Mapping) bool { return m.End > addr })
+	last := first
+	like := func(m *smaps.Mapping) bool { return m.Anonymous() && !m.Special() && m.Perm == mappings[first].Perm }
+	for first > 0 && mappings[first-1].End == mappings[first].Start && like(&mappings[first-1]) {
+		first--
+	}
+	for last < len(mappings)-1 && mappings[last+1].Start == mappings[last].End && like(&mappings[last+1]) {
+		last++
+	}
+	return mappings[first].Start, mappings[last].End
 }
 
 // mappingAt returns the mapping that holds an address; nil if there is none.

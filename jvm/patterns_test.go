@@ -143,4 +143,16 @@ func TestWiden(t *testing.T) {
 			t.Errorf("%s: metaspace is %x, want %x-%x", tt.name, got, tt.start, tt.end)
 		}
 	}
+
+	// Reservations whose classes lie elsewhere are mappings of their own beside it; what
+	// is not like it, or beyond a gap, is none.
+	const rw = smaps.Read | smaps.Write
+	mappings = []smaps.Mapping{
+		{Start: 10 * mib, End: 18*mib + 512<<10, Perm: rw}, // 512 KiB below is a gap
+		{Start: 19 * mib, End: 20 * mib, Perm: rw}, {Start: 20 * mib, End: 23 * mib, Perm: rw},
+		{Start: 23 * mib, End: 23*mib + 512<<10, Perm: rw}, {Start: 23*mib + 512<<10, End: 30 * mib},
+	}
+	if got := widen(mappings, nodes, nodes); len(got) != 1 || got[0].Start != 19*mib || got[0].End != 23*mib+512<<10 {
+		t.Errorf("with neighbours metaspace is %x", got)
+	}
 }
