@@ -29,7 +29,7 @@ type Container struct {
 	CgroupVersion int    `json:"cgroup_version,omitempty"`
 	// JVMs are those of the last sample, without their threads.
 	JVMs []breakdown.JVM `json:"jvms,omitempty"`
-	// Missing are the rows of the last sample that were not known, and why.
+	// Missing are the rows of the last sample that were not known.
 	Missing []string `json:"missing,omitempty"`
 	// Tracks cover the time from the oldest to now, the coarser ones first: what
 	// a later one covers too, an earlier one does not count for.

@@ -32,7 +32,7 @@ type Column struct {
 // At returns the value at the index of a time.
 func (c *Column) At(i int) Point {
 	if c == nil || i >= len(c.Last) {
-		return unknownPoint[0]
+		return unknownPoint()
 	}
 	p := Point{c.Last[i], c.Last[i], c.Last[i]}
 	if i < len(c.Min) && i < len(c.Max) && p.Last != Unknown {
@@ -70,7 +70,7 @@ func (t *Track) column(name string) *Column {
 	}
 	c := &Column{}
 	for range t.Times {
-		t.push(c, unknownPoint[0])
+		t.push(c, unknownPoint())
 	}
 	if t.Series == nil {
 		t.Series = make(map[string]*Column)
@@ -103,7 +103,7 @@ func (t *Track) add(time int64, names []string, at func(i int) Point) (done bool
 	t.Times = t.append(t.Times, time)
 	for _, c := range t.Series {
 		if len(c.Last) == n {
-			t.push(c, unknownPoint[0])
+			t.push(c, unknownPoint())
 		}
 	}
 	t.trim()

@@ -50,7 +50,7 @@ type Point struct {
 	Last, Min, Max int64
 }
 
-var unknownPoint = [1]Point{{Unknown, Unknown, Unknown}}
+func unknownPoint() Point { return Point{Unknown, Unknown, Unknown} }
 
 // add takes in what came later in the same step.
 func (p *Point) add(later Point) {
