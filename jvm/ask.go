@@ -37,6 +37,7 @@ type answers struct {
 // collection, so they are no word on what is used now.
 func (p *Process) readHsperf(f *Facts) {
 	data, err := p.readPerfData()
+	p.sameThreads = false
 	if err != nil {
 		fix := p.fix(err)
 		if errors.Is(err, errNoPerfData) {
@@ -46,11 +47,13 @@ func (p *Process) readHsperf(f *Facts) {
 		return
 	}
 	f.worked(SourceHsperf)
-	p.disabled = isSet(data, "DisableAttachMechanism")
+	p.disabled = isSet(data, disableAttach)
 	if level, ok := data.Flag("NativeMemoryTracking"); ok {
 		f.NMT = level
 	}
 	s := data.Summary()
+	p.sameThreads = p.started != nil && s.ThreadsStarted != nil && *p.started == *s.ThreadsStarted
+	p.started = s.ThreadsStarted
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
 	f.Classes = s.Classes()
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
@@ -93,10 +96,12 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 		return nil
 	}
 	p.readFlags(f)
-	if v, err := p.structs.Version(); err == nil && f.Version == "" {
-		f.Version, f.Major = v.Release, v.Feature
+	if f.Version == "" {
+		if v, err := p.structs.Version(); err == nil {
+			f.Version, f.Major = v.Release, v.Feature
+		}
 	}
-	snapshot, err := p.structs.Read()
+	snapshot, err := p.structs.Read(p.sameThreads && !p.renew())
 	if err = errors.Join(append(snapshot.Errors, err)...); err != nil {
 		f.failed(SourceVMStructs, err, "")
 	} else {
@@ -135,17 +140,31 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 		return
 	}
 	a := asker{ctx: ctx, client: client}
-	if text, ok := a.do(attach.HeapInfo); ok {
-		if heap, err := dcmd.ParseHeapInfo(text); a.parsed(err) {
-			p.answers.heap = heap.Ranges
-			f.Heap = &Usage{UsedBytes: &heap.UsedBytes, CommittedBytes: &heap.CommittedBytes}
+	modern := f.Major == 0 || f.Major > 8 // JDK 8 has GC.heap_info and NMT only
+	first := p.answers.info == nil
+	if modern && first { // before NMT: the first VM.info makes the JVM allocate some MiB
+		p.askInfo(&a, f)
+	}
+	told := p.askRoutine(&a, modern)
+	if heap, err := dcmd.ParseHeapInfo(told.HeapInfo); told.HeapInfo != "" && a.parsed(err) {
+		p.answers.heap = heap.Ranges
+		f.Heap = &Usage{UsedBytes: &heap.UsedBytes, CommittedBytes: &heap.CommittedBytes}
+	}
+	p.readCodeCache(&a, f, told.CodeCache)
+	p.readMetaspace(&a, f, told.Metaspace)
+	p.readNMT(&a, f, told.NMT)
+	if modern {
+		if !first && p.info.due(f.Report) {
+			p.askInfo(&a, f)
+		}
+		if p.answers.nodes == nil {
+			p.askNodes(&a)
 		}
 	}
-	if f.Major == 0 || f.Major > 8 { // JDK 8 knows none of these
-		p.askRanges(&a, f)
-	}
-	p.askNMT(&a, f) // last: the first VM.info makes the JVM allocate some MiB
 	p.answers.current = !a.down
+	if p.answers.current {
+		p.info.tell(f)
+	}
 	if a.err != nil {
 		f.failed(SourceAttach, a.err, "")
 		return
@@ -153,9 +172,39 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 	f.worked(SourceAttach)
 }
 
-func (p *Process) askNMT(a *asker, f *Facts) {
-	text, ok := a.do(attach.NativeMemorySummary)
-	if !ok {
+// askRoutine asks for what every sample needs, in one request: a connection costs
+// more than most answers. A JVM that lacks one of the commands gets each by itself.
+func (p *Process) askRoutine(a *asker, modern bool) dcmd.Sections {
+	commands := []attach.Command{attach.HeapInfo, attach.NativeMemorySummary}
+	if modern {
+		commands = []attach.Command{attach.HeapInfo, attach.CodeCache, attach.MetaspaceBasic, attach.NativeMemorySummary}
+	}
+	if !p.oneByOne {
+		text, ok := a.do(commands...)
+		if ok || a.down {
+			return dcmd.Split(text)
+		}
+		p.oneByOne = true
+	}
+	var s dcmd.Sections
+	for _, c := range commands {
+		text, _ := a.do(c)
+		switch c {
+		case attach.HeapInfo:
+			s.HeapInfo = text
+		case attach.CodeCache:
+			s.CodeCache = text
+		case attach.MetaspaceBasic:
+			s.Metaspace = text
+		default:
+			s.NMT = text
+		}
+	}
+	return s
+}
+
+func (p *Process) readNMT(a *asker, f *Facts, text string) {
+	if text == "" {
 		return
 	}
 	report, err := nmt.Parse(text)
@@ -183,45 +232,29 @@ func (p *Process) askNMT(a *asker, f *Facts) {
 	}
 }
 
-func (p *Process) askRanges(a *asker, f *Facts) {
-	if text, ok := a.do(attach.CodeCache); ok {
-		if code, err := dcmd.ParseCodeCache(text); a.parsed(err) {
-			p.answers.code = code.Ranges
-			committed := int64(0)
-			for _, h := range code.Heaps {
-				committed += h.CommittedBytes
-			}
-			f.CodeCache = &Usage{UsedBytes: new(code.UsedBytes()), CommittedBytes: &committed}
-		}
-	}
-	if text, ok := a.do(attach.VMInfo); ok {
-		if info, err := dcmd.ParseVMInfo(text); a.parsed(err) {
-			p.answers.info = info.Ranges
-			if info.Ranges == nil { // it answered, if without a range: ZGC on JDK 11
-				p.answers.info = []region.Range{}
-			}
-			if f.Version == "" {
-				f.Version, f.Major, f.Collector = info.Version, major(info.Version), info.GC
-			}
-			if info.CHeapOutstandingBytes != nil && info.CHeapRetainedBytes != nil {
-				f.Malloc = &Malloc{InUseBytes: *info.CHeapOutstandingBytes, FreeBytes: *info.CHeapRetainedBytes}
-			}
-		}
-	}
-	command := attach.MetaspaceBasic
-	if p.answers.nodes == nil {
-		command = attach.MetaspaceNodes
-	}
-	text, ok := a.do(command)
-	if !ok {
+func (p *Process) readCodeCache(a *asker, f *Facts, text string) {
+	if text == "" {
 		return
 	}
-	nodes, usage, err := parseMetaspace(text, command)
+	code, err := dcmd.ParseCodeCache(text)
 	if !a.parsed(err) {
 		return
 	}
-	if nodes != nil {
-		p.answers.nodes = nodes
+	p.answers.code = code.Ranges
+	committed := int64(0)
+	for _, h := range code.Heaps {
+		committed += h.CommittedBytes
+	}
+	f.CodeCache = &Usage{UsedBytes: new(code.UsedBytes()), CommittedBytes: &committed}
+}
+
+func (p *Process) readMetaspace(a *asker, f *Facts, text string) {
+	if text == "" {
+		return
+	}
+	usage, err := dcmd.ParseMetaspaceBasic(text)
+	if !a.parsed(err) {
+		return
 	}
 	f.Metaspace = spaceUsage(usage.NonClass)
 	f.ClassSpace = &Usage{UsedBytes: new(int64(0)), CommittedBytes: new(int64(0))} // switched off
@@ -230,12 +263,12 @@ func (p *Process) askRanges(a *asker, f *Facts) {
 	}
 }
 
-func parseMetaspace(text string, command attach.Command) ([]region.Range, dcmd.MetaspaceUsage, error) {
-	if command == attach.MetaspaceNodes {
-		return dcmd.ParseMetaspace(text)
+func (p *Process) askNodes(a *asker) {
+	if text, ok := a.do(attach.MetaspaceNodes); ok {
+		if nodes, _, err := dcmd.ParseMetaspace(text); a.parsed(err) && nodes != nil {
+			p.answers.nodes = nodes
+		}
 	}
-	usage, err := dcmd.ParseMetaspaceBasic(text)
-	return nil, usage, err
 }
 
 func spaceUsage(s dcmd.SpaceUsage) *Usage {
@@ -250,11 +283,11 @@ type asker struct {
 	down   bool
 }
 
-func (a *asker) do(command attach.Command) (text string, ok bool) {
+func (a *asker) do(commands ...attach.Command) (text string, ok bool) {
 	if a.down {
 		return "", false
 	}
-	reply, err := a.client.Do(a.ctx, command)
+	reply, err := a.client.Do(a.ctx, commands...)
 	if err != nil {
 		if a.err == nil {
 			a.err = err

@@ -20,7 +20,7 @@ func (p *Process) demand(ctx context.Context, command attach.Command) (text stri
 	if err := p.refresh(); err != nil {
 		return "", false, err
 	}
-	if !p.asked { // it may have attach disabled, and would answer with a thread dump
+	if p.asks == 0 { // it may have attach disabled, and would answer with a thread dump
 		return "", false, p.refuse(ErrNotAsked, "what the JVM allows is not known yet", "sample it once before")
 	}
 	client, err := p.attachClient()

@@ -33,29 +33,37 @@ func flagNames() []string {
 // unlimited is where HotSpot's flags for a maximum mean that there is none.
 const unlimited = 1 << 62
 
-// readFlags reads flags from HotSpot's memory. A JVM that lacks one is not asked
-// why: names come and go.
+// readFlags reads flags from HotSpot's memory, now and then: few ever change. A JVM
+// that lacks one is not asked why: names come and go.
 func (p *Process) readFlags(f *Facts) {
+	if p.renew() {
+		p.flags = make(map[string]any)
+		for _, name := range flagNames() {
+			flag, err := p.structs.Flag(name)
+			if err != nil || flag.Value == nil {
+				continue
+			}
+			if n, ok := flag.Value.(uint64); ok && n >= unlimited {
+				flag.Value = "unlimited"
+			}
+			p.flags[name] = flag.Value
+		}
+	}
 	f.Flags = make(map[string]any)
 	for _, name := range toldFlags() {
-		flag, err := p.structs.Flag(name)
-		if err != nil || flag.Value == nil {
-			continue
+		if value, ok := p.flags[name]; ok {
+			f.Flags[name] = value
 		}
-		if n, ok := flag.Value.(uint64); ok && n >= unlimited {
-			flag.Value = "unlimited"
-		}
-		f.Flags[name] = flag.Value
 	}
 	if level, ok := f.Flags["NativeMemoryTracking"].(string); ok {
 		f.NMT = level
 	}
 	for name, collector := range collectorFlags() {
-		if flag, err := p.structs.Flag(name); err == nil && flag.Value == true && f.Collector == "" {
+		if p.flags[name] == true && f.Collector == "" {
 			f.Collector = collector
 		}
 	}
-	if flag, err := p.structs.Flag(disableAttach); err == nil {
-		p.disabled = flag.Value == true
+	if disabled, ok := p.flags[disableAttach].(bool); ok {
+		p.disabled = disabled
 	}
 }

@@ -72,7 +72,7 @@ func (n *rangeNames) nameIf(kind region.Kind, lists ...[]region.Range) {
 }
 
 // nameMappings adds what only the mappings show, and returns all ranges.
-func (p *Process) nameMappings(f *Facts, pages *smaps.Pagemap) []region.Range {
+func (p *Process) nameMappings(f *Facts, pages pageSource) []region.Range {
 	known := region.Merge(p.names.lists...)
 	// Before the stacks: above the unused rest of a full arena, the next one looks
 	// like a stack above its guard. An error is found again with the chunks.
@@ -143,7 +143,7 @@ var (
 
 // findMalloc looks for malloc's headers in memory that has no name yet.
 func (p *Process) findMalloc(
-	find func(io.ReaderAt, glibc.Pages, []region.Range) ([]region.Range, error), known []region.Range, pages *smaps.Pagemap,
+	find func(io.ReaderAt, glibc.Pages, []region.Range) ([]region.Range, error), known []region.Range, pages pageSource,
 ) ([]region.Range, error) {
 	if pages == nil {
 		return nil, errNoPagemap

@@ -15,8 +15,9 @@ const (
 )
 
 // stackPatterns finds thread stacks by their look: writable anonymous memory
-// that newer kernels mark as MAP_STACK ("nh"), or that lies right above a small
-// guard. glibc 2.43 has guards within the mapping, which show nowhere. An arena
+// that newer kernels mark as MAP_STACK ("nh", in smaps only), that holds guard
+// regions (glibc 2.43, where a scan tells them), or that lies right above a small
+// guard. An arena
 // of malloc also follows inaccessible memory, but that is not reserved (nr).
 // Stacks that glibc keeps for the next thread look the same, and are counted.
 //
@@ -33,7 +34,7 @@ func stackPatterns(mappings []smaps.Mapping, known []region.Range, native uint64
 			continue
 		}
 		stack := region.Range{Start: m.Start, End: m.End, Kind: region.Stack}
-		if m.Flags&smaps.NoHuge != 0 {
+		if m.Flags&smaps.NoHuge != 0 || m.Guarded {
 			sure = true
 		} else {
 			if i == 0 || !isGuard(&mappings[i-1], m) || holdsStack(m, known) {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -30,17 +28,27 @@ type Process struct {
 	structs *vmstructs.Reader
 	// structsErr is why structs is nil.
 	structsErr error
+	asks       int
 	// What the last Ask learnt.
-	asked     bool
-	disabled  bool   // -XX:+DisableAttachMechanism
-	major     int    // as Facts.Major, 0: unknown
-	collector string // as Facts.Collector, "": unknown
+	flags       map[string]any
+	started     *int64 // threads, since the JVM started
+	sameThreads bool   // none started since the Ask before
+	disabled    bool   // -XX:+DisableAttachMechanism
+	major       int    // as Facts.Major, 0: unknown
+	collector   string // as Facts.Collector, "": unknown
 	// nativeStack is the size of stacks whose creator names none, in bytes; 0 if
 	// it cannot be read.
 	nativeStack uint64
 
 	reader   smaps.Reader
 	mappings []smaps.Mapping
+	scan     smaps.Scan
+	tmpfs    map[uint64]bool // devices
+	noScan   bool            // the kernel has none
+	threads  threadNames
+
+	info     info
+	oneByOne bool // it lacks one of the commands that are sent together
 
 	answers answers // of the JVM, renewed by Ask
 	// names are ranges by which the last Ask named anonymous memory.
@@ -83,19 +91,18 @@ func (p *Process) Close() error {
 // Status returns the status of the process when it was last asked.
 func (p *Process) Status() proc.Status { return p.status }
 
-// Same reports whether the process is still the one that was opened: alive,
-// started at the same time, and with the same libjvm.so (it may have called
-// exec).
+// Same reports whether the process is still the one that was opened: alive, started
+// at the same time, and with the same program: with other memory (exec), or, where
+// that may not be seen, none of HotSpot's threads.
 func (p *Process) Same() bool {
-	status, err := proc.ReadStatus(p.proc, p.status.PID)
-	if err != nil || status.StartTicks != p.status.StartTicks || status.State == 'Z' {
+	if p.refresh() != nil || p.status.State == 'Z' {
 		return false
+	}
+	if p.lib != nil {
+		return true
 	}
 	lib, err := Identify(p.proc, p.status.PID)
-	if err != nil || (lib == nil) != (p.lib == nil) {
-		return false
-	}
-	return lib == nil || *lib == *p.lib
+	return err == nil && lib == nil
 }
 
 // Ask asks the JVM what it can tell, by every way that is open. Sources that
@@ -112,7 +119,8 @@ func (p *Process) Ask(ctx context.Context) (*Facts, error) {
 
 	p.readHsperf(f)
 	snapshot := p.readStructs(f)
-	p.asked, p.major = true, f.Major
+	p.major = f.Major
+	p.asks++
 	p.readAttach(ctx, f)
 	p.collector = f.Collector
 	p.names = nameRanges(p.answers, snapshot)
@@ -124,6 +132,18 @@ func (p *Process) Ask(ctx context.Context) (*Facts, error) {
 	return f, nil
 }
 
+const (
+	// renewEvery is in how many samples what changes seldom is read anew.
+	renewEvery = 6
+	// youngSeconds is the age up to which a JVM may not have all of it yet.
+	youngSeconds = 30
+)
+
+func (p *Process) renew() bool {
+	age := uptime(p.status)
+	return p.asks < 2 || p.asks%renewEvery == 0 || age == nil || *age < youngSeconds
+}
+
 // refresh reads the status anew. ErrGone if the process is.
 func (p *Process) refresh() error {
 	status, err := proc.ReadStatus(p.proc, p.status.PID)
@@ -132,6 +152,9 @@ func (p *Process) refresh() error {
 	}
 	if status.StartTicks != p.status.StartTicks {
 		return fmt.Errorf("process %d: %w: its PID was given to another", status.PID, ErrGone)
+	}
+	if status.StackStart != p.status.StackStart {
+		return fmt.Errorf("process %d: %w: it runs another program", status.PID, ErrGone)
 	}
 	p.status = status
 	return nil
@@ -149,114 +172,6 @@ func uptime(s proc.Status) *float64 {
 		return nil
 	}
 	return &age
-}
-
-// Walk counts the resident pages by the names that the last Ask found, and the
-// threads. again is true if memory came up since that only the JVM can name:
-// Ask, then Walk again.
-func (p *Process) Walk(f *Facts) (again bool, err error) {
-	defer f.clean()
-	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
-	if err := p.readMappings(dir); err != nil {
-		if err = proc.Gone(p.status.PID, err); errors.Is(err, ErrGone) {
-			return false, err
-		}
-		f.failed(SourceSmaps, err, p.fix(err))
-		return false, p.walkThreads(f, nil)
-	}
-	f.worked(SourceSmaps)
-
-	tmpfs, err := readTmpfs(p.proc, p.status.PID)
-	if err != nil {
-		return false, proc.Gone(p.status.PID, err)
-	}
-	l := layout{tmpfs: tmpfs}
-	pages, err := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
-	switch {
-	case errors.Is(proc.Gone(p.status.PID, err), ErrGone):
-		return false, ErrGone
-	case err != nil:
-		f.failed(SourcePagemap, fmt.Errorf("mappings of several kinds are not split: %w", err), p.fix(err))
-	default:
-		defer pages.Close()
-		l.pages = pages
-		f.worked(SourcePagemap)
-	}
-	l.ranges = p.nameMappings(f, pages)
-	l.place(p.mappings)
-	if l.err != nil {
-		f.failed(SourcePagemap, l.err, "")
-	}
-	f.Resident, f.SwapBytes = l.resident, l.swap
-	p.readHeapFile(f, dir)
-	// The mappings of a process that dies end at any of them.
-	if status, err := proc.ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
-		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
-	}
-
-	again = p.unnamed.grew(l.resident[region.Unknown].AnonBytes)
-	if again {
-		p.answers.nodes, p.answers.virtual = nil, nil
-	}
-	return again, p.walkThreads(f, l.stacks)
-}
-
-// unnamed watches the anonymous memory that no range covers, in bytes. When it
-// grows, the JVM has mapped something new.
-type unnamed struct {
-	known int64 // so much has no name, whomever is asked
-	last  int64 // of the last walk
-	asked bool  // because of what the last walk found
-	seen  bool
-}
-
-// grew reports whether to ask the JVM again. What came since it was asked may be
-// in now: only what asking left as it was has no name.
-func (u *unnamed) grew(now int64) (ask bool) {
-	settled := u.asked && max(now-u.last, u.last-now) <= sameBytes
-	if !u.seen || now < u.known || settled {
-		u.known = now
-	}
-	u.seen, u.last = true, now
-	u.asked = now > u.known+staleBytes
-	return u.asked
-}
-
-// maxClasses bounds the classes by which metaspace is found: 1 µs each.
-const maxClasses = 20_000
-
-const (
-	// staleBytes is how much unnamed memory makes the JVM be asked again.
-	staleBytes = 1 << 20
-	// sameBytes is how far it may move by itself between two walks. The smallest
-	// thing that asking names is larger.
-	sameBytes = 256 << 10
-)
-
-func (p *Process) readMappings(dir string) error {
-	file, err := os.Open(filepath.Join(dir, "smaps"))
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	p.mappings = p.mappings[:0]
-	if err := p.reader.Read(file, func(m *smaps.Mapping) { p.mappings = append(p.mappings, *m) }); err != nil {
-		return err
-	}
-	if len(p.mappings) == 0 { // the process has no memory any more
-		return ErrGone
-	}
-	return nil
-}
-
-func (p *Process) walkThreads(f *Facts, stacks map[int]int64) error {
-	threads, err := readThreads(p.proc, p.status.PID)
-	if err != nil {
-		return err
-	}
-	f.Threads.Live = len(threads)
-	f.Threads.Pools = pools(threads, p.hostThreads(threads, stacks))
-	return nil
 }
 
 // fix says which user may read this JVM, if that is what err is about.

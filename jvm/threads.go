@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
@@ -32,8 +34,30 @@ type thread struct {
 // readThreads reads the names of all threads (task/*/comm): no permission
 // needed and no pause of the process. Threads that end meanwhile are left out.
 func readThreads(procfs string, pid int) ([]thread, error) {
-	dir := filepath.Join(procfs, strconv.Itoa(pid), "task")
-	d, err := os.Open(dir)
+	return new(threadNames).read(procfs, pid)
+}
+
+// youngReadings is how often a name is read before it is taken for the thread's own:
+// it starts with its creator's.
+const youngReadings = 2
+
+// threadNames reads the threads of one process, over and over: opening a file for
+// each thread each time would cost more than all else.
+type threadNames struct {
+	round int
+	known map[int]knownThread // by ID
+	list  []thread
+}
+
+type knownThread struct {
+	name     string
+	readings int
+	round    int // when it was last seen
+}
+
+// read returns the threads, until the next read.
+func (n *threadNames) read(procfs string, pid int) ([]thread, error) {
+	d, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "task"))
 	if err != nil {
 		return nil, proc.Gone(pid, err)
 	}
@@ -42,22 +66,49 @@ func readThreads(procfs string, pid int) ([]thread, error) {
 	if err != nil {
 		return nil, proc.Gone(pid, err)
 	}
-	threads := make([]thread, 0, len(ids))
+	if n.known == nil {
+		n.known = make(map[int]knownThread, len(ids))
+	}
+	n.round++
+	n.list = n.list[:0]
 	for _, id := range ids {
 		tid, err := strconv.Atoi(id)
 		if err != nil {
 			continue
 		}
-		name, err := os.ReadFile(filepath.Join(dir, id, "comm"))
-		if err != nil {
+		t := n.known[tid]
+		if t.readings < youngReadings || (tid+n.round)%renewEvery == 0 { // it may change
+			name, err := readComm(d, id)
 			if errors.Is(proc.Gone(pid, err), ErrGone) {
 				continue
 			}
-			return nil, err
+			if err != nil {
+				return nil, err
+			}
+			t.name = name
+			t.readings++
 		}
-		threads = append(threads, thread{tid, strings.TrimSuffix(string(name), "\n")})
+		t.round = n.round
+		n.known[tid] = t
+		n.list = append(n.list, thread{tid, t.name})
 	}
-	return threads, nil
+	maps.DeleteFunc(n.known, func(_ int, t knownThread) bool { return t.round != n.round })
+	return n.list, nil
+}
+
+// readComm reads the name of a thread. The kernel keeps 15 bytes of it.
+func readComm(tasks *os.File, id string) (string, error) {
+	fd, err := unix.Openat(int(tasks.Fd()), id+"/comm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", os.NewSyscallError("openat", err)
+	}
+	defer unix.Close(fd)
+	var buf [64]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return "", os.NewSyscallError("read", err)
+	}
+	return strings.TrimSuffix(string(buf[:n]), "\n"), nil
 }
 
 // pools makes pools of the threads, the largest first. stacks gives the resident

@@ -31,6 +31,7 @@ func TestAnotherProcess(t *testing.T) {
 	for name, replace := range map[string]func(f *jvmtest.Fake){
 		"PID used again": func(f *jvmtest.Fake) { f.SetStat('S', 9999) },
 		"exec": func(f *jvmtest.Fake) {
+			f.SetProgram('S', 4711, 0x7ffe0000)
 			f.SetMaps("7e00-7e01 r-xp 00000000 00:00 42    /usr/lib/jvm/lib/server/libjvm.so\n")
 		},
 	} {

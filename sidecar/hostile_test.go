@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -54,8 +55,8 @@ func TestHostileContainer(t *testing.T) {
 	}
 	f.Listen(func(conn net.Conn, commands []string) {
 		answer := evil + strings.Repeat(evil, 10)
-		if strings.HasPrefix(commands[0], "VM.native_memory") {
-			answer = "\nNative Memory Tracking:\n\nTotal: reserved=9000KB, committed=9000KB\n" +
+		if slices.Contains(commands, "VM.native_memory summary") {
+			answer += "\nNative Memory Tracking:\n\nTotal: reserved=9000KB, committed=9000KB\n" +
 				"-   \x1b[31m\x07\"}\u202e (reserved=900KB, committed=900KB)\n       (malloc=900KB #3)\n"
 		}
 		_, _ = io.WriteString(conn, "0\n"+answer) // the client may be gone

@@ -92,10 +92,11 @@ func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 	if err != nil {
 		return Reply{}, c.fail(&Error{Op: "command", Kind: ErrRequest, Reason: "not sent", Err: err})
 	}
-	if err := c.check(); err != nil {
+	p, err := c.check()
+	if err != nil {
 		return Reply{}, err
 	}
-	conn, err := c.connect(ctx)
+	conn, err := c.connect(ctx, p)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -134,13 +135,13 @@ func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 }
 
 // check verifies that the process is there and takes commands of our user.
-func (c *Client) check() error {
+func (c *Client) check() (proc.Status, error) {
 	if err := c.identify(); err != nil {
-		return err
+		return proc.Status{}, err
 	}
 	p, err := c.status()
 	if err != nil {
-		return err
+		return p, err
 	}
 	if c.target.NSPID == 0 {
 		c.target.NSPID = p.NSPID
@@ -151,13 +152,13 @@ func (c *Client) check() error {
 	same := c.euid == p.UID && c.egid == p.GID
 	old := c.target.MajorVersion > 0 && c.target.MajorVersion < firstMajorForRoot
 	if same || c.euid == 0 && !old {
-		return nil
+		return p, nil
 	}
 	reason := fmt.Sprintf("jvmem runs as UID %d GID %d, the JVM as UID %d GID %d", c.euid, c.egid, p.UID, p.GID)
 	if c.euid == 0 {
 		reason += fmt.Sprintf("; JDK %d refuses root", c.target.MajorVersion)
 	}
-	return c.fail(&Error{Op: "check", Kind: ErrPermission, Reason: reason, Fix: runAs(p)})
+	return p, c.fail(&Error{Op: "check", Kind: ErrPermission, Reason: reason, Fix: runAs(p)})
 }
 
 // runAs is the fix for all cases of "other user".

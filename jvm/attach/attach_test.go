@@ -177,7 +177,7 @@ func TestCheckUser(t *testing.T) {
 			f.SetStatus(jvmtest.Status{State: 'S', UID: test.uid, GID: test.gid, SigCgt: jvmtest.SigQuit})
 			c := newClient(t, f, Options{})
 			c.euid, c.egid, c.target.MajorVersion = test.euid, test.egid, test.version
-			err := c.check()
+			_, err := c.check()
 			if test.allowed {
 				if err != nil {
 					t.Error(err)

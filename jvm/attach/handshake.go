@@ -31,10 +31,10 @@ const (
 )
 
 // connect returns a connection to the JVM, after a handshake where one is needed.
-func (c *Client) connect(ctx context.Context) (*net.UnixConn, error) {
+func (c *Client) connect(ctx context.Context, p proc.Status) (*net.UnixConn, error) {
 	dialing, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
-	conn, err := c.dial(dialing)
+	conn, err := c.dial(dialing, p)
 	if errors.Is(err, errNoListener) {
 		return c.handshake(ctx)
 	}
@@ -163,7 +163,11 @@ func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 			reason, _ := c.silence(fmt.Sprintf("no socket %v after SIGQUIT", c.options.AttachTimeout))
 			return nil, c.fail(&Error{Op: "handshake", Path: c.socketName(), Kind: ErrTimeout, Reason: reason, Fix: noListenerFix})
 		}
-		conn, err := c.dial(waiting)
+		p, err := c.status()
+		if err != nil {
+			return nil, err
+		}
+		conn, err := c.dial(waiting, p)
 		if !errors.Is(err, errNoListener) {
 			return conn, err
 		}

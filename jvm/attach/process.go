@@ -18,23 +18,22 @@ func (c *Client) procPath(name string) string {
 // identify returns an error of kind ErrGone unless the PID still belongs to the
 // process that the Client was made for.
 func (c *Client) identify() error {
-	var state byte
-	var ticks uint64
+	var stat proc.Stat
 	err := c.read("check", "stat", func(r io.Reader) (err error) {
-		state, ticks, err = proc.ParseStat(r)
+		stat, err = proc.ParseStat(r)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if c.target.StartTime == 0 {
-		c.target.StartTime = ticks
+		c.target.StartTime = stat.StartTicks
 	}
 	name := c.procPath("stat")
 	switch {
-	case ticks != c.target.StartTime:
+	case stat.StartTicks != c.target.StartTime:
 		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the PID now belongs to another process"})
-	case state == 'Z' || state == 'X':
+	case stat.State == 'Z' || stat.State == 'X':
 		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the process has ended"})
 	}
 	return nil

@@ -51,16 +51,12 @@ const mountTmp = "mount an emptyDir at /tmp in the JVM's container"
 
 // dial connects to the JVM's socket. The error is errNoListener where a
 // handshake may help. The context must have a deadline.
-func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
+func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error) {
 	tmp, err := c.tmp()
 	if err != nil {
 		return nil, err
 	}
 	defer tmp.Close()
-	p, err := c.status()
-	if err != nil {
-		return nil, err
-	}
 	// One component and no following: the socket itself is never a link.
 	fd, err := unix.Openat(int(tmp.Fd()), c.socketFile(), unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -15,19 +15,32 @@ const maxStatBytes = 16 << 10
 // firstField is the number of the first field after the name.
 const firstField = 3
 
-// ParseStat returns the state and the start time, in clock ticks since boot,
-// from /proc/<pid>/stat: fields 3 and 22.
-func ParseStat(r io.Reader) (state byte, startTicks uint64, err error) {
-	const startTime = 22
+// Stat is some of /proc/<pid>/stat (Documentation/filesystems/proc.rst, table 1-4).
+type Stat struct {
+	State      byte   // field 3
+	StartTicks uint64 // field 22, in clock ticks since boot
+	// StackStart is where the main stack begins, field 28: exec changes it (address
+	// space randomization). 0 for who may not read the process' memory.
+	StackStart uint64
+}
+
+// ParseStat parses /proc/<pid>/stat.
+func ParseStat(r io.Reader) (Stat, error) {
+	const startTime, startStack = 22, 28
 	fields, err := statFields(r, startTime)
 	if err != nil {
-		return 0, 0, err
+		return Stat{}, err
 	}
-	startTicks, err = strconv.ParseUint(fields[startTime-firstField], 10, 64)
-	if err != nil {
-		return 0, 0, fmt.Errorf("start time: %w", err)
+	s := Stat{State: fields[0][0]}
+	if s.StartTicks, err = strconv.ParseUint(fields[startTime-firstField], 10, 64); err != nil {
+		return Stat{}, fmt.Errorf("start time: %w", err)
 	}
-	return fields[0][0], startTicks, nil
+	if len(fields) > startStack-firstField {
+		if s.StackStart, err = strconv.ParseUint(fields[startStack-firstField], 10, 64); err != nil {
+			return Stat{}, fmt.Errorf("start of the stack: %w", err)
+		}
+	}
+	return s, nil
 }
 
 // statFields returns the fields after the name, at least up to that number. The

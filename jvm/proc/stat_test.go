@@ -18,19 +18,19 @@ func TestParseStat(t *testing.T) {
 		}
 		for _, name := range []string{"java", "a) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20", "a) Z 1 (b", "))) (", "", "a\nb"} {
 			odd := strings.Replace(stat, "(java)", "("+name+")", 1)
-			if state, got, err := ParseStat(strings.NewReader(odd)); err != nil || got != want || state != 'S' {
-				t.Errorf("%s, name %q: %c, %d, %v; want S, %d", dir, name, state, got, err, want)
+			if s, err := ParseStat(strings.NewReader(odd)); err != nil || s.StartTicks != want || s.State != 'S' || s.StackStart == 0 {
+				t.Errorf("%s, name %q: %+v, %v; want S, %d", dir, name, s, err, want)
 			}
 		}
 		for cut := range stat {
-			if state, got, err := ParseStat(strings.NewReader(stat[:cut])); err == nil {
-				t.Fatalf("cut at %d: %c, %d and no error", cut, state, got)
+			if s, err := ParseStat(strings.NewReader(stat[:cut])); err == nil {
+				t.Fatalf("cut at %d: %+v and no error", cut, s)
 			}
 		}
 	}
 	const rest = " S 12270 12203 12202 0 -1 4194560 55861 0 0 0 64 15 0 0 30 10 33 0 762259\n"
-	if state, got, err := ParseStat(strings.NewReader("1 (java)" + rest)); err != nil || got != 762259 || state != 'S' {
-		t.Errorf("as few fields as are needed: %c, %d, %v", state, got, err)
+	if s, err := ParseStat(strings.NewReader("1 (java)" + rest)); err != nil || s.StartTicks != 762259 || s.State != 'S' {
+		t.Errorf("as few fields as are needed: %+v, %v", s, err)
 	}
 	for name, stat := range map[string]string{
 		"empty":              "",
@@ -46,8 +46,8 @@ func TestParseStat(t *testing.T) {
 		"cut after it":       "1 (java)" + rest[:len(rest)-1],
 		"longer than it may": "1 (java)" + rest[:len(rest)-1] + strings.Repeat(" 0", maxStatBytes/2) + "\n",
 	} {
-		if state, got, err := ParseStat(strings.NewReader(stat)); err == nil {
-			t.Errorf("%s: no error, %c, %d", name, state, got)
+		if s, err := ParseStat(strings.NewReader(stat)); err == nil {
+			t.Errorf("%s: no error, %+v", name, s)
 		}
 	}
 }
@@ -59,8 +59,8 @@ func FuzzParseStat(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string, want uint64) {
 		name = name[:min(len(name), maxStatBytes/2)]
 		stat := fmt.Sprintf("1 (%s) R 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 %d 23 24\n", name, want)
-		if state, got, err := ParseStat(strings.NewReader(stat)); err != nil || got != want || state != 'R' {
-			t.Fatalf("got %c, %d, %v from %q", state, got, err, stat)
+		if s, err := ParseStat(strings.NewReader(stat)); err != nil || s.StartTicks != want || s.State != 'R' {
+			t.Fatalf("got %+v, %v from %q", s, err, stat)
 		}
 	})
 }

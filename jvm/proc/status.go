@@ -36,8 +36,12 @@ type Status struct {
 	// StartTicks is when the process started, in clock ticks since boot: with
 	// the PID it names one process for ever.
 	StartTicks uint64
+	// StackStart is as in Stat.
+	StackStart uint64
 	// PageTablesBytes is VmPTE: the process' page tables, charged as kernel memory.
 	PageTablesBytes int64
+	// HugetlbBytes is explicit huge pages, which no cgroup counts as memory by default.
+	HugetlbBytes int64
 	// KernelThread processes have no memory of their own.
 	KernelThread bool
 	// CatchesQuit: SIGQUIT has a handler. One without is killed by it.
@@ -60,7 +64,8 @@ func ReadStatus(procfs string, pid int) (Status, error) {
 	})
 	if err == nil {
 		err = read(filepath.Join(dir, "stat"), func(r io.Reader) (err error) {
-			_, s.StartTicks, err = ParseStat(r)
+			stat, err := ParseStat(r)
+			s.StartTicks, s.StackStart = stat.StartTicks, stat.StackStart
 			return err
 		})
 	}
@@ -84,7 +89,7 @@ func read(path string, parse func(io.Reader) error) error {
 }
 
 // ParseStatus parses the status of a process or of one of its threads (task/*/status).
-// PID and StartTicks are left 0. ErrGone: the process ended before its status
+// PID, StartTicks and StackStart are left 0. ErrGone: the process ended before its status
 // was written.
 func ParseStatus(r io.Reader) (Status, error) {
 	s := Status{KernelThread: true}
@@ -123,9 +128,9 @@ func ParseStatus(r io.Reader) (Status, error) {
 		case "VmSize":
 			s.KernelThread = false
 		case "VmPTE":
-			var kib int
-			kib, err = number(fields, 0)
-			s.PageTablesBytes = int64(kib) << 10
+			s.PageTablesBytes, err = kibibytes(fields)
+		case "HugetlbPages":
+			s.HugetlbBytes, err = kibibytes(fields)
 		default:
 			continue
 		}
@@ -154,6 +159,11 @@ func effective(fields []string) (int, error) {
 		return 0, fmt.Errorf("%d IDs, not 4", len(fields))
 	}
 	return number(fields, 1)
+}
+
+func kibibytes(fields []string) (bytes int64, err error) {
+	kib, err := number(fields, 0)
+	return int64(kib) << 10, err
 }
 
 func number(fields []string, i int) (int, error) {

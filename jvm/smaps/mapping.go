@@ -41,6 +41,9 @@ type Mapping struct {
 	// or shared memory.
 	RSSBytes, AnonymousBytes, PSSBytes int64
 	SwapBytes                          int64
+	// Guarded: it holds guard regions (MADV_GUARD_INSTALL), as stacks of glibc 2.42
+	// and newer do. Only a Scan tells.
+	Guarded bool
 	// HugetlbBytes is explicit huge pages, which RSSBytes does not include.
 	HugetlbBytes int64
 }

@@ -21,8 +21,7 @@ const pagemapChunk = 64 << 10
 // Pagemap tells which pages of a process are resident. It is not safe for
 // concurrent use.
 type Pagemap struct {
-	src      io.ReaderAt
-	close    func() error
+	file     *os.File
 	pageSize uint64
 	buf      []byte
 }
@@ -33,11 +32,11 @@ func OpenPagemap(path string) (*Pagemap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pagemap{src: f, close: f.Close, pageSize: uint64(os.Getpagesize()), buf: make([]byte, pagemapChunk)}, nil
+	return &Pagemap{file: f, pageSize: uint64(os.Getpagesize()), buf: make([]byte, pagemapChunk)}, nil
 }
 
 // Close closes the file.
-func (p *Pagemap) Close() error { return p.close() }
+func (p *Pagemap) Close() error { return p.file.Close() }
 
 // Resident returns how many bytes of [start, end) are resident: private pages
 // (as smaps' Anonymous) and pages of files or shared memory. The shared zero
@@ -79,7 +78,7 @@ func (p *Pagemap) entries(start, end uint64, yield func(addr, entry uint64)) err
 	for page := start / p.pageSize; page*p.pageSize < end; {
 		left := (end - page*p.pageSize + p.pageSize - 1) / p.pageSize
 		buf := p.buf[:min(left*8, uint64(len(p.buf)))]
-		n, err := p.src.ReadAt(buf, int64(page*8))
+		n, err := p.file.ReadAt(buf, int64(page*8))
 		if n < 8 {
 			if err == nil || err == io.EOF {
 				err = io.ErrUnexpectedEOF // beyond the address space, or the process is gone

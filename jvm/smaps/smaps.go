@@ -17,11 +17,50 @@ var ErrTruncated = errors.New("smaps ends in the middle of a mapping")
 // which the kernel may print as a 4-byte octal escape.
 const maxLine = 20 << 10
 
-// Reader parses smaps. It keeps its buffers and the paths it has seen, so that
+// Reader parses smaps and maps. It keeps its buffers and the paths it has seen, so that
 // reading the same process again allocates nothing. Not safe for concurrent use.
 type Reader struct {
 	buf   *bufio.Reader
 	paths map[string]string
+}
+
+// ReadMaps is Read for /proc/<pid>/maps: it tells neither what is resident nor
+// Flags, and so does not need the kernel to look at any page.
+func (r *Reader) ReadMaps(src io.Reader, yield func(*Mapping)) error {
+	r.reset(src)
+	var m Mapping
+	var last uint64 // end of the mapping before m
+	for n := 1; ; n++ {
+		line, err := r.buf.ReadSlice('\n')
+		switch {
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("line %d: %w", n, ErrTruncated)
+		case err != nil:
+			return fmt.Errorf("maps line %d: %w", n, err)
+		}
+		m = Mapping{}
+		if err := r.header(line[:len(line)-1], &m); err != nil {
+			return fmt.Errorf("maps line %d: %w", n, err)
+		}
+		if m.End <= last {
+			return fmt.Errorf("maps line %d: a mapping below the one before: %.40q", n, line)
+		}
+		m.Start = max(m.Start, last)
+		last = m.End
+		yield(&m)
+	}
+}
+
+func (r *Reader) reset(src io.Reader) {
+	if r.buf == nil {
+		r.buf = bufio.NewReaderSize(src, 2*maxLine)
+	}
+	r.buf.Reset(src)
+	if r.paths == nil || len(r.paths) > 1<<14 {
+		r.paths = make(map[string]string)
+	}
 }
 
 // Read calls yield for each mapping, in address order and without overlaps. The
@@ -30,13 +69,7 @@ type Reader struct {
 // The kernel prints a few mappings at a time. One that meanwhile grew downwards,
 // over mappings that were printed, is cut to what is new of it.
 func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
-	if r.buf == nil {
-		r.buf = bufio.NewReaderSize(src, 2*maxLine)
-	}
-	r.buf.Reset(src)
-	if r.paths == nil || len(r.paths) > 1<<14 {
-		r.paths = make(map[string]string)
-	}
+	r.reset(src)
 	var m Mapping
 	var last uint64 // end of the mapping before m
 	open := false

@@ -60,7 +60,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		source.bytes = 0
-		got, err := r.Read()
+		got, err := r.Read(false)
 		if err != nil {
 			t.Fatal(err)
 		}

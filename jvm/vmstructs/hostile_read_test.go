@@ -68,7 +68,7 @@ func TestReadHostile(t *testing.T) {
 			before := read1(t, r)
 			cost := source.bytes
 			test.corrupt(t, m, r)
-			after, err := r.Read()
+			after, err := r.Read(false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +171,7 @@ func TestThreadListMoves(t *testing.T) {
 			source := &moving{recording: m, pointer: r.at(t, "ThreadsSMRSupport", "_java_thread_list"), freed: test.freed}
 			moved := *r
 			moved.memory = memory{source}
-			got, err := moved.Read()
+			got, err := moved.Read(false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func TestEndsMidway(t *testing.T) {
 		want := read1(t, r)
 		for left := range int(reads.calls) {
 			r.memory = memory{&ending{m, left}}
-			if _, err := r.Read(); !errors.Is(err, ErrGone) {
+			if _, err := r.Read(false); !errors.Is(err, ErrGone) {
 				t.Fatalf("%s: after %d reads: %v", name, left, err)
 			}
 		}

@@ -114,7 +114,7 @@ func (j *jvm) open(t testing.TB, flags ...string) *Reader {
 // read1 reads once and wants no part to fail.
 func read1(t testing.TB, r *Reader) Snapshot {
 	t.Helper()
-	got, err := r.Read()
+	got, err := r.Read(false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -247,7 +247,7 @@ func TestProcessEnds(t *testing.T) {
 	deadline := time.Now().Add(30 * time.Second)
 	var err error
 	for err == nil && time.Now().Before(deadline) {
-		_, err = r.Read()
+		_, err = r.Read(false)
 	}
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("Read: %v", err)
@@ -299,7 +299,7 @@ func BenchmarkRead200Threads(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := r.Read(); err != nil {
+		if _, err := r.Read(false); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -27,7 +27,7 @@ type Options struct {
 	Metadata bool
 }
 
-// Reader reads one JVM. Its methods may be called concurrently.
+// Reader reads one JVM. It is for one goroutine at a time.
 type Reader struct {
 	memory memory
 	closer io.Closer
@@ -35,6 +35,10 @@ type Reader struct {
 	start  uint64 // of libjvm.so as mapped
 	end    uint64
 	flags  map[string]flagEntry
+
+	// What the last Read found, and where.
+	pointers []uint64
+	threads  []Thread
 }
 
 // Thread is one Java thread, compiler threads included; not the threads of
@@ -109,9 +113,11 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 func (r *Reader) Close() error { return r.closer.Close() }
 
 // Read reads the JVM's present state: some 30 system calls and two or three
-// more for each thread. The JVM runs on meanwhile and is not told. The error is ErrGone
+// more for each thread. sameThreads says that no thread started since the last Read,
+// as the caller knows from elsewhere: if the list of threads still is the same, none
+// is looked at again. The JVM runs on meanwhile and is not told. The error is ErrGone
 // once the process ended; all else is in Snapshot.Errors.
-func (r *Reader) Read() (Snapshot, error) {
+func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 	var out Snapshot
 	parts := []struct {
 		name string
@@ -134,7 +140,7 @@ func (r *Reader) Read() (Snapshot, error) {
 		}
 		out.Ranges = append(out.Ranges, ranges...)
 	}
-	threads, err := r.threads()
+	threads, err := r.readThreads(sameThreads)
 	if errors.Is(err, ErrGone) {
 		return Snapshot{}, err
 	}

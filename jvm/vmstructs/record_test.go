@@ -94,7 +94,7 @@ func record(pid int, to string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.Read(); err != nil {
+	if _, err := r.Read(false); err != nil {
 		return err
 	}
 	if _, err := r.Version(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -18,13 +19,13 @@ const (
 	attempts = 5
 )
 
-// threads reads the list of Java threads. It is replaced and freed under our
+// readThreads reads the list of Java threads. It is replaced and freed under our
 // eyes: what was read is used if the list still stood when its elements were
 // copied and each of them makes sense, else it is read again. A thread that
 // ends while the threads are looked at one by one may still be told.
-func (r *Reader) threads() ([]Thread, error) {
+func (r *Reader) readThreads(same bool) ([]Thread, error) {
 	for attempt := 1; ; attempt++ {
-		out, err := r.threadsOnce()
+		out, err := r.threadsOnce(same)
 		if err == nil || errors.Is(err, ErrGone) || attempt == attempts {
 			return out, err
 		}
@@ -32,7 +33,7 @@ func (r *Reader) threads() ([]Thread, error) {
 }
 
 // threadsOnce returns those threads that make sense even with an error.
-func (r *Reader) threadsOnce() ([]Thread, error) {
+func (r *Reader) threadsOnce(same bool) ([]Thread, error) {
 	head, pointers, err := r.threadPointers()
 	if err != nil {
 		return nil, err
@@ -44,7 +45,15 @@ func (r *Reader) threadsOnce() ([]Thread, error) {
 	if now != head {
 		return nil, errors.New("the list of threads changes too fast")
 	}
-	return r.threadsAt(pointers)
+	if same && slices.Equal(pointers, r.pointers) {
+		return r.threads, nil
+	}
+	r.pointers = nil
+	threads, err := r.threadsAt(pointers)
+	if err == nil && len(threads) == len(pointers) { // none is just starting
+		r.pointers, r.threads = pointers, threads
+	}
+	return threads, err
 }
 
 // threadList returns the address of the list, or of its first thread.

@@ -1,0 +1,161 @@
+package jvm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/jvmem/jvmem/jvm/glibc"
+	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/smaps"
+)
+
+// pageSource tells which pages are resident: smaps.Scan, or smaps.Pagemap where the
+// kernel has no scan.
+type pageSource interface {
+	pageCounter
+	glibc.Pages
+}
+
+// Walk counts the resident pages by the names that the last Ask found, and the
+// threads. again is true if memory came up since that only the JVM can name:
+// Ask, then Walk again.
+func (p *Process) Walk(f *Facts) (again bool, err error) {
+	defer f.clean()
+	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
+	pagemap, pagemapErr := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
+	if pagemapErr == nil {
+		defer pagemap.Close()
+	}
+	pages, err := p.readMappings(dir, pagemap)
+	if err != nil {
+		if err = proc.Gone(p.status.PID, err); errors.Is(err, ErrGone) {
+			return false, err
+		}
+		f.failed(SourceSmaps, err, p.fix(err))
+		return false, p.walkThreads(f, nil)
+	}
+	f.worked(SourceSmaps)
+
+	if p.tmpfs == nil || p.renew() {
+		if p.tmpfs, err = readTmpfs(p.proc, p.status.PID); err != nil {
+			return false, proc.Gone(p.status.PID, err)
+		}
+	}
+	l := layout{tmpfs: p.tmpfs}
+	switch {
+	case errors.Is(proc.Gone(p.status.PID, pagemapErr), ErrGone):
+		return false, ErrGone
+	case pagemapErr != nil:
+		f.failed(SourcePagemap, fmt.Errorf("mappings of several kinds are not split: %w", pagemapErr), p.fix(pagemapErr))
+	default:
+		l.pages = pages
+		f.worked(SourcePagemap)
+	}
+	l.ranges = p.nameMappings(f, pages)
+	l.place(p.mappings)
+	if l.err != nil {
+		f.failed(SourcePagemap, l.err, "")
+	}
+	f.Resident, f.SwapBytes = l.resident, l.swap
+	p.readHeapFile(f, dir)
+	// The mappings of a process that dies end at any of them.
+	if status, err := proc.ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
+		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
+	}
+
+	again = p.unnamed.grew(l.resident[region.Unknown].AnonBytes)
+	if again {
+		p.answers.nodes, p.answers.virtual = nil, nil
+	}
+	p.info.walk(l.resident)
+	return again, p.walkThreads(f, l.stacks)
+}
+
+// readMappings reads the mappings with what is resident in them, by a scan or, on
+// kernels without one, from smaps. pagemap may be nil, and then pages is.
+func (p *Process) readMappings(dir string, pagemap *smaps.Pagemap) (pages pageSource, err error) {
+	// smaps and the cgroup do not count explicit huge pages, a scan does.
+	if pagemap != nil && !p.noScan && p.status.HugetlbBytes == 0 {
+		if err := p.readFile(filepath.Join(dir, "maps"), p.reader.ReadMaps); err != nil {
+			return nil, err
+		}
+		err := p.scan.Read(pagemap, p.mappings)
+		if err == nil {
+			return &p.scan, nil
+		}
+		p.noScan = errors.Is(err, smaps.ErrNoScan)
+		if !p.noScan && !errors.Is(err, smaps.ErrScattered) {
+			return nil, err
+		}
+	}
+	if err := p.readFile(filepath.Join(dir, "smaps"), p.reader.Read); err != nil {
+		return nil, err
+	}
+	if pagemap != nil {
+		pages = pagemap
+	}
+	return pages, nil
+}
+
+func (p *Process) readFile(name string, read func(io.Reader, func(*smaps.Mapping)) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	p.mappings = p.mappings[:0]
+	if err := read(file, func(m *smaps.Mapping) { p.mappings = append(p.mappings, *m) }); err != nil {
+		return err
+	}
+	if len(p.mappings) == 0 { // the process has no memory any more
+		return ErrGone
+	}
+	return nil
+}
+
+// unnamed watches the anonymous memory that no range covers, in bytes. When it
+// grows, the JVM has mapped something new.
+type unnamed struct {
+	known int64 // so much has no name, whomever is asked
+	last  int64 // of the last walk
+	asked bool  // because of what the last walk found
+	seen  bool
+}
+
+// grew reports whether to ask the JVM again. What came since it was asked may be
+// in now: only what asking left as it was has no name.
+func (u *unnamed) grew(now int64) (ask bool) {
+	settled := u.asked && max(now-u.last, u.last-now) <= sameBytes
+	if !u.seen || now < u.known || settled {
+		u.known = now
+	}
+	u.seen, u.last = true, now
+	u.asked = now > u.known+staleBytes
+	return u.asked
+}
+
+// maxClasses bounds the classes by which metaspace is found: 1 µs each.
+const maxClasses = 20_000
+
+const (
+	// staleBytes is how much unnamed memory makes the JVM be asked again.
+	staleBytes = 1 << 20
+	// sameBytes is how far it may move by itself between two walks. The smallest
+	// thing that asking names is larger.
+	sameBytes = 256 << 10
+)
+
+func (p *Process) walkThreads(f *Facts, stacks map[int]int64) error {
+	threads, err := p.threads.read(p.proc, p.status.PID)
+	if err != nil {
+		return err
+	}
+	f.Threads.Live = len(threads)
+	f.Threads.Pools = pools(threads, p.hostThreads(threads, stacks))
+	return nil
+}
