@@ -76,7 +76,7 @@ func (p *Process) nameMappings(f *Facts, pages pageSource) []region.Range {
 	known := region.Merge(p.names.lists...)
 	// Before the stacks: above the unused rest of a full arena, the next one looks
 	// like a stack above its guard. An error is found again with the chunks.
-	arenas, _ := p.findMalloc(glibc.Arenas, known, pages)
+	arenas, _ := p.findMalloc(glibc.Arenas, &p.arenas, known, pages)
 	known = region.Merge(known, arenas)
 	stacks, sure := stackPatterns(p.mappings, known, p.nativeStack)
 	known = region.Merge(known, stacks)
@@ -93,7 +93,7 @@ func (p *Process) nameMappings(f *Facts, pages pageSource) []region.Range {
 		known = region.Merge(known, nodes)
 		named = append(named, region.Metaspace, region.ClassSpace)
 	}
-	malloc, err := p.findMalloc(glibc.Find, known, pages)
+	malloc, err := p.findMalloc(glibc.Find, &p.chunks, known, pages)
 	// Where all else has a name, what the search did not reach is no other
 	// kind's: it counts as mmapped by native code.
 	reached := err == nil || (errors.Is(err, glibc.ErrBounded) && slices.Contains(named, region.GC))
@@ -141,20 +141,25 @@ var (
 	errNotGlibc  = errors.New("malloc is not glibc's")
 )
 
-// findMalloc looks for malloc's headers in memory that has no name yet.
+// mallocSearch is one search for malloc's headers and where it looked.
+type mallocSearch struct {
+	spans []region.Range
+	bytes []int64 // resident in the mapping of each span
+	found []region.Range
+	err   error
+}
+
+// findMalloc looks for malloc's headers in memory that has no name yet. Where
+// nothing was mapped nor touched since, last has the answer.
 func (p *Process) findMalloc(
-	find func(io.ReaderAt, glibc.Pages, []region.Range) ([]region.Range, error), known []region.Range, pages pageSource,
+	find func(io.ReaderAt, glibc.Pages, []region.Range) ([]region.Range, error), last *mallocSearch, known []region.Range, pages pageSource,
 ) ([]region.Range, error) {
 	if pages == nil {
 		return nil, errNoPagemap
 	}
-	mem, err := os.Open(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "mem"))
-	if err != nil {
-		return nil, err
-	}
-	defer mem.Close()
 	l := layout{ranges: known}
 	var spans, parts []region.Range
+	var bytes []int64
 	for i := range p.mappings {
 		m := &p.mappings[i]
 		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write || m.AnonymousBytes == 0 {
@@ -163,11 +168,21 @@ func (p *Process) findMalloc(
 		parts = l.parts(m, region.Unknown, parts[:0])
 		for _, part := range parts {
 			if part.Kind == region.Unknown {
-				spans = append(spans, part)
+				spans, bytes = append(spans, part), append(bytes, m.AnonymousBytes)
 			}
 		}
 	}
-	return find(mem, pages, spans)
+	if !p.renew() && slices.Equal(spans, last.spans) && slices.Equal(bytes, last.bytes) {
+		return last.found, last.err
+	}
+	mem, err := os.Open(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "mem"))
+	if err != nil {
+		return nil, err
+	}
+	defer mem.Close()
+	found, err := find(mem, pages, spans)
+	*last = mallocSearch{spans, bytes, found, err}
+	return found, err
 }
 
 // usesGlibcMalloc reports whether the C library is glibc and no other allocator

@@ -58,6 +58,8 @@ type Process struct {
 	// mallocErr is not nil.
 	malloc    []region.Range
 	mallocErr error
+	arenas    mallocSearch
+	chunks    mallocSearch
 }
 
 // Open starts to observe a process. ErrNotJVM and ErrGone tell why not.

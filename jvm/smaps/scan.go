@@ -117,7 +117,7 @@ func pagesOf(m *Mapping) content {
 	switch {
 	case m.Special():
 		return kernels
-	case m.Perm&Shared != 0:
+	case m.Perm&Shared != 0, m.Inode != 0 && m.Perm&(Write|Exec) == Exec: // who writes code copies it
 		return files
 	case m.Inode == 0: // also [heap] and [stack]
 		return anonymous
