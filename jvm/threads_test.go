@@ -4,7 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestFoldName(t *testing.T) {
@@ -53,5 +58,55 @@ func TestReadThreadsOfThisProcess(t *testing.T) {
 	}
 	if len(threads) == 0 || len(threads) > len(entries)+2 || threads[0].name == "" {
 		t.Errorf("threads = %v, task has %d", threads, len(entries))
+	}
+}
+
+// TestThreadNamesAreRenewed: a thread that is called otherwise is told by its new name
+// soon, and one that ended is forgotten.
+func TestThreadNamesAreRenewed(t *testing.T) {
+	rename, done := make(chan string), make(chan int)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends
+		for name := range rename {
+			text := append([]byte(name), 0)
+			if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&text[0])), 0, 0, 0); err != nil {
+				t.Error(err)
+			}
+			done <- unix.Gettid()
+		}
+	}()
+	defer close(rename)
+	rename <- "first"
+	tid := <-done
+	var names threadNames
+	of := func() (name string, ok bool) {
+		threads, err := names.read("/proc", os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(threads, func(t thread) bool { return t.id == tid })
+		if i < 0 {
+			return "", false
+		}
+		return threads[i].name, true
+	}
+	for range 2 * renewEvery {
+		if name, _ := of(); name != "first" {
+			t.Fatalf("its name is %q", name)
+		}
+	}
+	rename <- "second"
+	<-done
+	for i := 0; ; i++ {
+		if name, _ := of(); name == "second" {
+			break
+		} else if name != "first" || i == renewEvery {
+			t.Fatalf("after %d readings its name is %q", i, name)
+		}
+	}
+	names.known[-1] = knownThread{}
+	of()
+	if _, known := names.known[-1]; known {
+		t.Error("a thread that ended is not forgotten")
 	}
 }
