@@ -51,7 +51,7 @@ func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	now := time.Now()
 	usage, err := c.meter.Usage()
 	if err != nil { // gone
-		return slowest
+		return slow
 	}
 	c.count(now)
 	if c.kills.settled(now) && !ending(c) {
@@ -62,7 +62,7 @@ func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	}
 	r := c.read(now, ending)
 	if r == nil {
-		return slowest
+		return slow
 	}
 	c.pressure.add(r)
 	if grown, urgent := c.pressure.urgent(now); urgent && !c.asked {

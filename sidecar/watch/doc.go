@@ -19,9 +19,10 @@
 //
 // # The rise
 //
-// Usage is polled each 200 ms, one pread; memory.stat only when usage has changed,
-// nears the limit (there reclaim hides what grows: usage stays, page cache goes), or
-// after a second. The closer the limit by the present rate, the shorter the
+// Usage is polled each 200 ms, one pread, or less often where there is more room than
+// could be filled until then; memory.stat only when usage has changed, nears the
+// limit (there reclaim hides what grows: usage stays, page cache goes), or after 5 s.
+// The closer the limit by the present rate, the shorter the
 // interval, down to 25 ms. On cgroup v2 the kernel also tells when the limit is hit.
 // When it becomes urgent is written down beside the type pressure. Without a limit
 // nothing is urgent.

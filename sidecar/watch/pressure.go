@@ -8,15 +8,23 @@ import (
 const (
 	mib = 1 << 20
 
-	slowest = 200 * time.Millisecond // between two polls
-	fastest = 25 * time.Millisecond
+	// slow and fast are the time between two polls, by the rate of growth; slowest is
+	// for who has room for more than fastestGrowth brings until then.
+	slowest = time.Second
+	slow    = 200 * time.Millisecond
+	fast    = 25 * time.Millisecond
+	// fastestGrowth is what a thread that touches new pages may reach, in bytes a second.
+	fastestGrowth = 2 << 30
 	// pollsToLimit is how many polls there shall be before the limit is reached.
 	pollsToLimit = 8
 
 	// noticeable is a change of usage for which memory.stat is read.
 	noticeable = mib
-	// staleAfter is the most that the last reading may be behind.
-	staleAfter = time.Second
+	// staleAfter is the most that the last reading may be behind, steadyAfter where
+	// usage is the same, but for less than slight.
+	staleAfter  = time.Second
+	steadyAfter = 5 * time.Second
+	slight      = 64 << 10
 
 	// noise is how far usage moves by itself: the kernel charges 64 pages a CPU in
 	// advance.
@@ -59,12 +67,15 @@ func (p *pressure) add(r *Reading) { p.before, p.last = p.last, r }
 
 // wants reports whether memory.stat is to be read, now that usage is known.
 func (p *pressure) wants(usage int64, now time.Time) bool {
-	if p.last == nil || now.Sub(p.last.Time) >= staleAfter {
+	if p.last == nil {
 		return true
 	}
-	change := usage - p.last.UsageBytes
+	change := max(usage-p.last.UsageBytes, p.last.UsageBytes-usage)
+	if age := now.Sub(p.last.Time); age >= steadyAfter || age >= staleAfter && change >= slight {
+		return true
+	}
 	// Where the limit is near usage may stay while page cache is replaced.
-	return max(change, -change) >= noticeable || p.limit != nil && *p.limit-usage < *p.limit/16
+	return change >= noticeable || p.limit != nil && *p.limit-usage < *p.limit/16
 }
 
 // held is what cannot be reclaimed, as far as that is known.
@@ -96,10 +107,17 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 
 // interval returns how long to wait for the next poll, at the present rate.
 func (p *pressure) interval(now time.Time) time.Duration {
-	if p.last == nil || now.Sub(p.last.Time) >= slowest {
+	if p.last == nil {
+		return slow
+	}
+	if now.Sub(p.last.Time) < slow {
+		return min(max(p.left()/pollsToLimit, fast), slow)
+	}
+	if p.limit == nil {
 		return slowest
 	}
-	return min(max(p.left()/pollsToLimit, fastest), slowest)
+	room := time.Duration(float64(*p.limit-held(p.last)) / fastestGrowth * float64(time.Second))
+	return min(max(room, slow), slowest)
 }
 
 // left returns when the limit is reached at the rate of the last two readings.

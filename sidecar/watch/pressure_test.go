@@ -85,8 +85,12 @@ func TestPressureSteady(t *testing.T) {
 		}
 	}
 	flat := func(time.Duration) (int64, int64) { return limit / 2, 0 }
-	if _, polls, reads := run(&limit, 0, time.Minute, flat); polls != 300 || reads > 60 {
+	if _, polls, reads := run(&limit, 0, time.Minute, flat); polls != 300 || reads > 15 {
 		t.Errorf("idle: %d polls, %d readings of memory.stat in a minute", polls, reads)
+	}
+	large := int64(16 << 30)
+	if _, polls, _ := run(&large, 0, time.Minute, flat); polls > 75 {
+		t.Errorf("idle, with much room: %d polls in a minute", polls)
 	}
 	rising := func(at time.Duration) (int64, int64) { return int64(at.Seconds()) * 100 * mib, 0 }
 	if samples, _, _ := run(nil, 0, time.Minute, rising); len(samples) > 0 {
