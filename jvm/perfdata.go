@@ -38,11 +38,16 @@ func (p *Process) readPerfData() (*hsperf.Data, error) {
 }
 
 func parsePerfData(f *os.File) (*hsperf.Data, error) {
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxPerfData))
+	info, err := f.Stat()
 	if err != nil {
+		return nil, fmt.Errorf("stat hsperfdata: %w", err)
+	}
+	b := make([]byte, min(info.Size(), maxPerfData))
+	n, err := f.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) { // it may have been cut meanwhile
 		return nil, fmt.Errorf("read hsperfdata: %w", err)
 	}
-	return hsperf.Parse(b)
+	return hsperf.Parse(b[:n])
 }
 
 // openPerfData finds the file through the mappings: its name depends on the

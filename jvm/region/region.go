@@ -68,7 +68,11 @@ type Range struct {
 // of different lists overlap, the earlier list wins and the later range is cut;
 // within a list the range that starts first wins.
 func Merge(lists ...[]Range) []Range {
-	var out []Range
+	room := 0
+	for _, list := range lists {
+		room += len(list)
+	}
+	out := make([]Range, 0, room+room/4) // some are cut into parts
 	for _, list := range lists {
 		list = slices.Clone(list)
 		slices.SortStableFunc(list, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
@@ -80,16 +84,15 @@ func Merge(lists ...[]Range) []Range {
 				continue
 			}
 			last = r.End
-			out = append(out, subtract(r, known)...)
+			out = appendRest(out, r, known)
 		}
 		slices.SortFunc(out, func(a, b Range) int { return cmp.Compare(a.Start, b.Start) })
 	}
 	return out
 }
 
-// subtract returns the parts of r that no range of known (sorted, disjoint) covers.
-func subtract(r Range, known []Range) []Range {
-	var parts []Range
+// appendRest appends the parts of r that no range of known (sorted, disjoint) covers.
+func appendRest(parts []Range, r Range, known []Range) []Range {
 	i, _ := slices.BinarySearchFunc(known, r.Start, func(k Range, start uint64) int {
 		if k.End <= start {
 			return -1

@@ -32,7 +32,7 @@ func OpenPagemap(path string) (*Pagemap, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pagemap{file: f, pageSize: uint64(os.Getpagesize()), buf: make([]byte, pagemapChunk)}, nil
+	return &Pagemap{file: f, pageSize: uint64(os.Getpagesize())}, nil
 }
 
 // Close closes the file.
@@ -75,6 +75,9 @@ func (p *Pagemap) Pages(start, end uint64, yield func(addr uint64)) error {
 }
 
 func (p *Pagemap) entries(start, end uint64, yield func(addr, entry uint64)) error {
+	if p.buf == nil { // a Scan needs none
+		p.buf = make([]byte, pagemapChunk)
+	}
 	for page := start / p.pageSize; page*p.pageSize < end; {
 		left := (end - page*p.pageSize + p.pageSize - 1) / p.pageSize
 		buf := p.buf[:min(left*8, uint64(len(p.buf)))]
