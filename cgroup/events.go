@@ -74,7 +74,7 @@ func (e *Events) readV2(r *reader) {
 
 // flag returns a value as a truth value, nil if there is none.
 func (f flat) flag(key string) *bool {
-	n, ok := f[key]
+	n, ok := f.find(key)
 	if !ok {
 		return nil
 	}

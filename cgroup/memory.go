@@ -89,25 +89,15 @@ func (m Memory) RSSBytes() *int64 { return m.AnonBytes }
 // evict by: usage without inactive_file, at least 0. It still holds active_file
 // and reclaimable slab.
 func (m Memory) WorkingSetBytes() *int64 {
-	if m.InactiveFileBytes == nil {
-		return nil
-	}
-	n := max(m.UsageBytes-*m.InactiveFileBytes, 0)
-	return &n
+	return known((&Level{UsageBytes: m.UsageBytes, InactiveFileBytes: m.InactiveFileBytes}).WorkingSetBytes())
 }
 
 // ReclaimableBytes returns what the kernel may reclaim without swap, an upper
 // bound: inactive_file + active_file + slab_reclaimable (without slab on v1).
 // Dirty pages have to be written first, and pages in use come back at once.
 func (m Memory) ReclaimableBytes() *int64 {
-	if m.InactiveFileBytes == nil || m.ActiveFileBytes == nil {
-		return nil
-	}
-	n := *m.InactiveFileBytes + *m.ActiveFileBytes
-	if m.SlabReclaimableBytes != nil {
-		n += *m.SlabReclaimableBytes
-	}
-	return &n
+	l := Level{InactiveFileBytes: m.InactiveFileBytes, ActiveFileBytes: m.ActiveFileBytes, SlabReclaimableBytes: m.SlabReclaimableBytes}
+	return known(l.ReclaimableBytes())
 }
 
 // Memory reads the cgroup. With an error the Memory holds what could be read,

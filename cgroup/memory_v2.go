@@ -52,12 +52,19 @@ func kernelV2(stat flat) Kernel {
 		SockBytes:       stat.value("sock"),
 		VmallocBytes:    stat.value("vmalloc"),
 	}
-	if _, ok := stat["kernel"]; ok {
-		k.TotalBytes = stat.sum("kernel", "sock")
-		return k
+	if total, summed, ok := kernelTotalV2(stat); ok {
+		k.TotalBytes, k.Summed = &total, summed
 	}
-	k.TotalBytes = stat.sum("kernel_stack", "pagetables", "sec_pagetables", "percpu",
-		"slab_reclaimable", "slab_unreclaimable", "sock", "vmalloc")
-	k.Summed = k.TotalBytes != nil
 	return k
+}
+
+// kernelTotalV2 is Kernel.TotalBytes, and whether it was added up from the parts.
+func kernelTotalV2(stat flat) (total int64, summed, ok bool) {
+	if _, ok := stat.find("kernel"); ok {
+		total, _ = stat.total("kernel", "sock")
+		return total, false, true
+	}
+	total, ok = stat.total("kernel_stack", "pagetables", "sec_pagetables", "percpu",
+		"slab_reclaimable", "slab_unreclaimable", "sock", "vmalloc")
+	return total, true, ok
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,36 +25,13 @@ type Meter struct {
 	usage   *os.File
 	stat    *os.File
 	// These are nil where the kernel has no such file.
-	events *os.File // v1 memory.oom_control, v2 memory.events
-	kernel *os.File // v1 memory.kmem.usage_in_bytes
+	events *os.File   // v1 memory.oom_control, v2 memory.events
+	kernel *os.File   // v1 memory.kmem.usage_in_bytes
+	limits []*os.File // v2 memory.max, of the ancestors too; v1 has them in memory.stat
 }
 
-// Level is what a cgroup is at, a part of Memory that is cheap to read. nil means
-// that this kernel does not tell.
-type Level struct {
-	UsageBytes        int64  `json:"usage_bytes"`
-	AnonBytes         *int64 `json:"anon_bytes"`
-	FileBytes         *int64 `json:"file_bytes"` // with shmem
-	ShmemBytes        *int64 `json:"shmem_bytes"`
-	InactiveFileBytes *int64 `json:"inactive_file_bytes"`
-	ActiveFileBytes   *int64 `json:"active_file_bytes"`
-	// SlabReclaimableBytes is part of KernelBytes; nil on v1.
-	SlabReclaimableBytes *int64 `json:"slab_reclaimable_bytes,omitempty"`
-	KernelBytes          *int64 `json:"kernel_bytes"`
-}
-
-// UnreclaimableBytes returns what the kernel cannot take back without swap, a lower
-// bound: usage without what Memory.ReclaimableBytes counts.
-func (l Level) UnreclaimableBytes() *int64 {
-	m := Memory{InactiveFileBytes: l.InactiveFileBytes, ActiveFileBytes: l.ActiveFileBytes, SlabReclaimableBytes: l.SlabReclaimableBytes}
-	reclaimable := m.ReclaimableBytes()
-	if reclaimable == nil {
-		return nil
-	}
-	return new(max(l.UsageBytes-*reclaimable, 0))
-}
-
-// Meter opens the files of the cgroup: at most four descriptors, until Close.
+// Meter opens the files of the cgroup, until Close: at most four descriptors, and on v2
+// one more for its limit and that of each ancestor that is seen.
 func (g *Group) Meter() (*Meter, error) {
 	m := &Meter{name: g.name, version: g.Path.Version}
 	// Only a descriptor that does not block can be waited for.
@@ -86,13 +64,30 @@ func (g *Group) Meter() (*Meter, error) {
 		}
 		*f.to = file
 	}
+	if err := m.openLimits(g); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
 	return m, nil
+}
+
+func (m *Meter) openLimits(g *Group) error {
+	for up := 0; m.version == 2 && up <= g.above; up++ {
+		file, err := g.reopen(strings.Repeat("../", up)+"memory.max", 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // the root cgroup has no limits
+		}
+		if err != nil {
+			return err
+		}
+		m.limits = append(m.limits, file)
+	}
+	return nil
 }
 
 // Close releases the descriptors, and ends a wait.
 func (m *Meter) Close() error {
 	var errs []error
-	for _, f := range []*os.File{m.usage, m.stat, m.events, m.kernel} {
+	for _, f := range append([]*os.File{m.usage, m.stat, m.events, m.kernel}, m.limits...) {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}
@@ -101,51 +96,28 @@ func (m *Meter) Close() error {
 }
 
 // Usage reads what is charged, in bytes. It allocates nothing.
-func (m *Meter) Usage() (int64, error) { return m.number(m.usage) }
-
-// Level reads usage and memory.stat, which makes the kernel add up what its CPUs
-// counted: dearer than Usage.
-func (m *Meter) Level() (Level, error) {
-	stat, err := m.flat(m.stat)
-	if err != nil {
-		return Level{}, err
-	}
-	usage, err := m.Usage()
-	if err != nil {
-		return Level{}, err
-	}
-	if m.version == 2 {
-		return Level{
-			UsageBytes: usage, AnonBytes: stat.value("anon"), FileBytes: stat.value("file"), ShmemBytes: stat.value("shmem"),
-			InactiveFileBytes: stat.value("inactive_file"), ActiveFileBytes: stat.value("active_file"),
-			SlabReclaimableBytes: stat.value("slab_reclaimable"), KernelBytes: kernelV2(stat).TotalBytes,
-		}, nil
-	}
-	level := Level{
-		UsageBytes: usage, AnonBytes: stat.value("total_rss"), FileBytes: stat.value("total_cache"), ShmemBytes: stat.value("total_shmem"),
-		InactiveFileBytes: stat.value("total_inactive_file"), ActiveFileBytes: stat.value("total_active_file"),
-	}
-	if m.kernel != nil {
-		kernel, err := m.number(m.kernel)
-		if err == nil {
-			level.KernelBytes = &kernel
-		} else if !errors.Is(err, unix.EOPNOTSUPP) { // not configured
-			return level, err
-		}
-	}
-	return level, nil
+func (m *Meter) Usage() (int64, error) {
+	var buf [numberBytes]byte
+	return m.number(m.usage, buf[:])
 }
 
 // OOMKills reads Events.OOMKills alone.
 func (m *Meter) OOMKills() (*int64, error) {
-	if m.events == nil {
-		return nil, nil
-	}
-	events, err := m.flat(m.events)
+	var buf [flatBytes]byte
+	n, ok, err := m.kills(buf[:])
 	if err != nil {
 		return nil, err
 	}
-	return events.value("oom_kill"), nil
+	return known(n, ok), nil
+}
+
+func (m *Meter) kills(buf []byte) (n int64, ok bool, err error) {
+	if m.events == nil {
+		return 0, false, nil
+	}
+	text, err := m.read(m.events, buf)
+	n, ok = flat(text).find("oom_kill")
+	return n, ok, err
 }
 
 // WaitEvents waits for an event that nobody has seen yet: on v2 the kernel tells
@@ -180,28 +152,33 @@ func (m *Meter) WaitEvents(ctx context.Context) error {
 	return os.ErrClosed // Read has no error of its own besides the deadline's
 }
 
+const (
+	numberBytes = 24 // 19 digits and a line end
+	// flatBytes is far above the longest, memory.stat, with 1 to 2 KiB.
+	flatBytes = 4 << 10
+)
+
 // number reads a file with one number.
-func (m *Meter) number(f *os.File) (int64, error) {
-	var buf [24]byte // 19 digits and a line end
-	n, err := f.ReadAt(buf[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, m.failed(f, err)
+func (m *Meter) number(f *os.File, buf []byte) (int64, error) {
+	text, err := m.read(f, buf[:numberBytes])
+	if err != nil {
+		return 0, err
 	}
-	line, whole := bytes.CutSuffix(buf[:n], []byte("\n"))
+	line, whole := bytes.CutSuffix(text, []byte("\n"))
 	value, err := parseNumber(string(line))
 	if err != nil || !whole {
-		return 0, fail("parse", f.Name(), fmt.Errorf("%q is no number", string(buf[:n])))
+		return 0, fail("parse", f.Name(), fmt.Errorf("%q is no number", string(text)))
 	}
 	return value, nil
 }
 
-// flat reads a flat-keyed file.
-func (m *Meter) flat(f *os.File) (flat, error) {
-	b, err := io.ReadAll(io.NewSectionReader(f, 0, maxFile))
-	if err != nil {
+// read reads as much of a file as there is room for.
+func (m *Meter) read(f *os.File, buf []byte) ([]byte, error) {
+	n, err := f.ReadAt(buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, m.failed(f, err)
 	}
-	return parseFlat(string(b)), nil
+	return buf[:n], nil
 }
 
 func (m *Meter) failed(f *os.File, err error) error {

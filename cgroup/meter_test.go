@@ -31,6 +31,12 @@ func TestMeterCaptures(t *testing.T) {
 		if err = errors.Join(err, g.Close()); err != nil {
 			t.Fatal(err)
 		}
+		glance := new(Glance)
+		for range 3 { // its room is used again
+			if err := meter.Glance(glance); err != nil {
+				t.Fatal(err)
+			}
+		}
 		want := Level{m.UsageBytes, m.AnonBytes, m.FileBytes, m.ShmemBytes, m.InactiveFileBytes, m.ActiveFileBytes, m.SlabReclaimableBytes, m.Kernel.TotalBytes}
 		if got, err := meter.Level(); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: level %+v, %v; want %+v", dir, got, err, want)
@@ -43,6 +49,9 @@ func TestMeterCaptures(t *testing.T) {
 		}
 		if got, err := meter.OOMKills(); err != nil || got == nil || *got != 0 {
 			t.Errorf("%s: kills %v, %v", dir, got, err)
+		}
+		if !reflect.DeepEqual(glance.Level, want) || !reflect.DeepEqual(glance.LimitBytes, m.LimitBytes) || !reflect.DeepEqual(glance.OOMKills, m.Events.OOMKills) {
+			t.Errorf("%s: a glance has %+v, want %+v, limit %v, kills %v", dir, glance, want, m.LimitBytes, m.Events.OOMKills)
 		}
 		// A fixture is no file that a poll can wait for, and v1 has no such events.
 		if err := meter.WaitEvents(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
@@ -146,6 +155,14 @@ func TestMeterOfKilledJVM(t *testing.T) {
 	if grown := *after.AnonBytes - *before.AnonBytes; grown < 39<<20 || grown > 48<<20 || after.UsageBytes-before.UsageBytes < 39<<20 {
 		t.Errorf("grew by 40 MiB: %+v, then %+v", before, after)
 	}
+	glance := new(Glance)
+	if allocs := testing.AllocsPerRun(100, func() {
+		if err := m.Glance(glance); err != nil {
+			t.Error(err)
+		}
+	}); allocs > 0 {
+		t.Errorf("Glance allocates %v times", allocs)
+	}
 	if allocs := testing.AllocsPerRun(100, func() {
 		if _, err := m.Usage(); err != nil {
 			t.Error(err)
@@ -222,6 +239,8 @@ func BenchmarkMeter(b *testing.B) {
 		})
 	}
 	run("usage", func() error { _, err := m.Usage(); return err })
+	glance := new(Glance)
+	run("glance", func() error { return m.Glance(glance) })
 	run("level", func() error { _, err := m.Level(); return err })
 	run("kills", func() error { _, err := m.OOMKills(); return err })
 }

@@ -39,7 +39,7 @@ func FuzzFlat(f *testing.F) {
 	seeds(f, "testdata/v1-*-oom/memory.oom_control")
 	f.Add("a 1\na 2\nb -3\nc 9223372036854775808\nd 4\n e 5\nf  6\ng 7 8\n", 2)
 	f.Fuzz(func(t *testing.T, s string, cut int) {
-		values := parseFlat(s)
+		values := valuesOf(s)
 		for key, n := range values {
 			if n < 0 || key == "" || !hasLine(s, key, n) {
 				t.Errorf("%q = %d is not in %q", key, n, s)
@@ -48,7 +48,7 @@ func FuzzFlat(f *testing.F) {
 		if cut < 0 || cut > len(s) {
 			return
 		}
-		for key, n := range parseFlat(s[:cut]) {
+		for key, n := range valuesOf(s[:cut]) {
 			if whole, ok := values[key]; !ok || whole != n {
 				t.Errorf("%q is %d in the first %d bytes, %d in all", key, n, cut, whole)
 			}
@@ -84,9 +84,21 @@ func FuzzLimit(f *testing.F) {
 	})
 }
 
-func TestParseFlat(t *testing.T) {
-	got := parseFlat("a 1\na 2\nb -3\nc 9223372036854775808\nd 9223372036854775807\n\nf  6\ng 7 8\nh\ni 9")
+func TestFlat(t *testing.T) {
+	got := valuesOf("a 1\na 2\nb -3\nc 9223372036854775808\nd 9223372036854775807\n\nf  6\ng 7 8\nh\ni 9")
 	if want := "map[a:1 d:9223372036854775807]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// valuesOf asks for every key that there is.
+func valuesOf(s string) map[string]int64 {
+	values := make(map[string]int64)
+	for line := range strings.Lines(s) {
+		key, _, _ := strings.Cut(line, " ")
+		if n, ok := flat(s).find(key); ok && key != "" {
+			values[key] = n
+		}
+	}
+	return values
 }
