@@ -58,7 +58,10 @@ func (d Data) Format(s fmt.State, _ rune) {
 }
 
 // Parse reads the bytes of one hsperfdata file.
-func Parse(b []byte) (*Data, error) {
+func Parse(b []byte) (*Data, error) { return parse(b, nil) }
+
+// parse also puts into places where the numbers lie, unless it is nil.
+func parse(b []byte, places map[string]int64) (*Data, error) {
 	order, err := parsePrologue(b)
 	if err != nil {
 		return nil, fmt.Errorf("parse hsperfdata: %w", err)
@@ -89,9 +92,13 @@ func Parse(b []byte) (*Data, error) {
 			d.Truncated = true
 			break
 		}
-		if !d.addEntry(b[at:at+length], order) {
+		name, dataAt, ok := d.addEntry(b[at:at+length], order)
+		if !ok {
 			d.Truncated = true
 			break
+		}
+		if places != nil {
+			places[name] = at + dataAt
 		}
 		at += length
 	}
@@ -127,34 +134,34 @@ func parsePrologue(b []byte) (binary.ByteOrder, error) {
 
 // addEntry reads one entry that fills e; false if it does not fit. Types other
 // than long and string, which HotSpot does not write, are skipped.
-func (d *Data) addEntry(e []byte, order binary.ByteOrder) bool {
+func (d *Data) addEntry(e []byte, order binary.ByteOrder) (name string, dataAt int64, ok bool) {
 	nameAt := int64(int32(order.Uint32(e[4:])))
 	vector := int64(int32(order.Uint32(e[8:])))
 	kind := e[12]
-	dataAt := int64(int32(order.Uint32(e[16:])))
+	dataAt = int64(int32(order.Uint32(e[16:])))
 	size := int64(len(e))
 	if nameAt < entryBytes || nameAt >= size || dataAt < entryBytes || dataAt > size || vector < 0 {
-		return false
+		return "", 0, false
 	}
 	end := bytes.IndexByte(e[nameAt:], 0)
 	if end <= 0 {
-		return false
+		return "", 0, false
 	}
-	name := string(e[nameAt : nameAt+int64(end)])
+	name = string(e[nameAt : nameAt+int64(end)])
 	switch {
 	case kind == 'J' && vector == 0:
 		if dataAt > size-8 {
-			return false
+			return "", 0, false
 		}
 		d.longs[name] = int64(order.Uint64(e[dataAt:]))
 	case kind == 'B' && vector > 0:
 		if vector > size-dataAt {
-			return false
+			return "", 0, false
 		}
 		text, _, _ := bytes.Cut(e[dataAt:dataAt+vector], []byte{0})
 		d.strings[name] = string(text)
 	}
-	return true
+	return name, dataAt, true
 }
 
 // counter returns a counter that cannot be negative; nil if there is none.

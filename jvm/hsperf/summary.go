@@ -139,20 +139,15 @@ func (d *Data) Summary() Summary {
 		ThreadsPeak:    d.counter("java.threads.livePeak"),
 		ThreadsStarted: d.counter("java.threads.started"),
 
-		ClassesLoaded:   d.sum("java.cls.loadedClasses", "java.cls.sharedLoadedClasses"),
-		ClassesUnloaded: d.sum("java.cls.unloadedClasses", "java.cls.sharedUnloadedClasses"),
+		ClassesLoaded:   d.sum(loadedNames[:]...),
+		ClassesUnloaded: d.sum(unloadedNames[:]...),
 	}
 	for n := range 2 {
 		if g, ok := d.generation(n); ok {
 			s.Generations = append(s.Generations, g)
 		}
 	}
-	for n := range 3 {
-		prefix := fmt.Sprintf("sun.gc.collector.%d.", n)
-		if name, ok := d.strings[prefix+"name"]; ok {
-			s.Collectors = append(s.Collectors, Collector{n, name, d.counter(prefix + "invocations"), d.ticks(prefix + "time")})
-		}
-	}
+	s.Collectors = d.collectors()
 	s.GC = gcName(d.strings["sun.gc.policy.name"], s)
 	s.Uptime = d.ticks("sun.os.hrt.ticks")
 	if ms := d.counter("sun.rt.createVmBeginTime"); ms != nil && *ms > 0 {
@@ -160,6 +155,21 @@ func (d *Data) Summary() Summary {
 		s.Started = &t
 	}
 	return s
+}
+
+var (
+	loadedNames   = [...]string{"java.cls.loadedClasses", "java.cls.sharedLoadedClasses"}
+	unloadedNames = [...]string{"java.cls.unloadedClasses", "java.cls.sharedUnloadedClasses"}
+)
+
+func (d *Data) collectors() (all []Collector) {
+	for n := range 3 {
+		prefix := fmt.Sprintf("sun.gc.collector.%d.", n)
+		if name, ok := d.strings[prefix+"name"]; ok {
+			all = append(all, Collector{n, name, d.counter(prefix + "invocations"), d.ticks(prefix + "time")})
+		}
+	}
+	return all
 }
 
 func (d *Data) space(prefix string) Space {

@@ -1,0 +1,92 @@
+package hsperf
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Places are where a file has the few numbers that are worth to be read for ever. An
+// entry never moves, so the file is parsed once; to read it after that allocates
+// nothing.
+type Places struct {
+	order   binary.ByteOrder
+	entries uint32 // of the file that was parsed
+
+	// Where the numbers lie that are added up; nil where the JVM lacks one of them.
+	loaded, unloaded, oldUsed, oldCollections []int64
+}
+
+// Locate parses the bytes of one hsperfdata file.
+func Locate(b []byte) (Places, error) {
+	at := make(map[string]int64)
+	d, err := parse(b, at)
+	if err != nil {
+		return Places{}, err
+	}
+	order, err := parsePrologue(b)
+	if err != nil {
+		return Places{}, err
+	}
+	p := Places{order: order, entries: order.Uint32(b[entriesAt:])}
+	find := func(names ...string) (places []int64) {
+		for _, name := range names {
+			if _, ok := d.longs[name]; !ok {
+				return nil
+			}
+			places = append(places, at[name])
+		}
+		return places
+	}
+	p.loaded, p.unloaded = find(loadedNames[:]...), find(unloadedNames[:]...)
+	if g, ok := d.generation(1); ok {
+		var names []string
+		for i := range g.Spaces {
+			names = append(names, fmt.Sprintf("sun.gc.generation.1.space.%d.used", i))
+		}
+		p.oldUsed = find(names...)
+	}
+	var names []string
+	for _, c := range d.collectors() {
+		if c.Number > 0 {
+			names = append(names, fmt.Sprintf("sun.gc.collector.%d.invocations", c.Number))
+		}
+	}
+	p.oldCollections = find(names...)
+	return p, nil
+}
+
+// entriesAt is where the prologue has the number of entries.
+const entriesAt = 28
+
+// Hold says whether the places are those of this reading of the file: a JVM that
+// adds a counter makes it necessary to locate them anew.
+func (p *Places) Hold(b []byte) bool {
+	return p.order != nil && len(b) >= prologueBytes && p.order.Uint32(b[entriesAt:]) == p.entries
+}
+
+// Classes is Summary.Classes, and whether it is known.
+func (p *Places) Classes(b []byte) (n int64, ok bool) {
+	loaded, known := p.sum(b, p.loaded)
+	unloaded, ok := p.sum(b, p.unloaded)
+	return loaded - unloaded, ok && known
+}
+
+// OldUsedBytes is what Summary.OldGeneration has in use, and whether it is known.
+func (p *Places) OldUsedBytes(b []byte) (n int64, ok bool) { return p.sum(b, p.oldUsed) }
+
+// OldCollections is Summary.OldCollections, and whether it is known.
+func (p *Places) OldCollections(b []byte) (n int64, ok bool) { return p.sum(b, p.oldCollections) }
+
+func (p *Places) sum(b []byte, places []int64) (n int64, ok bool) {
+	for _, at := range places {
+		if at > int64(len(b))-8 {
+			return 0, false
+		}
+		v := int64(p.order.Uint64(b[at:]))
+		if v < 0 || n+v < n {
+			return 0, false
+		}
+		n += v
+	}
+	return n, len(places) > 0
+}
