@@ -26,10 +26,12 @@ type lastSeen struct {
 	verdict   *verdict
 	// kills is the OOM counter of the last sample.
 	kills int64
+	// missed is when the first sample without it was taken; zero: there was none.
+	missed time.Time
 }
 
-// forgetEnd is how long what was known of a JVM is kept after its last sample: its
-// end is told within seconds.
+// forgetEnd is how long what was known of a JVM is kept after it was missed: its end
+// is told within seconds.
 const forgetEnd = time.Minute
 
 // remember keeps what an autopsy needs, and tells of restarts.
@@ -42,7 +44,11 @@ func (l *loop) remember(r *breakdown.Report) {
 		l.warn("autopsies", l.autopsies.Seen(r.Time, c))
 	}
 	for key, seen := range l.alive {
-		if r.Time.Sub(seen.time) > forgetEnd {
+		switch {
+		case seen.time.Equal(r.Time):
+		case seen.missed.IsZero():
+			seen.missed = r.Time
+		case r.Time.Sub(seen.missed) > forgetEnd:
 			delete(l.alive, key)
 		}
 	}
@@ -60,6 +66,7 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 		return
 	}
 	seen.container, seen.pod, seen.time, seen.verdict = c, r.Pod, r.Time, l.verdicts[containerKey(c)]
+	seen.missed = time.Time{}
 	if c.OOMKills != nil {
 		seen.kills = *c.OOMKills
 	}
@@ -98,8 +105,13 @@ func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) err
 		if seen.verdict != nil {
 			s.Diagnosis = seen.verdict.last
 		}
+		// What is read while it ends tells less.
+		end := seen.time
+		if d.Last != nil && d.Last.Time.After(end) {
+			end = d.Last.Time
+		}
 		l.history.Container(seen.container, func(h *history.Container) {
-			s.Before = h.Between(seen.time.Add(-autopsy.Before), seen.time)
+			s.Before = h.Between(seen.time.Add(-autopsy.Before), end)
 		})
 	}
 	a := autopsy.Perform(d, s)

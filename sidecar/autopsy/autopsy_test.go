@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,7 +46,7 @@ func container(flags map[string]any) *breakdown.Container {
 // before is two minutes of history in steps of 10 s; of each series the first and the
 // last value, in MiB (pools as counts), and a straight line between.
 func before(series map[string][2]float64) *history.Track {
-	t := &history.Track{Series: map[string]*history.Column{history.Firm: {}}}
+	t := &history.Track{Series: map[string]*history.Column{history.Firm: {}, history.Epoch: {Last: make(history.Values, 13)}}}
 	for i := range 13 {
 		t.Times = append(t.Times, end.Add(-time.Second-time.Duration(12-i)*10*time.Second).UnixMilli())
 		firm := int64(0)
@@ -62,6 +63,21 @@ func before(series map[string][2]float64) *history.Track {
 		t.Series[history.Firm].Last = append(t.Series[history.Firm].Last, firm)
 	}
 	return t
+}
+
+// sparse returns a track that has but what is read between two samples, in all steps
+// but each third.
+func sparse(t *history.Track) *history.Track {
+	out := &history.Track{Times: t.Times, Series: make(map[string]*history.Column)}
+	for name, c := range t.Series {
+		out.Series[name] = &history.Column{Last: slices.Clone(c.Last)}
+		for i := range c.Last {
+			if name != history.Firm && i%3 != 1 {
+				out.Series[name].Last[i] = history.Unknown
+			}
+		}
+	}
+	return out
 }
 
 func level(anon, usage float64) *watch.Reading {
@@ -156,6 +172,12 @@ func TestPerform(t *testing.T) {
 			a := Perform(d, tt.state)
 			if a.Kind != tt.kind || a.Cause != tt.cause || a.Subject != tt.subject || !strings.Contains(a.Summary, tt.says) {
 				t.Errorf("%s, cause %s (%s), want %s, %s (%s): %s", a.Kind, a.Cause, a.Subject, tt.kind, tt.cause, tt.subject, a.Summary)
+			}
+			if tt.state.Before != nil {
+				tt.state.Before = sparse(tt.state.Before)
+				if s := Perform(d, tt.state); s.Kind != a.Kind || s.Cause != a.Cause || s.Subject != a.Subject {
+					t.Errorf("with rows known now and then: %s, cause %s (%s): %s", s.Kind, s.Cause, s.Subject, s.Summary)
+				}
 			}
 			if *a.LastAgeSeconds != 1 || a.Version != "17.0.15" || a.ContainerName != "app" {
 				t.Errorf("%+v", a)

@@ -123,11 +123,16 @@ func grew(t *history.Track) ([]Growth, float64) {
 			base = i
 		}
 	}
+	if base, end = t.Sampled(base), t.Sampled(end); base < 0 {
+		return nil, 0
+	}
 	return growthBetween(t, base, end), float64(t.Times[end]-t.Times[base]) / 1000
 }
 
+// growthBetween takes the samples by which the rows are known in these steps.
 func growthBetween(t *history.Track, from, to int) []Growth {
 	var all []Growth
+	from, to = t.Sampled(from), t.Sampled(to)
 	for name, c := range t.Series {
 		g := Growth{}
 		switch words := strings.SplitN(name, "/", 3); {
@@ -305,11 +310,12 @@ func (a *Autopsy) heapGrew() int64 {
 func (a *Autopsy) fastest(prefix string, from int) string {
 	var best string
 	var most int64
+	from, to := a.Before.Sampled(from), a.Before.Sampled(len(a.Before.Times)-1)
 	for name, c := range a.Before.Series {
 		if !strings.HasPrefix(name, prefix) {
 			continue
 		}
-		grew := difference(c, from, len(a.Before.Times)-1)
+		grew := difference(c, from, to)
 		if grew > most || grew == most && name < best {
 			best, most = name, grew
 		}

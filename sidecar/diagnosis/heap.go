@@ -59,6 +59,9 @@ func (j *judge) survivors(w window) (trend, bool) {
 func (j *judge) collections(w window) int {
 	counted, last := 0, int64(history.Unknown)
 	for time, p := range j.c.Points(history.OldCollections) {
+		if time > w.to {
+			break
+		}
 		if time >= w.from && last != history.Unknown && p.Last > last {
 			counted++
 		}
@@ -67,7 +70,7 @@ func (j *judge) collections(w window) int {
 	limit, _ := j.maxHeap()
 	drops, high := 0, int64(0)
 	for time, p := range j.c.Points(history.OldUsed) {
-		if time < w.from {
+		if time < w.from || time > w.to {
 			continue
 		}
 		if float64(high-p.Min) > dropShare*limit && limit > 0 {

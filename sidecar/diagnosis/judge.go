@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"math"
+	"slices"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 )
@@ -31,10 +32,11 @@ const (
 // judge holds one container's history while it is judged.
 type judge struct {
 	c *history.Container
-	// windows end now. The first begins when the JVM has started, each other one is
+	// windows end at the last sample. The first begins when the JVM has started, each other one is
 	// the second half of the one before. None if there are too few samples.
 	windows []window
-	samples int // since the JVM started
+	samples int   // since the JVM started
+	at      int64 // the time of the last one
 	last    map[string]float64
 }
 
@@ -45,25 +47,21 @@ func (w window) half() window { return window{w.from + (w.to-w.from)/2, w.to} }
 
 func newJudge(c *history.Container) *judge {
 	j := &judge{c: c, last: make(map[string]float64)}
-	started, first := int64(math.MinInt64), true
-	epoch := int64(0)
-	for time, p := range c.Points(history.Epoch) {
-		if !first && p.Last != epoch {
-			started = time
-		}
-		epoch, first = p.Last, false
-	}
+	// Only where everything was sampled the epoch is known.
 	var times []int64
-	for time := range c.Times() {
-		if time >= started {
-			times = append(times, time)
+	epoch := history.Unknown
+	for time, p := range c.Points(history.Epoch) {
+		if p.Last != epoch {
+			times = times[:0]
 		}
+		times, epoch = append(times, time), p.Last
 	}
 	j.samples = len(times)
 	if len(times) == 0 {
 		return j
 	}
 	to := times[len(times)-1]
+	j.at = to
 	from := times[0] + int64(startShare*float64(to-times[0]))
 	for {
 		for len(times) > 0 && times[0] < from {
@@ -77,21 +75,18 @@ func newJudge(c *history.Container) *judge {
 	}
 }
 
-// now returns the last value of a series; ok is false if it is not known at the
-// end.
+// now returns what a series was at the last sample; ok is false if it was not known
+// then.
 func (j *judge) now(name string) (value float64, ok bool) {
 	value, ok = j.last[name]
 	if ok {
 		return value, true
 	}
-	at, known := j.c.LastTime()
-	for i := len(j.c.Tracks) - 1; i >= 0 && known; i-- {
-		t := j.c.Tracks[i]
-		if n := len(t.Times); n > 0 && t.Times[n-1] == at.UnixMilli() {
-			if p := t.Series[name].At(n - 1); p.Last != history.Unknown {
-				j.last[name] = float64(p.Last)
-				return float64(p.Last), true
-			}
+	for _, t := range slices.Backward(j.c.Tracks) {
+		i, there := slices.BinarySearch(t.Times, j.at)
+		if p := t.Series[name].At(i); there && p.Last != history.Unknown {
+			j.last[name] = float64(p.Last)
+			return float64(p.Last), true
 		}
 	}
 	return 0, false

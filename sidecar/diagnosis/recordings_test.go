@@ -68,6 +68,22 @@ func until(c *history.Container, at time.Time) *history.Container {
 	return &copied
 }
 
+// sparse returns the history with each so many-th sample, and between them what is
+// read then: no rows, parts and pools.
+func sparse(c *history.Container, every int) *history.Container {
+	copied := *c
+	t := c.Between(time.Unix(0, 0), time.Now())
+	for name, column := range t.Series {
+		for i := range column.Last {
+			if i%every != 0 && (name == history.Epoch || strings.Contains(name, "/")) {
+				column.Last[i] = history.Unknown
+			}
+		}
+	}
+	copied.Tracks = []*history.Track{t}
+	return &copied
+}
+
 // TestRecordings judges real runs, again and again as they go on: the verdict is the
 // right one at the end, and no wrong one is given on the way.
 func TestRecordings(t *testing.T) {
@@ -77,6 +93,9 @@ func TestRecordings(t *testing.T) {
 			c := r.open(t)
 			if d := Diagnose(c); d.Verdict != r.Verdict || r.Subject != "" && d.Subject != r.Subject {
 				t.Errorf("%s (%s), want %s (%s): %s", d.Verdict, d.Subject, r.Verdict, r.Subject, d.Summary)
+			}
+			if d := Diagnose(sparse(c, 3)); d.Verdict != r.Verdict || r.Subject != "" && d.Subject != r.Subject {
+				t.Errorf("with each third sample only: %s (%s), want %s (%s): %s", d.Verdict, d.Subject, r.Verdict, r.Subject, d.Summary)
 			}
 			for at := r.Start; at.Before(r.End); at = at.Add(3 * time.Second) {
 				if d := Diagnose(until(c, at)); d.Verdict.Leak() && d.Verdict != r.Verdict {

@@ -42,12 +42,15 @@ type scenario struct {
 	name     string
 	length   time.Duration
 	interval time.Duration // between samples; 0: the constant
+	sparse   int           // only each so many-th is one, between them is what is cheap; 0: all are
 	change   func(*state)
 	want     Verdict
 	subject  string
 	// clean: at no time before the end may anything be accused.
 	clean bool
 }
+
+func (s *scenario) step() time.Duration { return cmp.Or(s.interval, interval) }
 
 // play feeds a scenario to a store, and calls with each verdict on the way.
 func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagnosis)) {
@@ -66,7 +69,7 @@ func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 2))
 	noise := make(map[string]float64)
-	step := cmp.Or(s.interval, interval)
+	step := s.step()
 	jitter := func(name string, size float64) float64 {
 		keep := math.Exp(-step.Minutes())
 		noise[name] = keep*noise[name] + math.Sqrt(1-keep*keep)*size*random.NormFloat64()
@@ -95,13 +98,32 @@ func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func
 		if garbage > 40 {
 			garbage, collections = 0, collections+1
 		}
-		if err := store.Add(v.report(garbage, collections)); err != nil {
+		err, r := error(nil), v.report(garbage, collections)
+		if s.sparse == 0 || i%s.sparse == 0 {
+			err = store.Add(r)
+		} else {
+			err = note(store, r)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
 		if each != nil && (i%30 == 29 || at+step >= s.length) {
 			each(at)
 		}
 	}
+}
+
+// note remembers of a report what is read between two samples.
+func note(store *history.Store, r *breakdown.Report) error {
+	c := &r.Containers[0]
+	j := &c.JVMs[0]
+	return store.Note(c, r.Time, []string{
+		history.Usage, history.WorkingSet, history.Reclaimable, history.Firm, history.Limit, history.OOMKills,
+		history.Threads, history.Classes, history.OldUsed, history.OldCollections,
+	}, []int64{
+		*c.UsageBytes, *c.WorkingSetBytes, *c.ReclaimableBytes, *c.UsageBytes - *c.ReclaimableBytes, *c.LimitBytes, *c.OOMKills,
+		int64(j.Threads.Live), *j.LoadedClasses, j.OldGeneration.UsedBytes, *j.OldGeneration.Collections,
+	})
 }
 
 func (v *state) report(garbage float64, collections int64) *breakdown.Report {
@@ -226,6 +248,42 @@ func TestScenarios(t *testing.T) {
 					checkForecast(t, &last)
 				}
 			}
+		})
+	}
+}
+
+// TestSparse: with a sample each fifth time only, and what is cheap between them, the
+// verdict is the same, and so is the forecast, to 15 %. Fewer samples than it takes
+// are not made enough by what is cheap.
+func TestSparse(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			var dense, sparse Diagnosis
+			play(t, s, 1, func(_ time.Duration, d Diagnosis) { dense = d })
+			s.sparse = 5
+			play(t, s, 1, func(at time.Duration, d Diagnosis) {
+				sparse = d
+				if enough := at/s.step()/5+1 >= minSamples; d.Verdict != NotEnoughHistory && !enough {
+					t.Errorf("after %s a verdict: %s", at, d.Summary)
+				}
+				if d.Verdict.Leak() && (s.clean || d.Verdict != s.want) {
+					t.Errorf("after %s: %s", at, d.Summary)
+				}
+			})
+			if enough := s.length/s.step()/5 > minSamples*11/10; enough && (sparse.Verdict != dense.Verdict || sparse.Subject != dense.Subject) {
+				t.Errorf("%s %s, want %s %s: %s", sparse.Verdict, sparse.Subject, dense.Verdict, dense.Subject, sparse.Summary)
+			}
+			if !s.want.Leak() {
+				return
+			}
+			near := func(what string, got, want float64) {
+				if math.Abs(got/want-1) > 0.15 {
+					t.Errorf("%s: %.0f, with all samples %.0f", what, got, want)
+				}
+			}
+			near("bytes an hour", float64(sparse.Findings[0].Rate.BytesPerHour), float64(dense.Findings[0].Rate.BytesPerHour))
+			near("seconds to the limit", sparse.Forecast.Seconds, dense.Forecast.Seconds)
 		})
 	}
 }

@@ -64,7 +64,7 @@ func trendOfParts(c *history.Container, name string, w window, parts int) (t tre
 	least, most := make([]floor, parts), make([]float64, parts)
 	seen := make([]bool, parts)
 	for time, p := range c.Points(name) {
-		if time < w.from {
+		if time < w.from || time > w.to {
 			continue
 		}
 		t.last = float64(p.Last)

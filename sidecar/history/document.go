@@ -68,7 +68,7 @@ func (c *Container) merged(since, step int64) *Track {
 	return out
 }
 
-// Between returns the samples from a time to another one, as they were.
+// Between returns what was remembered from a time to another one, as it was.
 func (c *Container) Between(from, to time.Time) *Track {
 	t := c.Tracks[len(c.Tracks)-1].resampled(from.UnixMilli(), 0)
 	t.cutAfter(to.UnixMilli())
@@ -86,19 +86,6 @@ func (c *Container) covered(track int) int {
 		}
 	}
 	return n
-}
-
-// Times yields the times of all steps, in milliseconds since 1970.
-func (c *Container) Times() iter.Seq[int64] {
-	return func(yield func(int64) bool) {
-		for k, t := range c.Tracks {
-			for _, time := range t.Times[:c.covered(k)] {
-				if !yield(time) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // Points yields what is known of a series, with the times, in their order.

@@ -24,7 +24,8 @@ const (
 	Classes        = "classes"
 	OldUsed        = "old_used"        // old generation, see jvm.Old
 	OldCollections = "old_collections" // and how often it was collected
-	// Epoch changes when another JVM runs. Its value means nothing.
+	// Epoch changes when another JVM runs. Its value means nothing. It is known
+	// wherever a sample of everything was taken, see Store.Note.
 	Epoch = "epoch"
 )
 

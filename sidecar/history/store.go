@@ -90,17 +90,36 @@ func (s *Store) Add(r *breakdown.Report) error {
 			continue
 		}
 		sample := sampleOf(&r.Containers[i])
-		at := func(i int) Point { return Point{sample.values[i], sample.values[i], sample.values[i]} }
-		now := r.Time.UnixMilli()
-		if last, ok := c.LastTime(); ok && now < last.UnixMilli() {
-			c.shift(now - 1 - last.UnixMilli())
-		}
-		c.Tracks[1].add(now, sample.names, at)
-		if c.coarse().add(now, sample.names, at) {
-			s.err = s.write(c, len(c.coarse().Times)-2)
+		s.add(c, r.Time, sample.names, sample.values)
+	}
+	return s.err
+}
+
+// Note remembers a few series of a container between two reports; one that was in
+// none is left out. The others are not known at that time, Epoch neither: that is
+// how to tell it from a sample. It allocates nothing, once the history is as long as
+// it gets, and keeps neither names nor values. The error is as that of Add.
+func (s *Store) Note(of *breakdown.Container, at time.Time, names []string, values []int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.containers {
+		if c.is(of) {
+			s.add(c, at, names, values)
 		}
 	}
 	return s.err
+}
+
+func (s *Store) add(c *Container, at time.Time, names []string, values []int64) {
+	point := func(i int) Point { return Point{values[i], values[i], values[i]} }
+	now := at.UnixMilli()
+	if last, ok := c.LastTime(); ok && now < last.UnixMilli() {
+		c.shift(now - 1 - last.UnixMilli())
+	}
+	c.Tracks[1].add(now, names, point)
+	if c.coarse().add(now, names, point) {
+		s.err = s.write(c, len(c.coarse().Times)-2)
+	}
 }
 
 func (c *Container) coarse() *Track { return c.Tracks[0] }

@@ -179,6 +179,65 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestNote: what is read between two samples is remembered beside them, and told
+// apart, and nothing is allocated for it.
+func TestNote(t *testing.T) {
+	s := open(t, Options{Retention: 24 * time.Hour})
+	r := report(start, 100)
+	names := []string{Usage, Threads}
+	at := start
+	note := func(c *breakdown.Container, values ...int64) {
+		t.Helper()
+		if err := s.Note(c, at, names, values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &r.Containers[0]
+	note(c, 1, 1)
+	if len(s.containers) != 0 {
+		t.Error("a container that was never sampled is remembered")
+	}
+	for i := range int64(7) {
+		if r.Time = at; i%3 == 1 {
+			add(t, s, r)
+		} else {
+			note(c, 5000+i, 30+i)
+		}
+		at = at.Add(10 * time.Second)
+	}
+	d := s.Document(time.Time{}, 0).Containers[0]
+	fine, coarse := d.Tracks[1], d.Tracks[0]
+	for name, want := range map[string]Values{
+		Usage: {1100, 5002, 5003, 1100, 5005, 5006}, Threads: {21, 32, 33, 21, 35, 36},
+		Row(breakdown.Heap): {100, Unknown, Unknown, 100, Unknown, Unknown}, Epoch: {fine.Series[Epoch].Last[0], Unknown, Unknown, fine.Series[Epoch].Last[0], Unknown, Unknown},
+	} {
+		if got := fine.Series[name].Last; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+	for i, want := range []int{0, 0, 0, 3, 3, 3} {
+		if got := fine.Sampled(i); got != want {
+			t.Errorf("step %d is of sample %d, want %d", i, got, want)
+		}
+	}
+	if usage, heap := coarse.Series[Usage].At(0), coarse.Series[Row(breakdown.Heap)].At(0); usage != (Point{5005, 1100, 5005}) || heap != (Point{100, 100, 100}) {
+		t.Errorf("a step with both: usage %v, heap %v", usage, heap)
+	}
+	values := []int64{7, 7}
+	long := func() { // more than is kept
+		for range finePoints * 2 {
+			at = at.Add(10 * time.Second)
+			note(c, values...)
+		}
+	}
+	for range coarsePoints / finePoints * 4 {
+		long()
+	}
+	if allocs := testing.AllocsPerRun(3, long); allocs > 0 {
+		t.Errorf("%v allocations for %d notes", allocs, finePoints*2)
+	}
+}
+
 func TestClockSetBack(t *testing.T) {
 	s := open(t, Options{Retention: 24 * time.Hour})
 	for i, at := range []int{0, 10, 20, -3600, -3590} {

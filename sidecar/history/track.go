@@ -29,9 +29,9 @@ type Column struct {
 	Max  Values `json:"max,omitempty"`
 }
 
-// At returns the value at the index of a time.
+// At returns the value at the index of a time, unknown where there is none.
 func (c *Column) At(i int) Point {
-	if c == nil || i >= len(c.Last) {
+	if c == nil || i < 0 || i >= len(c.Last) {
 		return unknownPoint()
 	}
 	p := Point{c.Last[i], c.Last[i], c.Last[i]}
@@ -39,6 +39,24 @@ func (c *Column) At(i int) Point {
 		p.Min, p.Max = c.Min[i], c.Max[i]
 	}
 	return p
+}
+
+// Sampled returns the last step up to i in which everything was sampled, so that
+// rows are as they were then; the first one after i if there is none, -1 if there is
+// none at all.
+func (t *Track) Sampled(i int) int {
+	epoch := t.Series[Epoch]
+	for k := i; k >= 0; k-- {
+		if epoch.At(k).Last != Unknown {
+			return k
+		}
+	}
+	for k := i + 1; k < len(t.Times); k++ {
+		if epoch.At(k).Last != Unknown {
+			return k
+		}
+	}
+	return -1
 }
 
 func (t *Track) push(c *Column, p Point) {
