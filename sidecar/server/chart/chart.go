@@ -68,6 +68,11 @@ type drawing struct {
 	most float64 // the value at the top of the plot
 }
 
+// row returns what is told of a row in a step: what the last sample said.
+func (d *drawing) row(row breakdown.RowName, i int) (float64, bool) {
+	return d.at(history.Row(row), d.Track.Sampled(i))
+}
+
 // at returns what is told of a series in a step, and false where it is not known.
 func (d *drawing) at(series string, i int) (float64, bool) {
 	p := d.Track.Series[series].At(i)
@@ -122,7 +127,7 @@ func (d *drawing) areas() {
 	for k := range looks {
 		l := &looks[k]
 		for i := range roof {
-			v, _ := d.at(history.Row(l.row), i)
+			v, _ := d.row(l.row, i)
 			roof[i] = ground[i] + max(v, 0)
 		}
 		var path strings.Builder
@@ -194,9 +199,12 @@ func (d *drawing) limit() {
 	}
 }
 
-// legend names the rows as they lie, with what they are at the end.
+// legend names the rows as they lie, with what the last sample said: they add up.
 func (d *drawing) legend() {
-	y, last := top+6, d.steps()-1
+	y, last := top+6, -1
+	if d.steps() > 0 {
+		last = d.Track.Sampled(d.steps() - 1)
+	}
 	size := func(series string) string {
 		if last < 0 {
 			return ""

@@ -46,6 +46,7 @@ func example() Picture {
 		}
 		add(history.Usage, sum)
 		add(history.Limit, 512)
+		add(history.Epoch, 1)
 	}
 	return Picture{
 		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffers (or Unsafe memory) leak, +120.0 MiB an hour, 98 % of the growth; the limit is reached, and the kernel kills, in 54 min (50 min to 59 min)",
@@ -83,6 +84,34 @@ func TestGolden(t *testing.T) {
 	d := &drawing{Picture: example()}
 	if runs := d.runs(); !slices.Equal(runs, [][2]int{{0, 10}, {11, 43}}) {
 		t.Errorf("drawn in one piece each: %v; want the coarse steps, and those after the gap", runs)
+	}
+}
+
+// TestBetweenSamples: where only usage is known the rows are those of the last sample,
+// and the picture has no hole.
+func TestBetweenSamples(t *testing.T) {
+	p := example()
+	whole := (&drawing{Picture: example()}).runs()
+	native := slices.Clone(p.Track.Series["row/native"].Last)
+	for name, c := range p.Track.Series {
+		for i := range c.Last {
+			if i%5 != 0 && name != history.Usage && name != history.Limit {
+				c.Last[i] = history.Unknown
+			}
+		}
+	}
+	d := &drawing{Picture: p}
+	if runs := d.runs(); !slices.Equal(runs, whole) {
+		t.Errorf("drawn in one piece each: %v, want %v", runs, whole)
+	}
+	for i := range p.Track.Times {
+		if n, ok := d.row("native", i); !ok || int64(n) != native[i/5*5] {
+			t.Errorf("step %d: native %v (%v), want %d", i, n, ok, native[i/5*5])
+		}
+	}
+	last := (len(native) - 1) / 5 * 5
+	if svg, want := draw(t, p), fmt.Sprintf(">%.1f MiB<", float64(native[last])/(1<<20)); !strings.Contains(svg, want) {
+		t.Errorf("the legend lacks %s, what the last sample says of native", want)
 	}
 }
 

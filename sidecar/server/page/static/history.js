@@ -81,8 +81,18 @@ function isGap(times, i) {
   return usual > 0 && times[i] - times[i - 1] > Math.max(3 * usual, 2000);
 }
 
+// sampled returns for each step the last one up to it in which everything was sampled,
+// or the first one after it. Between two samples only what is cheap is read: the epoch
+// is not known.
+function sampled(of) {
+  const epoch = of.series.get('epoch') ?? [];
+  let last = epoch.findIndex((v) => v != null);
+  return of.times.map((_, i) => (epoch[i] != null ? (last = i) : last));
+}
+
 // withGaps returns a container's steps with one of nothing in each gap, so that
-// no line goes over what nobody saw.
+// no line goes over what nobody saw. What only a sample tells (rows, parts, pools:
+// names with a /) is as the last one told.
 export function withGaps(of) {
   const from = [], times = [];
   of.times.forEach((t, i) => {
@@ -93,6 +103,12 @@ export function withGaps(of) {
     times.push(t);
     from.push(i);
   });
-  const at = (name) => { const v = of.series.get(name); return from.map((i) => (v && i >= 0 ? v[i] : null)); };
-  return { times, at, gap: (i) => from[i] < 0, names: [...of.series.keys()] };
+  const samples = sampled(of), rows = from.map((i) => (i < 0 ? i : samples[i]));
+  const at = (name) => {
+    const v = of.series.get(name);
+    return (name.includes('/') ? rows : from).map((i) => v?.[i] ?? null);
+  };
+  // sampledAt is when the rows of a step were read.
+  const sampledAt = (i) => of.times[rows[i]];
+  return { times, at, sampledAt, gap: (i) => from[i] < 0, names: [...of.series.keys()] };
 }

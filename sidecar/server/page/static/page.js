@@ -122,15 +122,15 @@ function showHead(all, chosen) {
 // showState writes the verdict, or why there is none, and how old all this is.
 function showState(c) {
   const sampled = state.report && Date.parse(state.report.time), now = state.history?.now;
-  const every = c?.history ? interval(c.history.times) : 10e3;
-  const late = state.failed && Date.now() - state.answered, stuck = !state.failed && sampled && now - sampled > Math.max(5 * every, 60e3);
+  const every = c?.history ? interval(c.history.times) : 10e3, read = Math.max(sampled, c?.history?.times.at(-1) ?? 0);
+  const late = state.failed && Date.now() - state.answered, stuck = !state.failed && sampled && now - read > Math.max(5 * every, 60e3);
   const old = !!(late || stuck);
   if (old !== document.body.classList.contains('old')) $('say').textContent = old ? 'What is shown is old' : 'What is shown is current again'; // once
   document.body.classList.toggle('old', old);
   $('stale').hidden = !old;
   if (late && state.answered) $('stale').textContent = `jvmem has not answered for ${span(late / 1000)}. What is shown is of ${clock(state.answered)}. Asking again …`;
   else if (late) $('stale').textContent = `jvmem does not answer (${state.failed.message}). Asking again …`;
-  else if (stuck) $('stale').textContent = `The last sample is ${span((now - sampled) / 1000)} old: sampling hangs, or waits for the JVM.`;
+  else if (stuck) $('stale').textContent = `The last sample is ${span((now - read) / 1000)} old: sampling hangs, or waits for the JVM.`;
   const jvm = !c?.ended && c?.report?.jvms?.[0];
   const about = jvm && [jvm.version && `JDK ${jvm.version}`, jvm.gc, jvm.uptime_seconds != null && `up ${span(jvm.uptime_seconds)}`, jvm.nmt && `NMT ${jvm.nmt}`].filter(Boolean).join(' · ');
   $('status').textContent = late ? 'Not current' : sampled ? [about, `sampled at ${clock(sampled)}`].filter(Boolean).join(' · ') : 'No sample yet';

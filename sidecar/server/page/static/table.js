@@ -33,6 +33,7 @@ export class Table {
     const n = steps.times.length, at = index ?? n - 1;
     const head = index != null ? 'At' : ended ? 'Last' : 'Now';
     $('moment').replaceChildren(...(n ? [`${head}, `, make('time', { datetime: new Date(steps.times[at]).toISOString() }, moment(steps.times[at]))] : ['Now']));
+    if (n && steps.sampledAt(at) < steps.times[at]) $('moment').append(`, rows of ${moment(steps.sampledAt(at))}`);
     $('now').hidden = index == null;
     const limit = n ? steps.at('limit')[at] : null, usage = n ? steps.at('usage')[at] : null;
     $('share-head').textContent = limit == null ? 'Of usage' : 'Of limit';
