@@ -78,6 +78,7 @@ func (l *loop) handle(ctx context.Context, event watch.Event) error {
 	case *watch.Urgent:
 		return l.sample(ctx)
 	case *watch.Ended:
+		l.changed = true
 		key := jvmKey{e.PID, e.StartTicks}
 		seen := l.alive[key]
 		delete(l.alive, key)

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/autopsy"
@@ -13,18 +14,22 @@ import (
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// loop samples at once, each interval, and when memory rises to the limit;
-// remembers, judges and logs; and explains the end of a JVM. Samples never run
-// side by side.
+// loop samples at once, each interval as far as the budget goes, and when memory rises
+// to the limit; remembers, judges and logs; and explains the end of a JVM. Where it
+// does not sample it notes what is cheap. Samples never run side by side.
 type loop struct {
 	options   ServeOptions
 	sampler   *Sampler
+	gauges    *gauges
+	budget    *budget
 	watcher   *watch.Watcher
 	state     *server.State
 	history   *history.Store
 	autopsies *autopsy.Store
 
-	samples  int
+	turns    int
+	due      int                 // the turn of the next verdict
+	changed  bool                // a JVM ended since the last sample
 	verdicts map[string]*verdict // by container
 	alive    map[jvmKey]*lastSeen
 	logged   time.Time
@@ -34,13 +39,15 @@ type loop struct {
 
 func newLoop(o ServeOptions, state *server.State) *loop {
 	return &loop{
-		options: o, sampler: NewSampler(o.Options), watcher: watch.Start(), state: state, history: state.History, autopsies: state.Autopsies,
+		options: o, sampler: NewSampler(o.Options), gauges: newGauges(), budget: newBudget(o.MaxCPU/100, o.Interval, spentNow()),
+		watcher: watch.Start(), state: state, history: state.History, autopsies: state.Autopsies,
 		verdicts: make(map[string]*verdict), alive: make(map[jvmKey]*lastSeen), told: make(map[string]string),
 	}
 }
 
 func (l *loop) close() {
 	_ = l.watcher.Close() // nothing was written
+	_ = l.gauges.close()
 	_ = l.sampler.Close()
 	l.warn("history", l.history.Close())
 }
@@ -48,7 +55,7 @@ func (l *loop) close() {
 func (l *loop) run(ctx context.Context) error {
 	ticker := time.NewTicker(l.options.Interval)
 	defer ticker.Stop()
-	if err := l.sample(ctx); err != nil {
+	if err := l.tick(ctx); err != nil {
 		return err
 	}
 	for {
@@ -57,7 +64,7 @@ func (l *loop) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			err = l.sample(ctx)
+			err = l.tick(ctx)
 		case event := <-l.watcher.Events():
 			err = l.handle(ctx, event)
 		}
@@ -67,14 +74,31 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
+// tick samples, or notes what is cheap. The error is about logging.
+func (l *loop) tick(ctx context.Context) error {
+	if l.budget.affords(spentNow()) || l.changed {
+		return l.sample(ctx)
+	}
+	l.turns++
+	l.warn("history", l.gauges.note(l.history))
+	l.state.Turn(l.cost())
+	return nil
+}
+
 // sample takes one sample and hands it on. The error is about logging.
 func (l *loop) sample(ctx context.Context) error {
+	l.budget.begin(spentNow())
+	defer func() { l.budget.end(spentNow()) }()
+	l.turns++
+	l.changed = false
 	begun := time.Now()
 	report, err := l.sampler.Sample(ctx)
 	if ctx.Err() != nil {
 		return nil
 	}
-	l.warn("watch", l.watcher.Follow(l.sampler.targets(), time.Since(begun)))
+	targets := l.sampler.targets()
+	l.warn("watch", l.watcher.Follow(targets, time.Since(begun)))
+	l.warn("gauges", l.gauges.follow(&report, targets))
 	if err != nil {
 		report = waiting(err, begun, l.options.Pod)
 		l.warnText("sample", report.Sources[0].Reason)
@@ -87,7 +111,32 @@ func (l *loop) sample(ctx context.Context) error {
 	}
 	l.remember(&report)
 	l.state.Set(&report)
+	l.state.Turn(l.cost())
 	return l.log(ctx, &report)
+}
+
+// rareSamples is how many intervals lie between two samples where that is worth a
+// warning.
+const rareSamples = 6
+
+// cost tells what jvmem takes, and what that does to the samples.
+func (l *loop) cost() server.Cost {
+	c := server.Cost{CPURatio: l.budget.ratio()}
+	if l.budget.share > 0 {
+		c.MaxCPURatio = &l.budget.share
+	}
+	every, known := l.budget.stretch()
+	if !known {
+		return c
+	}
+	c.SampleInterval = &every
+	switch rare := rareSamples * l.options.Interval; {
+	case every > rare:
+		l.warnText("budget", fmt.Sprintf("rows are read far less often than each %s, to take no more than %g %% of a core: raise --max-cpu (0: no limit) to have them more often", l.options.Interval, l.options.MaxCPU))
+	case every < rare/2:
+		l.warn("budget", nil)
+	}
+	return c
 }
 
 // log writes the breakdown, each LogInterval.

@@ -22,7 +22,8 @@ type ServeOptions struct {
 	Options
 	Listen      string        // address of the HTTP server
 	WebConfig   string        // file with TLS and users, see server.OpenWeb; "": plain HTTP for everybody
-	Interval    time.Duration // between two samples
+	Interval    time.Duration // between two samples, or readings of what is cheap
+	MaxCPU      float64       // percent of one core, by which samples are made rarer; 0: no limit
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only

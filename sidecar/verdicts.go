@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// samplesPerVerdict is how many samples come between two judgments: one a
-	// minute at the default interval.
-	samplesPerVerdict = 6
+	// turnsPerVerdict is how many turns of the loop come between two judgments, and
+	// the time to the next sample: one a minute at the default interval.
+	turnsPerVerdict = 6
 	// maxEvidence bounds how often the JVMs of a container are asked for evidence.
 	maxEvidence = 16
 )
@@ -28,11 +28,13 @@ type verdict struct {
 // containerKey names a container of a report.
 func containerKey(c *breakdown.Container) string { return c.ID + " " + c.Cgroup }
 
-// judge diagnoses the containers that were sampled, each few samples.
+// judge diagnoses the containers that were sampled, at first each time.
 func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
-	l.samples++
-	if l.samples%samplesPerVerdict != 1 && l.samples > samplesPerVerdict {
+	if l.turns < l.due {
 		return nil
+	}
+	if l.turns > turnsPerVerdict {
+		l.due = l.turns + turnsPerVerdict
 	}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
 	verdicts := make(map[string]*verdict)

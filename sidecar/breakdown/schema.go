@@ -54,10 +54,25 @@ type Container struct {
 	SwapBytes     *int64 `json:"swap_bytes"`
 	OOMKills      *int64 `json:"oom_kills"`
 
+	// Now is what was read of it after all the rest; nil: nothing was.
+	Now *Now `json:"now,omitempty"`
+
 	Memory            []Row        `json:"memory"`
 	UnattributedBytes *int64       `json:"unattributed_bytes"`
 	JVMs              []JVM        `json:"jvms"`
 	Sources           []jvm.Source `json:"sources"`
+}
+
+// Now is what is cheap to read, where rows are read less often to take no more CPU
+// than is allowed.
+type Now struct {
+	Time             time.Time `json:"time"`
+	UsageBytes       *int64    `json:"usage_bytes"`
+	WorkingSetBytes  *int64    `json:"working_set_bytes"`
+	ReclaimableBytes *int64    `json:"reclaimable_bytes"`
+	HeadroomBytes    *int64    `json:"headroom_bytes"`
+	OOMKills         *int64    `json:"oom_kills"`
+	ThreadsLive      *int64    `json:"threads_live"` // of all JVMs
 }
 
 // Row is one use of memory.

@@ -20,14 +20,14 @@ func (r *Report) WriteText(w io.Writer) error {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		r.Containers[i].writeText(&b)
+		r.Containers[i].writeText(&b, r.Time)
 	}
 	writeSources(&b, r.Sources)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func (c *Container) writeText(b *strings.Builder) {
+func (c *Container) writeText(b *strings.Builder, at time.Time) {
 	fmt.Fprintf(b, "%s   limit %s   cgroup v%d\n", c.title(), c.limit(), c.CgroupVersion)
 	for i := range c.JVMs {
 		c.JVMs[i].writeText(b)
@@ -43,6 +43,9 @@ func (c *Container) writeText(b *strings.Builder) {
 	c.line(table, "unattributed", c.UnattributedBytes, nil, nil, true)
 	fmt.Fprintf(table, "= usage\t%11s\t%8s\t%-*s\t\t\n", Size(c.UsageBytes), c.share(c.UsageBytes), barWidth, c.bar(c.UsageBytes))
 	_ = table.Flush() // a strings.Builder does not fail
+	if c.Now != nil {
+		fmt.Fprintf(b, "These rows are %s old, as --max-cpu bounds what jvmem takes: usage is %s now.\n", c.Now.Time.Sub(at).Round(time.Second), Size(c.Now.UsageBytes))
+	}
 	b.WriteString("\n")
 	c.writeNumbers(b)
 	writeSources(b, c.Sources)

@@ -105,6 +105,17 @@ func (c *Container) Points(name string) iter.Seq2[int64, Point] {
 	}
 }
 
+// Latest returns what a series was when anything was read last; nil: it was not known
+// then.
+func (c *Container) Latest(name string) *int64 {
+	t := c.Tracks[len(c.Tracks)-1]
+	p := t.Series[name].At(len(t.Times) - 1)
+	if p.Last == Unknown {
+		return nil
+	}
+	return &p.Last
+}
+
 // Names returns the names of all series that begin with a prefix, sorted.
 func (c *Container) Names(prefix string) []string {
 	names := make(map[string]bool)

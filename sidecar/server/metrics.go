@@ -28,6 +28,9 @@ const (
 	oomKills
 	sourceUp
 	sampleDuration
+	sampleInterval
+	cpuRatio
+	maxCPURatio
 	buildInfo
 	numMetrics
 )
@@ -51,6 +54,9 @@ var metricTable = [numMetrics]struct {
 	oomKills:          {"jvmem_oom_kills_total", "Processes of the container that the kernel killed for want of memory, by cause.", []string{"container", "cause"}},
 	sourceUp:          {"jvmem_source_up", "Whether a source of facts could be read (0 or 1).", []string{"container", "source"}},
 	sampleDuration:    {"jvmem_sample_duration_seconds", "How long the last sample took.", nil},
+	sampleInterval:    {"jvmem_sample_interval_seconds", "Time between two samples of everything, as it is now: more than the interval where jvmem keeps to its CPU limit.", nil},
+	cpuRatio:          {"jvmem_cpu_ratio", "What jvmem itself takes, as a share of one core, in the last minutes.", nil},
+	maxCPURatio:       {"jvmem_max_cpu_ratio", "The share of one core that jvmem takes at most; absent if there is no limit.", nil},
 	buildInfo:         {"jvmem_build_info", "1, with the version of jvmem.", []string{"version", "goversion"}},
 }
 
@@ -92,6 +98,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if report.SampleSeconds != nil {
 		out.put(sampleDuration, *report.SampleSeconds)
 	}
+	out.costs(c.state.costs())
 	if verdicts := c.state.verdicts(); verdicts != nil {
 		out.verdicts(labels, report, verdicts)
 	}
@@ -121,6 +128,19 @@ func (e *exposition) put(m metric, value float64, labels ...string) {
 func (e *exposition) known(m metric, value *int64, labels ...string) {
 	if value != nil {
 		e.put(m, float64(*value), labels...)
+	}
+}
+
+// costs puts what jvmem takes itself.
+func (e *exposition) costs(c Cost) {
+	if c.SampleInterval != nil {
+		e.put(sampleInterval, c.SampleInterval.Seconds())
+	}
+	if c.CPURatio != nil {
+		e.put(cpuRatio, *c.CPURatio)
+	}
+	if c.MaxCPURatio != nil {
+		e.put(maxCPURatio, *c.MaxCPURatio)
 	}
 }
 

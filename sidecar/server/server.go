@@ -116,7 +116,7 @@ type shown interface {
 }
 
 func (s *State) breakdown(w http.ResponseWriter, r *http.Request) {
-	report, _ := s.latest()
+	report := s.current()
 	if report == nil {
 		writeText(w, http.StatusServiceUnavailable, noSample)
 		return

@@ -1,0 +1,105 @@
+package sidecar
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// TestGauges: what is read between two samples is what the next sample says, nothing
+// is allocated for it, and what is gone is not known.
+func TestGauges(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx64m"}})
+	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	defer s.Close()
+	h, err := history.Open(history.Options{Retention: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := newGauges()
+	sample := func() *history.Container {
+		t.Helper()
+		r, err := s.Sample(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.follow(&r, s.targets()); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Add(&r); err != nil {
+			t.Fatal(err)
+		}
+		return h.Document(time.Time{}, 0).Containers[0]
+	}
+	sample()
+	j.Do("unsafe 32")
+	j.Do("threads 40 8")
+	j.Do("gc")
+	if err := g.note(h); err != nil {
+		t.Fatal(err)
+	}
+	noted := h.Document(time.Time{}, 0).Containers[0]
+	sampled := sample()
+	for name, slack := range map[string]int64{
+		history.Usage: mib, history.WorkingSet: mib, history.Reclaimable: mib, history.Firm: mib,
+		history.Limit: 0, history.OOMKills: 0, history.Threads: 0, history.Classes: 0, history.OldUsed: 0, history.OldCollections: 0,
+	} {
+		is, want := noted.Latest(name), sampled.Latest(name)
+		if is == nil || want == nil || max(*is-*want, *want-*is) > slack {
+			t.Errorf("%s: %v, a sample says %v", name, is, want)
+		}
+	}
+	if noted.Latest(history.Epoch) != nil || noted.Latest(history.Row("heap")) != nil {
+		t.Error("it is taken for a sample")
+	}
+	if allocs := testing.AllocsPerRun(100, func() {
+		for _, c := range g.containers {
+			if !c.read() {
+				t.Error("nothing is known")
+			}
+		}
+	}); allocs > 0 {
+		t.Errorf("a reading allocates %v times", allocs)
+	}
+	j.Send("exit")
+	<-j.Exited()
+	if err := g.note(h); err != nil {
+		t.Fatal(err)
+	}
+	if threads := h.Document(time.Time{}, 0).Containers[0].Latest(history.Threads); threads != nil {
+		t.Errorf("%d threads of a JVM that ended", *threads)
+	}
+	if err := g.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func BenchmarkGauges(b *testing.B) {
+	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}})
+	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	defer s.Close()
+	r, err := s.Sample(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	h, err := history.Open(history.Options{Retention: time.Hour})
+	if err == nil {
+		err = h.Add(&r)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	g := newGauges()
+	defer g.close()
+	if err := g.follow(&r, s.targets()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := g.note(h); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
