@@ -39,7 +39,7 @@ func (p *aPod) startSidecar(user string) *sidecar {
 	p.t.Helper()
 	address := freeAddress(p.t)
 	s := &sidecar{t: p.t, pod: p, url: "http://" + address}
-	s.id = p.start(asUser(user, "serve", "--listen", address, "--interval", interval.String()))
+	s.id = p.start(asUser(user, "serve", "--listen", address, "--interval", interval.String(), "--max-cpu", "0"))
 	p.t.Cleanup(func() {
 		if !p.t.Failed() {
 			return

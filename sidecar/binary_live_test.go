@@ -75,7 +75,7 @@ func TestOwnProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve := as(binary, "--listen", port, "--interval", "100ms", "--log-interval", "1ms", "--web.config.file", config)
+	serve := as(binary, "--listen", port, "--interval", "100ms", "--max-cpu", "0", "--log-interval", "1ms", "--web.config.file", config)
 	stdout, err := serve.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ func TestServeStuckPipe(t *testing.T) {
 	var stderr bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"--proc", t.TempDir(), "--listen", "127.0.0.1:0", "--interval", "100ms"}, noEnv, stdout, &stderr)
+		code <- run(ctx, []string{"--proc", t.TempDir(), "--listen", "127.0.0.1:0", "--interval", "100ms", "--max-cpu", "0"}, noEnv, stdout, &stderr)
 	}()
 	base := "http://" + address(t)
 	await(t, base+"/readyz")

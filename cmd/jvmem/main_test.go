@@ -74,6 +74,8 @@ func TestErrors(t *testing.T) {
 		{"serve now", "", []string{`unexpected argument "now"`}},
 		{"serve --interval soon", "", []string{"--interval", "soon"}},
 		{"serve --interval 99ms", "", []string{"--interval 99ms", "at least 100ms"}},
+		{"serve --max-cpu=-1", "", []string{"--max-cpu -1", "0 or more"}},
+		{"serve", "JVMEM_MAX_CPU=NaN", []string{"--max-cpu NaN", "0 or more"}},
 		{"serve --log-interval=-1s", "", []string{"--log-interval -1s"}},
 		{"serve --proc " + proc + " --listen " + taken.Addr().String(), "", []string{"listen for HTTP", taken.Addr().String()}},
 		{"serve", "JVMEM_INTERVAL=soon", []string{"environment variable JVMEM_INTERVAL", `"soon"`}},
@@ -184,7 +186,7 @@ func TestServe(t *testing.T) {
 	var stderr bytes.Buffer
 	code := make(chan int, 1)
 	go func() {
-		code <- run(ctx, []string{"--proc", t.TempDir(), "--listen", "127.0.0.1:0", "--interval", "100ms", "--log-interval", "1ms"}, noEnv, log, &stderr)
+		code <- run(ctx, []string{"--proc", t.TempDir(), "--listen", "127.0.0.1:0", "--interval", "100ms", "--max-cpu", "0", "--log-interval", "1ms"}, noEnv, log, &stderr)
 		_ = log.Close() // ends the lines
 	}()
 	checkServing(t, stdout, cancel)

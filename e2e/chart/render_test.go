@@ -125,6 +125,7 @@ func TestBadValues(t *testing.T) {
 		"flags: {intervall: 10s}":                                "intervall",
 		"flags: {interval: 10}":                                  "interval",
 		"flags: {interval: 10 seconds}":                          "interval",
+		"flags: {max-cpu: -1}":                                   "max-cpu",
 		"flags: {evidence: all}":                                 "evidence",
 		"resources: {limits: {memory: null}}":                    "memory",
 		"resources: {limits: null}":                              "limits",

@@ -53,7 +53,7 @@ func testPod(t *testing.T, d *docker.Daemon, image string) {
 	address := freeAddress(t)
 	sidecar := start(pod.Container{
 		Name: "jvmem", Image: image, LimitBytes: 64 * mib,
-		Env: []string{"JVMEM_LISTEN=" + address, "JVMEM_INTERVAL=500ms", "JVMEM_CONTAINER_NAME=app"},
+		Env: []string{"JVMEM_LISTEN=" + address, "JVMEM_INTERVAL=500ms", "JVMEM_MAX_CPU=0", "JVMEM_CONTAINER_NAME=app"},
 	})
 	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		err := get("http://" + address + "/readyz")

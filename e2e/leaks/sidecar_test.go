@@ -49,7 +49,7 @@ func startSidecar(ctx context.Context, t *testing.T, cgroup string) *sidecar {
 	address := freeAddress(t)
 	s.url = "http://" + address
 	var said output
-	cmd := exec.CommandContext(ctx, *binary, "serve", "--listen", address, "--interval", interval.String(), "--container-name", "app",
+	cmd := exec.CommandContext(ctx, *binary, "serve", "--listen", address, "--interval", interval.String(), "--max-cpu", "0", "--container-name", "app",
 		"--proc", s.view, "--log-interval", "0")
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

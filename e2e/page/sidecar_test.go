@@ -41,7 +41,7 @@ func startSidecar(t *testing.T, flags ...string) *sidecar {
 	address := l.Addr().String()
 	l.Close()
 	s := &sidecar{t: t, url: "http://" + address, proc: t.TempDir()}
-	s.flags = append([]string{"serve", "--listen", address, "--interval", "200ms", "--log-interval", "0", "--container-name", "app",
+	s.flags = append([]string{"serve", "--listen", address, "--interval", "200ms", "--max-cpu", "0", "--log-interval", "0", "--container-name", "app",
 		"--pod-name", "orders-7c9f6b5d4-x2x7q", "--pod-namespace", "shop", "--proc", s.proc}, flags...)
 	s.see("self")
 	t.Cleanup(s.stop)

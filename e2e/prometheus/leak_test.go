@@ -29,7 +29,7 @@ func TestLeak(t *testing.T) {
 		JVMFlags:   []string{"-Xmx64m", "-XX:MaxDirectMemorySize=4g", "-XX:NativeMemoryTracking=summary"},
 	})
 	address := freeAddress(t)
-	run(t, *binary, "serve", "--listen", address, "--interval", "200ms", "--log-interval", "0",
+	run(t, *binary, "serve", "--listen", address, "--interval", "200ms", "--max-cpu", "0", "--log-interval", "0",
 		"--container-name", "app", "--proc", procOf(t, j.PID))
 	var exposition string
 	await(t, "the JVM is seen", func() (ok bool) {

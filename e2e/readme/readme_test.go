@@ -103,7 +103,7 @@ func serve(t *testing.T, binary string) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(binary, "serve", "--proc", proc, "--container-name", "app", "--interval", "100ms")
+	cmd := exec.Command(binary, "serve", "--proc", proc, "--container-name", "app", "--interval", "100ms", "--max-cpu", "0")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -83,6 +83,7 @@ func observed(tb testing.TB) *State {
 		}
 	}
 	s.Set(r)
+	s.Turn(Cost{SampleInterval: new(25 * time.Second), CPURatio: new(0.00082), MaxCPURatio: new(0.001)})
 	s.SetDiagnosis(d)
 	return s
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -51,6 +52,50 @@ func body(t *testing.T, r *http.Response) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestNow: what was read after the rows is told beside them, and changes none of them.
+func TestNow(t *testing.T) {
+	remembered, err := history.Open(history.Options{Retention: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := State{History: remembered}
+	h := Handler(&state, maxAge)
+	r := report()
+	r.Containers[0].JVMs = []breakdown.JVM{{PID: 7}}
+	if err := remembered.Add(r); err != nil {
+		t.Fatal(err)
+	}
+	state.Set(r)
+	shown := func(format string) string {
+		t.Helper()
+		return get(t, h, http.MethodGet, "/breakdown?format="+format, "").Body.String()
+	}
+	if text := shown("json") + shown("text"); strings.Contains(text, `"now"`) || strings.Contains(text, "These rows") {
+		t.Errorf("nothing was read after the sample:\n%s", text)
+	}
+	before := get(t, h, http.MethodGet, "/metrics", "").Body.String()
+	at := r.Time.Add(42 * time.Second)
+	if err := remembered.Note(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
+		t.Fatal(err)
+	}
+	var told breakdown.Report
+	if err := json.Unmarshal([]byte(shown("json")), &told); err != nil {
+		t.Fatal(err)
+	}
+	want := &breakdown.Now{
+		Time: at, UsageBytes: new(int64(310 << 20)), WorkingSetBytes: new(int64(305 << 20)), HeadroomBytes: new(int64(207 << 20)), ThreadsLive: new(int64(25)),
+	}
+	if c := told.Containers[0]; !reflect.DeepEqual(c.Now, want) || *c.UsageBytes != 300<<20 {
+		t.Errorf("now %+v, usage of the rows %d", c.Now, *c.UsageBytes)
+	}
+	if text := shown("text"); !strings.Contains(text, "These rows are 42s old") || !strings.Contains(text, "usage is 310.0 MiB now") || !strings.Contains(text, "--max-cpu") {
+		t.Error(text)
+	}
+	if after := get(t, h, http.MethodGet, "/metrics", "").Body.String(); after != before {
+		t.Errorf("metrics of another moment:\n%s", after)
+	}
 }
 
 func TestBreakdown(t *testing.T) {
