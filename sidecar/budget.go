@@ -108,10 +108,11 @@ func (b *budget) stretch() (time.Duration, bool) {
 	return max(b.gap, b.settled.at.Sub(b.last.at)), b.gap > 0
 }
 
-// ratio is the share of a core that was used in the last minutes; nil: not known.
+// ratio is the share of a core that was used in the last minutes; nil: not known, as
+// that of an instant is anything.
 func (b *budget) ratio() *float64 {
 	passed := b.settled.at.Sub(b.older.at)
-	if passed <= 0 {
+	if passed < b.interval {
 		return nil
 	}
 	return new((b.settled.cpu - b.older.cpu).Seconds() / passed.Seconds())

@@ -135,7 +135,7 @@ func flagSets(o *sidecar.ServeOptions) map[string]*pflag.FlagSet {
 // TestFlagsFromEnvironment reads each flag from its variable, and only it; the
 // command line wins.
 func TestFlagsFromEnvironment(t *testing.T) {
-	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}}
+	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}, "float64": {"0.5", "2"}}
 	for command, all := range flagSets(&sidecar.ServeOptions{}) {
 		all.VisitAll(func(f *pflag.Flag) {
 			variable := "JVMEM_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(f.Name))
