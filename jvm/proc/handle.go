@@ -24,7 +24,7 @@ type Handle struct {
 	// pidfd tells the end at once. nil: before Linux 5.3, where a filter of
 	// system calls forbids it, or if procfs is another PID namespace's.
 	pidfd *os.File
-	stat  *os.File // of the process, whatever happens to its PID
+	stat  *os.File // of its first thread, whatever happens to its PID
 	// traceable: the kernel tells the exit code in stat. Else it says 0.
 	traceable bool
 	// leaderless: the first thread was gone already, so its end says nothing.
@@ -39,7 +39,8 @@ const pollInterval = 100 * time.Millisecond
 func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	h := &Handle{pid: pid, pidfd: openPidfd(procfs, pid)}
 	var err error
-	if h.stat, err = os.Open(filepath.Join(procfs, strconv.Itoa(pid), "stat")); err != nil {
+	// For that of the process the kernel visits all threads, each time.
+	if h.stat, err = os.Open(filepath.Join(procfs, strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat")); err != nil {
 		return nil, errors.Join(Gone(pid, err), h.Close())
 	}
 	// It held the PID since before the pidfd was opened, so that is its own.

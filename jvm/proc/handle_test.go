@@ -166,8 +166,9 @@ func TestOpenHandleOfAnother(t *testing.T) {
 	other := t.TempDir()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", os.Getpid()))
 	if err == nil {
-		dir := filepath.Join(other, fmt.Sprint(os.Getpid()))
-		err = errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(filepath.Join(dir, "stat"), stat, 0o644))
+		pid := fmt.Sprint(os.Getpid())
+		dir := filepath.Join(other, pid, "task", pid)
+		err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "stat"), stat, 0o644))
 	}
 	if err != nil {
 		t.Fatal(err)
