@@ -102,10 +102,11 @@ func average(before, now time.Duration) time.Duration {
 	return before + time.Duration(latest*float64(now-before))
 }
 
-// stretch is the time between two samples of everything, as it is now; false: there
-// were no two.
+// stretch is the time between two samples of everything, as it is now; false: it is
+// too early to tell.
 func (b *budget) stretch() (time.Duration, bool) {
-	return max(b.gap, b.settled.at.Sub(b.last.at)), b.gap > 0
+	d := max(b.gap, b.settled.at.Sub(b.last.at))
+	return d, b.gap > 0 || !b.last.at.IsZero() && d > b.interval
 }
 
 // ratio is the share of a core that was used in the last minutes; nil: not known, as
