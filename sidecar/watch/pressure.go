@@ -14,7 +14,7 @@ const (
 	slow    = 200 * time.Millisecond
 	fast    = 25 * time.Millisecond
 	// fastestGrowth is what a thread that touches new pages may reach, in bytes a second.
-	fastestGrowth = 2 << 30
+	fastestGrowth = 1 << 30
 	// pollsToLimit is how many polls there shall be before the limit is reached.
 	pollsToLimit = 8
 
