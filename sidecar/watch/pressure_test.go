@@ -85,7 +85,7 @@ func TestPressureSteady(t *testing.T) {
 		}
 	}
 	flat := func(time.Duration) (int64, int64) { return limit / 2, 0 }
-	if _, polls, reads := run(&limit, 0, time.Minute, flat); polls != 300 || reads > 15 {
+	if _, polls, reads := run(&limit, 0, time.Minute, flat); polls > 300 || reads > 15 {
 		t.Errorf("idle: %d polls, %d readings of memory.stat in a minute", polls, reads)
 	}
 	large := int64(16 << 30)
