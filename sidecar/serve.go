@@ -89,7 +89,7 @@ func waiting(err error, begun time.Time, pod *breakdown.Pod) breakdown.Report {
 		source.Fix = FixNoJVM
 	}
 	return breakdown.Report{
-		Schema: breakdown.Schema, Time: begun.UTC(), Pod: pod,
+		Schema: breakdown.Schema, Time: begun, Pod: pod,
 		Containers: []breakdown.Container{}, Sources: []jvm.Source{source},
 	}
 }
