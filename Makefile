@@ -128,11 +128,12 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 	done
 
 .PHONY: corpus
-corpus: ## keep the smallest inputs that make fuzz found, for make test: 15 a target, each at most 4 KiB
+corpus: ## keep inputs that make fuzz found, for make test: 15 a target, of all sizes up to 2 KiB
 	@module="$$(go list -m)"; found="$$(go env GOCACHE)/fuzz/$$module"; \
 	find "$$found" -type d -name 'Fuzz*' | sort | while read -r dir; do \
 		kept="$$(dirname "$${dir#"$$found"/}")/testdata/fuzz/$${dir##*/}"; mkdir -p "$$kept"; \
-		find "$$dir" -type f -size -9 -printf '%s %p\n' | sort -n | sed -n '1,15s/^[0-9]* //p' | xargs -rd '\n' cp -t "$$kept"; \
+		find "$$dir" -type f -size -5 -printf '%s %p\n' | sort -n | awk '{ path[NR] = $$2 } \
+			END { for (i = 0; i < 15 && i < NR; i++) print path[NR <= 15 ? i + 1 : 1 + int(i * (NR - 1) / 14)] }' | xargs -rd '\n' cp -t "$$kept"; \
 	done
 
 .PHONY: vulncheck
