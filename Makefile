@@ -6,6 +6,7 @@ SHELL       := /bin/bash
 .DEFAULT_GOAL := help
 
 GOLANGCI_LINT_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.9.0
 GOLANGCI_LINT := $(CURDIR)/.tools/$(GOLANGCI_LINT_VERSION)/golangci-lint
 # The folders with a Go module of their own.
 MODULES  := $(patsubst %/go.mod,%,$(wildcard go.mod e2e/go.mod))
@@ -125,6 +126,19 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 			(set -x; go test -run=NONE -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package"); \
 		done; \
 	done
+
+.PHONY: corpus
+corpus: ## keep inputs that make fuzz found, for make test: 15 a target, of all sizes up to 2 KiB
+	@module="$$(go list -m)"; found="$$(go env GOCACHE)/fuzz/$$module"; \
+	find "$$found" -type d -name 'Fuzz*' | sort | while read -r dir; do \
+		kept="$$(dirname "$${dir#"$$found"/}")/testdata/fuzz/$${dir##*/}"; mkdir -p "$$kept"; \
+		find "$$dir" -type f -size -5 -printf '%s %p\n' | sort -n | awk '{ path[NR] = $$2 } \
+			END { for (i = 0; i < 15 && i < NR; i++) print path[NR <= 15 ? i + 1 : 1 + int(i * (NR - 1) / 14)] }' | xargs -rd '\n' cp -t "$$kept"; \
+	done
+
+.PHONY: vulncheck
+vulncheck: ## known vulnerabilities of what both modules use; asks vuln.go.dev, so it is not part of check
+	@for module in $(MODULES); do (set -x; cd "$$module"; go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...); done
 
 .PHONY: check
 check: ## what CI runs: test, lint, e2e

@@ -28,6 +28,7 @@ type Group struct {
 	name    string   // for errors only
 	dir     *os.File // O_PATH
 	above   int      // visible ancestors, up to the root of the mount
+	below   string   // the process's own cgroup, where this is an ancestor of it
 	fixture bool
 }
 
@@ -57,6 +58,7 @@ func (g *Group) settle() error {
 			return err
 		}
 		left := g.dir
+		g.below = filepath.Join(filepath.Base(g.name), g.below)
 		g.dir, g.above, g.Path, g.name = up, g.above-1, g.Path.parent(), filepath.Dir(g.name)
 		if err := left.Close(); err != nil {
 			return fail("close", left.Name(), err)

@@ -71,6 +71,58 @@ func TestRemovedCgroup(t *testing.T) {
 	}
 }
 
+// TestControllerOff: where the memory controller is taken away nothing is told but why,
+// and all is told once it is back; also by who came meanwhile and found an ancestor.
+func TestControllerOff(t *testing.T) {
+	files := capture(t, "v2-linux6.1-oom")
+	tree := map[string]string{"7/cgroup": "0::/c/d\n", "7/mountinfo": mounted(mountV2, "/c"), cgroupDir + "cgroup.procs": "", cgroupDir + "d/cgroup.procs": "7\n"}
+	for name, content := range files {
+		tree[cgroupDir+name] = content
+		tree[cgroupDir+"d/"+name] = content
+	}
+	f := plant(t, tree)
+	open := func() *Group {
+		t.Helper()
+		g, err := f.Open(7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { g.Close() })
+		return g
+	}
+	g := open()
+	rename := func(from, to string) {
+		t.Helper()
+		for name := range files {
+			if err := os.Rename(filepath.Join(g.name, from+name), filepath.Join(g.name, to+name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rename("", "off-")
+	m, err := g.Memory()
+	if e := (*Error)(nil); !errors.Is(err, ErrNoController) || errors.Is(err, ErrGone) || m.UsageBytes != 0 || !errors.As(err, &e) || e.Fix != fixController {
+		t.Errorf("without the controller: %+v, %v", m, err)
+	}
+	if _, err := g.Meter(); !errors.Is(err, ErrNoController) {
+		t.Errorf("a meter without the controller: %v", err)
+	}
+	meanwhile := open()
+	if m, err := meanwhile.Memory(); err != nil || meanwhile.Path.Name != "/c" {
+		t.Errorf("opened without the controller: %v, %+v, %v", meanwhile.Path, m, err)
+	}
+	rename("off-", "")
+	if m, err := g.Memory(); err != nil || m.UsageBytes == 0 {
+		t.Errorf("with the controller again: %+v, %v", m, err)
+	}
+	if _, err := meanwhile.Memory(); !errors.Is(err, ErrGone) {
+		t.Errorf("the ancestor, once the own cgroup accounts: %v, want ErrGone", err)
+	}
+	if again := open(); again.Path.Name != "/c/d" {
+		t.Errorf("opened again: %v", again.Path)
+	}
+}
+
 // A file put over a file of the cgroup must neither be read nor block us.
 func TestFilesThatAreNot(t *testing.T) {
 	for name, put := range map[string]func(string) error{

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 )
@@ -102,8 +103,15 @@ func (m Memory) ReclaimableBytes() *int64 {
 
 // Memory reads the cgroup. With an error the Memory holds what could be read,
 // UsageBytes 0 only if usage itself could not. A missing optional file is no
-// error; a missing memory.stat is. ErrGone: the cgroup was removed.
+// error; a missing memory.stat is. ErrGone: the cgroup was removed, or the one of the
+// process has got the controller: open it again. ErrNoController: it was taken away,
+// and may come back.
 func (g *Group) Memory() (Memory, error) {
+	if g.below != "" {
+		if own, _ := g.has(filepath.Join(g.below, "memory.current")); own {
+			return Memory{}, fail("read", g.name, fmt.Errorf("%w: %s accounts the memory now", ErrGone, g.below))
+		}
+	}
 	r := &reader{g: g}
 	file := g.usageFile()
 	usage := r.number(file)
@@ -150,7 +158,11 @@ func (g *Group) unreadable(file string, err error) error {
 	}
 	// Of a removed cgroup all files are gone, and the directory is empty.
 	if ok, _ := g.has("cgroup.procs"); ok {
-		return fail("open", filepath.Join(g.name, file), fs.ErrNotExist)
+		cause := error(fs.ErrNotExist)
+		if file == "memory.current" { // taken away from subtree_control of the parent
+			cause = ErrNoController
+		}
+		return fail("open", filepath.Join(g.name, file), cause)
 	}
 	return fail("read", g.name, ErrGone)
 }

@@ -185,7 +185,7 @@ func TestMemoryErrors(t *testing.T) {
 		{"usage is no number", "memory.current", "33464320 bytes\n", nil, 0, false, false},
 		{"usage is negative", "memory.current", "-1\n", nil, 0, false, false},
 		{"usage is too large", "memory.current", "9223372036854775808\n", nil, 0, false, false},
-		{"no usage", "memory.current", "", fs.ErrNotExist, 0, false, false},
+		{"no usage", "memory.current", "", ErrNoController, 0, false, false},
 		{"peak is no number", "memory.peak", "max\n", nil, usage, true, true},
 		{"limit is no number", "memory.max", "-1\n", nil, usage, true, true},
 	} {

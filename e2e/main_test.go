@@ -30,6 +30,7 @@ var (
 	full       = flag.Bool("full", false, "the whole matrix, not only a covering part")
 	list       = flag.Bool("units", false, "print the names of the units, and run nothing")
 	only       = flag.String("only", "", "file with the names of the units to run")
+	guest      = flag.Bool("guest", false, "this machine is a guest: its clock may be set, and controllers taken away")
 	interval   = flag.Duration("interval", 500*time.Millisecond, "between two samples of the sidecar")
 	results    = flag.String("results", "", "file to append the results to, in JSON lines")
 )

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -21,18 +22,23 @@ type scenario struct {
 func scenarios(jdks []sid.JDK, full bool) []scenario {
 	jdk := jdks[slices.IndexFunc(jdks, func(j sid.JDK) bool { return j.Name == "21" })].Name
 	var all []scenario
-	for name, test := range map[string]func(*testing.T, engine, string){
+	tests := map[string]func(*testing.T, engine, string){
 		"access":              testAccess,
 		"restarted container": testRestartedContainer,
 		"restarted JVM":       testRestartedJVM,
 		"two JVM containers":  testTwoContainers,
 		"no JVM":              testNoJVM,
 		"limit of the pod":    testPodLimit,
-	} {
+	}
+	if *guest {
+		maps.Copy(tests, faults)
+	}
+	for name, test := range tests {
+		_, isFault := faults[name]
 		all = append(all, scenario{strings.ReplaceAll(name, " ", "_"), func(t *testing.T, e engine) []string {
 			test(t, e, jdk)
 			return nil
-		}, false})
+		}, isFault})
 	}
 	for _, p := range []pace{fast, slow} {
 		times := p.times

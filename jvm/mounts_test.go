@@ -69,3 +69,16 @@ func TestTmpfsOfThisProcess(t *testing.T) {
 	}
 	t.Error("the mapping was not found")
 }
+
+// Whatever a container mounts where, in the kernel's spelling, makes no tmpfs of a disk.
+func FuzzParseTmpfs(f *testing.F) {
+	f.Add("/a - tmpfs ", "/dev/sda")
+	f.Add("/a\n23 41 0:25 / /x rw - tmpfs shm rw\n", "x")
+	escape := strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`, "#", `\043`)
+	f.Fuzz(func(t *testing.T, point, device string) {
+		text := "24 41 8:1 / " + escape.Replace(point) + " rw - ext4 " + escape.Replace(device) + " rw\n25 41 0:7 / /run rw - tmpfs tmpfs rw\n"
+		if got, err := parseTmpfs(strings.NewReader(text)); err == nil && !maps.Equal(got, map[uint64]bool{7: true}) {
+			t.Fatalf("%v of %q", got, text)
+		}
+	})
+}

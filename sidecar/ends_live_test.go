@@ -67,8 +67,14 @@ func serveFor(t *testing.T, o ServeOptions, jvms ...*jvmtest.JVM) *served {
 	for i, j := range jvms {
 		pids[i] = j.PID
 	}
+	return serveProc(t, podProc(t, pids...), o)
+}
+
+// serveProc serves what is in a folder like /proc.
+func serveProc(t *testing.T, proc string, o ServeOptions) *served {
+	t.Helper()
 	s := &served{log: &lines{}}
-	o.Proc = podProc(t, pids...)
+	o.Proc = proc
 	o.Listen, o.LogInterval, o.Retention, o.ContainerName = "127.0.0.1:0", 0, time.Hour, "app"
 	o.Log = eventlog.New(s.log, "test")
 	address := make(chan string, 1)

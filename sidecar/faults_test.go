@@ -2,6 +2,8 @@ package sidecar
 
 import (
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -80,5 +82,33 @@ func TestPerfDataChanges(t *testing.T) {
 		if source.OK != step.ok || (facts.Major == 17) != step.ok || facts.Threads.Live != 1 {
 			t.Errorf("%d bytes: %+v, JDK %d, %d threads", step.bytes, source, facts.Major, facts.Threads.Live)
 		}
+	}
+}
+
+// TestEndlessReply: of a reply without end 8 MiB are read; the others are asked again
+// at the next sample.
+func TestEndlessReply(t *testing.T) {
+	f := newFake(t)
+	f.SetThreads("main")
+	s := NewSampler(Options{Proc: f.Proc})
+	defer s.Close()
+	for range 2 {
+		flood := f.Listen(jvmtest.Flood(strings.Repeat("Java Heap (reserved=9KB, committed=9KB)\n", 1000)))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		facts, source := readFake(t, s, jvm.SourceAttach)
+		runtime.ReadMemStats(&after)
+		if source.OK || !strings.Contains(source.Reason, "longer than 8388608 bytes") || facts.Threads.Live != 1 {
+			t.Errorf("%+v, %d threads", source, facts.Threads.Live)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 256*mib {
+			t.Errorf("%d MiB were allocated", took>>20)
+		}
+		flood.Close()
+		quiet := f.Listen(jvmtest.Answer(0, "JVM\n"))
+		if _, source := readFake(t, s, jvm.SourceAttach); !strings.Contains(source.Reason, `"JVM\n"`) { // it is read, though it is no VM.info
+			t.Errorf("after it: %+v", source)
+		}
+		quiet.Close()
 	}
 }

@@ -63,7 +63,7 @@ func (s *Sampler) Close() error {
 // Sample reads everything once. What could not be read is in the sources of the
 // report; the error is for when there is nothing to report on.
 func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
-	report := breakdown.Report{Schema: breakdown.Schema, Time: time.Now().UTC(), Pod: s.options.Pod}
+	report := breakdown.Report{Schema: breakdown.Schema, Time: time.Now(), Pod: s.options.Pod}
 	facts, err := s.Read(ctx)
 	if len(facts) == 0 {
 		return breakdown.Report{}, err

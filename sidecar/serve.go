@@ -29,7 +29,8 @@ type ServeOptions struct {
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
 	Evidence    string        // EvidenceHeap, or ""
 	Log         *slog.Logger
-	Version     string // of jvmem
+	LogDropped  func() int64 // lines of Log that nobody read; nil: none is dropped
+	Version     string       // of jvmem
 	// Listening is called with the address once requests are taken.
 	Listening func(net.Addr)
 }
@@ -63,7 +64,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
 	limitOwnMemory(o.Proc)
-	state := &server.State{History: remembered, Autopsies: autopsies, Version: o.Version}
+	state := &server.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.LogDropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return server.Serve(ctx, listener, web, server.Handler(state, missedSamples*o.Interval+sampleGrace))
@@ -88,7 +89,7 @@ func waiting(err error, begun time.Time, pod *breakdown.Pod) breakdown.Report {
 		source.Fix = FixNoJVM
 	}
 	return breakdown.Report{
-		Schema: breakdown.Schema, Time: begun.UTC(), Pod: pod,
+		Schema: breakdown.Schema, Time: begun, Pod: pod,
 		Containers: []breakdown.Container{}, Sources: []jvm.Source{source},
 	}
 }

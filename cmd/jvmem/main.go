@@ -87,7 +87,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return err
 	}
 	lines := eventlog.NewQueue(stdout, version)
-	o.Log, o.Version = eventlog.New(lines, version), version
+	o.Log, o.LogDropped, o.Version = eventlog.New(lines, version), lines.Dropped, version
 	err := sidecar.Serve(ctx, o)
 	if unwritten := lines.Close(); err == nil {
 		err = unwritten

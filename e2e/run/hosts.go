@@ -14,8 +14,8 @@ const mib = 1 << 20
 
 // hosts are all there are.
 var hosts = []host{
-	{"v1", "docker,containerd-cgroupfs", runHere},
-	{"v2", "containerd-systemd,containerd-cgroupfs", runGuests},
+	{"v1", "docker,containerd-cgroupfs", false, runHere},
+	{"v2", "containerd-systemd,containerd-cgroupfs", true, runGuests},
 }
 
 // runHere runs the suite on this machine.

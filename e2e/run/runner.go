@@ -22,7 +22,9 @@ type host struct {
 	name string
 	// engines run the containers. The first one gets the whole matrix.
 	engines string
-	run     func(ctx context.Context, k *kit, args []string, out, results io.Writer) error
+	// guest: nobody else uses it.
+	guest bool
+	run   func(ctx context.Context, k *kit, args []string, out, results io.Writer) error
 }
 
 // runner runs the units of a host.
@@ -87,7 +89,7 @@ func (r *runner) units(ctx context.Context) ([]string, error) {
 }
 
 func (r *runner) args(jdks string) []string {
-	return []string{"-jdks", jdks, "-engines", r.host.engines, fmt.Sprintf("-full=%v", r.full)}
+	return []string{"-jdks", jdks, "-engines", r.host.engines, fmt.Sprintf("-full=%v", r.full), fmt.Sprintf("-guest=%v", r.host.guest)}
 }
 
 // runUnits runs units on the host, and calls with each result as it comes.

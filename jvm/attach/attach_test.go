@@ -100,7 +100,11 @@ func TestDoFailures(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			f := jvmtest.NewFake(t)
 			f.Listen(test.handler)
-			got, err := newClient(t, f, Options{Timeout: 100 * time.Millisecond, MaxReplyBytes: 1000}).Do(t.Context(), VMVersion)
+			timeout := time.Minute
+			if test.kind == ErrTimeout {
+				timeout = 100 * time.Millisecond
+			}
+			got, err := newClient(t, f, Options{Timeout: timeout, MaxReplyBytes: 1000}).Do(t.Context(), VMVersion)
 			if e := wantKind(t, err, test.kind); !strings.Contains(e.Reason, test.reason) {
 				t.Errorf("reason %q", e.Reason)
 			}

@@ -227,3 +227,28 @@ func TestLiveUsers(t *testing.T) {
 		})
 	}
 }
+
+// TestLiveKilledMidReply kills a JVM while it answers: what it said is taken only if it
+// is the whole of it.
+func TestLiveKilledMidReply(t *testing.T) {
+	for i := range 4 {
+		p := startJVM(t, os.Geteuid(), javas(t)[0], "-XX:NativeMemoryTracking=detail").awaitReady(t)
+		c := p.client(Options{})
+		first, err := c.Do(t.Context(), NativeMemoryDetail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Duration(i)*3*time.Millisecond, func() { _ = syscall.Kill(p.pid, syscall.SIGKILL) })
+		for {
+			got, err := c.Do(t.Context(), NativeMemoryDetail)
+			if err != nil {
+				wantKind(t, err, ErrGone)
+				t.Logf("%d bytes of %d came before its end", len(got.Text), len(first.Text))
+				break
+			}
+			if got.Truncated || len(got.Text) < len(first.Text)*9/10 || !strings.HasSuffix(got.Text, "\n") {
+				t.Fatalf("%d bytes of %d were taken for a whole reply", len(got.Text), len(first.Text))
+			}
+		}
+	}
+}

@@ -33,7 +33,7 @@ func (c *Client) identify() error {
 	switch {
 	case stat.StartTicks != c.target.StartTime:
 		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the PID now belongs to another process"})
-	case stat.State == 'Z' || stat.State == 'X':
+	case stat.State == 'Z' || stat.State == 'X' || stat.Exiting:
 		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the process has ended"})
 	}
 	return nil

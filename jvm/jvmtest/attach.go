@@ -75,7 +75,7 @@ func (f *Fake) SetStat(state byte, startTime uint64) { f.SetProgram(state, start
 // SetProgram is SetStat with where the main stack begins.
 func (f *Fake) SetProgram(state byte, startTime, stack uint64) {
 	f.tb.Helper()
-	f.write("stat", fmt.Sprintf("%d (java) %c 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21 22 23 24 %d 26\n", f.PID, state, startTime, stack))
+	f.write("stat", fmt.Sprintf("%d (java) %c 1 2 3 4 5 0 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21 22 23 24 %d 26\n", f.PID, state, startTime, stack))
 }
 
 // SetMaps writes /proc/<pid>/maps.

@@ -176,7 +176,6 @@ func (h *Handle) read() (last, error) {
 // parseLast reads fields 9 flags (PF_EXITING of include/linux/sched.h), 20 num_threads, 22 starttime, 26 startcode (1 for whom
 // may not trace it) and 52 exit_code (0 for whom may not).
 func parseLast(r io.Reader) (last, error) {
-	const pfExiting = 0x4
 	const flags, numThreads, startTime, startCode, exitCode = 9, 20, 22, 26, 52
 	fields, err := statFields(r, exitCode)
 	if err != nil {

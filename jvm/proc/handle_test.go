@@ -217,3 +217,18 @@ func TestParseLast(t *testing.T) {
 		}
 	}
 }
+
+// Both readers of a stat agree, whatever is in it.
+func FuzzParseLast(f *testing.F) {
+	f.Add("13943 (sh) Z 13938 13903 11637 0 -1 4227084 65 75 0 0 0 0 0 0 20 0 1 0 64465 0 0 18446744073709551615 0 0 0 0 0 0 0 0 65538 1 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 1792\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, err := parseLast(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		s, err := ParseStat(strings.NewReader(text))
+		if err == nil && (s.StartTicks != l.startTicks || s.Exiting != l.ending) {
+			t.Fatalf("%+v and %+v of %q", l, s, text)
+		}
+	})
+}

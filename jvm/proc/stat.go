@@ -15,9 +15,15 @@ const maxStatBytes = 16 << 10
 // firstField is the number of the first field after the name.
 const firstField = 3
 
+// pfExiting is PF_EXITING of include/linux/sched.h.
+const pfExiting = 0x4
+
 // Stat is some of /proc/<pid>/stat (Documentation/filesystems/proc.rst, table 1-4).
 type Stat struct {
-	State      byte   // field 3
+	State byte // field 3
+	// Exiting is set in field 9 (flags): the first thread is on its way out. Who sees
+	// its files closed by its end, sees this before it is a zombie.
+	Exiting    bool
 	StartTicks uint64 // field 22, in clock ticks since boot
 	// StackStart is where the main stack begins, field 28: exec changes it (address
 	// space randomization). 0 for who may not read the process' memory.
@@ -26,7 +32,7 @@ type Stat struct {
 
 // ParseStat parses /proc/<pid>/stat.
 func ParseStat(r io.Reader) (Stat, error) {
-	const startTime, startStack = 22, 28
+	const flags, startTime, startStack = 9, 22, 28
 	fields, err := statFields(r, startTime)
 	if err != nil {
 		return Stat{}, err
@@ -35,6 +41,11 @@ func ParseStat(r io.Reader) (Stat, error) {
 	if s.StartTicks, err = strconv.ParseUint(fields[startTime-firstField], 10, 64); err != nil {
 		return Stat{}, fmt.Errorf("start time: %w", err)
 	}
+	set, err := strconv.ParseUint(fields[flags-firstField], 10, 64)
+	if err != nil {
+		return Stat{}, fmt.Errorf("flags: %w", err)
+	}
+	s.Exiting = set&pfExiting != 0
 	if len(fields) > startStack-firstField {
 		if s.StackStart, err = strconv.ParseUint(fields[startStack-firstField], 10, 64); err != nil {
 			return Stat{}, fmt.Errorf("start of the stack: %w", err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
@@ -40,4 +41,22 @@ func TestReadRollup(t *testing.T) {
 			t.Fatalf("cut at %d: %v", cut, err)
 		}
 	}
+}
+
+// Sizes are whole kilobytes, and how the bytes come makes no difference.
+func FuzzReadRollup(f *testing.F) {
+	f.Add("7f00-7f01 ---p 00000000 00:00 0    [rollup]\nPss_Anon: 800 kB\nPss_File: 1 kB\nPss_Shmem: 0 kB\n")
+	f.Add("Pss_Anon: 18014398509481984 kB\nPss_File: -1 kB\nPss_Shmem:\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := ReadRollup(strings.NewReader(text))
+		byByte, byByteErr := ReadRollup(iotest.OneByteReader(strings.NewReader(text)))
+		if r != byByte || (err == nil) != (byByteErr == nil) {
+			t.Fatalf("whole: %+v, %v; byte by byte: %+v, %v", r, err, byByte, byByteErr)
+		}
+		for _, n := range []int64{r.AnonymousBytes, r.FileBytes, r.ShmemBytes} {
+			if n < 0 || n%1024 != 0 {
+				t.Fatalf("%+v of %q", r, text)
+			}
+		}
+	})
 }

@@ -15,7 +15,8 @@ const Schema = "jvmem.breakdown/v1"
 // Sizes are bytes; a null is unknown, never zero.
 type Report struct {
 	Schema string `json:"schema"`
-	// Time is when reading began.
+	// Time is when reading began, by the monotonic clock too: the other one may be set
+	// before the next report.
 	Time time.Time `json:"time"`
 	// SampleSeconds is how long reading took.
 	SampleSeconds *float64    `json:"sample_seconds,omitempty"`
@@ -174,5 +175,7 @@ func (r *Report) Complete() bool {
 func (r *Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
+	utc := *r
+	utc.Time = r.Time.UTC()
+	return encoder.Encode(&utc)
 }

@@ -153,5 +153,7 @@ type Gathered struct {
 func (r *Report) WriteJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(r)
+	utc := *r
+	utc.Time = r.Time.UTC()
+	return encoder.Encode(&utc)
 }

@@ -30,6 +30,7 @@ type Queue struct {
 	lines   []queued   // the oldest first
 	bytes   int        // in lines
 	dropped int        // and not told yet
+	total   int64      // dropped ever
 	closed  bool
 	err     error // of w
 	done    chan struct{}
@@ -96,6 +97,14 @@ func (q *Queue) drop() {
 	q.bytes -= len(q.lines[least].text)
 	q.lines = slices.Delete(q.lines, least, least+1)
 	q.dropped++
+	q.total++
+}
+
+// Dropped returns how many lines were dropped, told or not.
+func (q *Queue) Dropped() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.total
 }
 
 // Close writes what is left, if that takes no longer than flushTimeout. The error is

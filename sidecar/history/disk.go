@@ -174,7 +174,7 @@ func (s *Store) load(since int64) error {
 		}
 		c := s.container(&breakdown.Container{ID: l.ID, Name: l.Name, Cgroup: l.Cgroup, CgroupVersion: l.CgroupVersion})
 		if last, ok := c.LastTime(); ok && l.Time < last.UnixMilli() {
-			return // a clock that was set back
+			c.shift(l.Time - 1 - last.UnixMilli()) // a clock that was set back
 		}
 		names := make([]string, 0, len(l.Series))
 		points := make([]Point, 0, len(l.Series))

@@ -51,6 +51,7 @@ type Store struct {
 	containers []*Container // the one with the oldest last sample first
 	disk       *disk        // nil: in memory only
 	err        error        // of the last write
+	last       time.Time    // of the last report or note
 }
 
 // Open returns a Store with what the folder holds. The error is about the folder;
@@ -84,6 +85,7 @@ func (s *Store) Add(r *breakdown.Report) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(r.Containers)
+	s.follow(r.Time)
 	for i := range r.Containers {
 		c := s.container(&r.Containers[i])
 		if c == nil {
@@ -102,6 +104,7 @@ func (s *Store) Add(r *breakdown.Report) error {
 func (s *Store) Note(of *breakdown.Container, at time.Time, names []string, values []int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.follow(at)
 	for _, c := range s.containers {
 		if c.is(of) {
 			s.add(c, at, names, values)
@@ -124,8 +127,31 @@ func (s *Store) add(c *Container, at time.Time, names []string, values []int64) 
 
 func (c *Container) coarse() *Track { return c.Tracks[0] }
 
-// shift moves what is remembered in time: the clock was set back, and what came
-// before still did.
+// leastStep is far above what a clock is slowed down or sped up by between two samples.
+const leastStep = time.Second
+
+// stepped returns by how much the clock was set, forward or back, between two readings
+// of it: the monotonic clock, which both hold, goes on. 0 where one has none.
+func stepped(before, now time.Time) time.Duration {
+	step := now.Round(0).Sub(before.Round(0)) - now.Sub(before)
+	if step.Abs() < leastStep {
+		return 0
+	}
+	return step
+}
+
+// follow takes all that is remembered with a clock that was set.
+func (s *Store) follow(at time.Time) {
+	if step := stepped(s.last, at); step != 0 {
+		for _, c := range s.containers {
+			c.shift(step.Milliseconds())
+		}
+	}
+	s.last = at
+}
+
+// shift moves what is remembered in time: the clock was set, and what was an hour ago
+// still was.
 func (c *Container) shift(millis int64) {
 	for _, t := range c.Tracks {
 		for i := range t.Times {

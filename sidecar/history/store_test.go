@@ -238,20 +238,6 @@ func TestNote(t *testing.T) {
 	}
 }
 
-func TestClockSetBack(t *testing.T) {
-	s := open(t, Options{Retention: 24 * time.Hour})
-	for i, at := range []int{0, 10, 20, -3600, -3590} {
-		add(t, s, report(start.Add(time.Duration(at)*time.Second), int64(i)))
-	}
-	fine := s.Document(time.Time{}, 0).Containers[0].Tracks[1]
-	if !fine.check() || !reflect.DeepEqual(fine.Series[Row(breakdown.Heap)].Last, Values{0, 1, 2, 3, 4}) {
-		t.Errorf("times %v, %v", fine.Times, fine.Series[Row(breakdown.Heap)].Last)
-	}
-	if between := fine.Times[1] - fine.Times[0]; between != 10_000 {
-		t.Errorf("%d ms between what was 10 s apart", between)
-	}
-}
-
 func TestDocument(t *testing.T) {
 	s := open(t, Options{Retention: time.Hour})
 	for i := range int64(100) {

@@ -26,6 +26,7 @@ const (
 	leakSuspected
 	budgetFits
 	oomKills
+	logDropped
 	sourceUp
 	sampleDuration
 	sampleInterval
@@ -52,6 +53,7 @@ var metricTable = [numMetrics]struct {
 	leakSuspected:     {"jvmem_leak_suspected", "1 for each cause of growth that does not stop, else 0; absent until there is enough history.", []string{"container", "cause"}},
 	budgetFits:        {"jvmem_budget_fits", "Whether the heap at its maximum and all else as it is now fit the limit (0 or 1).", []string{"container"}},
 	oomKills:          {"jvmem_oom_kills_total", "Processes of the container that the kernel killed for want of memory, by cause.", []string{"container", "cause"}},
+	logDropped:        {"jvmem_log_lines_dropped_total", "Log lines that were dropped because nobody read standard output.", nil},
 	sourceUp:          {"jvmem_source_up", "Whether a source of facts could be read (0 or 1).", []string{"container", "source"}},
 	sampleDuration:    {"jvmem_sample_duration_seconds", "How long the last sample took.", nil},
 	sampleInterval:    {"jvmem_sample_interval_seconds", "Time between two samples of everything, as it is now: more than the interval where jvmem keeps to its CPU limit.", nil},
@@ -86,6 +88,9 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out := &exposition{c, ch}
 	out.put(buildInfo, 1, c.state.Version, runtime.Version())
+	if c.state.LogDropped != nil {
+		out.put(logDropped, float64(c.state.LogDropped()))
+	}
 	report, _ := c.state.latest()
 	if report == nil {
 		return
@@ -115,7 +120,7 @@ type exposition struct {
 
 func (e *exposition) put(m metric, value float64, labels ...string) {
 	kind := prometheus.GaugeValue
-	if m == oomKills {
+	if m == oomKills || m == logDropped {
 		kind = prometheus.CounterValue
 	}
 	for i, label := range labels { // a process names itself and its threads as it likes

@@ -71,7 +71,7 @@ func observed(tb testing.TB) *State {
 		},
 		{ID: young.ID, Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
 	}}
-	s := &State{Version: "v1.2.3", Autopsies: new(autopsy.Store)}
+	s := &State{Version: "v1.2.3", Autopsies: new(autopsy.Store), LogDropped: func() int64 { return 7 }}
 	for _, a := range []autopsy.Autopsy{
 		{Kind: autopsy.OOMKill, ContainerName: "app", ContainerID: "the one before", Cause: diagnosis.DirectBuffers},
 		{Kind: autopsy.OOMKillOther, ContainerName: "app", ContainerID: app.ID, Cause: diagnosis.DirectBuffers},

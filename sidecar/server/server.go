@@ -101,6 +101,7 @@ func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
 		case few <- struct{}{}:
 			defer func() { <-few }()
 			answer(w, r)
+		case <-r.Context().Done(): // else a crowd of those that made room would wait here
 		case <-time.After(largeWait):
 			writeText(w, http.StatusServiceUnavailable, "others are being answered: try again in a moment\n")
 		}

@@ -18,6 +18,8 @@ type State struct {
 	History   *history.Store
 	Autopsies *autopsy.Store
 	Version   string // of jvmem
+	// LogDropped returns how many log lines were dropped; nil: none ever is.
+	LogDropped func() int64
 
 	mu        sync.RWMutex
 	report    *breakdown.Report

@@ -14,6 +14,7 @@ type container struct {
 	pressure pressure
 	kills    kills
 	asked    bool    // for a sample, since the last Follow
+	gone     bool    // the files that meter reads: with the cgroup, or its controller
 	killed   *Killed // the last such event
 }
 
@@ -39,6 +40,7 @@ func (c *container) count(now time.Time) (known bool) {
 // because it ends.
 func (c *container) read(now time.Time, ending func(*container) bool) *Reading {
 	level, err := c.meter.Level()
+	c.gone = err != nil
 	if err != nil || ending(c) {
 		return nil
 	}
@@ -50,7 +52,8 @@ func (c *container) read(now time.Time, ending func(*container) bool) *Reading {
 func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	now := time.Now()
 	usage, err := c.meter.Usage()
-	if err != nil { // gone
+	if err != nil {
+		c.gone = true
 		return slow
 	}
 	c.count(now)

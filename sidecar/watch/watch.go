@@ -134,13 +134,17 @@ func (w *Watcher) container(t Target) (*container, error) {
 		return nil, nil
 	}
 	c := w.containers[t.Group]
-	if c == nil {
-		var err error
-		if c, err = openContainer(t.Group); errors.Is(err, cgroup.ErrGone) {
-			return nil, nil // and so is the JVM
+	if c == nil || c.gone {
+		opened, err := openContainer(t.Group)
+		if errors.Is(err, cgroup.ErrGone) {
+			return c, nil // and so is the JVM
 		} else if err != nil {
-			return nil, err
+			return c, err
 		}
+		if c != nil {
+			_ = c.meter.Close() // nothing was written
+		}
+		c = opened
 		w.containers[t.Group] = c
 		w.tasks.Go(func() { c.wakeOnEvents(w.ctx, w.soon) })
 	}

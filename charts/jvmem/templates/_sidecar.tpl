@@ -4,7 +4,7 @@ a dependency, or of jvmem itself. The settings are jvmem's own values.
 
 jvmem.container   the sidecar, as an item of initContainers. Also: container (name of the JVM's container), user, group (its UID and
                   GID); native: false for an item of containers
-jvmem.volume      its volume, as an item of volumes
+jvmem.volumes     its volumes, items of volumes
 jvmem.podSpec     what the pod's spec needs
 jvmem.podLabels   what PodMonitor and NetworkPolicy select by
 jvmem.env         the NMT option, as an item of the JVM container's env. Also: options, the JDK_JAVA_OPTIONS it has
@@ -27,10 +27,20 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
 shareProcessNamespace: true
 {{- end -}}
 
-{{- define "jvmem.volume" -}}
-name: jvmem-state
-emptyDir:
-  sizeLimit: {{ (include "jvmem.scope" . | fromYaml).Values.stateSize }}
+{{/* The kernel shows a Secret's files to root and the pod's fsGroup, which is the application's affair: so to all, but only the sidecar
+     mounts it, and nobody may look into its root (jvmem is not dumpable). 292 is 0444. */}}
+{{- define "jvmem.volumes" -}}
+{{- with (include "jvmem.scope" . | fromYaml).Values -}}
+- name: jvmem-state
+  emptyDir:
+    sizeLimit: {{ .stateSize }}
+{{- with .web.secret }}
+- name: jvmem-web
+  secret:
+    secretName: {{ . }}
+    defaultMode: 292
+{{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- define "jvmem.env" -}}
@@ -62,6 +72,9 @@ restartPolicy: Always
 args:
   - serve
   - --state-dir=/state
+  {{- if .web.secret }}
+  - --web.config.file=/etc/jvmem/web.yml
+  {{- end }}
   {{- range $name, $value := .flags }}
   - --{{ $name }}={{ $value }}
   {{- end }}
@@ -79,12 +92,12 @@ ports:
     containerPort: 9753
     protocol: TCP
 livenessProbe:
-  httpGet: {path: /healthz, port: jvmem}
+  httpGet: {path: /healthz, port: jvmem{{ if .web.tls }}, scheme: HTTPS{{ end }}}
   periodSeconds: 30
   timeoutSeconds: 5
 {{- if .readinessProbe }}
 readinessProbe:
-  httpGet: {path: /readyz, port: jvmem}
+  httpGet: {path: /readyz, port: jvmem{{ if .web.tls }}, scheme: HTTPS{{ end }}}
   periodSeconds: 5
   timeoutSeconds: 5
 {{- end }}
@@ -100,5 +113,10 @@ terminationMessagePolicy: FallbackToLogsOnError
 volumeMounts:
   - name: jvmem-state
     mountPath: /state
+  {{- if .web.secret }}
+  - name: jvmem-web
+    mountPath: /etc/jvmem
+    readOnly: true
+  {{- end }}
 {{- end -}}
 {{- end -}}

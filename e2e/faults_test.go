@@ -1,0 +1,124 @@
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/pod"
+)
+
+// faults are scenarios that need a machine which nobody else uses: a guest.
+var faults = map[string]func(*testing.T, engine, string){
+	"clock set":      testClockSet,
+	"controller off": testControllerOff,
+}
+
+// testControllerOff takes the memory controller away from a container that runs, and
+// gives it back: what cannot be known is null, with the reason, and all is there again.
+func testControllerOff(t *testing.T, e engine, jdk string) {
+	p := startPod(t, e, pod.Options{})
+	s := p.startSidecar(user)
+	w := p.startJVM(jvmOptions{jdk: jdk, flags: append(jvmFlags("G1", "summary"), "-XX:MaxDirectMemorySize=4g")})
+	s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	dir, err := e.CgroupDir(t.Context(), w.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := func(word string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.subtree_control"), []byte(word), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	off := func(r *report) bool { return len(r.Containers) == 1 && r.Containers[0].UsageBytes == nil }
+	on := func(r *report) bool { return len(r.Containers) == 1 && r.Containers[0].UsageBytes != nil }
+	for range 2 {
+		control("-memory")
+		r := s.until("usage is not known", off)
+		c := r.only(t)
+		if len(c.JVMs) != 1 || c.UnattributedBytes != nil || c.LimitBytes != nil || !explained(c.Sources, "+memory in cgroup.subtree_control") {
+			t.Errorf("without the controller: %v, %+v", c, c.Sources)
+		}
+		if heap := c.row("heap"); heap.Bytes == nil || *heap.Bytes == 0 {
+			t.Error("without the controller the heap is not told: its pages can be counted all the same")
+		}
+		control("+memory")
+		// A new cgroup has no limit, and pays for what is touched from now on.
+		r = s.until("usage is known again", on)
+		back := r.only(t)
+		if len(back.JVMs) != 1 || back.UnattributedBytes == nil || back.OOMKills == nil || explained(back.Sources, "controller") {
+			t.Errorf("with the controller again: %v, %+v", back, back.Sources)
+		}
+		before := *back.UsageBytes
+		w.do("direct 32")
+		if after := s.newer().Containers[0].UsageBytes; after == nil || abs(*after-before-32*mib) > 4*mib {
+			t.Errorf("32 MiB took usage from %d to %v", before, after)
+		}
+	}
+	// What watches for kills has to be back, too.
+	if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte("268435456"), 0); err != nil {
+		t.Fatal(err)
+	}
+	w.fill(kills[0], fast)
+	if a := s.awaitAutopsy(w.id); a.Kind != "oom_kill" || a.OOMKills == nil || *a.OOMKills < 1 {
+		t.Errorf("a kill after it: %+v", a)
+	}
+}
+
+// testClockSet sets the clock of the guest forward by a day, and back: nothing seems
+// to have been a day ago, or to have stopped.
+func testClockSet(t *testing.T, e engine, jdk string) {
+	p := startPod(t, e, pod.Options{})
+	s := p.startSidecar(user)
+	p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
+	s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	for _, by := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		s.newer()
+		before := s.times()
+		now := syscall.NsecToTimeval(time.Now().Add(by).UnixNano())
+		if err := syscall.Settimeofday(&now); err != nil {
+			t.Fatal(err)
+		}
+		s.until("a sample by the new clock", func(r *report) bool { return time.Since(r.Time).Abs() < time.Hour })
+		after := s.times()
+		if len(after) <= len(before) || !slices.IsSorted(after) {
+			t.Errorf("by %s: %d times before, %v after", by, len(before), after)
+		}
+		for i := 1; i < len(after); i++ {
+			if after[i]-after[i-1] > time.Minute.Milliseconds() {
+				t.Errorf("by %s: %d ms between two samples", by, after[i]-after[i-1])
+			}
+		}
+		if age := time.Since(time.UnixMilli(after[len(after)-1])); age.Abs() > time.Minute {
+			t.Errorf("by %s: the last sample is %s old", by, age)
+		}
+		if _, err := s.get("/healthz"); err != nil {
+			t.Errorf("by %s: %v", by, err)
+		}
+	}
+}
+
+// times are those of the samples in the history.
+func (s *sidecar) times() []int64 {
+	s.t.Helper()
+	body, err := s.get("/history?since=1h")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var d struct {
+		Containers []struct {
+			Tracks []struct {
+				Times []int64 `json:"time_unix_ms"`
+			}
+		}
+	}
+	if err := json.Unmarshal(body, &d); err != nil || len(d.Containers) != 1 || len(d.Containers[0].Tracks) != 2 {
+		s.t.Fatalf("%v: %s", err, body)
+	}
+	return d.Containers[0].Tracks[1].Times
+}
