@@ -23,8 +23,6 @@ var (
 	settled    = flag.Duration("settled", 5*time.Minute, "how long the footprint is watched")
 )
 
-const mib = 1 << 20
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := ready(); err != nil {

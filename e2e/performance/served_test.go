@@ -52,7 +52,7 @@ func serve(t *testing.T, args ...string) *served {
 	for end := time.Now().Add(readyTimeout); ; time.Sleep(20 * time.Millisecond) {
 		response, err := http.Get(s.url + "/readyz")
 		if err == nil {
-			response.Body.Close() //nolint:errcheck // only the status counts
+			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				http.DefaultClient.CloseIdleConnections() // each would be two goroutines of the server
 				return s
