@@ -78,10 +78,7 @@ func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, k
 		flags = append(flags, "-XX:NativeMemoryTracking=detail")
 	}
 	j := d.start(t, 200, 64, flags...)
-	client := attach.New(attach.Target{PID: j.PID}, attach.Options{})
-	if _, err := client.Do(t.Context(), attach.VMVersion); err != nil { // the handshake is not the command's
-		t.Fatal(err)
-	}
+	client := attach.New(target(t, j), attach.Options{}) // the handshake is not the command's
 	stops, before := len(safepoints(t, log)), privateKiB(t, j.PID)
 	begun := time.Now()
 	reply, err := client.Do(t.Context(), command)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/jvmem/jvmem/e2e/sid"
 	"github.com/jvmem/jvmem/jvm/attach"
-	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -91,15 +90,27 @@ func addMappings(t *testing.T, j *jvmtest.JVM, count int) {
 // version asks a JVM for the whole of it: "17.0.15+6-Debian-1deb12u1".
 func version(t *testing.T, j *jvmtest.JVM) string {
 	t.Helper()
-	reply, err := attach.New(attach.Target{PID: j.PID}, attach.Options{}).Do(t.Context(), attach.VMInfo)
+	reply, err := attach.New(attach.Target{PID: j.PID}, attach.Options{}).Do(t.Context(), attach.VMVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := dcmd.ParseVMInfo(reply.Text)
+	// OpenJDK 64-Bit Server VM version 17.0.15+6-Debian-1deb12u1
+	line, _, _ := strings.Cut(reply.Text, "\n")
+	_, of, found := strings.Cut(line, " version ")
+	if !found {
+		t.Fatalf("no version in %q", reply.Text)
+	}
+	return of
+}
+
+// target is a JVM whose version is known, as jvmem knows it, and whose socket is open.
+func target(t *testing.T, j *jvmtest.JVM) attach.Target {
+	t.Helper()
+	major, err := strconv.Atoi(feature(version(t, j)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return info.Version
+	return attach.Target{PID: j.PID, MajorVersion: major}
 }
 
 // feature returns "28" for "28-ea+18-1-Debian".

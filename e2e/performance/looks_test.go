@@ -38,10 +38,8 @@ type look struct {
 func looks(t *testing.T, d *jdk, j *jvmtest.JVM) []look {
 	t.Helper()
 	pid, nmt := strconv.Itoa(j.PID), attach.NativeMemorySummary.String()
-	client := attach.New(attach.Target{PID: j.PID}, attach.Options{})
-	if _, err := client.Do(t.Context(), attach.VMVersion); err != nil { // opens the socket
-		t.Fatal(err)
-	}
+	of := target(t, j)
+	client := attach.New(of, attach.Options{})
 	return []look{
 		{cheapLook, cheap(t, j)},
 		{fullLook, full(t, j)},
@@ -54,14 +52,14 @@ func looks(t *testing.T, d *jdk, j *jvmtest.JVM) []look {
 			if err := forgetSocket(j); err != nil {
 				return err
 			}
-			reply, err := attach.New(attach.Target{PID: j.PID}, attach.Options{}).Do(t.Context(), attach.NativeMemorySummary)
+			reply, err := attach.New(of, attach.Options{}).Do(t.Context(), attach.NativeMemorySummary)
 			return errors.Join(err, checkNMT(reply.Text))
 		})},
 		{nmtLook, own(func() error {
 			reply, err := client.Do(t.Context(), attach.NativeMemorySummary)
 			return errors.Join(err, checkNMT(reply.Text))
 		})},
-		{answerLook, own(func() error { return ask(j, nmt) })},
+		{answerLook, own(func() error { return ask(j, of.MajorVersion, nmt) })},
 		{"`jvmem breakdown`, a process", process(nil, *binary, "breakdown", "--pid", pid)},
 		{jcmdLook, process(checkNMT, d.jcmd(j, nmt)...)},
 		{"`jattach` NMT summary", process(checkNMT, "jattach", pid, "jcmd", nmt)},
@@ -144,7 +142,12 @@ func socket(j *jvmtest.JVM) string { return fmt.Sprintf("/proc/%d/root/tmp/.java
 
 // ask has the JVM answer one command, with nothing around it: what is sent is known,
 // and what comes is not looked at. This is as fast as a client can be.
-func ask(j *jvmtest.JVM, command string) error {
+func ask(j *jvmtest.JVM, major int, command string) error {
+	request := "1\x00jcmd\x00" + command + "\x00\x00\x00"
+	if major >= 25 { // docs/protocol.md
+		rest := "jcmd streaming=0\x00" + command + "\x00"
+		request = fmt.Sprintf("2\x00%d\x00%s", len(rest), rest)
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -154,7 +157,7 @@ func ask(j *jvmtest.JVM, command string) error {
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: socket(j)}); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(conn, "1\x00jcmd\x00"+command+"\x00\x00\x00"); err != nil {
+	if _, err := io.WriteString(conn, request); err != nil {
 		return err
 	}
 	var part [8192]byte
