@@ -28,7 +28,7 @@ type effect struct {
 
 // TestCommands sends each command of the list to JVMs of its own.
 func TestCommands(t *testing.T) {
-	jdks := []*jdk{installed()}
+	jdks := []*jdk{installed(t)}
 	latest, noLatest := newest()
 	if noLatest == nil {
 		jdks = append(jdks, latest)

@@ -52,8 +52,9 @@ func (c costs) of(name string) *cost {
 // TestLooks looks at each JVM in all ways, one after the other in a new order in each
 // round: what else the machine does meets all of them.
 func TestLooks(t *testing.T) {
-	pathJDK := installed()
-	cells := []cell{base(pathJDK)}
+	pathJDK := installed(t)
+	small := base(pathJDK)
+	cells := []cell{small}
 	for _, threads := range []int{20, 2000} {
 		cells = append(cells, cell{pathJDK, threads, 64, 0})
 	}
@@ -70,7 +71,11 @@ func TestLooks(t *testing.T) {
 		t.Run(strings.ReplaceAll(fmt.Sprint("JDK ", c.jdk.name, " ", c), " ", "_"), func(t *testing.T) {
 			j := c.jdk.start(t, c.threads, c.heapMiB)
 			addMappings(t, j, c.mappings)
-			all[c] = compare(t, j.PID, looks(t, c.jdk, j))
+			var others []look
+			if c.heapMiB > small.heapMiB { // in the same rounds, as the difference may be small
+				others = append(others, look{smallLook, cheap(t, c.jdk.start(t, small.threads, small.heapMiB))})
+			}
+			all[c] = compare(t, j.PID, append(looks(t, c.jdk, j), others...))
 			of := version(t, j)
 			if !slices.Contains(versions, of) {
 				versions = append(versions, of)

@@ -20,7 +20,7 @@ const day = 24 * time.Hour
 func TestFootprint(t *testing.T) {
 	const settle = 30 * time.Second
 	state := t.TempDir()
-	j := installed().start(t, 200, 64)
+	j := installed(t).start(t, 200, 64)
 	j.Do("churn 5 8")
 	fillHistory(t, j, state)
 	s := serve(t, "--state-dir", state)

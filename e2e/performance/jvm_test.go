@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,9 +27,20 @@ type jdk struct {
 }
 
 // installed is the JDK of JAVA_HOME or PATH.
-func installed() *jdk {
-	return &jdk{name: "of PATH", jcmd: func(j *jvmtest.JVM, command string) []string {
-		return append([]string{"jcmd", strconv.Itoa(j.PID)}, strings.Fields(command)...)
+func installed(t *testing.T) *jdk {
+	t.Helper()
+	bin := ""
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		bin = filepath.Join(home, "bin") + "/"
+	}
+	said, err := exec.Command(bin+"java", "-version").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	// openjdk version "17.0.15" 2025-04-15
+	_, of, _ := strings.Cut(string(said), `version "`)
+	return &jdk{name: feature(of), jcmd: func(j *jvmtest.JVM, command string) []string {
+		return append([]string{bin + "jcmd", strconv.Itoa(j.PID)}, strings.Fields(command)...)
 	}}
 }
 

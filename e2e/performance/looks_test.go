@@ -27,6 +27,7 @@ const (
 	nmtLook    = "jvmem, NMT summary by attach"
 	answerLook = "the JVM's answer to it"
 	jcmdLook   = "`jcmd` NMT summary"
+	smallLook  = "jvmem, cheap sample of one with 64 MiB"
 )
 
 // look is a way to look at a JVM. One of this process' own leaves child nil.

@@ -33,7 +33,7 @@ const (
 // that comes and goes with its cgroup, and processes that end at once.
 func TestSoak(t *testing.T) {
 	args := append([]string{"--interval", "100ms", "--state-dir", t.TempDir()}, unlimited(t)...)
-	d := installed()
+	d := installed(t)
 	var of string
 	c := &churn{end: time.Now().Add(*soak)}
 	// A twin of the same age as the first samples tells how many goroutines there were.

@@ -35,7 +35,7 @@ func TestStalls(t *testing.T) {
 		{"unmap", "unmapping it"},
 		{"start", "starting a thread"},
 	}
-	d := installed()
+	d := installed(t)
 	// No collection within the time: young objects have room for hours.
 	j := d.start(t, 2000, 4096, "-Xms6g", "-Xmx6g", "-Xmn1g")
 	j.Do("stallstart")
