@@ -76,10 +76,9 @@ func TestStalls(t *testing.T) {
 				added := report.Median(all) - report.Median(longest[none])
 				row[4], row[5], row[6] = report.Number(added), report.Number(p), report.Met(added <= stallGoal)
 				switch {
-				case added <= stallGoal:
 				case *rounds < tellRounds:
 					row[6] = "too few observations"
-				case p > benchmath.DefaultThresholds.CompareAlpha:
+				case added > stallGoal && p > benchmath.DefaultThresholds.CompareAlpha:
 					row[6] = "within noise"
 				}
 				row[8] = report.Number(report.Median(usual[key]) - report.Median(usual[none]))
