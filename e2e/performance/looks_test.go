@@ -72,7 +72,7 @@ func own(run func() error) func() (*os.ProcessState, error) {
 	return func() (*os.ProcessState, error) { return nil, run() }
 }
 
-// cheap is what is read each interval.
+// cheap is what is read each interval, between two full samples.
 func cheap(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	t.Helper()
 	group, err := (&cgroup.FS{Proc: "/proc"}).Open(j.PID)
@@ -89,18 +89,25 @@ func cheap(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
-	handle, err := p.Handle()
+	t.Cleanup(func() { _ = p.Close() })
+	if _, err := p.Ask(t.Context()); err != nil { // as the full sample before it did
+		t.Fatal(err)
+	}
+	gauge, err := p.Gauge()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = handle.Close() })
+	t.Cleanup(func() { _ = gauge.Close() })
+	var glance cgroup.Glance
 	return own(func() error {
-		if handle.LastWords() == nil {
+		gauge.Read()
+		if _, ok := gauge.Classes(); !ok {
 			return errors.New("no hsperfdata")
 		}
-		_, err := meter.Level()
-		return err
+		if _, ok := gauge.Threads(); !ok {
+			return errors.New("no threads")
+		}
+		return meter.Glance(&glance)
 	})
 }
 
