@@ -14,6 +14,8 @@ MODULES  := $(patsubst go.mod,.,$(MODULES))
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 FUZZTIME ?= 30s
 BENCH    ?= .
+STALLS   ?= 5
+SOAK     ?= 30m
 DOCKER   ?= docker
 IMAGE    ?= jvmem:$(VERSION)
 
@@ -40,6 +42,7 @@ demo: build jdk ## watch the memory of a JVM grow step by step, row by row
 test: jdk ## all tests of the main module, with the race detector
 	@.ci/need gcc "gcc libc6-dev"
 	CGO_ENABLED=1 go test -race ./...
+	cd e2e && go test ./performance/report
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## gofmt, go vet and golangci-lint; never rewrites
@@ -96,21 +99,27 @@ e2e-chart: ## the Helm chart, by Helm's and Kubernetes' own code
 accuracy: ## e2e-full, and docs/accuracy.md written from it
 	cd e2e && go run ./run -full -accuracy ../docs/accuracy.md
 
+# As in a pod, the measurements see no processes but their own.
+PERFORMANCE = cd e2e && go test -count=1 -v -timeout 3h -exec 'unshare --mount-proc --pid --fork --kill-child' ./performance
+PERFORMANCE_ARGS = -args -jvmem '$(CURDIR)/bin/jvmem' -document '$(CURDIR)/docs/performance.md' -need '$(CURDIR)/.ci/need'
+
 .PHONY: bench
-bench: jdk ## benchmarks, beside jcmd and jattach (BENCH=regexp chooses)
+bench: build jdk ## what looking costs, beside jcmd and jattach, into docs/performance.md (BENCH=regexp: only those of Go's benchmarks)
 	@.ci/need jcmd default-jdk-headless
 	@.ci/need jattach jattach
 	@mkdir -p bin
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./... | tee bin/bench.txt
-	@awk '/^BenchmarkLive\// { name = $$1; sub(/.*\//, "", name); sub(/-[0-9]+$$/, "", name); \
-			for (i = 3; i < NF; i += 2) value[name, $$(i+1)] = $$i } \
-		function ratio(a, b, unit) { a = value[a, unit]; b = value[b, unit]; return a && b ? sprintf("%.1f", a / b) : "-" } \
-		function row(text, a, b) { if ((a, "ns/op") in value && (b, "ns/op") in value) \
-			table = table sprintf("%-48s %8s %8s %8s\n", text, ratio(a, b, "ns/op"), ratio(a, b, "cpu-ms/op"), ratio(a, b, "peak-MiB")) } \
-		END { row("one jcmd NMT summary : one full sample", "nmt_jcmd", "sample"); \
-			row("one jcmd NMT summary : the same by attach", "nmt_jcmd", "nmt_attach"); \
-			row("one jattach NMT summary : the same by attach", "nmt_jattach", "nmt_attach"); \
-			if (table) printf "\n%-48s %8s %8s %8s\n%s", "How many times as much", "wall", "CPU", "memory", table }' bin/bench.txt
+ifeq ($(BENCH),.)
+	$(PERFORMANCE) -run 'Looks|Commands|Captures' $(PERFORMANCE_ARGS) -benchmarks '$(CURDIR)/bin/bench.txt'
+endif
+
+.PHONY: stalls
+stalls: build jdk ## how long an application stalls, with jvmem beside it and without: STALLS (5) observations of each
+	$(PERFORMANCE) -run Stalls $(PERFORMANCE_ARGS) -rounds '$(STALLS)'
+
+.PHONY: soak
+soak: build jdk ## a day of samples in SOAK (30m), with JVMs that come and go; fails where something grows
+	$(PERFORMANCE) -run 'Soak|Footprint|Binary' $(PERFORMANCE_ARGS) -soak '$(SOAK)'
 
 .PHONY: bench-diagnosis
 bench-diagnosis: build jdk ## real JVMs that leak, and others that only look so: what is said of them; 25 minutes

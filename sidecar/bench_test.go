@@ -2,25 +2,18 @@ package sidecar
 
 import (
 	"context"
-	"errors"
 	"os"
-	"os/exec"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm"
-	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// BenchmarkLive looks at one JVM of 200 threads in all ways, and by the tools
-// that people use for it: the numbers stand side by side because the JVM, the
-// machine and the moment are the same. docs/benchmarks.md explains the columns.
+// BenchmarkLive takes the steps of a sample of one JVM of 200 threads: for a profile.
+// How they compare with other ways to look is measured in e2e/performance.
 func BenchmarkLive(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xms128m", "-Xmx128m", "-XX:+UseG1GC", "-XX:NativeMemoryTracking=summary"}})
 	j.Do("heap 64")
@@ -33,7 +26,6 @@ func BenchmarkLive(b *testing.B) {
 		defer s.Close()
 		sample(b, s)
 		measure(b, j.PID, func() { sample(b, s) })
-		b.ReportMetric(peakMiB(b), "peak-MiB")
 	})
 	// The JVM has opened its attach socket by now: without the handshake.
 	b.Run("first_sample", func(b *testing.B) {
@@ -62,19 +54,6 @@ func BenchmarkLive(b *testing.B) {
 			}
 		})
 	})
-	b.Run("nmt_attach", func(b *testing.B) {
-		client := attach.New(attach.Target{PID: j.PID}, attach.Options{})
-		measure(b, j.PID, func() {
-			reply, err := client.Do(ctx, attach.NativeMemorySummary)
-			if err != nil {
-				b.Fatal(err)
-			}
-			checkNMT(b, reply.Text)
-		})
-	})
-	pid, nmt := strconv.Itoa(j.PID), attach.NativeMemorySummary.String()
-	b.Run("nmt_jcmd", func(b *testing.B) { measureTool(b, j.PID, "default-jdk-headless", "jcmd", pid, nmt) })
-	b.Run("nmt_jattach", func(b *testing.B) { measureTool(b, j.PID, "jattach", "jattach", pid, "jcmd", nmt) })
 }
 
 // asked returns the JVM in steady state: asked and walked once.
@@ -109,49 +88,8 @@ func measure(b *testing.B, pid int, look func()) {
 	reportCPU(b, "jvm-ms/op", jvmCPU(b, pid)-jvmBefore)
 }
 
-// measureTool does the same for a child process that asks for the NMT summary.
-func measureTool(b *testing.B, pid int, debianPackage, tool string, args ...string) {
-	b.Helper()
-	path, err := exec.LookPath(tool)
-	if err != nil {
-		b.Fatalf("%v: install it (Debian: apt-get install %s)", err, debianPackage)
-	}
-	var cpu time.Duration
-	var peakKiB int64
-	jvmBefore := jvmCPU(b, pid)
-	for b.Loop() {
-		command := exec.Command(path, args...)
-		out, err := command.Output()
-		if err != nil {
-			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-				out = append(out, exit.Stderr...)
-			}
-			b.Fatalf("%v: %v\n%s", command, err, out)
-		}
-		checkNMT(b, string(out))
-		state := command.ProcessState
-		cpu += state.UserTime() + state.SystemTime()
-		peakKiB = max(peakKiB, state.SysUsage().(*syscall.Rusage).Maxrss)
-	}
-	reportCPU(b, "cpu-ms/op", cpu)
-	reportCPU(b, "jvm-ms/op", jvmCPU(b, pid)-jvmBefore)
-	// Linux starts a child's maximum with what its parent had at exec
-	// (setmax_mm_hiwater_rss): a smaller child's own peak is not known.
-	if peak := float64(peakKiB) / 1024; peak > peakMiB(b) {
-		b.ReportMetric(peak, "peak-MiB")
-	}
-}
-
 func reportCPU(b *testing.B, unit string, cpu time.Duration) {
 	b.ReportMetric(float64(cpu)/float64(time.Millisecond)/float64(b.N), unit)
-}
-
-// checkNMT checks that a whole report came, not some complaint.
-func checkNMT(b *testing.B, text string) {
-	b.Helper()
-	if !strings.Contains(text, "Native Memory Tracking:") || !strings.Contains(text, "Total: reserved=") {
-		b.Fatalf("no NMT report: %.400s", text)
-	}
 }
 
 func ownCPU(b *testing.B) time.Duration {
@@ -173,21 +111,4 @@ func jvmCPU(b *testing.B, pid int) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(t.Nano())
-}
-
-// peakMiB is the most that was resident of this process. Not getrusage: that
-// has also what the parent had when it started the process.
-func peakMiB(b *testing.B) float64 {
-	b.Helper()
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	value, _, ok := strings.Cut(strings.TrimSpace(rest), " kB")
-	kib, err := strconv.Atoi(value)
-	if !ok || err != nil {
-		b.Fatalf("no VmHWM in %s", status)
-	}
-	return float64(kib) / 1024
 }

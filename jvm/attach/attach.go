@@ -25,7 +25,7 @@ type Target struct {
 	// AttachDisabled: the JVM's flags are known to hold +DisableAttachMechanism.
 	// Such a JVM is never signalled: it would print a thread dump.
 	AttachDisabled bool
-	MajorVersion   int // of the JDK, 0: unknown
+	MajorVersion   int // of the JDK, 0: unknown; from 25 on see request
 }
 
 // Options bound what a Client waits for and keeps. Zero values mean the defaults.
@@ -88,7 +88,7 @@ func New(t Target, o Options) *Client {
 // It shakes hands first if the JVM has no socket, at most once per call. The
 // error is always an *Error; the Reply beside it holds what was read.
 func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
-	message, err := request(commands)
+	message, err := request(commands, c.target.MajorVersion)
 	if err != nil {
 		return Reply{}, c.fail(&Error{Op: "command", Kind: ErrRequest, Reason: "not sent", Err: err})
 	}

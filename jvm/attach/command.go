@@ -67,9 +67,19 @@ func (c Command) String() string {
 // (AttachOperation::arg_length_max).
 const maxArgumentBytes = 1024
 
-// request returns the bytes of one request of protocol version 1: the version,
-// the operation "jcmd" and its three arguments, each ended by a zero byte.
-func request(commands []Command) ([]byte, error) {
+// majorOfVersion2 is the first JDK that is known to answer version 2 of the protocol.
+const majorOfVersion2 = 25
+
+// request returns the bytes of one request to a JVM of a version (0: unknown). Up to
+// 24 that is version 1 of the protocol: the version, the operation "jcmd" and its three
+// arguments, each ended by a zero byte.
+//
+// From 25 on a JVM writes to the client while a command runs, letter by letter and, for
+// some, with all threads stopped: as long as the client does not read, the application
+// stands still (1.1 s for a client that waited 1 s; VM.metaspace took 80 ms instead of 2
+// for one that did not). Version 2 (version, length of the rest, operation with
+// options, arguments) can ask for the reply when it is complete.
+func request(commands []Command, major int) ([]byte, error) {
 	var lines []string
 	for _, c := range commands {
 		if c.String() == "" {
@@ -84,5 +94,9 @@ func request(commands []Command) ([]byte, error) {
 	if len(argument) > maxArgumentBytes {
 		return nil, fmt.Errorf("%d bytes of commands, a JVM takes %d", len(argument), maxArgumentBytes)
 	}
-	return []byte("1\x00jcmd\x00" + argument + "\x00\x00\x00"), nil
+	if major < majorOfVersion2 {
+		return []byte("1\x00jcmd\x00" + argument + "\x00\x00\x00"), nil
+	}
+	rest := "jcmd streaming=0\x00" + argument + "\x00"
+	return fmt.Appendf(nil, "2\x00%d\x00%s", len(rest), rest), nil
 }

@@ -33,6 +33,7 @@
 //	11 +    root is accepted; a deleted socket is opened anew after SIGQUIT
 //	17.0.x  SIGQUIT is caught from early in the start (JDK-8279124, 19 at first)
 //	21 +    System.map exists
-//	25 +    protocol 2 exists; 1 is still answered. A malformed request is
-//	        reported on the application's standard output.
+//	25 +    a reply is written while the command runs, which stops the application
+//	        for a client that is slow, unless protocol 2 asks for it whole. A
+//	        malformed request is reported on the application's standard output.
 package attach

@@ -69,22 +69,28 @@ func FuzzReadReply(f *testing.F) {
 }
 
 func TestRequest(t *testing.T) {
-	got, err := request([]Command{NativeMemorySummary, HeapInfo})
-	if want := "1\x00jcmd\x00VM.native_memory summary\nGC.heap_info\x00\x00\x00"; err != nil || string(got) != want {
-		t.Errorf("got %q, %v; want %q", got, err, want)
+	for major, want := range map[int]string{
+		0:  "1\x00jcmd\x00VM.native_memory summary\nGC.heap_info\x00\x00\x00",
+		24: "1\x00jcmd\x00VM.native_memory summary\nGC.heap_info\x00\x00\x00",
+		25: "2\x0055\x00jcmd streaming=0\x00VM.native_memory summary\nGC.heap_info\x00",
+	} {
+		got, err := request([]Command{NativeMemorySummary, HeapInfo}, major)
+		if err != nil || string(got) != want {
+			t.Errorf("JDK %d: got %q, %v; want %q", major, got, err, want)
+		}
 	}
 	var all, tooMany []Command
 	for c := VMVersion; int(c) < len(commandTexts); c++ {
 		all = append(all, c)
 	}
-	if _, err := request(all); err != nil {
+	if _, err := request(all, 0); err != nil {
 		t.Errorf("all commands: %v", err)
 	}
 	for range 64 {
 		tooMany = append(tooMany, MetaspaceNodes)
 	}
 	for name, commands := range map[string][]Command{"none": nil, "zero": {0}, "beyond": {VMVersion, Command(len(commandTexts))}, "too many": tooMany} {
-		if got, err := request(commands); err == nil {
+		if got, err := request(commands, 0); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got)
 		}
 	}

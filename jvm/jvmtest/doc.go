@@ -56,6 +56,7 @@
 //	inflatersfree        ends them
 //	mapfile PATH N       a new sparse file, mapped shared, each page written
 //	mapprivate PATH N    a file (made when missing), mapped private, each page written
+//	mappings PATH N      N mappings of the first page of a file
 //	mapfree              unmaps all; the files stay, and their page cache
 //	shmfile PATH N       writes a file, meant for one below /dev/shm
 //	pagecache PATH N     writes a file, syncs it and reads it; nothing is mapped
@@ -67,6 +68,8 @@
 //	pipesfree            closes them
 //	sockets N            TCP connections on loopback with N written and not read
 //	socketsfree          closes them
+//	stallstart           from now on one thread parks for 0.2 ms again and again; another each 1 ms maps and unmaps 64 KiB of a file, and each 10 ms starts a thread
+//	stalls               answers how long those turns, maps, unmaps and starts took since it was last asked: count, p999_nanos, max_nanos of each
 //	report               answers what the JVM and glibc know of all this
 //	exit                 ends the JVM, without a reply: Send it
 //

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,9 @@ type Options struct {
 	JavaHome string
 	// JVMFlags come before the class name.
 	JVMFlags []string
+	// Wrap is a command that runs java, whose path and arguments are added to it:
+	// in another root file system, for example. It becomes java by exec.
+	Wrap []string
 	// LimitBytes limits the cgroup; 0 means no limit.
 	LimitBytes int64
 	// UID and GID are the workload's user and group, without supplementary
@@ -58,8 +62,7 @@ type JVM struct {
 func Start(tb testing.TB, opts Options) *JVM {
 	tb.Helper()
 	java := findJava(tb, opts.JavaHome)
-	args := append([]string{"-cp", Classes(tb, java)}, opts.JVMFlags...)
-	args = append(args, "Workload")
+	args := slices.Concat(opts.Wrap, []string{java, "-cp", Classes(tb, java)}, opts.JVMFlags, []string{"Workload"})
 
 	group, err := newCgroup(opts.LimitBytes, opts.UID)
 	if err != nil {
@@ -80,7 +83,7 @@ func Start(tb testing.TB, opts Options) *JVM {
 	}
 	attr := &syscall.SysProcAttr{}
 	if group.version == 1 {
-		enter := []string{"-c", `echo $$ >"$0" && exec "$@"`, filepath.Join(group.dir, "cgroup.procs"), java}
+		enter := []string{"-c", `echo $$ >"$0" && exec "$@"`, filepath.Join(group.dir, "cgroup.procs")}
 		j.Cmd = exec.Command("/bin/sh", append(enter, args...)...)
 	} else {
 		dir, err := os.Open(group.dir)
@@ -89,7 +92,7 @@ func Start(tb testing.TB, opts Options) *JVM {
 		}
 		defer dir.Close()
 		attr.UseCgroupFD, attr.CgroupFD = true, int(dir.Fd())
-		j.Cmd = exec.Command(java, args...)
+		j.Cmd = exec.Command(args[0], args[1:]...)
 	}
 	if opts.UID != 0 {
 		attr.Credential = &syscall.Credential{Uid: uint32(opts.UID), Gid: uint32(opts.GID)}

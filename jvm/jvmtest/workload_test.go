@@ -128,6 +128,23 @@ func TestReplyNumbers(t *testing.T) {
 	if got := countThreads(t, j.PID, "pool-"); got != 0 {
 		t.Errorf("%d threads are left", got)
 	}
+	page := filepath.Join(t.TempDir(), "page")
+	j.Do("mappings " + page + " 100")
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", j.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(string(maps), page); got != 100 {
+		t.Errorf("%d mappings of a page, want 100", got)
+	}
+	j.Do("stallstart")
+	for n = nil; n["turn_count"] == 0 || n["unmap_count"] == 0 || n["start_count"] == 0; n = Numbers(j.Do("stalls")) {
+	}
+	for _, what := range []string{"turn", "map", "unmap", "start"} {
+		if least, most := n[what+"_p999_nanos"], n[what+"_max_nanos"]; least <= 0 || most < least {
+			t.Errorf("%s: 99.9 %% took up to %d ns, all up to %d", what, least, most)
+		}
+	}
 }
 
 // TestNativeWorkload runs what gcc makes.

@@ -20,6 +20,7 @@ final class FileMemory implements Workload.Kind {
         switch (command.name()) {
             case "mapfile": return mapfile(command.text(1), command.number(2));
             case "mapprivate": return map(command.text(1), command.number(2), FileChannel.MapMode.PRIVATE);
+            case "mappings": return mappings(command.text(1), command.number(2));
             case "mapfree": return mapfree();
             case "shmfile": return write(command.text(1), command.number(2), false);
             case "pagecache": return write(command.text(1), command.number(2), true) + " " + read(command.text(1));
@@ -49,6 +50,19 @@ final class FileMemory implements Workload.Kind {
             mappings.add(mapping);
             return "mapped_bytes=" + mapping.capacity();
         }
+    }
+
+    /** Mappings of one and the same page: the kernel merges only neighbours in the file. */
+    private String mappings(String path, int count) throws IOException {
+        try (RandomAccessFile file = new RandomAccessFile(path, "rw")) {
+            file.setLength(Workload.PAGE);
+            for (int i = 0; i < count; i++) {
+                MappedByteBuffer mapping = file.getChannel().map(FileChannel.MapMode.READ_WRITE, 0, Workload.PAGE);
+                mapping.put(0, (byte) 1);
+                mappings.add(mapping);
+            }
+        }
+        return "mappings=" + mappings.size();
     }
 
     private String mapfree() throws Exception {

@@ -23,7 +23,7 @@ public class Workload {
         Threads threads = new Threads();
         Kind[] kinds = {
             new Heap(), new Objects(), new Classes(), new Tables(), threads, new VirtualThreads(), new Code(), new Buffers(), new Zlib(),
-            new Library(), new FileMemory(), new Kernel(), new Children(), new Report(),
+            new Library(), new FileMemory(), new Kernel(), new Children(), new Stalls(), new Report(),
         };
         // What answering needs is loaded before the first measurement.
         Pools.metaspace("warm_");

@@ -1,0 +1,142 @@
+package performance
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/performance/report"
+	"github.com/jvmem/jvmem/jvm/attach"
+)
+
+// again is how often a command is sent after the first time.
+const again = 10
+
+// effect is what a command does to a JVM, in milliseconds and KiB.
+type effect struct {
+	first, later               []float64 // until it has answered
+	stoppedFirst, stoppedLater []float64 // all threads, by the JVM's log of safepoints; later: the longest
+	grewFirst, grewLater       []float64 // private memory; later: in all of them
+	answerKB                   float64
+}
+
+// TestCommands sends each command of the list to JVMs of its own.
+func TestCommands(t *testing.T) {
+	jdks := []*jdk{installed(t)}
+	latest, noLatest := newest()
+	if noLatest == nil {
+		jdks = append(jdks, latest)
+	}
+	var versions []string
+	var text strings.Builder
+	for _, d := range jdks {
+		out := &report.Table{Head: []string{"command", "first ms", "later ms", "stops ms, first", "stops ms, longest later", "grows KiB, first",
+			fmt.Sprintf("KiB, next %d", again), "answer kB"}}
+		for c := attach.VMVersion; c.String() != ""; c++ {
+			t.Run(strings.ReplaceAll(fmt.Sprint(d.name, " ", c), " ", "_"), func(t *testing.T) {
+				e := &effect{}
+				for range *fresh {
+					of, known := e.try(t, d, c)
+					if !slices.Contains(versions, of) {
+						versions = append(versions, of)
+					}
+					if !known {
+						out.Add("`"+c.String()+"`", "unknown to it")
+						return
+					}
+				}
+				out.Add("`"+c.String()+"`", number(e.first), number(e.later), number(e.stoppedFirst), number(e.stoppedLater),
+					number(e.grewFirst), number(e.grewLater), report.Number(e.answerKB))
+			})
+		}
+		if len(versions) > 0 {
+			fmt.Fprintf(&text, "**JDK %s**\n\n%s\n", feature(versions[len(versions)-1]), out)
+		}
+	}
+	if noLatest != nil {
+		fmt.Fprintf(&text, "The newest JDK could not be had: %v\n", noLatest)
+	}
+	if t.Failed() {
+		return
+	}
+	write(t, "commands", fmt.Sprintf("%s Medians of %d fresh JVMs for each command.\n\n%s", machine(t, versions...), *fresh, text.String()))
+}
+
+// try sends a command to a fresh JVM. It returns the version of the JVM, and whether it
+// knows the command.
+func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, known bool) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "safepoints")
+	flags := []string{"-Xlog:safepoint:file=" + log}
+	if command == attach.NativeMemoryDetail {
+		flags = append(flags, "-XX:NativeMemoryTracking=detail")
+	}
+	j := d.start(t, 200, 64, flags...)
+	client := attach.New(target(t, j), attach.Options{}) // the handshake is not the command's
+	stops, before := len(safepoints(t, log)), privateKiB(t, j.PID)
+	begun := time.Now()
+	reply, err := client.Do(t.Context(), command)
+	first := time.Since(begun)
+	if errors.Is(err, attach.ErrCommand) {
+		return version(t, j), false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.first = append(e.first, milliseconds(first))
+	firstStops := safepoints(t, log)[stops:]
+	e.stoppedFirst = append(e.stoppedFirst, milliseconds(sum(firstStops)))
+	grown := privateKiB(t, j.PID)
+	e.grewFirst = append(e.grewFirst, grown-before)
+	e.answerKB = float64(len(reply.Text)) / 1000
+
+	stops += len(firstStops)
+	begun = time.Now()
+	for range again {
+		if _, err := client.Do(t.Context(), command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.later = append(e.later, milliseconds(time.Since(begun))/again)
+	e.stoppedLater = append(e.stoppedLater, milliseconds(slices.Max(append(safepoints(t, log)[stops:], 0))))
+	e.grewLater = append(e.grewLater, privateKiB(t, j.PID)-grown)
+	return version(t, j), true
+}
+
+func sum(durations []time.Duration) (total time.Duration) {
+	for _, d := range durations {
+		total += d
+	}
+	return total
+}
+
+// safepoints returns how long each stop in a JVM's log was.
+func safepoints(t *testing.T, log string) []time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stops []time.Duration
+	for _, total := range regexp.MustCompile(`Total: +(\d+) ns`).FindAllStringSubmatch(string(text), -1) {
+		stop, err := time.ParseDuration(total[1] + "ns")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stops = append(stops, stop)
+	}
+	return stops
+}
+
+// privateKiB is the anonymous memory of a process: counted page by page, where
+// RssAnon may be some pages a CPU behind.
+func privateKiB(t *testing.T, pid int) float64 {
+	t.Helper()
+	return fileMiB(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Anonymous") * 1024
+}

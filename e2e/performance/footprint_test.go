@@ -1,0 +1,103 @@
+package performance
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/performance/report"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+const day = 24 * time.Hour
+
+// TestFootprint leaves jvmem alone at its defaults, beside a JVM of 200 threads of which
+// it remembers a day.
+func TestFootprint(t *testing.T) {
+	const settle = 30 * time.Second
+	state := t.TempDir()
+	j := installed(t).start(t, 200, 64)
+	j.Do("churn 5 8")
+	fillHistory(t, j, state)
+	s := serve(t, "--state-dir", state)
+	time.Sleep(settle)
+
+	var resident []float64
+	begun := time.Now()
+	first := s.usage(t, begun)
+	last := first
+	for time.Since(begun) < *settled {
+		time.Sleep(min(lookEach, *settled))
+		last = s.usage(t, begun)
+		resident = append(resident, last.rssMiB)
+	}
+	millicores := 1000 * (last.cpuSeconds - first.cpuSeconds) / (last.at - first.at).Seconds()
+	remembered := s.remembers(t)
+
+	out := &report.Table{Head: []string{"", "measured", "goal", ""}}
+	out.Add("resident, MiB", number(resident), "16", report.Met(report.Median(resident) <= 16))
+	out.Add("at most, its start included, MiB", report.Number(last.peakMiB), "", "")
+	out.Add("of it anonymous, MiB", report.Number(last.anonMiB), "", "")
+	out.Add("millicores", report.Number(millicores), "1", report.Met(millicores <= 1))
+	out.Add("descriptors", report.Number(last.descriptors), "", "")
+	out.Add("threads", report.Number(last.threads), "", "")
+	write(t, "footprint", fmt.Sprintf("%s %v without a request, beside a JVM of 200 threads, with %v of history.\n\n%s",
+		machine(t, version(t, j)), (last.at-first.at).Round(time.Second), remembered.Round(time.Minute), out))
+}
+
+// fillHistory leaves in the folder what jvmem would have written about a JVM in a day.
+func fillHistory(t *testing.T, j *jvmtest.JVM, dir string) {
+	t.Helper()
+	sampler := sidecar.NewSampler(sidecar.Options{Proc: "/proc", PID: j.PID, ContainerName: "app"})
+	defer sampler.Close()
+	r, err := sampler.Sample(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := history.Open(history.Options{Retention: day, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for r.Time = now.Add(-day); r.Time.Before(now); r.Time = r.Time.Add(10 * time.Second) {
+		if err := store.Add(&r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// remembers asks how far back the history goes.
+func (s *served) remembers(t *testing.T) time.Duration {
+	t.Helper()
+	response, err := http.Get(s.url + "/history")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var document struct {
+		Containers []struct {
+			Tracks []struct {
+				Times []int64 `json:"time_unix_ms"`
+			}
+		}
+	}
+	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {
+		t.Fatal(err)
+	}
+	oldest := time.Now()
+	for _, c := range document.Containers {
+		for _, track := range c.Tracks {
+			if len(track.Times) > 0 && time.UnixMilli(track.Times[0]).Before(oldest) {
+				oldest = time.UnixMilli(track.Times[0])
+			}
+		}
+	}
+	return time.Since(oldest)
+}

@@ -1,0 +1,161 @@
+package performance
+
+import (
+	"fmt"
+	"math"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/performance/report"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+const (
+	// soakGoalMiB is the most that may be resident.
+	soakGoalMiB = 16
+	// lookEach is the time between two looks at jvmem.
+	lookEach = 5 * time.Second
+	// warmUp is the part of the soak in which caches and pools may still fill.
+	warmUp = 6
+	// lives is how many JVMs there are in a soak, one after the other.
+	lives = 8
+	// shortEach is the time between the starts of two short-lived processes.
+	shortEach = 100 * time.Millisecond
+)
+
+// TestSoak runs jvmem as fast as it goes beside a JVM that is restarted, another one
+// that comes and goes with its cgroup, and processes that end at once.
+func TestSoak(t *testing.T) {
+	args := append([]string{"--interval", "100ms", "--state-dir", t.TempDir()}, unlimited(t)...)
+	d := installed(t)
+	var of string
+	c := &churn{end: time.Now().Add(*soak)}
+	// A twin of the same age as the first samples tells how many goroutines there were.
+	t.Run("start", func(t *testing.T) {
+		j := d.start(t, 200, 64)
+		fillHistory(t, j, args[3])
+		twin := serve(t, args...)
+		time.Sleep(lookEach)
+		c.goroutines = twin.goroutines(t)
+		of = version(t, j)
+	})
+	if t.Failed() {
+		return
+	}
+	s := serve(t, args...)
+	var uses []usage
+	begun := time.Now()
+	c.run(t, d, func() { uses = append(uses, s.usage(t, begun)) })
+	if t.Failed() {
+		return
+	}
+	atEnd := s.goroutines(t)
+
+	rows, flat := judge(uses)
+	rows.Add("goroutines, at the start and at the end", fmt.Sprint(c.goroutines), fmt.Sprint(atEnd), "", "2", report.Met(atEnd-c.goroutines <= 2))
+	first, last := uses[0], uses[len(uses)-1]
+	most := 0.0
+	for _, u := range uses {
+		most = max(most, u.rssMiB)
+	}
+	rows.Add("most that was resident, MiB", "", report.Number(most), "", fmt.Sprint(soakGoalMiB), report.Met(most <= soakGoalMiB))
+	rows.Add("between two looks too, MiB", "", report.Number(last.peakMiB))
+	seconds, lasted := last.cpuSeconds-first.cpuSeconds, last.at-first.at
+	text := fmt.Sprintf("%s %v at `%s`: %d JVMs of 200 threads one after the other, %d more that came and went with their cgroup, %d short-lived processes; a look at jvmem each %v. It took %s of a core.\n\n%s",
+		machine(t, of), lasted.Round(time.Second), strings.Join(slices.Concat([]string{"jvmem serve"}, args[:3], args[4:]), " "),
+		c.restarts.Load(), c.visitors.Load(), c.short.Load(), lookEach, report.Number(seconds/lasted.Seconds()), rows)
+	write(t, "soak", text)
+	if !flat || most > soakGoalMiB || atEnd-c.goroutines > 2 {
+		t.Error("the soak did not pass: see the table")
+	}
+}
+
+// judge compares the second half with the first, after the time to warm up, and looks for
+// a slope in both.
+func judge(uses []usage) (table *report.Table, flat bool) {
+	uses = uses[len(uses)/warmUp:]
+	flat = true
+	out := &report.Table{Head: []string{"", "first half", "second half", "slope in all of it", "may be", ""}}
+	for _, of := range []struct {
+		name  string
+		may   float64
+		value func(usage) float64
+	}{
+		{"resident, MiB", 1, func(u usage) float64 { return u.rssMiB }},
+		{"of it anonymous, MiB", 1, func(u usage) float64 { return u.anonMiB }},
+		{"proportional (Pss), MiB", 1, func(u usage) float64 { return u.pssMiB }},
+		{"descriptors", 2, func(u usage) float64 { return u.descriptors }},
+		{"threads", 2, func(u usage) float64 { return u.threads }},
+	} {
+		var x, y []float64
+		for _, u := range uses {
+			x, y = append(x, u.at.Seconds()), append(y, of.value(u))
+		}
+		half := len(y) / 2
+		first, second := report.Median(y[:half]), report.Median(y[half:])
+		rise := report.Slope(x, y) * (x[len(x)-1] - x[0])
+		ok := second-first <= of.may && !(rise > of.may) && !math.IsNaN(rise)
+		flat = flat && ok
+		out.Add(of.name, report.Number(first), report.Number(second), report.Number(rise), report.Number(of.may), report.Met(ok))
+	}
+	return out, flat
+}
+
+// churn is what goes on beside jvmem, until the end.
+type churn struct {
+	end                       time.Time
+	restarts, visitors, short atomic.Int64
+	goroutines                int
+	dir                       atomic.Pointer[string] // of the JVM's cgroup, now
+}
+
+// run returns when all has ended. look is called each lookEach.
+func (c *churn) run(t *testing.T, d *jdk, look func()) {
+	t.Helper()
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		for time.Now().Before(c.end) && !t.Failed() {
+			c.restarts.Add(1)
+			t.Run("jvm", func(t *testing.T) {
+				j := d.start(t, 200, 64)
+				j.Do("churn 5 8")
+				dir := j.CgroupDir()
+				c.dir.Store(&dir)
+				defer c.dir.Store(nil)
+				c.sleep(*soak / lives)
+			})
+		}
+	})
+	group.Go(func() {
+		for time.Now().Before(c.end) && !t.Failed() {
+			c.visitors.Add(1)
+			t.Run("visitor", func(t *testing.T) {
+				jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx32m", "-XX:+UseSerialGC"}})
+				c.sleep(10 * time.Second)
+			})
+			c.sleep(5 * time.Second)
+		}
+	})
+	group.Go(func() {
+		for time.Now().Before(c.end) && !t.Failed() {
+			c.sleep(shortEach)
+			// The cgroup may be gone by now: then it is no process of the container.
+			if dir := c.dir.Load(); dir != nil && exec.Command("sh", "-c", `echo 0 >"$0"; exec sleep 0.05`, filepath.Join(*dir, "cgroup.procs")).Run() == nil {
+				c.short.Add(1)
+			}
+		}
+	})
+	for time.Now().Before(c.end) && !t.Failed() {
+		c.sleep(lookEach)
+		look()
+	}
+}
+
+func (c *churn) sleep(d time.Duration) { time.Sleep(min(d, time.Until(c.end))) }

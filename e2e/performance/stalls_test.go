@@ -1,0 +1,112 @@
+package performance
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/perf/benchmath"
+
+	"github.com/jvmem/jvmem/e2e/performance/report"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+// without is the observation that the others are compared with.
+const without = "without jvmem"
+
+const (
+	// stallGoal is how much longer the longest stall may be.
+	stallGoal = 1.0 // ms
+	// tellRounds is how many observations can differ by more than chance (p < 0.05).
+	tellRounds = 4
+)
+
+// TestStalls has an application time itself, in turn without jvmem and beside it, at
+// intervals from the default to the shortest that there is.
+func TestStalls(t *testing.T) {
+	intervals := []string{"10s", "1s", "100ms"}
+	waits := []struct{ name, text string }{
+		{"turn", "a thread that parks for 0.2 ms again and again: from turn to turn"},
+		{"map", "mapping 64 KiB of a file"},
+		{"unmap", "unmapping it"},
+		{"start", "starting a thread"},
+	}
+	d := installed(t)
+	// No collection within the time: young objects have room for hours.
+	j := d.start(t, 2000, 4096, "-Xms6g", "-Xmx6g", "-Xmn1g")
+	j.Do("stallstart")
+
+	longest, usual, cpu := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
+	flags := unlimited(t)
+	arms := append([]string{without}, intervals...)
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range *rounds {
+		for _, i := range random.Perm(len(arms)) {
+			numbers, millicores := stalls(t, j, arms[i], flags)
+			cpu[arms[i]] = append(cpu[arms[i]], millicores)
+			for _, w := range waits {
+				if numbers[w.name+"_count"] == 0 {
+					t.Fatalf("no %s within %v", w.name, *observed)
+				}
+				key := w.name + " " + arms[i]
+				longest[key] = append(longest[key], float64(numbers[w.name+"_max_nanos"])/1e6)
+				usual[key] = append(usual[key], float64(numbers[w.name+"_p999_nanos"])/1e6)
+			}
+			t.Logf("round %d, %s: %v", round, arms[i], numbers)
+		}
+	}
+
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %d observations of %v each, in turn, %s\n\n", machine(t, version(t, j)), *rounds, *observed, counts(t, j.PID))
+	for _, w := range waits {
+		out := &report.Table{Head: []string{"", "longest, ms", "from", "to", "added", "p", "at most 1 ms", "99.9 %, ms", "added", "jvmem, millicores"}}
+		none := w.name + " " + without
+		for _, arm := range arms {
+			key := w.name + " " + arm
+			all := longest[key]
+			row := []string{arm, number(all), report.Number(slices.Min(all)), report.Number(slices.Max(all)), "", "", "", number(usual[key]), "", ""}
+			if arm != without {
+				row[0] = "--interval " + arm
+				p := benchmath.AssumeNothing.Compare(benchmath.NewSample(longest[none], &benchmath.DefaultThresholds),
+					benchmath.NewSample(all, &benchmath.DefaultThresholds)).P
+				added := report.Median(all) - report.Median(longest[none])
+				row[4], row[5], row[6] = report.Number(added), report.Number(p), report.Met(added <= stallGoal)
+				switch {
+				case *rounds < tellRounds:
+					row[6] = "too few observations"
+				case added > stallGoal && p > benchmath.DefaultThresholds.CompareAlpha:
+					row[6] = "within noise"
+				}
+				row[8] = report.Number(report.Median(usual[key]) - report.Median(usual[none]))
+				row[9] = number(cpu[arm])
+			}
+			out.Add(row...)
+		}
+		fmt.Fprintf(&text, "**%s**\n\n%s\n", w.text, out)
+	}
+	write(t, "stalls", text.String())
+}
+
+// stalls observes once. The first sample, with its handshake, is before it.
+func stalls(t *testing.T, j *jvmtest.JVM, arm string, flags []string) (numbers map[string]int64, millicores float64) {
+	t.Helper()
+	const settle = 2 * time.Second
+	if arm == without {
+		time.Sleep(settle)
+		j.Do("stalls")
+		time.Sleep(*observed)
+		return jvmtest.Numbers(j.Do("stalls")), 0
+	}
+	s := serve(t, append([]string{"--interval", arm}, flags...)...)
+	defer s.stop(t, syscall.SIGTERM)
+	time.Sleep(settle)
+	j.Do("stalls")
+	before := cpuTime(t, s.cmd.Process.Pid)
+	time.Sleep(*observed)
+	numbers = jvmtest.Numbers(j.Do("stalls"))
+	return numbers, 1000 * (cpuTime(t, s.cmd.Process.Pid) - before).Seconds() / observed.Seconds()
+}
