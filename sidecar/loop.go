@@ -58,6 +58,7 @@ func (l *loop) run(ctx context.Context) error {
 	if err := l.tick(ctx); err != nil {
 		return err
 	}
+	leaveStart()
 	for {
 		var err error
 		select {

@@ -1,0 +1,39 @@
+package sidecar
+
+import (
+	"os"
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/smaps"
+)
+
+// TestLeaveStart: the program's pages are given back, its variables stay.
+func TestLeaveStart(t *testing.T) {
+	program, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := func() (bytes int64) {
+		file, err := os.Open("/proc/self/smaps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		if err := new(smaps.Reader).Read(file, func(m *smaps.Mapping) {
+			if m.Path == program && m.Perm&smaps.Write == 0 {
+				bytes += m.RSSBytes
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return bytes
+	}
+	before, variable := code(), ErrNoJVM.Error()
+	leaveStart()
+	if after := code(); after >= before {
+		t.Errorf("%d bytes of the program before, %d after", before, after)
+	}
+	if ErrNoJVM.Error() != variable {
+		t.Error("a variable has changed")
+	}
+}
