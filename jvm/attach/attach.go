@@ -53,6 +53,7 @@ type Client struct {
 	euid      int
 	egid      int
 
+	version1  bool          // the JVM refused version 2 of the protocol
 	notBefore time.Time     // no SIGQUIT before this
 	backOff   time.Duration // after the last failed handshake
 }
@@ -88,7 +89,20 @@ func New(t Target, o Options) *Client {
 // It shakes hands first if the JVM has no socket, at most once per call. The
 // error is always an *Error; the Reply beside it holds what was read.
 func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
-	message, err := request(commands, c.target.MajorVersion)
+	reply, err := c.do(ctx, commands)
+	if reply.Code == badVersion && !c.version1 { // it runs with -Djdk.attach.compat=true
+		c.version1 = true
+		return c.do(ctx, commands)
+	}
+	return reply, err
+}
+
+func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
+	major := c.target.MajorVersion
+	if c.version1 {
+		major = 0
+	}
+	message, err := request(commands, major)
 	if err != nil {
 		return Reply{}, c.fail(&Error{Op: "command", Kind: ErrRequest, Reason: "not sent", Err: err})
 	}

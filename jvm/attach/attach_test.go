@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -36,6 +37,31 @@ func wantKind(t *testing.T, err error, kind Kind) *Error {
 		t.Errorf("no reason or PID in %+v", e)
 	}
 	return e
+}
+
+// TestDoWithoutVersion2: a JDK 25 that runs with -Djdk.attach.compat=true is asked by
+// version 1 of the protocol, after it refused the other once.
+func TestDoWithoutVersion2(t *testing.T) {
+	f := jvmtest.NewFake(t)
+	var listener *jvmtest.Listener
+	listener = f.Listen(func(conn net.Conn, commands []string) {
+		requests := listener.Requests()
+		answer := "0\n" + strings.Join(commands, ",")
+		if requests[len(requests)-1][0] == '2' {
+			answer = "101\nv2 is unsupported or disabled"
+		}
+		_, _ = io.WriteString(conn, answer) // the client may be gone
+	})
+	c := New(Target{PID: f.PID, Proc: f.Proc, MajorVersion: 25}, Options{})
+	for i := range 2 {
+		got, err := c.Do(t.Context(), HeapInfo, CodeCache)
+		if want := "GC.heap_info,Compiler.codecache"; err != nil || got.Text != want || got.Code != 0 {
+			t.Errorf("got %+v, %v, want %s", got, err, want)
+		}
+		if n := len(listener.Requests()); n != 2+i {
+			t.Errorf("%d requests", n)
+		}
+	}
 }
 
 // The two bugs of other ports: only the first 8 KiB of a reply are read; the

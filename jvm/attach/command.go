@@ -70,6 +70,10 @@ const maxArgumentBytes = 1024
 // majorOfVersion2 is the first JDK that is known to answer version 2 of the protocol.
 const majorOfVersion2 = 25
 
+// badVersion is the code for a request of a version that the JVM does not take
+// (ATTACH_ERROR_BADVERSION). It also writes a line to the application's output.
+const badVersion = 101
+
 // request returns the bytes of one request to a JVM of a version (0: unknown). Up to
 // 24 that is version 1 of the protocol: the version, the operation "jcmd" and its three
 // arguments, each ended by a zero byte.

@@ -172,22 +172,34 @@ func (l *Listener) Requests() [][]byte {
 	return append([][]byte(nil), l.requests...)
 }
 
-// serve reads a request the way HotSpot does: five strings, each ended by a
-// zero byte. It waits without end for a client that sends less.
+// serve reads a request the way HotSpot does: strings, each ended by a zero byte.
+// They are five in version 1 of the protocol; in version 2 the first two are followed
+// by two more. It waits without end for a client that sends less.
 func (l *Listener) serve(conn net.Conn, h Handler) {
 	defer conn.Close()
-	const stringsOfRequest = 5
 	var request []byte
-	for one := make([]byte, 1); bytes.Count(request, []byte{0}) < stringsOfRequest; {
+	for one := make([]byte, 1); ; {
 		if _, err := conn.Read(one); err != nil {
 			return
 		}
 		request = append(request, one...)
+		want := 5
+		if request[0] == '2' {
+			want = 4
+		}
+		if bytes.Count(request, []byte{0}) == want {
+			break
+		}
 	}
 	l.mu.Lock()
 	l.requests = append(l.requests, request)
 	l.mu.Unlock()
-	h(conn, strings.Split(strings.Split(string(request), "\x00")[2], "\n"))
+	fields := strings.Split(string(request), "\x00")
+	commands := fields[2]
+	if fields[0] == "2" {
+		commands = fields[3]
+	}
+	h(conn, strings.Split(commands, "\n"))
 }
 
 // Answer answers every request with this code and text.
