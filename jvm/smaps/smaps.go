@@ -70,7 +70,7 @@ func (r *Reader) reset(src io.Reader) {
 // over mappings that were printed, is cut to what is new of it.
 func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 	r.reset(src)
-	var m Mapping
+	var m, ignored Mapping
 	var last uint64 // end of the mapping before m
 	open := false
 	var seen fields
@@ -111,7 +111,11 @@ func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 		if !open {
 			return fmt.Errorf("smaps line %d: no mapping before %.40q", n, line)
 		}
-		f, err := field(line, &m)
+		of := &m
+		if seen == complete { // VmFlags is the last: what follows is not known
+			of = &ignored
+		}
+		f, err := field(line, of)
 		if err != nil {
 			return fmt.Errorf("smaps line %d: %w", n, err)
 		}
