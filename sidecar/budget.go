@@ -19,8 +19,10 @@ const (
 )
 
 // budget is an account of the CPU time of the whole process: samples, requests, log
-// lines. What accrues is a share of one core, and all that was used is charged; a
+// lines. What accrues is a share of one core, and what was used is charged; a
 // sample of everything is taken when there is enough for what it is expected to cost.
+// Half of what accrues is for samples whatever else takes: on a node that is far too
+// busy the wakes of a process alone can take all, just when samples are needed.
 //
 // Credit and debt are at most what accrues in the longest stretch, by which it also
 // begins: 300 ms at the default, some 30 samples. So the history of a new JVM fills
@@ -67,8 +69,12 @@ func (b *budget) accrued(d time.Duration) time.Duration {
 }
 
 // settle accrues and charges what came since the last time.
-func (b *budget) settle(now spent) {
-	b.credit += b.accrued(now.at.Sub(b.settled.at)) - (now.cpu - b.settled.cpu)
+func (b *budget) settle(now spent, sampled bool) {
+	accrued, used := b.accrued(now.at.Sub(b.settled.at)), now.cpu-b.settled.cpu
+	if !sampled {
+		used = min(used, accrued/2)
+	}
+	b.credit += accrued - used
 	b.credit = min(max(b.credit, -b.most()), b.most())
 	b.settled = now
 	if now.at.Sub(b.newer.at) >= ratioWindow/2 {
@@ -78,12 +84,13 @@ func (b *budget) settle(now spent) {
 
 // affords reports whether to take a sample of everything now.
 func (b *budget) affords(now spent) bool {
-	b.settle(now)
+	b.settle(now, false)
 	return b.share == 0 || b.last.at.IsZero() || b.credit >= b.cost || now.at.Sub(b.last.at) >= b.longest()-b.interval/2
 }
 
 // begin and end enclose a sample.
 func (b *budget) begin(now spent) {
+	b.settle(now, false)
 	if !b.last.at.IsZero() {
 		b.gap = average(b.gap, now.at.Sub(b.last.at))
 	}
@@ -92,7 +99,7 @@ func (b *budget) begin(now spent) {
 
 func (b *budget) end(now spent) {
 	b.cost = average(b.cost, now.cpu-b.last.cpu)
-	b.settle(now)
+	b.settle(now, true)
 }
 
 func average(before, now time.Duration) time.Duration {

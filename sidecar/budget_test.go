@@ -22,7 +22,7 @@ func TestBudget(t *testing.T) {
 		"cheap":               {maxCPU: 0.1, interval: 10 * time.Second, sample: 5 * ms, first: 60, from: 10 * time.Second, to: 10 * time.Second, share: 0.0006},
 		"dear":                {maxCPU: 0.1, interval: 10 * time.Second, sample: 30 * ms, first: 25, from: 30 * time.Second, to: 30 * time.Second, share: 0.00102},
 		"dear, and requests":  {maxCPU: 0.1, interval: 10 * time.Second, sample: 30 * ms, other: func(time.Duration) time.Duration { return 5 * ms }, first: 15, from: 60 * time.Second, to: 60 * time.Second, share: 0.00102},
-		"too many requests":   {maxCPU: 0.1, interval: 10 * time.Second, sample: 30 * ms, other: func(time.Duration) time.Duration { return 50 * ms }, first: 5, from: 5 * time.Minute, to: 5 * time.Minute, share: 0.0052},
+		"too many requests":   {maxCPU: 0.1, interval: 10 * time.Second, sample: 30 * ms, other: func(time.Duration) time.Duration { return 50 * ms }, first: 15, from: 60 * time.Second, to: 60 * time.Second, share: 0.0056},
 		"hardly anything":     {maxCPU: 0.001, interval: 10 * time.Second, sample: 30 * ms, first: 2, from: 5 * time.Minute, to: 5 * time.Minute, share: 0.00011},
 		"each second":         {maxCPU: 0.1, interval: time.Second, sample: 10 * ms, first: 60, from: 10 * time.Second, to: 11 * time.Second, share: 0.00101},
 		"each minute":         {maxCPU: 0.001, interval: time.Minute, sample: 100 * ms, first: 1, from: 30 * time.Minute, to: 30 * time.Minute, share: 0.0001},
@@ -33,7 +33,7 @@ func TestBudget(t *testing.T) {
 				return 40 * ms
 			}
 			return 0
-		}, first: 25, from: 5 * time.Minute, to: 5 * time.Minute, share: 0.0043},
+		}, first: 25, from: 60 * time.Second, to: 60 * time.Second, share: 0.0046},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const long = 6 * time.Hour
