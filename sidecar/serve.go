@@ -63,7 +63,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
-	limitOwnMemory(o.Proc)
+	limitFootprint(o.Proc)
 	state := &server.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.LogDropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
@@ -20,10 +21,18 @@ const (
 	ownGrowth = 40
 )
 
-// limitOwnMemory makes the collector work harder, and harder still before jvmem itself
-// is killed, by the limit of its own container. Who sets GOGC or GOMEMLIMIT knows
-// better.
-func limitOwnMemory(procfs string) {
+// ownCores is how many cores Go's scheduler may use at a time: one samples while the
+// other answers. On a large node more would mean caches for each, and threads that
+// look for work.
+const ownCores = 2
+
+// limitFootprint makes the collector work harder, and harder still before jvmem itself
+// is killed, by the limit of its own container. Who sets GOMAXPROCS, GOGC or GOMEMLIMIT
+// knows better.
+func limitFootprint(procfs string) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(runtime.GOMAXPROCS(0), ownCores))
+	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(ownGrowth)
 	}
