@@ -342,3 +342,42 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestReadMaps: maps is smaps without what is resident.
+func TestReadMaps(t *testing.T) {
+	text := jvmtest.Capture(t, "testdata/jdk17/g1/smaps.txt.gz")
+	headers, _ := lines(text)
+	want, err := read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := readMaps([]byte(strings.Join(headers, "\n") + "\n"))
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d mappings of %d, %v", len(got), len(want), err)
+	}
+	for i := range want {
+		of := Mapping{Start: want[i].Start, End: want[i].End, Offset: want[i].Offset, Inode: want[i].Inode, Dev: want[i].Dev, Perm: want[i].Perm, Path: want[i].Path}
+		if got[i] != of {
+			t.Errorf("%+v, want %+v", got[i], of)
+		}
+	}
+}
+
+func readMaps(text []byte) ([]Mapping, error) {
+	var all []Mapping
+	err := new(Reader).ReadMaps(bytes.NewReader(text), func(m *Mapping) { all = append(all, *m) })
+	return all, err
+}
+
+func FuzzReadMaps(f *testing.F) {
+	headers, _ := lines(small(f))
+	f.Add([]byte(strings.Join(headers, "\n")))
+	f.Add([]byte("1000-3000 rw-p 0 0:0 0 [anon:x]\n1000-5000 rw-p 0 0:0 0\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		all, err := readMaps(text)
+		checkOrder(t, all)
+		if whole := bytes.Count(text, []byte("\n")); len(all) > whole || err == nil && len(all) != whole {
+			t.Errorf("%d mappings in %d lines, %v", len(all), whole, err)
+		}
+	})
+}
