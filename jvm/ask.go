@@ -37,7 +37,7 @@ type answers struct {
 // collection, so they are no word on what is used now.
 func (p *Process) readHsperf(f *Facts) {
 	data, err := p.readPerfData()
-	p.sameThreads = false
+	p.sameThreads, p.collections = false, nil
 	if err != nil {
 		fix := p.fix(err)
 		if errors.Is(err, errNoPerfData) {
@@ -53,7 +53,7 @@ func (p *Process) readHsperf(f *Facts) {
 	}
 	s := data.Summary()
 	p.sameThreads = p.started != nil && s.ThreadsStarted != nil && *p.started == *s.ThreadsStarted
-	p.started = s.ThreadsStarted
+	p.started, p.collections = s.ThreadsStarted, s.Collections()
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
 	f.Classes = s.Classes()
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
@@ -154,7 +154,7 @@ func (p *Process) readAttach(ctx context.Context, f *Facts) {
 	p.readMetaspace(&a, f, told.Metaspace)
 	p.readNMT(&a, f, told.NMT)
 	if modern {
-		if !first && p.info.due(f.Report) {
+		if !first && p.info.due(f.Report, p.collections) {
 			p.askInfo(&a, f)
 		}
 		if p.answers.nodes == nil {

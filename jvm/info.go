@@ -21,15 +21,23 @@ type info struct {
 	tracked   *int64 // by NMT
 	resident  int64  // as the last Walk counted
 	walked    int64  // the same, now
+	// collections are those that there were: what they found unused may free malloc,
+	// at once or soon after (Cleaner).
+	collections *int64
+	moved       bool
 }
 
-// due reports whether malloc's own account may have changed: by what NMT tracks
-// or by what is resident. What native code frees without either, only the count of
-// samples finds.
-func (i *info) due(report *nmt.Report) bool {
+// due reports whether malloc's own account may have changed: by what NMT tracks, by
+// what is resident, or by a collection; and once more after that. What native code
+// frees by itself without becoming less, only the count of samples finds.
+func (i *info) due(report *nmt.Report, collections *int64) bool {
 	i.asks++
-	moved := i.tracked != nil && report != nil && distance(trackedBytes(report), *i.tracked) > infoBytes
-	return i.asks >= renewEvery || moved || distance(i.walked, i.resident) > infoBytes
+	tracked := i.tracked != nil && report != nil && distance(trackedBytes(report), *i.tracked) > infoBytes
+	collected := collections == nil || i.collections == nil || *collections != *i.collections
+	moved := tracked || collected || distance(i.walked, i.resident) > infoBytes
+	due := moved || i.moved || i.asks >= renewEvery
+	i.moved = moved
+	return due
 }
 
 // tell adds what is known to the facts: of malloc's account, what NMT has seen since.
@@ -69,7 +77,7 @@ func (p *Process) askInfo(a *asker, f *Facts) {
 	if told.Ranges == nil { // it answered, if without a range: ZGC on JDK 11
 		p.answers.info = []region.Range{}
 	}
-	p.info = info{version: told.Version, collector: told.GC, resident: p.info.walked, walked: p.info.walked}
+	p.info = info{version: told.Version, collector: told.GC, resident: p.info.walked, walked: p.info.walked, collections: p.collections, moved: p.info.moved}
 	if told.CHeapOutstandingBytes != nil && told.CHeapRetainedBytes != nil {
 		p.info.malloc = &Malloc{InUseBytes: *told.CHeapOutstandingBytes, FreeBytes: *told.CHeapRetainedBytes}
 	}

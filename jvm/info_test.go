@@ -7,8 +7,8 @@ import (
 	"github.com/jvmem/jvmem/jvm/region"
 )
 
-// TestInfoDue: VM.info is asked for when malloc moved, by the word of NMT or of the
-// pages, else each few samples.
+// TestInfoDue: VM.info is asked for when malloc may have moved, by the word of NMT or of
+// the pages, or after a collection, and once more; else each few samples.
 func TestInfoDue(t *testing.T) {
 	const mib = 1 << 20
 	report := func(bytes int64) *nmt.Report {
@@ -18,26 +18,34 @@ func TestInfoDue(t *testing.T) {
 		return map[region.Kind]Resident{region.MallocArena: {AnonBytes: bytes}}
 	}
 	for name, tt := range map[string]struct {
-		report *nmt.Report
-		walked int64
-		asks   int // until it is due
+		report      *nmt.Report
+		walked      int64
+		collections *int64
+		asks        int // until it is due
 	}{
-		"nothing moves":         {report(10*mib + 900<<10), 50*mib + 900<<10, renewEvery},
-		"without NMT":           {nil, 50 * mib, renewEvery},
-		"direct buffers freed":  {report(8 * mib), 50 * mib, 1},
-		"native code allocates": {report(10 * mib), 52 * mib, 1},
-		"malloc gives back":     {report(10 * mib), 48 * mib, 1},
+		"nothing moves":         {report(10*mib + 900<<10), 50*mib + 900<<10, new(int64(7)), renewEvery},
+		"without NMT":           {nil, 50 * mib, new(int64(7)), renewEvery},
+		"direct buffers freed":  {report(8 * mib), 50 * mib, new(int64(7)), 1},
+		"native code allocates": {report(10 * mib), 52 * mib, new(int64(7)), 1},
+		"malloc gives back":     {report(10 * mib), 48 * mib, new(int64(7)), 1},
+		"a collection":          {nil, 50 * mib, new(int64(8)), 1},
+		"nobody tells of them":  {nil, 50 * mib, nil, 1},
 	} {
-		i := info{malloc: &Malloc{InUseBytes: 40 * mib, FreeBytes: mib}}
+		i := info{malloc: &Malloc{InUseBytes: 40 * mib, FreeBytes: mib}, collections: new(int64(7))}
 		i.tell(&Facts{Report: report(10 * mib)})
 		i.walk(walk(50 * mib))
 		asks := 1
 		i.walked = tt.walked
-		for ; !i.due(tt.report); asks++ {
+		for ; !i.due(tt.report, tt.collections); asks++ {
 			i.walk(walk(tt.walked))
 		}
 		if asks != tt.asks {
 			t.Errorf("%s: due after %d, want %d", name, asks, tt.asks)
+		}
+		// It was asked, and nothing moves any more.
+		i = info{collections: tt.collections, moved: i.moved}
+		if again := i.due(nil, tt.collections); again != (asks == 1) {
+			t.Errorf("%s: once more: %v", name, again)
 		}
 	}
 	// Until then malloc's account follows what NMT sees.

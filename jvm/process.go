@@ -33,6 +33,7 @@ type Process struct {
 	flags       map[string]any
 	started     *int64 // threads, since the JVM started
 	sameThreads bool   // none started since the Ask before
+	collections *int64 // since the JVM started
 	disabled    bool   // -XX:+DisableAttachMechanism
 	major       int    // as Facts.Major, 0: unknown
 	collector   string // as Facts.Collector, "": unknown

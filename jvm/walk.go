@@ -64,7 +64,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	f.Resident, f.SwapBytes = l.resident, l.swap
 	p.readHeapFile(f, dir)
 	// The mappings of a process that dies end at any of them.
-	if status, err := proc.ReadStatus(p.proc, p.status.PID); err != nil || status.KernelThread {
+	if !proc.HasMemory(p.proc, p.status.PID) {
 		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
 	}
 
@@ -151,9 +151,14 @@ const (
 )
 
 func (p *Process) walkThreads(f *Facts, stacks map[int]int64) error {
-	threads, err := p.threads.read(p.proc, p.status.PID)
-	if err != nil {
-		return err
+	threads := p.threads.list
+	// As many as before, and no Java thread is new: they are the same, but for one of
+	// the JVM's own that took the place of another.
+	if !p.sameThreads || p.renew() || len(threads) != p.status.Threads {
+		var err error
+		if threads, err = p.threads.read(p.proc, p.status.PID); err != nil {
+			return err
+		}
 	}
 	f.Threads.Live = len(threads)
 	f.Threads.Pools = pools(threads, p.hostThreads(threads, stacks))

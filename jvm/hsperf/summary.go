@@ -117,6 +117,11 @@ func (s Summary) OldCollections() *int64 {
 	return sumOf(old, func(c Collector) *int64 { return c.Invocations })
 }
 
+// Collections is how many collections there were, or pauses of them; nil if not told.
+func (s Summary) Collections() *int64 {
+	return sumOf(s.Collectors, func(c Collector) *int64 { return c.Invocations })
+}
+
 // Classes is how many classes are loaded now; nil if not told.
 func (s Summary) Classes() *int64 {
 	if s.ClassesLoaded == nil || s.ClassesUnloaded == nil {

@@ -49,6 +49,7 @@ func NewFake(tb testing.TB) *Fake {
 	f.must(os.Symlink(filepath.Join("root", "app"), filepath.Join(f.dir(), "cwd")))
 	f.SetStatus(Status{State: 'S', UID: os.Geteuid(), GID: os.Getegid(), SigCgt: SigQuit})
 	f.SetStat('S', 4711)
+	f.write("statm", "1 1 1 1 0 1 0\n")
 	f.SetMaps("7f00-7f01 r-xp 00000000 00:00 42                    /usr/lib/jvm/lib/server/libjvm.so\n")
 	return f
 }

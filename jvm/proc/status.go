@@ -76,6 +76,19 @@ func ReadStatus(procfs string, pid int) (Status, error) {
 	return s, nil
 }
 
+// HasMemory reports whether a process still has memory of its own: one that dies gives
+// it back before it ends. It reads statm: all that is needed.
+func HasMemory(procfs string, pid int) bool {
+	has := false
+	err := read(filepath.Join(procfs, strconv.Itoa(pid), "statm"), func(r io.Reader) error {
+		var pages uint64
+		_, err := fmt.Fscan(r, &pages)
+		has = pages > 0
+		return err
+	})
+	return err == nil && has
+}
+
 func read(path string, parse func(io.Reader) error) error {
 	f, err := os.Open(path)
 	if err != nil {

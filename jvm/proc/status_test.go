@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -165,5 +166,28 @@ func TestReadStatusOfThisProcess(t *testing.T) {
 	}
 	if _, err := ReadStatus(t.TempDir(), 1); !errors.Is(err, ErrGone) {
 		t.Errorf("a /proc without processes: %v", err)
+	}
+}
+
+func TestHasMemory(t *testing.T) {
+	if !HasMemory("/proc", os.Getpid()) {
+		t.Error("this process has none")
+	}
+	zombie := exec.Command("true")
+	if err := zombie.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := zombie.Process.Pid
+	for HasMemory("/proc", pid) { // it runs
+		runtime.Gosched()
+	}
+	if status, err := ReadStatus("/proc", pid); err != nil || status.State != 'Z' && status.State != 'X' && !status.KernelThread {
+		t.Errorf("%+v, %v", status, err)
+	}
+	if err := zombie.Wait(); err != nil {
+		t.Error(err)
+	}
+	if HasMemory("/proc", pid) {
+		t.Error("a process that is gone has some")
 	}
 }
