@@ -5,7 +5,7 @@
 //
 // All need the kernel's ptrace read permission; pagemap, and so a Scan, also needs
 // the file's owner (the process' UID). Reading smaps holds the process' mmap_lock
-// while the pages of a mapping are walked, a Scan for 32 MiB of them.
+// while the pages of a mapping are walked, a Scan for 8 MiB of them.
 //
 // Formats: Documentation/filesystems/proc.rst (smaps, maps) and
 // Documentation/admin-guide/mm/pagemap.rst of the kernel. What differs:

@@ -41,11 +41,12 @@ type scanArguments struct {
 
 const (
 	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
-	// piecePages is how much is walked under one hold of mmap_lock, 32 MiB: about
-	// 50 µs. piecePause lets who waits for it go first: locks are fair, but a thread
-	// that maps again and again should not meet us each time.
-	piecePages = 8192
-	piecePause = 200 * time.Microsecond
+	// piecePages is how much is walked under one hold of mmap_lock: 8 MiB, 0.1 ms; a
+	// quarter of it where each page is looked at. piecePause is for who waits for the
+	// lock again and again: it should not meet us each time.
+	piecePages = 2048
+	filePages  = piecePages / 4
+	piecePause = 100 * time.Microsecond
 	// pieceRuns is how many runs one call may return.
 	pieceRuns = 512
 	// maxRuns bounds what is kept, 3 MiB: only memory with holes all over has more.
@@ -136,6 +137,7 @@ func (s *Scan) walk(pagemap *os.File, start, end uint64, k content) error {
 	arguments.size = uint64(unsafe.Sizeof(arguments))
 	if k == both {
 		arguments.returned |= pageIsFile
+		arguments.maxPages = filePages
 	}
 	for at := start; at < end; {
 		if at > start {
