@@ -44,6 +44,11 @@ func (tr *trial) run() *container {
 		tr.w.do("gc") // ZGC mallocs the stacks that it marks with in its first cycle
 	}
 	tr.w.do("report")
+	// A JVM that starts starved of CPU may miss the first handshake: the next comes a
+	// minute later.
+	tr.s.until("all rows are known that can be", func(r *report) bool {
+		return len(r.Containers) == 1 && len(r.Containers[0].unknown()) <= len(tr.limits.unknown)
+	})
 	before := tr.look("before")
 	start, heap := before, tr.heapCommitted()
 	for _, g := range tr.growths {
