@@ -29,13 +29,14 @@ type info struct {
 
 // due reports whether malloc's own account may have changed: by what NMT tracks, by
 // what is resident, or by a collection; and once more after that. What native code
-// frees by itself without becoming less, only the count of samples finds.
+// frees by itself without becoming less, only the count of samples finds. Without NMT
+// nobody tells what is freed and kept: it is always due.
 func (i *info) due(report *nmt.Report, collections *int64) bool {
 	i.asks++
 	tracked := i.tracked != nil && report != nil && distance(trackedBytes(report), *i.tracked) > infoBytes
 	collected := collections == nil || i.collections == nil || *collections != *i.collections
 	moved := tracked || collected || distance(i.walked, i.resident) > infoBytes
-	due := moved || i.moved || i.asks >= renewEvery
+	due := report == nil || moved || i.moved || i.asks >= renewEvery
 	i.moved = moved
 	return due
 }
