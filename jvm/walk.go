@@ -130,7 +130,7 @@ type unnamed struct {
 // grew reports whether to ask the JVM again. What came since it was asked may be
 // in now: only what asking left as it was has no name.
 func (u *unnamed) grew(now int64) (ask bool) {
-	settled := u.asked && max(now-u.last, u.last-now) <= sameBytes
+	settled := u.asked && distance(now, u.last) <= sameBytes
 	if !u.seen || now < u.known || settled {
 		u.known = now
 	}
