@@ -48,7 +48,7 @@ func (f FS) PathOf(pid int) (Path, error) {
 }
 
 // Open finds and opens the cgroup that accounts the memory of the process. It
-// holds one descriptor, until Close. Besides system errors the causes are
+// holds one descriptor, and one more for each file that was read, until Close. Besides system errors the causes are
 // ErrGone, ErrRootCgroup, ErrNoController and ErrNoMount; an *Error says what
 // to do.
 func (f FS) Open(pid int) (*Group, error) {
@@ -113,7 +113,7 @@ func (f FS) openBelow(root, point, rel string, p Path) (*Group, error) {
 	}
 	g := &Group{Path: p, name: filepath.Join(root, name), dir: dir, above: depth(rel), fixture: f.fixture}
 	if err := g.settle(); err != nil {
-		return nil, errors.Join(err, g.dir.Close()) // settle may have climbed
+		return nil, errors.Join(err, g.Close()) // settle may have climbed
 	}
 	return g, nil
 }

@@ -1,12 +1,14 @@
 package cgroup
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 	"golang.org/x/sys/unix"
@@ -30,10 +32,23 @@ type Group struct {
 	above   int      // visible ancestors, up to the root of the mount
 	below   string   // the process's own cgroup, where this is an ancestor of it
 	fixture bool
+
+	lock  sync.Mutex          // of what follows
+	files map[string]*os.File // those that were read, kept open for the next time
+	text  bytes.Buffer
 }
 
-// Close releases the descriptor.
-func (g *Group) Close() error { return g.dir.Close() }
+// Close releases the descriptors.
+func (g *Group) Close() error {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	errs := []error{g.dir.Close()}
+	for _, f := range g.files {
+		errs = append(errs, f.Close())
+	}
+	clear(g.files)
+	return errors.Join(errs...)
+}
 
 // settle checks the directory and climbs to the cgroup that accounts memory.
 func (g *Group) settle() error {
@@ -170,16 +185,33 @@ func (g *Group) reopen(file string, flags int) (*os.File, error) {
 
 // read returns the contents of a file.
 func (g *Group) read(file string) (string, error) {
-	f, err := g.reopen(file, 0)
-	if err != nil {
-		return "", err
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	f, kept := g.files[file], true
+	for {
+		if f == nil {
+			kept = false
+			var err error
+			if f, err = g.reopen(file, 0); err != nil {
+				return "", err
+			}
+			if g.files == nil {
+				g.files = make(map[string]*os.File)
+			}
+			g.files[file] = f
+		}
+		g.text.Reset()
+		_, err := g.text.ReadFrom(io.NewSectionReader(f, 0, maxFile))
+		if err == nil {
+			return g.text.String(), nil
+		}
+		// It was removed, with the cgroup, or with the controller, which may be back.
+		delete(g.files, file)
+		if err = errors.Join(err, f.Close()); !kept {
+			return "", fail("read", filepath.Join(g.name, file), err)
+		}
+		f = nil
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return "", fail("read", filepath.Join(g.name, file), err)
-	}
-	return string(b), nil
 }
 
 // depth counts the components of a relative path.

@@ -186,6 +186,19 @@ func TestDescriptors(t *testing.T) {
 	if open := count(); open != before+1 {
 		t.Errorf("an open group holds %d descriptors, want 1", open-before)
 	}
+	held := 0
+	for range 3 {
+		if _, err := g.Memory(); err != nil {
+			t.Fatal(err)
+		}
+		open := count() - before
+		if held == 0 {
+			held = open // the files are kept open
+		}
+		if open != held || held < 5 {
+			t.Errorf("a group that was read holds %d descriptors, then %d", held, open)
+		}
+	}
 }
 
 func TestConcurrentClose(t *testing.T) {

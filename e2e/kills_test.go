@@ -3,8 +3,11 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,8 +50,12 @@ type pace struct {
 	times int // in a run that is not full
 }
 
-// fullKills is how many of each pace are in a full run.
-const fullKills = 20
+const (
+	// fullKills is how many of each pace are in a full run.
+	fullKills = 20
+	// killLimit of the container leaves 250 MiB to fill.
+	killLimit = 384 * mib
+)
 
 var (
 	fast = pace{"fast", 25, 50 * time.Millisecond, 5} // 500 MB/s, if the machine can
@@ -64,9 +71,10 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 	var before *autopsy
 	for i := range times {
 		k := kills[i%len(kills)]
-		w := podOf.startJVM(jvmOptions{jdk: jdk, flags: slices.Concat(
+		w := podOf.startJVM(jvmOptions{jdk: jdk, limit: killLimit, flags: slices.Concat(
 			[]string{"-XX:NativeMemoryTracking=summary", "-Xmx128m", "-XX:MaxDirectMemorySize=4g"}, k.flags)})
 		s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+		w.pinFiles()
 		w.fill(k, p)
 		a := s.awaitAutopsy(w.id)
 		if before != nil {
@@ -91,6 +99,57 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 		w.gone = true
 	}
 	return []string{fmt.Sprintf("%d of %d %s kills have an autopsy that names the cause; the oldest last breakdown was %.2f s old", caught, times, p.name, oldest)}
+}
+
+// pinFiles keeps in memory what files the container's processes have mapped. Else the
+// kernel takes back the JVM's own code, again and again, as soon as it is read from
+// the disk: that was seen to go on for three minutes without a kill.
+func (w *workload) pinFiles() {
+	w.t.Helper()
+	dir, err := w.pod.engine.CgroupDir(w.t.Context(), w.id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	processes, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	pinned := make(map[[2]uint64]bool) // by device and inode
+	for _, pid := range strings.Fields(string(processes)) {
+		mapped, err := filepath.Glob("/proc/" + pid + "/map_files/*")
+		if err != nil || len(mapped) == 0 {
+			w.t.Fatalf("process %s has mapped no file: %v", pid, err)
+		}
+		for _, path := range mapped {
+			w.pin(path, pinned)
+		}
+	}
+}
+
+func (w *workload) pin(path string, pinned map[[2]uint64]bool) {
+	w.t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer file.Close()
+	var info syscall.Stat_t
+	if err := syscall.Fstat(int(file.Fd()), &info); err != nil {
+		w.t.Fatal(err)
+	}
+	key := [2]uint64{info.Dev, info.Ino}
+	if pinned[key] || info.Mode&syscall.S_IFMT != syscall.S_IFREG || info.Size == 0 {
+		return
+	}
+	pinned[key] = true
+	pages, err := syscall.Mmap(int(file.Fd()), 0, int(info.Size), syscall.PROT_READ, syscall.MAP_SHARED)
+	if err == nil {
+		w.t.Cleanup(func() { _ = syscall.Munmap(pages) })
+		err = syscall.Mlock(pages)
+	}
+	if err != nil {
+		w.t.Fatalf("keep %s in memory: %v", path, err)
+	}
 }
 
 // fill repeats the command until the JVM is killed.

@@ -33,6 +33,7 @@ type jvmOptions struct {
 	flags []string // of the JVM
 	env   []string
 	user  string // "" is user
+	limit int64  // 0 is limitBytes
 	root  bool   // with the engine's default capabilities
 	noTmp bool   // nothing in /tmp can be written
 	// program replaces java; it is given the JVM's flags.
@@ -73,11 +74,14 @@ func (p *aPod) startJVM(o jvmOptions) *workload {
 	if o.user == "" {
 		o.user = user
 	}
+	if o.limit == 0 {
+		o.limit = limitBytes
+	}
 	if o.program == nil {
 		o.program = []string{jdkPath + "/bin/java"}
 	}
 	c := pod.Container{
-		Name: o.name, Image: jvmImage, User: o.user, Env: o.env, LimitBytes: limitBytes,
+		Name: o.name, Image: jvmImage, User: o.user, Env: o.env, LimitBytes: o.limit,
 		Mounts: []pod.Mount{
 			{Source: filepath.Join(*jdkDir, o.jdk), Target: jdkPath, ReadOnly: true},
 			{Source: *appDir, Target: appPath, ReadOnly: true},

@@ -52,7 +52,8 @@ func (p *Process) readHsperf(f *Facts) {
 		f.NMT = level
 	}
 	s := data.Summary()
-	p.sameThreads = p.started != nil && s.ThreadsStarted != nil && *p.started == *s.ThreadsStarted
+	walked := p.counted.started
+	p.sameThreads = walked != nil && s.ThreadsStarted != nil && *walked == *s.ThreadsStarted
 	p.started, p.collections = s.ThreadsStarted, s.Collections()
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
 	f.Classes = s.Classes()
@@ -80,8 +81,8 @@ func major(version string) int {
 	return n
 }
 
-// readStructs reads HotSpot's own tables from its memory.
-func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
+// openStructs finds HotSpot's own tables in its memory, and reads its flags.
+func (p *Process) openStructs(f *Facts) {
 	if p.structs == nil && p.lib != nil {
 		p.structs, p.structsErr = vmstructs.Open(vmstructs.Options{
 			Proc: p.proc, PID: p.status.PID, Base: p.lib.Base,
@@ -92,14 +93,21 @@ func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
 		if p.structsErr == nil {
 			p.structsErr = fmt.Errorf("the JVM's mappings may not be read: %w", os.ErrPermission)
 		}
-		f.failed(SourceVMStructs, p.structsErr, p.fix(p.structsErr))
-		return nil
+		return
 	}
 	p.readFlags(f)
 	if f.Version == "" {
 		if v, err := p.structs.Version(); err == nil {
 			f.Version, f.Major = v.Release, v.Feature
 		}
+	}
+}
+
+// readStructs reads what HotSpot's own tables tell of its address ranges.
+func (p *Process) readStructs(f *Facts) *vmstructs.Snapshot {
+	if p.structs == nil {
+		f.failed(SourceVMStructs, p.structsErr, p.fix(p.structsErr))
+		return nil
 	}
 	snapshot, err := p.structs.Read(p.sameThreads && !p.renew())
 	if err = errors.Join(append(snapshot.Errors, err)...); err != nil {
@@ -180,11 +188,12 @@ func (p *Process) askRoutine(a *asker, modern bool) dcmd.Sections {
 		commands = []attach.Command{attach.HeapInfo, attach.CodeCache, attach.MetaspaceBasic, attach.NativeMemorySummary}
 	}
 	if !p.oneByOne {
+		before := a.err
 		text, ok := a.do(commands...)
 		if ok || a.down {
 			return dcmd.Split(text)
 		}
-		p.oneByOne = true
+		p.oneByOne, a.err = true, before // the one that it lacks will say so
 	}
 	var s dcmd.Sections
 	for _, c := range commands {

@@ -65,7 +65,7 @@ func TestUptimeOfThisProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if age := uptime(s); age == nil || *age > 3600 {
+	if age := uptime(s.StartTicks); age == nil || *age > 3600 {
 		t.Errorf("uptime %v", age)
 	}
 }

@@ -65,7 +65,11 @@ func (h *Handle) LastWords() *LastWords {
 	if h.perf == nil {
 		return nil
 	}
-	data, err := parsePerfData(h.perf)
+	text, err := readPerfText(h.perf, nil)
+	if err != nil {
+		return nil
+	}
+	data, err := hsperf.Parse(text)
 	if err != nil {
 		return nil
 	}

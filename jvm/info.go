@@ -36,7 +36,7 @@ func (i *info) due(report *nmt.Report, collections *int64) bool {
 	tracked := i.tracked != nil && report != nil && distance(trackedBytes(report), *i.tracked) > infoBytes
 	collected := collections == nil || i.collections == nil || *collections != *i.collections
 	moved := tracked || collected || distance(i.walked, i.resident) > infoBytes
-	due := report == nil || moved || i.moved || i.asks >= renewEvery
+	due := report == nil || moved || i.moved || i.asks >= recountEvery
 	i.moved = moved
 	return due
 }

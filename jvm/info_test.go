@@ -23,7 +23,7 @@ func TestInfoDue(t *testing.T) {
 		collections *int64
 		asks        int // until it is due
 	}{
-		"nothing moves":         {report(10*mib + 900<<10), 50*mib + 900<<10, new(int64(7)), renewEvery},
+		"nothing moves":         {report(10*mib + 900<<10), 50*mib + 900<<10, new(int64(7)), recountEvery},
 		"without NMT":           {nil, 50 * mib, new(int64(7)), 1},
 		"direct buffers freed":  {report(8 * mib), 50 * mib, new(int64(7)), 1},
 		"native code allocates": {report(10 * mib), 52 * mib, new(int64(7)), 1},

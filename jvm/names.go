@@ -30,8 +30,17 @@ type rangeNames struct {
 	named    []region.Kind
 }
 
-// nameRanges takes the best source that answered.
-func nameRanges(a answers, s *vmstructs.Snapshot) rangeNames {
+// nameRanges finds the named ranges of the JVM as it is now.
+func (p *Process) nameRanges(f *Facts) {
+	p.names = bestRanges(p.answers, p.readStructs(f))
+	if p.names.source == FromStructs {
+		// An error leaves metaspace without a name.
+		p.names.metadata, _ = p.structs.Metadata(maxClasses)
+	}
+}
+
+// bestRanges takes the best source that answered.
+func bestRanges(a answers, s *vmstructs.Snapshot) rangeNames {
 	n := rangeNames{source: FromPatterns}
 	var structs, stacks []region.Range
 	if s != nil {

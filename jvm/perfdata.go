@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,20 +35,30 @@ func (p *Process) readPerfData() (*hsperf.Data, error) {
 		}
 		p.perf = f
 	}
-	return parsePerfData(p.perf)
+	text, err := readPerfText(p.perf, p.perfText)
+	if err != nil {
+		return nil, err
+	}
+	p.perfText = text
+	if p.perfData == nil {
+		p.perfData = new(hsperf.Data)
+	}
+	return p.perfData, p.perfData.Renew(text)
 }
 
-func parsePerfData(f *os.File) (*hsperf.Data, error) {
+// readPerfText reads the whole file into the buffer, or into a longer one.
+func readPerfText(f *os.File, buffer []byte) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("stat hsperfdata: %w", err)
 	}
-	b := make([]byte, min(info.Size(), maxPerfData))
-	n, err := f.ReadAt(b, 0)
+	size := int(min(info.Size(), maxPerfData))
+	buffer = slices.Grow(buffer[:0], size)[:size]
+	n, err := f.ReadAt(buffer, 0)
 	if err != nil && !errors.Is(err, io.EOF) { // it may have been cut meanwhile
 		return nil, fmt.Errorf("read hsperfdata: %w", err)
 	}
-	return hsperf.Parse(b[:n])
+	return buffer[:n], nil
 }
 
 // openPerfData finds the file through the mappings: its name depends on the

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm/attach"
+	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/region"
 	"github.com/jvmem/jvmem/jvm/smaps"
@@ -22,17 +23,21 @@ type Process struct {
 	status proc.Status
 	lib    *proc.Library // nil: the mappings may not be read
 
-	client  *attach.Client
-	target  attach.Target // of client
-	perf    *os.File      // hsperfdata
-	structs *vmstructs.Reader
+	client *attach.Client
+	target attach.Target // of client
+	perf   *os.File      // hsperfdata
+	// What was read of it last, and made of that.
+	perfText []byte
+	perfData *hsperf.Data
+	structs  *vmstructs.Reader
 	// structsErr is why structs is nil.
 	structsErr error
 	asks       int
+	fresh      bool // status was read for the next Ask
 	// What the last Ask learnt.
 	flags       map[string]any
 	started     *int64 // threads, since the JVM started
-	sameThreads bool   // none started since the Ask before
+	sameThreads bool   // none started since the Ask before the last Walk
 	collections *int64 // since the JVM started
 	disabled    bool   // -XX:+DisableAttachMechanism
 	major       int    // as Facts.Major, 0: unknown
@@ -52,9 +57,10 @@ type Process struct {
 	oneByOne bool // it lacks one of the commands that are sent together
 
 	answers answers // of the JVM, renewed by Ask
-	// names are ranges by which the last Ask named anonymous memory.
+	// names are ranges by which the last Walk named anonymous memory.
 	names   rangeNames
 	unnamed unnamed
+	counted counted // by the last Walk
 	// malloc is where the last Walk found glibc's, without [heap]; not all of it if
 	// mallocErr is not nil.
 	malloc    []region.Range
@@ -101,6 +107,7 @@ func (p *Process) Same() bool {
 	if p.refresh() != nil || p.status.State == 'Z' {
 		return false
 	}
+	p.fresh = true
 	if p.lib != nil {
 		return true
 	}
@@ -109,28 +116,27 @@ func (p *Process) Same() bool {
 }
 
 // Ask asks the JVM what it can tell, by every way that is open. Sources that
-// fail are recorded in the facts; only a process that is gone is an error.
+// fail are recorded in the facts; only a process that is gone is an error. What
+// Same has just read of the process it takes from there.
 func (p *Process) Ask(ctx context.Context) (*Facts, error) {
-	if err := p.refresh(); err != nil {
-		return nil, err
+	if !p.fresh {
+		if err := p.refresh(); err != nil {
+			return nil, err
+		}
 	}
+	p.fresh = false
 	f := &Facts{
 		PID: p.status.PID, NSPID: p.status.NSPID, StartTicks: p.status.StartTicks,
-		UptimeSeconds: uptime(p.status), PageTablesBytes: p.status.PageTablesBytes,
+		UptimeSeconds: uptime(p.status.StartTicks), PageTablesBytes: p.status.PageTablesBytes,
 	}
 	f.Threads.Live = p.status.Threads
 
 	p.readHsperf(f)
-	snapshot := p.readStructs(f)
+	p.openStructs(f)
 	p.major = f.Major
 	p.asks++
 	p.readAttach(ctx, f)
 	p.collector = f.Collector
-	p.names = nameRanges(p.answers, snapshot)
-	if p.names.source == FromStructs {
-		// An error leaves metaspace without a name.
-		p.names.metadata, _ = p.structs.Metadata(maxClasses)
-	}
 	f.clean()
 	return f, nil
 }
@@ -143,8 +149,12 @@ const (
 )
 
 func (p *Process) renew() bool {
-	age := uptime(p.status)
-	return p.asks < 2 || p.asks%renewEvery == 0 || age == nil || *age < youngSeconds
+	return p.asks < 2 || p.asks%renewEvery == 0 || p.young()
+}
+
+func (p *Process) young() bool {
+	age := uptime(p.status.StartTicks)
+	return age == nil || *age < youngSeconds
 }
 
 // refresh reads the status anew. ErrGone if the process is.
@@ -163,14 +173,14 @@ func (p *Process) refresh() error {
 	return nil
 }
 
-// uptime is the age of the process.
-func uptime(s proc.Status) *float64 {
+// uptime is the age of a process, in seconds.
+func uptime(startTicks uint64) *float64 {
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return nil
 	}
 	const ticksPerSecond = 100 // USER_HZ: the same on every architecture
-	age := float64(now.Nano())/1e9 - float64(s.StartTicks)/ticksPerSecond
+	age := float64(now.Nano())/1e9 - float64(startTicks)/ticksPerSecond
 	if age < 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/jvmem/jvmem/jvm/glibc"
@@ -21,11 +22,14 @@ type pageSource interface {
 	glibc.Pages
 }
 
-// Walk counts the resident pages by the names that the last Ask found, and the
-// threads. again is true if memory came up since that only the JVM can name:
+// Walk counts the resident pages by the names that the last Ask and HotSpot's own
+// tables give them, and the threads. again is true if memory came up since that only the JVM can name:
 // Ask, then Walk again.
 func (p *Process) Walk(f *Facts) (again bool, err error) {
 	defer f.clean()
+	told := len(f.Sources)
+	p.counted = counted{}
+	p.nameRanges(f)
 	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
 	pagemap, pagemapErr := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
 	if pagemapErr == nil {
@@ -73,7 +77,13 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		p.answers.nodes, p.answers.virtual = nil, nil
 	}
 	p.info.walk(l.resident)
-	return again, p.walkThreads(f, l.stacks)
+	if err := p.walkThreads(f, l.stacks); err != nil {
+		return false, err
+	}
+	if !again {
+		p.counted = counted{facts: *f, sources: slices.Clone(f.Sources[told:]), status: p.status, started: p.started}
+	}
+	return again, nil
 }
 
 // readMappings reads the mappings with what is resident in them, by a scan or, on

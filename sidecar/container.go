@@ -21,6 +21,10 @@ const (
 	// maxDrift is how much usage may change while the pages are counted. The
 	// counts take some milliseconds, and the container does not stop for them.
 	maxDrift = 1 << 20
+	// steadyBytes is how much memory may move before the pages are counted again, or a
+	// thousandth of usage if that is more: it takes as much longer to count.
+	steadyBytes = 256 << 10
+	steadyShare = 1000
 	// maxWalks bounds how often they are counted for one sample.
 	maxWalks = 3
 	// maxCommandBytes is more than the kernel keeps of a process' name, escaped.
@@ -37,8 +41,11 @@ func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *contai
 		return breakdown.Facts{}, err
 	}
 	group, groupErr := s.group(path, c.jvms[0].Status().PID)
+	if f, ok := s.readSteady(path, c, asked, group); ok {
+		return f, nil
+	}
 	for walk := 1; ; walk++ {
-		f := breakdown.Facts{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}
+		f := facts(path)
 		before := usage(group)
 		stale, err := walkAll(&f, c.jvms, asked)
 		if err != nil {
@@ -52,6 +59,10 @@ func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *contai
 		}
 		drift := usage(group) - before
 		if last := walk == maxWalks; last || (!stale && abs(drift) <= maxDrift) {
+			delete(s.rests, path)
+			if rest := breakdown.Attribute(f).UnattributedBytes; !last && rest != nil {
+				s.rests[path] = *rest
+			}
 			if last && abs(drift) > maxDrift {
 				f.Sources = append(f.Sources, driftSource(drift))
 			}
@@ -65,6 +76,32 @@ func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *contai
 	}
 }
 
+// readSteady reads one container without counting pages: those that were counted still
+// make what the kernel charges now, and no JVM tells otherwise.
+func (s *Sampler) readSteady(path cgroup.Path, c *container, asked []*jvm.Facts, group *cgroup.Group) (f breakdown.Facts, ok bool) {
+	rest, counted := s.rests[path]
+	if !counted || group == nil {
+		return f, false
+	}
+	tolerance := max(steadyBytes, usage(group)/steadyShare)
+	f = facts(path)
+	for i, p := range c.jvms {
+		if asked[i] == nil {
+			return f, false
+		}
+		facts := *asked[i]
+		if !p.Steady(&facts, tolerance) {
+			return f, false
+		}
+		f.JVMs = append(f.JVMs, facts)
+	}
+	f.Others = s.readOthers(c.others)
+	source, _ := readMemory(&f, group, nil)
+	f.Sources = append(f.Sources, source)
+	now := breakdown.Attribute(f).UnattributedBytes
+	return f, now != nil && abs(*now-rest) <= tolerance
+}
+
 // ask returns the facts that JVMs tell, nil for one that is gone.
 func ask(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Facts, error) {
 	facts := make([]*jvm.Facts, len(jvms))
@@ -76,6 +113,10 @@ func ask(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Facts, error) {
 		facts[i] = f
 	}
 	return facts, ctx.Err()
+}
+
+func facts(path cgroup.Path) breakdown.Facts {
+	return breakdown.Facts{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}
 }
 
 // walkAll adds the resident pages of each JVM to what it told.
@@ -125,6 +166,7 @@ func (s *Sampler) drop(path cgroup.Path) {
 	if g := s.groups[path]; g != nil {
 		_ = g.Close() // nothing was written
 		delete(s.groups, path)
+		delete(s.rests, path)
 	}
 }
 

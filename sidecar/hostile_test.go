@@ -32,7 +32,7 @@ func TestHostileContainer(t *testing.T) {
 	f := newFake(t)
 	f.SetThreads(evil, "\x1b[31m-1", "\x1b[31m-2", "Attach Listener")
 	other := filepath.Join(f.Proc, "99")
-	if err := os.Mkdir(other, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(other, "task", "99"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	status, err := os.ReadFile(filepath.Join(f.Proc, fmt.Sprint(f.PID), "status"))
@@ -43,7 +43,7 @@ func TestHostileContainer(t *testing.T) {
 	putPerf(t, f, bytes.ReplaceAll(perf, []byte("17.0.21.0.3"), []byte("17\x1b[31m\r\n\a\"")))
 	for path, text := range map[string][]byte{
 		filepath.Join(other, "status"):                     bytes.Replace(status, []byte("java"), []byte("\x1b[31m\x07\"}\u202e"), 1),
-		filepath.Join(other, "stat"):                       []byte("99 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 5 20 21\n"),
+		filepath.Join(other, "task", "99", "stat"):         []byte("99 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 5 20 21\n"),
 		filepath.Join(other, "cgroup"):                     []byte("0::/pod/c\n"),
 		filepath.Join(other, "maps"):                       []byte("7f00-7f01 r-xp 00000000 00:00 42    /bin/sh\n"),
 		filepath.Join(other, "smaps_rollup"):               []byte("7f00-7f01 ---p 00000000 00:00 0    [rollup]\nRss: 900 kB\nAnonymous: 800 kB\n"),

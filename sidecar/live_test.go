@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -64,12 +65,15 @@ func growths(dir, shm string) []growth {
 }
 
 // TestRowsGrow grows one kind of memory at a time by a known amount: the right
-// row grows by it, no other row does, and all rows add up to usage each time.
+// row grows by it, no other row does, and all rows add up to usage each time. The
+// pages of a JVM that is no more young are counted only when they may have changed.
 func TestRowsGrow(t *testing.T) {
 	// No collection by itself: it would touch bitmaps and free pages meanwhile.
 	// And no compiler, which takes and gives back malloc as it likes.
 	common := []string{"-Xint", "-Xms256m", "-Xmx256m", "-XX:MetaspaceSize=256m"}
 	g1 := with(common, "-XX:+UseG1GC", "-XX:InitiatingHeapOccupancyPercent=90")
+	old := jvmtest.Start(t, jvmtest.Options{JVMFlags: with(g1, "-XX:NativeMemoryTracking=summary"), LimitBytes: 768 * mib})
+	oldAt := time.Now().Add(grownUp)
 	for _, mode := range []struct {
 		name  string
 		flags []string
@@ -86,9 +90,15 @@ func TestRowsGrow(t *testing.T) {
 		// ZGC pays for its heap when it commits it: start small. It commits pages of
 		// 2 MiB and more, also for itself, so its own count is the known amount.
 		{"z nmt summary", with(common, "-Xms16m", "-XX:+UseZGC", "-XX:NativeMemoryTracking=summary"), 0.02, mib, nil},
+		{"no more young", nil, 0.02, mib, nil},
 	} {
 		t.Run(mode.name, func(t *testing.T) {
-			j := jvmtest.Start(t, jvmtest.Options{JVMFlags: mode.flags, LimitBytes: 768 * mib})
+			j := old
+			if mode.flags != nil {
+				j = jvmtest.Start(t, jvmtest.Options{JVMFlags: mode.flags, LimitBytes: 768 * mib})
+			} else {
+				time.Sleep(time.Until(oldAt))
+			}
 			s := NewSampler(Options{Proc: "/proc", PID: j.PID})
 			defer s.Close()
 			shm := fmt.Sprintf("/dev/shm/jvmem-test-%d", j.PID)
@@ -102,6 +112,9 @@ func TestRowsGrow(t *testing.T) {
 			}
 			for _, g := range all {
 				before := sample(t, s)
+				if j == old {
+					checkSteady(t, g.command, s)
+				}
 				reply := j.Do(g.command)
 				after := sample(t, s)
 				checkSum(t, g.command, &after)
@@ -152,6 +165,28 @@ func TestRowsGrow(t *testing.T) {
 				recordFacts(t, s, "jdk17-"+strings.ReplaceAll(mode.name, " ", "-"))
 			}
 		})
+	}
+}
+
+// checkSteady checks that the pages of a JVM to which nothing happens are not counted
+// each time.
+func checkSteady(t *testing.T, when string, s *Sampler) {
+	t.Helper()
+	counted := func() uintptr {
+		facts, err := s.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reflect.ValueOf(facts[0].JVMs[0].Resident).Pointer() // a new map each time
+	}
+	for last, end := counted(), time.Now().Add(10*time.Second); ; {
+		now := counted()
+		if now == last {
+			return
+		}
+		if last = now; time.Now().After(end) {
+			t.Fatalf("%s: the pages are counted each time", when)
+		}
 	}
 }
 

@@ -34,8 +34,12 @@ type Sampler struct {
 	cgroups cgroup.FS
 	jvms    map[int]*jvm.Process
 	groups  map[cgroup.Path]*cgroup.Group
+	// strangers are the processes that are no JVM.
+	strangers *jvm.Strangers
 	// members are the containers of the last reading.
 	members map[cgroup.Path]*container
+	// rests are what no row had when the pages of a container were last counted, in bytes.
+	rests map[cgroup.Path]int64
 }
 
 // NewSampler returns a Sampler. It reads nothing yet.
@@ -43,6 +47,7 @@ func NewSampler(o Options) *Sampler {
 	return &Sampler{
 		options: o, cgroups: cgroup.FS{Proc: o.Proc},
 		jvms: make(map[int]*jvm.Process), groups: make(map[cgroup.Path]*cgroup.Group),
+		rests: make(map[cgroup.Path]int64), strangers: jvm.NewStrangers(o.Proc),
 	}
 }
 
@@ -129,8 +134,9 @@ func (s *Sampler) follow(pids []int) error {
 			delete(s.jvms, pid)
 		}
 	}
+	s.strangers.Keep(pids)
 	for _, pid := range pids {
-		if s.jvms[pid] != nil {
+		if s.jvms[pid] != nil || s.strangers.Known(pid) {
 			continue
 		}
 		p, err := jvm.Open(s.options.Proc, pid)
@@ -139,7 +145,9 @@ func (s *Sampler) follow(pids []int) error {
 			s.jvms[pid] = p
 		case s.options.PID != 0:
 			return err
-		case errors.Is(err, jvm.ErrNotJVM), errors.Is(err, jvm.ErrGone):
+		case errors.Is(err, jvm.ErrNotJVM):
+			s.strangers.Add(pid)
+		case errors.Is(err, jvm.ErrGone):
 		default:
 			// A process that can't be looked into is no reason to lose the others.
 		}

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -28,9 +29,11 @@ type verdict struct {
 // containerKey names a container of a report.
 func containerKey(c *breakdown.Container) string { return c.ID + " " + c.Cgroup }
 
-// judge diagnoses the containers that were sampled, at first each time.
+// judge diagnoses the containers that were sampled, at first each time, and when one is
+// new: it may be killed before the next time.
 func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
-	if l.turns < l.due {
+	isNew := func(c breakdown.Container) bool { return l.verdicts[containerKey(&c)] == nil }
+	if l.turns < l.due && !slices.ContainsFunc(r.Containers, isNew) {
 		return nil
 	}
 	if l.turns > turnsPerVerdict {
@@ -42,14 +45,15 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 		c := &r.Containers[i]
 		var found *diagnosis.Diagnosis
 		l.history.Container(c, func(h *history.Container) { found = new(diagnosis.Diagnose(h)) })
-		if found == nil {
-			continue // more containers than are remembered
-		}
 		v := l.verdicts[containerKey(c)]
 		if v == nil {
 			v = &verdict{evidence: make(map[[2]string]*diagnosis.Gathered)}
 		}
-		verdicts[containerKey(c)], v.last = v, found
+		verdicts[containerKey(c)] = v
+		if found == nil {
+			continue // more containers than are remembered
+		}
+		v.last = found
 		l.addEvidence(ctx, c, v)
 		if change := v.Update(found); change != "" {
 			if err := eventlog.Diagnosis(ctx, l.options.Log, r.Time, r.Pod, found, change); err != nil {

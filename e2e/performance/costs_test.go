@@ -73,9 +73,11 @@ func TestLooks(t *testing.T) {
 			addMappings(t, j, c.mappings)
 			var others []look
 			if c.heapMiB > small.heapMiB { // in the same rounds, as the difference may be small
-				others = append(others, look{smallLook, cheap(t, c.jdk.start(t, small.threads, small.heapMiB))})
+				others = append(others, look{name: smallLook, run: cheap(t, c.jdk.start(t, small.threads, small.heapMiB))})
 			}
-			all[c] = compare(t, j.PID, append(looks(t, c.jdk, j), others...))
+			ways := append(looks(t, c.jdk, j), others...)
+			time.Sleep(youngFor)
+			all[c] = compare(t, j.PID, ways)
 			of := version(t, j)
 			if !slices.Contains(versions, of) {
 				versions = append(versions, of)
@@ -105,7 +107,7 @@ func compare(t *testing.T, pid int, looks []look) costs {
 		if _, err := l.run(); err != nil {
 			t.Fatalf("%s: %v", l.name, err)
 		}
-		repeats[i] = max(1, int(batch/max(time.Since(begun), time.Microsecond)))
+		repeats[i] = max(1, l.turn, int(batch/max(time.Since(begun), time.Microsecond)))
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range *rounds {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,16 +25,26 @@ import (
 const (
 	cheapLook  = "jvmem, cheap sample"
 	fullLook   = "jvmem, full sample"
+	countLook  = "jvmem, JVM asked, its pages counted"
 	nmtLook    = "jvmem, NMT summary by attach"
 	answerLook = "the JVM's answer to it"
 	jcmdLook   = "`jcmd` NMT summary"
 	smallLook  = "jvmem, cheap sample of one with 64 MiB"
 )
 
+const (
+	// recountEvery is in how many samples of a JVM at rest its pages are counted, and
+	// youngFor how long more of it is read each time (package jvm).
+	recountEvery = 30
+	youngFor     = 31 * time.Second
+)
+
 // look is a way to look at a JVM. One of this process' own leaves child nil.
 type look struct {
 	name string
 	run  func() (child *os.ProcessState, err error)
+	// turn is after how many times it has done all that it does; 0: each time.
+	turn int
 }
 
 func looks(t *testing.T, d *jdk, j *jvmtest.JVM) []look {
@@ -42,29 +53,30 @@ func looks(t *testing.T, d *jdk, j *jvmtest.JVM) []look {
 	of := target(t, j)
 	client := attach.New(of, attach.Options{})
 	return []look{
-		{cheapLook, cheap(t, j)},
-		{fullLook, full(t, j)},
-		{"jvmem, first sample, with the handshake", own(func() error {
+		{name: cheapLook, run: cheap(t, j)},
+		{fullLook, full(t, j), recountEvery},
+		{name: countLook, run: count(t, j)},
+		{name: "jvmem, first sample, with the handshake", run: own(func() error {
 			s := sidecar.NewSampler(sidecar.Options{Proc: "/proc", PID: j.PID})
 			defer s.Close()
 			return errors.Join(forgetSocket(j), complete(t.Context(), s))
 		})},
-		{"jvmem, first attach: handshake, NMT summary", own(func() error {
+		{name: "jvmem, first attach: handshake, NMT summary", run: own(func() error {
 			if err := forgetSocket(j); err != nil {
 				return err
 			}
 			reply, err := attach.New(of, attach.Options{}).Do(t.Context(), attach.NativeMemorySummary)
 			return errors.Join(err, checkNMT(reply.Text))
 		})},
-		{nmtLook, own(func() error {
+		{name: nmtLook, run: own(func() error {
 			reply, err := client.Do(t.Context(), attach.NativeMemorySummary)
 			return errors.Join(err, checkNMT(reply.Text))
 		})},
-		{answerLook, own(func() error { return ask(j, of.MajorVersion, nmt) })},
-		{"`jvmem breakdown`, a process", process(nil, *binary, "breakdown", "--pid", pid)},
-		{jcmdLook, process(checkNMT, d.jcmd(j, nmt)...)},
-		{"`jattach` NMT summary", process(checkNMT, "jattach", pid, "jcmd", nmt)},
-		{"a shell script with awk", process(nil, "sh", "shell.sh", pid, j.CgroupDir())},
+		{name: answerLook, run: own(func() error { return ask(j, of.MajorVersion, nmt) })},
+		{name: "`jvmem breakdown`, a process", run: process(nil, *binary, "breakdown", "--pid", pid)},
+		{name: jcmdLook, run: process(checkNMT, d.jcmd(j, nmt)...)},
+		{name: "`jattach` NMT summary", run: process(checkNMT, "jattach", pid, "jcmd", nmt)},
+		{name: "a shell script with awk", run: process(nil, "sh", "shell.sh", pid, j.CgroupDir())},
 	}
 }
 
@@ -108,6 +120,24 @@ func cheap(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 			return errors.New("no threads")
 		}
 		return meter.Glance(&glance)
+	})
+}
+
+// count is the dear part of a full sample, as where memory moves all the time.
+func count(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
+	t.Helper()
+	p, err := jvm.Open("/proc", j.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() }) // nothing was written
+	return own(func() error {
+		facts, err := p.Ask(t.Context())
+		if err != nil {
+			return err
+		}
+		_, err = p.Walk(facts)
+		return err
 	})
 }
 

@@ -12,11 +12,17 @@ import (
 	"golang.org/x/perf/benchmath"
 
 	"github.com/jvmem/jvmem/e2e/performance/report"
+	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// without is the observation that the others are compared with.
-const without = "without jvmem"
+const (
+	// without is the observation that the others are compared with.
+	without = "without jvmem"
+	// answers has the JVM answer what every sample asks, and nothing else: to tell what
+	// of a stall is the JVM's own.
+	answers = "only the JVM's answers, each second"
+)
 
 const (
 	// stallGoal is how much longer the longest stall may be.
@@ -42,7 +48,7 @@ func TestStalls(t *testing.T) {
 
 	longest, usual, cpu := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	flags := unlimited(t)
-	arms := append([]string{without}, intervals...)
+	arms := append([]string{without, answers}, intervals...)
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range *rounds {
 		for _, i := range random.Perm(len(arms)) {
@@ -70,7 +76,9 @@ func TestStalls(t *testing.T) {
 			all := longest[key]
 			row := []string{arm, number(all), report.Number(slices.Min(all)), report.Number(slices.Max(all)), "", "", "", number(usual[key]), "", ""}
 			if arm != without {
-				row[0] = "--interval " + arm
+				if arm != answers {
+					row[0] = "--interval " + arm
+				}
 				p := benchmath.AssumeNothing.Compare(benchmath.NewSample(longest[none], &benchmath.DefaultThresholds),
 					benchmath.NewSample(all, &benchmath.DefaultThresholds)).P
 				added := report.Median(all) - report.Median(longest[none])
@@ -99,6 +107,16 @@ func stalls(t *testing.T, j *jvmtest.JVM, arm string, flags []string) (numbers m
 		time.Sleep(settle)
 		j.Do("stalls")
 		time.Sleep(*observed)
+		return jvmtest.Numbers(j.Do("stalls")), 0
+	}
+	if arm == answers {
+		client := attach.New(target(t, j), attach.Options{})
+		j.Do("stalls")
+		for end := time.Now().Add(*observed); time.Now().Before(end); time.Sleep(time.Second) {
+			if _, err := client.Do(t.Context(), attach.HeapInfo, attach.CodeCache, attach.MetaspaceBasic, attach.NativeMemorySummary); err != nil {
+				t.Fatal(err)
+			}
+		}
 		return jvmtest.Numbers(j.Do("stalls")), 0
 	}
 	s := serve(t, append([]string{"--interval", arm}, flags...)...)

@@ -50,6 +50,9 @@ func goals(all map[cell]costs, path, latest *jdk) *report.Table {
 		full, jcmd := report.Median(of(fullLook).cpu), report.Median(of(jcmdLook).cpu)
 		add(fmt.Sprintf("CPU of a full sample beside 200 threads: at most 1/200 of one `jcmd` of JDK %s", d.name), full/jcmd*200, 1,
 			fmt.Sprintf("1/%s, %%s times that", report.Number(jcmd/full)))
+		counted := report.Median(of(countLook).cpu)
+		add("the same where memory moves all the time, so that the pages are counted in each", counted/jcmd*200, 1,
+			fmt.Sprintf("1/%s, %%s times that", report.Number(jcmd/counted)))
 		nmt, answer := report.Median(of(nmtLook).wall), report.Median(of(answerLook).wall)
 		add(fmt.Sprintf("NMT over attach: at most 1.5 times what JDK %s takes to answer (wall)", d.name), nmt/answer, 1.5, "%s times")
 	}

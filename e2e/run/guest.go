@@ -69,7 +69,7 @@ func runGuest(ctx context.Context, k *kit, args []string, out, results io.Writer
 		Program: append([]string{
 			"/work/suite", "-jdks", "/kit/jdk", "-base", "/kit/base", "-app", "/work/app", "-jvmem", "/work/jvmem",
 			"-need", "/bin/true", "-results", "/dev/ttyS2", "-test.parallel=1",
-			"-interval", "3s", // as one takes it some 0.4 s
+			"-interval", "1s", // as one takes it some 0.4 s
 		}, args...),
 		Stdout:  out,
 		Results: results,

@@ -250,12 +250,14 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 	t.Run("another JVM's with the same NSpid", func(t *testing.T) {
 		f := jvmtest.NewFake(t)
 		listener := f.Listen(jvmtest.Answer(0, ""))
-		if err := os.Symlink(strconv.Itoa(f.PID), filepath.Join(f.Proc, "1")); err != nil {
+		tasks := filepath.Join(f.Proc, strconv.Itoa(f.PID), "task")
+		err := errors.Join(os.Symlink(strconv.Itoa(f.PID), filepath.Join(f.Proc, "1")), os.Symlink(strconv.Itoa(f.PID), filepath.Join(tasks, "1")))
+		if err != nil {
 			t.Fatal(err)
 		}
 		c := newClient(t, f, Options{})
 		c.target.PID = 1
-		_, err := c.Do(t.Context(), VMVersion)
+		_, err = c.Do(t.Context(), VMVersion)
 		if e := wantKind(t, err, ErrForeign); !strings.Contains(e.Reason, fmt.Sprintf("PID %d listens", f.PID)) || len(listener.Requests()) != 0 {
 			t.Errorf("reason %q, requests %q", e.Reason, listener.Requests())
 		}

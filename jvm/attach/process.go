@@ -19,7 +19,7 @@ func (c *Client) procPath(name string) string {
 // process that the Client was made for.
 func (c *Client) identify() error {
 	var stat proc.Stat
-	err := c.read("check", "stat", func(r io.Reader) (err error) {
+	err := c.read("check", proc.StatFile(c.target.PID), func(r io.Reader) (err error) {
 		stat, err = proc.ParseStat(r)
 		return err
 	})
@@ -29,7 +29,7 @@ func (c *Client) identify() error {
 	if c.target.StartTime == 0 {
 		c.target.StartTime = stat.StartTicks
 	}
-	name := c.procPath("stat")
+	name := c.procPath(proc.StatFile(c.target.PID))
 	switch {
 	case stat.StartTicks != c.target.StartTime:
 		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the PID now belongs to another process"})

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ type Reply struct {
 	Truncated bool
 }
 
+// usualBytes is above what the JVM answers to what is asked for in every sample.
+const usualBytes = 16 << 10
+
 // maxCodeBytes bounds the first line: a sign, ten digits and the line end.
 const maxCodeBytes = 12
 
@@ -33,7 +37,10 @@ var (
 // maxBytes is cut there and comes with errTooLarge; a failed read gives what
 // came before it, marked truncated, with that failure.
 func readReply(r io.Reader, maxBytes int64) (Reply, error) {
-	raw, readErr := io.ReadAll(io.LimitReader(r, maxCodeBytes+maxBytes+1))
+	var buffer bytes.Buffer
+	buffer.Grow(usualBytes)
+	_, readErr := buffer.ReadFrom(io.LimitReader(r, maxCodeBytes+maxBytes+1))
+	raw := buffer.Bytes()
 	if len(raw) == 0 {
 		if readErr != nil {
 			return Reply{Truncated: true}, fmt.Errorf("%w: %w", errNoReply, readErr)

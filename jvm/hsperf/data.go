@@ -15,6 +15,8 @@ const (
 	magic         = 0xcafec0c0
 	prologueBytes = 32
 	entryBytes    = 20
+	// maxRoom is above how many counters HotSpot has, some 300.
+	maxRoom = 512
 )
 
 // Data is one snapshot of the counters. It keeps nothing of the bytes parsed.
@@ -32,7 +34,11 @@ type Data struct {
 
 	longs   map[string]int64
 	strings map[string]string
+	entries []knownEntry
 }
+
+// knownEntry is what was made of one entry of the file, for the next time.
+type knownEntry struct{ name, text string }
 
 // Int64 returns the counter of that name, and whether there is one. Times are
 // in ticks of sun.os.hrt.frequency per second, sizes in bytes.
@@ -58,31 +64,43 @@ func (d Data) Format(s fmt.State, _ rune) {
 }
 
 // Parse reads the bytes of one hsperfdata file.
-func Parse(b []byte) (*Data, error) { return parse(b, nil) }
+func Parse(b []byte) (*Data, error) {
+	d := new(Data)
+	if err := d.parse(b, nil); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Renew replaces all that d tells by what the same file has now. It allocates nothing
+// where only numbers have changed. With an error d tells nothing.
+func (d *Data) Renew(b []byte) error { return d.parse(b, nil) }
 
 // parse also puts into places where the numbers lie, unless it is nil.
-func parse(b []byte, places map[string]int64) (*Data, error) {
+func (d *Data) parse(b []byte, places map[string]int64) error {
+	d.ModTimeStamp, d.OverflowBytes, d.Truncated = 0, 0, false
+	clear(d.longs)
+	clear(d.strings)
 	order, err := parsePrologue(b)
 	if err != nil {
-		return nil, fmt.Errorf("parse hsperfdata: %w", err)
+		return fmt.Errorf("parse hsperfdata: %w", err)
 	}
 	int32At := func(b []byte, at int) int64 { return int64(int32(order.Uint32(b[at:]))) }
 
 	used, first, count := int32At(b, 8), int32At(b, 24), int32At(b, 28)
 	if used < prologueBytes || first < prologueBytes || first > used || count < 0 {
-		return nil, fmt.Errorf("parse hsperfdata: prologue: %d bytes used, %d entries from %d", used, count, first)
+		return fmt.Errorf("parse hsperfdata: prologue: %d bytes used, %d entries from %d", used, count, first)
 	}
-	d := &Data{
-		ModTimeStamp:  int64(order.Uint64(b[16:])),
-		OverflowBytes: max(0, int32At(b, 12)),
-		longs:         map[string]int64{},
-		strings:       map[string]string{},
+	d.ModTimeStamp, d.OverflowBytes = int64(order.Uint64(b[16:])), max(0, int32At(b, 12))
+	if d.longs == nil {
+		d.longs = make(map[string]int64, min(count, maxRoom))
+		d.strings = make(map[string]string, min(count, maxRoom)/4)
 	}
 	if int64(len(b)) > used {
 		b = b[:used]
 	}
 	at := first
-	for range count {
+	for i := range int(count) {
 		if at > int64(len(b))-entryBytes {
 			d.Truncated = true
 			break
@@ -92,17 +110,20 @@ func parse(b []byte, places map[string]int64) (*Data, error) {
 			d.Truncated = true
 			break
 		}
-		name, dataAt, ok := d.addEntry(b[at:at+length], order)
+		if i == len(d.entries) {
+			d.entries = append(d.entries, knownEntry{})
+		}
+		dataAt, ok := d.addEntry(&d.entries[i], b[at:at+length], order)
 		if !ok {
 			d.Truncated = true
 			break
 		}
 		if places != nil {
-			places[name] = at + dataAt
+			places[d.entries[i].name] = at + dataAt
 		}
 		at += length
 	}
-	return d, nil
+	return nil
 }
 
 // parsePrologue checks what does not depend on the byte order, and returns it.
@@ -133,35 +154,41 @@ func parsePrologue(b []byte) (binary.ByteOrder, error) {
 }
 
 // addEntry reads one entry that fills e; false if it does not fit. Types other
-// than long and string, which HotSpot does not write, are skipped.
-func (d *Data) addEntry(e []byte, order binary.ByteOrder) (name string, dataAt int64, ok bool) {
+// than long and string, which HotSpot does not write, are skipped. known is what was
+// made of it the last time.
+func (d *Data) addEntry(known *knownEntry, e []byte, order binary.ByteOrder) (dataAt int64, ok bool) {
 	nameAt := int64(int32(order.Uint32(e[4:])))
 	vector := int64(int32(order.Uint32(e[8:])))
 	kind := e[12]
 	dataAt = int64(int32(order.Uint32(e[16:])))
 	size := int64(len(e))
 	if nameAt < entryBytes || nameAt >= size || dataAt < entryBytes || dataAt > size || vector < 0 {
-		return "", 0, false
+		return 0, false
 	}
 	end := bytes.IndexByte(e[nameAt:], 0)
 	if end <= 0 {
-		return "", 0, false
+		return 0, false
 	}
-	name = string(e[nameAt : nameAt+int64(end)])
+	if name := e[nameAt : nameAt+int64(end)]; string(name) != known.name {
+		known.name = string(name)
+	}
 	switch {
 	case kind == 'J' && vector == 0:
 		if dataAt > size-8 {
-			return "", 0, false
+			return 0, false
 		}
-		d.longs[name] = int64(order.Uint64(e[dataAt:]))
+		d.longs[known.name] = int64(order.Uint64(e[dataAt:]))
 	case kind == 'B' && vector > 0:
 		if vector > size-dataAt {
-			return "", 0, false
+			return 0, false
 		}
 		text, _, _ := bytes.Cut(e[dataAt:dataAt+vector], []byte{0})
-		d.strings[name] = string(text)
+		if string(text) != known.text {
+			known.text = string(text)
+		}
+		d.strings[known.name] = known.text
 	}
-	return name, dataAt, true
+	return dataAt, true
 }
 
 // counter returns a counter that cannot be negative; nil if there is none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -241,13 +242,25 @@ func FuzzParse(f *testing.F) {
 	f.Add(jvmtest.Capture(f, "testdata/jdk8/parallel/hsperfdata.bin.gz")[:4000])
 	f.Add(file(binary.BigEndian, entry{"a", int64(1)}, entry{"text", "x"}, entry{"sun.gc.generation.0.space.0.used", int64(1)}))
 	f.Add(file(binary.LittleEndian, entry{vmArgs, "-Xmx1m -XX:+A"}, entry{"sun.os.hrt.frequency", int64(1)}, entry{"sun.os.hrt.ticks", int64(1 << 62)}))
+	other := file(binary.LittleEndian, entry{"a", int64(7)}, entry{"text", "xyz"}, entry{vmArgs, "-Xmx2m"}, entry{"gone", int64(9)})
 	f.Fuzz(func(t *testing.T, b []byte) {
+		renewed, err := Parse(other)
+		if err != nil {
+			t.Fatal(err)
+		}
 		d, err := Parse(b)
 		if err != nil {
 			if d != nil {
 				t.Fatal("data beside an error")
 			}
 			return
+		}
+		if err := renewed.Renew(b); err != nil {
+			t.Fatalf("renewed: %v", err)
+		}
+		if !maps.Equal(renewed.longs, d.longs) || !maps.Equal(renewed.strings, d.strings) || renewed.ModTimeStamp != d.ModTimeStamp ||
+			renewed.OverflowBytes != d.OverflowBytes || renewed.Truncated != d.Truncated {
+			t.Fatalf("renewed from another file: %v, parsed anew: %v", renewed.longs, d.longs)
 		}
 		size := prologueBytes
 		for name := range d.longs {

@@ -19,8 +19,8 @@ type Places struct {
 // Locate parses the bytes of one hsperfdata file.
 func Locate(b []byte) (Places, error) {
 	at := make(map[string]int64)
-	d, err := parse(b, at)
-	if err != nil {
+	d := new(Data)
+	if err := d.parse(b, at); err != nil {
 		return Places{}, err
 	}
 	order, err := parsePrologue(b)

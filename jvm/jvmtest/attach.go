@@ -70,13 +70,15 @@ func (f *Fake) SetStatus(s Status) {
 		s.State, f.PID, s.UID, s.UID, s.UID, s.UID, s.GID, s.GID, s.GID, s.GID, f.PID, f.NSPID, s.SigCgt))
 }
 
-// SetStat writes /proc/<pid>/stat with this state and start time in ticks.
+// SetStat writes the stat of the first thread with this state and start time in ticks.
 func (f *Fake) SetStat(state byte, startTime uint64) { f.SetProgram(state, startTime, 0x7ffd0000) }
 
 // SetProgram is SetStat with where the main stack begins.
 func (f *Fake) SetProgram(state byte, startTime, stack uint64) {
 	f.tb.Helper()
-	f.write("stat", fmt.Sprintf("%d (java) %c 1 2 3 4 5 0 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21 22 23 24 %d 26\n", f.PID, state, startTime, stack))
+	dir := filepath.Join("task", strconv.Itoa(f.PID))
+	f.must(os.MkdirAll(filepath.Join(f.dir(), dir), 0o755))
+	f.write(filepath.Join(dir, "stat"), fmt.Sprintf("%d (java) %c 1 2 3 4 5 0 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21 22 23 24 %d 26\n", f.PID, state, startTime, stack))
 }
 
 // SetMaps writes /proc/<pid>/maps.

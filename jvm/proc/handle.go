@@ -39,8 +39,7 @@ const pollInterval = 100 * time.Millisecond
 func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	h := &Handle{pid: pid, pidfd: openPidfd(procfs, pid)}
 	var err error
-	// For that of the process the kernel visits all threads, each time.
-	if h.stat, err = os.Open(filepath.Join(procfs, strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat")); err != nil {
+	if h.stat, err = os.Open(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid))); err != nil {
 		return nil, errors.Join(Gone(pid, err), h.Close())
 	}
 	// It held the PID since before the pidfd was opened, so that is its own.

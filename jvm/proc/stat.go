@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -30,7 +31,22 @@ type Stat struct {
 	StackStart uint64
 }
 
-// ParseStat parses /proc/<pid>/stat.
+// StatFile is the name of the stat of a process' first thread, below /proc/<pid>. It
+// tells what that of the process does, but its CPU times: for those the kernel visits
+// all threads, each time (do_task_stat of fs/proc/array.c).
+func StatFile(pid int) string { return filepath.Join("task", strconv.Itoa(pid), "stat") }
+
+// ReadStat reads the stat of a process' first thread.
+func ReadStat(procfs string, pid int) (Stat, error) {
+	var s Stat
+	err := read(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid)), func(r io.Reader) (err error) {
+		s, err = ParseStat(r)
+		return err
+	})
+	return s, err
+}
+
+// ParseStat parses /proc/<pid>/stat, or that of a thread.
 func ParseStat(r io.Reader) (Stat, error) {
 	const flags, startTime, startStack = 9, 22, 28
 	fields, err := statFields(r, startTime)

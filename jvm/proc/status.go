@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,10 @@ type Status struct {
 	StackStart uint64
 	// PageTablesBytes is VmPTE: the process' page tables, charged as kernel memory.
 	PageTablesBytes int64
+	// RssAnonBytes, RssFileBytes, RssShmemBytes and SwapBytes (VmSwap) are resident and in
+	// swap by the kernel's counters, which lag: up to 2 * CPUs^2 pages (struct
+	// percpu_counter). They tell that something moved, not how much there is.
+	RssAnonBytes, RssFileBytes, RssShmemBytes, SwapBytes int64
 	// HugetlbBytes is explicit huge pages, which no cgroup counts as memory by default.
 	HugetlbBytes int64
 	// KernelThread processes have no memory of their own.
@@ -63,11 +68,9 @@ func ReadStatus(procfs string, pid int) (Status, error) {
 		return err
 	})
 	if err == nil {
-		err = read(filepath.Join(dir, "stat"), func(r io.Reader) (err error) {
-			stat, err := ParseStat(r)
-			s.StartTicks, s.StackStart = stat.StartTicks, stat.StackStart
-			return err
-		})
+		var stat Stat
+		stat, err = ReadStat(procfs, pid)
+		s.StartTicks, s.StackStart = stat.StartTicks, stat.StackStart
 	}
 	if err != nil {
 		return Status{}, Gone(pid, err)
@@ -109,11 +112,13 @@ func ParseStatus(r io.Reader) (Status, error) {
 	seen := make(map[string]bool)
 	lines := scanLines(r, maxStatusBytes, maxStatusBytes)
 	for lines.Scan() {
-		name, value, ok := strings.Cut(lines.Text(), ":")
-		if !ok || seen[name] {
+		line, text, ok := bytes.Cut(lines.Bytes(), []byte{':'})
+		name := statusField(line)
+		if !ok || name == "" || seen[name] {
 			continue
 		}
 		var err error
+		value := string(text)
 		switch fields := strings.Fields(value); name {
 		case "Name":
 			s.Command = strings.TrimSpace(value)
@@ -142,10 +147,16 @@ func ParseStatus(r io.Reader) (Status, error) {
 			s.KernelThread = false
 		case "VmPTE":
 			s.PageTablesBytes, err = kibibytes(fields)
+		case "RssAnon":
+			s.RssAnonBytes, err = kibibytes(fields)
+		case "RssFile":
+			s.RssFileBytes, err = kibibytes(fields)
+		case "RssShmem":
+			s.RssShmemBytes, err = kibibytes(fields)
+		case "VmSwap":
+			s.SwapBytes, err = kibibytes(fields)
 		case "HugetlbPages":
 			s.HugetlbBytes, err = kibibytes(fields)
-		default:
-			continue
 		}
 		if err != nil {
 			return Status{}, fmt.Errorf("field %s: %w", name, err)
@@ -164,6 +175,20 @@ func ParseStatus(r io.Reader) (Status, error) {
 		return Status{}, ErrGone
 	}
 	return s, nil
+}
+
+// statusField returns the name of a field that ParseStatus reads, "" for the 50 others:
+// the file is read so often that what is not needed of it counts.
+func statusField(name []byte) string {
+	for _, field := range [...]string{
+		"Name", "State", "Uid", "Gid", "NSpid", "Threads", "SigCgt", "VmSize", "VmPTE",
+		"RssAnon", "RssFile", "RssShmem", "VmSwap", "HugetlbPages",
+	} {
+		if string(name) == field {
+			return field
+		}
+	}
+	return ""
 }
 
 // effective takes the second of real, effective, saved, filesystem.

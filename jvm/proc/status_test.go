@@ -18,10 +18,10 @@ const minimal = "State:\tT (stopped)\nUid:\t1\t1000\t3\t4\nGid:\t5\t2000\t7\t8\n
 
 func TestParseStatusCaptures(t *testing.T) {
 	for dir, want := range map[string]Status{
-		"testdata/jdk8/g1/":  {NSPID: 13156, Command: "java", State: 'S', Threads: 31, PageTablesBytes: 540 << 10, CatchesQuit: true},
-		"testdata/jdk17/g1/": {NSPID: 24824, Command: "java", State: 'S', Threads: 33, PageTablesBytes: 820 << 10, CatchesQuit: true},
-		"testdata/jdk25/g1/": {NSPID: 4132, Command: "java", State: 'S', Threads: 32, PageTablesBytes: 756 << 10, CatchesQuit: true},
-		"testdata/jdk28/g1/": {NSPID: 24663, Command: "java", State: 'S', Threads: 34, PageTablesBytes: 724 << 10, CatchesQuit: true},
+		"testdata/jdk8/g1/":  {NSPID: 13156, Command: "java", State: 'S', Threads: 31, PageTablesBytes: 540 << 10, RssAnonBytes: 105448 << 10, RssFileBytes: 19448 << 10, CatchesQuit: true},
+		"testdata/jdk17/g1/": {NSPID: 24824, Command: "java", State: 'S', Threads: 33, PageTablesBytes: 820 << 10, RssAnonBytes: 215948 << 10, RssFileBytes: 24792 << 10, CatchesQuit: true},
+		"testdata/jdk25/g1/": {NSPID: 4132, Command: "java", State: 'S', Threads: 32, PageTablesBytes: 756 << 10, RssAnonBytes: 182828 << 10, RssFileBytes: 28352 << 10, CatchesQuit: true},
+		"testdata/jdk28/g1/": {NSPID: 24663, Command: "java", State: 'S', Threads: 34, PageTablesBytes: 724 << 10, RssAnonBytes: 164428 << 10, RssFileBytes: 28840 << 10, CatchesQuit: true},
 	} {
 		text := jvmtest.Capture(t, dir+"status.txt")
 		if got, err := ParseStatus(bytes.NewReader(text)); err != nil || got != want {

@@ -141,7 +141,7 @@ func (s *Scan) walk(pagemap *os.File, start, end uint64, k content) error {
 	}
 	for at := start; at < end; {
 		if at > start {
-			time.Sleep(piecePause)
+			pause()
 		}
 		if len(s.runs) > maxRuns-pieceRuns {
 			return ErrScattered
@@ -171,6 +171,12 @@ func (s *Scan) walk(pagemap *os.File, start, end uint64, k content) error {
 		at = arguments.walkEnd
 	}
 	return nil
+}
+
+// pause lasts piecePause: time.Sleep takes a millisecond where nothing else runs.
+func pause() {
+	t := unix.NsecToTimespec(int64(piecePause))
+	_ = unix.Nanosleep(&t, nil) // a signal may end it early
 }
 
 // hasGuards reports whether the kernel knows guard regions.

@@ -1,0 +1,72 @@
+package jvm
+
+import (
+	"io"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/proc"
+)
+
+func TestStrangers(t *testing.T) {
+	shell := exec.Command("sh", "-c", "read line; exec sleep 600")
+	stdin, err := shell.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = shell.Process.Kill(), shell.Wait() })
+	pid := shell.Process.Pid
+	s := NewStrangers("/proc")
+	if s.Add(pid); s.Known(pid) {
+		t.Error("a launcher that has just begun is not looked at again")
+	}
+	add := func() { // as if it had run for long
+		t.Helper()
+		now, err := s.program(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.known[pid] = stranger{program: now}
+	}
+	known := func(times int) {
+		t.Helper()
+		for range times {
+			if !s.Known(pid) {
+				t.Fatal("not known")
+			}
+		}
+	}
+	add()
+	known(renewEvery - 1)
+	if s.Known(pid) {
+		t.Errorf("not looked at after %d times: it may load the JVM late", renewEvery)
+	}
+	add()
+	if s.Keep([]int{pid, 1}); !s.Known(pid) {
+		t.Error("forgotten")
+	}
+	if s.Keep([]int{1}); s.Known(pid) {
+		t.Error("kept, though it ended")
+	}
+	add()
+	if _, err := io.WriteString(stdin, "\n"); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		status, err := proc.ReadStatus("/proc", pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status.Command == "sleep" {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if s.Known(pid) {
+		t.Error("known, though it runs another program")
+	}
+}
