@@ -23,8 +23,8 @@ type pageSource interface {
 }
 
 // Walk counts the resident pages by the names that the last Ask and HotSpot's own
-// tables give them, and the threads. again is true if memory came up since that only the JVM can name:
-// Ask, then Walk again.
+// tables give them, and the threads. again is true if memory came up since that only
+// the JVM can name: Ask, then Walk again.
 func (p *Process) Walk(f *Facts) (again bool, err error) {
 	defer f.clean()
 	told := len(f.Sources)

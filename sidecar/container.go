@@ -22,9 +22,9 @@ const (
 	// counts take some milliseconds, and the container does not stop for them.
 	maxDrift = 1 << 20
 	// steadyBytes is how much memory may move before the pages are counted again, or a
-	// thousandth of usage if that is more: it takes as much longer to count.
-	steadyBytes = 256 << 10
-	steadyShare = 1000
+	// thousandth of what the JVMs hold if that is more: it takes as much longer to count.
+	steadyBytes   = 256 << 10
+	steadyDivisor = 1000
 	// maxWalks bounds how often they are counted for one sample.
 	maxWalks = 3
 	// maxCommandBytes is more than the kernel keeps of a process' name, escaped.
@@ -83,7 +83,12 @@ func (s *Sampler) readSteady(path cgroup.Path, c *container, asked []*jvm.Facts,
 	if !counted || group == nil {
 		return f, false
 	}
-	tolerance := max(steadyBytes, usage(group)/steadyShare)
+	held := int64(0)
+	for _, p := range c.jvms {
+		status := p.Status()
+		held += status.RssAnonBytes + status.RssShmemBytes
+	}
+	tolerance := max(steadyBytes, held/steadyDivisor)
 	f = facts(path)
 	for i, p := range c.jvms {
 		if asked[i] == nil {

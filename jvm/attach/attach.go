@@ -54,6 +54,7 @@ type Client struct {
 	egid      int
 
 	version1  bool          // the JVM refused version 2 of the protocol
+	answered  *proc.Status  // whom it answered the last time; nil: it did not
 	notBefore time.Time     // no SIGQUIT before this
 	backOff   time.Duration // after the last failed handshake
 }
@@ -92,7 +93,10 @@ func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 	reply, err := c.do(ctx, commands)
 	if reply.Code == badVersion && !c.version1 { // it runs with -Djdk.attach.compat=true
 		c.version1 = true
-		return c.do(ctx, commands)
+		reply, err = c.do(ctx, commands)
+	}
+	if err != nil {
+		c.answered = nil
 	}
 	return reply, err
 }
@@ -141,6 +145,7 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 		reply.Truncated = true
 		return reply, err
 	}
+	c.answered = &p
 	if reply.Code != 0 {
 		return reply, c.fail(&Error{Op: "command", Kind: ErrCommand,
 			Reason: fmt.Sprintf("the JVM refused with code %d: %s", reply.Code, lastLine(reply.Text))})
@@ -152,6 +157,9 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 func (c *Client) check() (proc.Status, error) {
 	if err := c.identify(); err != nil {
 		return proc.Status{}, err
+	}
+	if c.answered != nil {
+		return *c.answered, nil
 	}
 	p, err := c.status()
 	if err != nil {
