@@ -15,6 +15,7 @@ const recountEvery = 30
 type counted struct {
 	facts   Facts
 	sources []Source // of the walk
+	stacks  map[int]int64 // bytes, by thread
 	status  proc.Status
 	started *int64 // as Process.started; nil: not known, or not wholly counted
 	reused  int
@@ -22,13 +23,14 @@ type counted struct {
 
 // Steady adds to f what the last Walk counted, without a look at the pages, if by all
 // that the last Ask learnt none of it has moved by more than tolerance bytes: what
-// is resident by the kernel's counters, what NMT tracks, and which threads there are.
-// If it returns false nothing is added: Walk. Without NMT nobody tells how much
-// moves from one kind of memory to another: then it is always false.
+// is resident by the kernel's counters, and what NMT tracks. Of threads that started
+// since then the stack is not known. If it returns false nothing is added: Walk.
+// Without NMT nobody tells how much moves from one kind of memory to another: then it
+// is always false.
 func (p *Process) Steady(f *Facts, tolerance int64) bool {
 	c := &p.counted
 	was, now := &c.status, &p.status
-	if c.started == nil || c.facts.Report == nil || f.Report == nil || p.young() || !p.sameThreads || was.Threads != now.Threads {
+	if c.started == nil || c.facts.Report == nil || f.Report == nil || p.young() {
 		return false
 	}
 	moved := slices.ContainsFunc([][2]int64{
@@ -42,8 +44,14 @@ func (p *Process) Steady(f *Facts, tolerance int64) bool {
 	if c.reused++; c.reused >= recountEvery {
 		return false
 	}
+	threads := Facts{Threads: c.facts.Threads}
+	if !p.sameThreads || was.Threads != now.Threads {
+		if p.walkThreads(&threads, c.stacks) != nil {
+			return false
+		}
+	}
 	f.Resident, f.SwapBytes, f.HeapFileBytes = c.facts.Resident, c.facts.SwapBytes, c.facts.HeapFileBytes
-	f.Ranges, f.Named, f.Threads = c.facts.Ranges, c.facts.Named, c.facts.Threads
+	f.Ranges, f.Named, f.Threads = c.facts.Ranges, c.facts.Named, threads.Threads
 	f.Sources = append(f.Sources, c.sources...)
 	return true
 }

@@ -10,8 +10,12 @@ import (
 )
 
 func TestStrangers(t *testing.T) {
-	shell := exec.Command("sh", "-c", "read line; exec sleep 600")
+	shell := exec.Command("sh", "-c", "echo; read line; exec sleep 600")
 	stdin, err := shell.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := shell.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,6 +23,9 @@ func TestStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = shell.Process.Kill(), shell.Wait() })
+	if _, err := stdout.Read(make([]byte, 1)); err != nil { // its own exec is over
+		t.Fatal(err)
+	}
 	pid := shell.Process.Pid
 	s := NewStrangers("/proc")
 	if s.Add(pid); s.Known(pid) {

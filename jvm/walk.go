@@ -81,7 +81,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		return false, err
 	}
 	if !again {
-		p.counted = counted{facts: *f, sources: slices.Clone(f.Sources[told:]), status: p.status, started: p.started}
+		p.counted = counted{facts: *f, sources: slices.Clone(f.Sources[told:]), stacks: l.stacks, status: p.status, started: p.started}
 	}
 	return again, nil
 }

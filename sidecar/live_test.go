@@ -161,6 +161,14 @@ func TestRowsGrow(t *testing.T) {
 				t.Logf("%-16s %-15s %+6.2f MiB of %.2f, unattributed %d KiB", g.command[:min(16, len(g.command))], g.row,
 					float64(*after.Row(g.row).Bytes-*before.Row(g.row).Bytes)/mib, float64(want)/mib, *after.UnattributedBytes>>10)
 			}
+			if j == old { // a thread is told at once, its stack when the pages are counted
+				checkSteady(t, "before a thread", s)
+				j.Do("threads 1 8 lone")
+				c := sample(t, s)
+				if !slices.ContainsFunc(c.JVMs[0].Threads.Pools, func(p jvm.Pool) bool { return p.Name == "lone-#" && p.Count == 1 }) {
+					t.Errorf("the new thread is not told: %+v", c.JVMs[0].Threads)
+				}
+			}
 			if *record != "" {
 				recordFacts(t, s, "jdk17-"+strings.ReplaceAll(mode.name, " ", "-"))
 			}
