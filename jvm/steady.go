@@ -14,7 +14,7 @@ const recountEvery = 30
 // counted is what the last Walk counted, and what others told at that time.
 type counted struct {
 	facts   Facts
-	sources []Source // of the walk
+	sources []Source      // of the walk
 	stacks  map[int]int64 // bytes, by thread
 	status  proc.Status
 	started *int64 // as Process.started; nil: not known, or not wholly counted

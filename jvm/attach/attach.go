@@ -155,11 +155,11 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 
 // check verifies that the process is there and takes commands of our user.
 func (c *Client) check() (proc.Status, error) {
+	if c.answered != nil { // whether it still is the same is looked at after the reply
+		return *c.answered, nil
+	}
 	if err := c.identify(); err != nil {
 		return proc.Status{}, err
-	}
-	if c.answered != nil {
-		return *c.answered, nil
 	}
 	p, err := c.status()
 	if err != nil {
