@@ -48,9 +48,9 @@ func (f FS) PathOf(pid int) (Path, error) {
 }
 
 // Open finds and opens the cgroup that accounts the memory of the process. It
-// holds one descriptor, and one more for each file that was read, until Close. Besides system errors the causes are
-// ErrGone, ErrRootCgroup, ErrNoController and ErrNoMount; an *Error says what
-// to do.
+// holds one descriptor, and one more for each file that was read, until Close.
+// Besides system errors the causes are ErrGone, ErrRootCgroup, ErrNoController and
+// ErrNoMount; an *Error says what to do.
 func (f FS) Open(pid int) (*Group, error) {
 	p, err := f.PathOf(pid)
 	if err != nil {

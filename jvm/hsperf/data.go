@@ -15,8 +15,6 @@ const (
 	magic         = 0xcafec0c0
 	prologueBytes = 32
 	entryBytes    = 20
-	// maxRoom is above how many counters HotSpot has, some 300.
-	maxRoom = 512
 )
 
 // Data is one snapshot of the counters. It keeps nothing of the bytes parsed.
@@ -93,8 +91,7 @@ func (d *Data) parse(b []byte, places map[string]int64) error {
 	}
 	d.ModTimeStamp, d.OverflowBytes = int64(order.Uint64(b[16:])), max(0, int32At(b, 12))
 	if d.longs == nil {
-		d.longs = make(map[string]int64, min(count, maxRoom))
-		d.strings = make(map[string]string, min(count, maxRoom)/4)
+		d.longs, d.strings = make(map[string]int64), make(map[string]string)
 	}
 	if int64(len(b)) > used {
 		b = b[:used]

@@ -112,56 +112,62 @@ func ParseStatus(r io.Reader) (Status, error) {
 	seen := make(map[string]bool)
 	lines := scanLines(r, maxStatusBytes, maxStatusBytes)
 	for lines.Scan() {
-		line, text, ok := bytes.Cut(lines.Bytes(), []byte{':'})
-		name := statusField(line)
-		if !ok || name == "" || seen[name] {
+		// Most fields are not for us, and the file is read often: only what is needed
+		// of it becomes a string.
+		name, text, ok := bytes.Cut(lines.Bytes(), []byte{':'})
+		if !ok || seen[string(name)] {
 			continue
 		}
+		value := func() string { return strings.TrimSpace(string(text)) }
+		fields := func() []string { return strings.Fields(string(text)) }
 		var err error
-		value := string(text)
-		switch fields := strings.Fields(value); name {
+		switch string(name) {
 		case "Name":
-			s.Command = strings.TrimSpace(value)
+			s.Command = value()
 		case "State":
-			if len(fields) == 0 || len(fields[0]) != 1 {
-				err = fmt.Errorf("%.40q", value)
+			state := fields()
+			if len(state) == 0 || len(state[0]) != 1 {
+				err = fmt.Errorf("%.40q", text)
 				break
 			}
-			s.State = fields[0][0]
+			s.State = state[0][0]
 		case "Uid":
-			s.UID, err = effective(fields)
+			s.UID, err = effective(fields())
 		case "Gid":
-			s.GID, err = effective(fields)
+			s.GID, err = effective(fields())
 		case "NSpid":
-			s.NSPID, err = number(fields, len(fields)-1)
+			ids := fields()
+			s.NSPID, err = number(ids, len(ids)-1)
 			if err == nil && s.NSPID == 0 {
 				err = errors.New("0 is not a PID")
 			}
 		case "Threads":
-			s.Threads, err = number(fields, 0)
+			s.Threads, err = number(fields(), 0)
 		case "SigCgt":
 			var mask uint64
-			mask, err = strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+			mask, err = strconv.ParseUint(value(), 16, 64)
 			s.CatchesQuit = mask&sigQuitMask != 0
 		case "VmSize":
 			s.KernelThread = false
 		case "VmPTE":
-			s.PageTablesBytes, err = kibibytes(fields)
+			s.PageTablesBytes, err = kibibytes(fields())
 		case "RssAnon":
-			s.RssAnonBytes, err = kibibytes(fields)
+			s.RssAnonBytes, err = kibibytes(fields())
 		case "RssFile":
-			s.RssFileBytes, err = kibibytes(fields)
+			s.RssFileBytes, err = kibibytes(fields())
 		case "RssShmem":
-			s.RssShmemBytes, err = kibibytes(fields)
+			s.RssShmemBytes, err = kibibytes(fields())
 		case "VmSwap":
-			s.SwapBytes, err = kibibytes(fields)
+			s.SwapBytes, err = kibibytes(fields())
 		case "HugetlbPages":
-			s.HugetlbBytes, err = kibibytes(fields)
+			s.HugetlbBytes, err = kibibytes(fields())
+		default:
+			continue
 		}
 		if err != nil {
 			return Status{}, fmt.Errorf("field %s: %w", name, err)
 		}
-		seen[name] = true
+		seen[string(name)] = true
 	}
 	if err := lines.Err(); err != nil {
 		return Status{}, err
@@ -175,20 +181,6 @@ func ParseStatus(r io.Reader) (Status, error) {
 		return Status{}, ErrGone
 	}
 	return s, nil
-}
-
-// statusField returns the name of a field that ParseStatus reads, "" for the 50 others:
-// the file is read so often that what is not needed of it counts.
-func statusField(name []byte) string {
-	for _, field := range [...]string{
-		"Name", "State", "Uid", "Gid", "NSpid", "Threads", "SigCgt", "VmSize", "VmPTE",
-		"RssAnon", "RssFile", "RssShmem", "VmSwap", "HugetlbPages",
-	} {
-		if string(name) == field {
-			return field
-		}
-	}
-	return ""
 }
 
 // effective takes the second of real, effective, saved, filesystem.
