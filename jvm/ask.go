@@ -12,21 +12,21 @@ import (
 	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
 // answers is what the JVM told of its address ranges. Reservations stay where
 // they are: the answers are kept, also when the JVM can't be asked any more.
 type answers struct {
-	heap, code []region.Range
+	heap, code []ranges.Range
 	// info is of VM.info: heap, class space, CDS, and the collector's tables.
-	info []region.Range
+	info []ranges.Range
 	// nodes are those of metaspace. New ones come up, but VM.metaspace takes a
 	// safepoint: it is only sent when memory without a name came up.
-	nodes []region.Range
+	nodes []ranges.Range
 	// virtual is the map of NMT detail, which takes the JVM long to write.
-	virtual []region.Range
+	virtual []ranges.Range
 	// current is true if the JVM answered the last time, so that nodes and
 	// virtual could have been renewed.
 	current bool

@@ -7,15 +7,15 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
 )
 
 // readMappings returns the mappings of a captured JVM.
-func readMappings(t testing.TB, path string) []smaps.Mapping {
+func readMappings(t testing.TB, path string) []pages.Mapping {
 	t.Helper()
-	var reader smaps.Reader
-	var all []smaps.Mapping
-	if err := reader.Read(bytes.NewReader(jvmtest.Capture(t, path)), func(m *smaps.Mapping) { all = append(all, *m) }); err != nil {
+	var reader pages.Reader
+	var all []pages.Mapping
+	if err := reader.Read(bytes.NewReader(jvmtest.Capture(t, path)), func(m *pages.Mapping) { all = append(all, *m) }); err != nil {
 		t.Fatal(err)
 	}
 	return all
@@ -25,7 +25,7 @@ func readMappings(t testing.TB, path string) []smaps.Mapping {
 type detailed struct {
 	jdk      string
 	report   *nmt.Report
-	mappings []smaps.Mapping
+	mappings []pages.Mapping
 }
 
 func readDetailed(t testing.TB) []detailed {

@@ -5,7 +5,7 @@
 // diagnostic commands over the attach protocol (jvm/attach), the counters in
 // hsperfdata (jvm/hsperf), and HotSpot's own tables in its memory
 // (jvm/vmstructs). Then it walks the mappings (Walk) and counts what is resident
-// in each range that got a name (jvm/smaps, jvm/region). What it found are Facts.
+// in each range that got a name (jvm/pages, jvm/ranges). What it found are Facts.
 //
 // Evidence is asked for once, when something is first suspected, as all of it makes
 // the application wait: PoolStack, ClassLoaders, NativeHeap, Histogram. These need an

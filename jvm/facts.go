@@ -2,7 +2,7 @@ package jvm
 
 import (
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // Facts is what was read of one JVM: everything attribution needs, and nothing
@@ -25,12 +25,12 @@ type Facts struct {
 	NMT string `json:"nmt,omitempty"`
 
 	// Resident says what is resident by kind. nil: smaps could not be read.
-	Resident map[region.Kind]Resident `json:"resident,omitempty"`
+	Resident map[ranges.Kind]Resident `json:"resident,omitempty"`
 	// Ranges is how the kinds of anonymous memory were told apart.
 	Ranges RangeSource `json:"ranges,omitempty"`
 	// Named are the kinds of anonymous memory whose ranges are all known. The
-	// others' memory is in Resident as region.Unknown.
-	Named []region.Kind `json:"named,omitempty"`
+	// others' memory is in Resident as ranges.Unknown.
+	Named []ranges.Kind `json:"named,omitempty"`
 	// HeapFileBytes is what ZGC's heap file has allocated. It is charged as
 	// shared memory however often it is mapped. nil: no such file.
 	HeapFileBytes *int64 `json:"heap_file_bytes,omitempty"`

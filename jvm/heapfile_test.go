@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 func TestFindHeapFile(t *testing.T) {
@@ -39,10 +39,10 @@ func TestHeapFileNotFound(t *testing.T) {
 	if err := os.Symlink("/dev/null", filepath.Join(dir, "fd", strconv.Itoa(3))); err != nil {
 		t.Fatal(err)
 	}
-	p := &Process{mappings: []smaps.Mapping{{Path: heapFile + " (deleted)"}}}
-	f := &Facts{Named: []region.Kind{region.Heap, region.Code}}
+	p := &Process{mappings: []pages.Mapping{{Path: heapFile + " (deleted)"}}}
+	f := &Facts{Named: []ranges.Kind{ranges.Heap, ranges.Code}}
 	p.readHeapFile(f, dir)
-	if slices.Contains(f.Named, region.Heap) || f.HeapFileBytes != nil || len(f.Sources) != 1 || f.Sources[0].OK {
+	if slices.Contains(f.Named, ranges.Heap) || f.HeapFileBytes != nil || len(f.Sources) != 1 || f.Sources[0].OK {
 		t.Errorf("named %v, %v bytes, sources %+v", f.Named, f.HeapFileBytes, f.Sources)
 	}
 	if _, err := findHeapFile(filepath.Join(dir, "fd")); !errors.Is(err, errNoHeapFile) {

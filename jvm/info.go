@@ -4,7 +4,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // infoBytes is how far malloc may move, as far as others tell, until VM.info is asked
@@ -58,8 +58,8 @@ func (i *info) tell(f *Facts) {
 }
 
 // walk takes what is resident of malloc.
-func (i *info) walk(resident map[region.Kind]Resident) {
-	i.walked = resident[region.MallocArena].AnonBytes + resident[region.MallocChunk].AnonBytes
+func (i *info) walk(resident map[ranges.Kind]Resident) {
+	i.walked = resident[ranges.MallocArena].AnonBytes + resident[ranges.MallocChunk].AnonBytes
 	if i.asks == 0 {
 		i.resident = i.walked
 	}
@@ -76,7 +76,7 @@ func (p *Process) askInfo(a *asker, f *Facts) {
 	}
 	p.answers.info = told.Ranges
 	if told.Ranges == nil { // it answered, if without a range: ZGC on JDK 11
-		p.answers.info = []region.Range{}
+		p.answers.info = []ranges.Range{}
 	}
 	p.info = info{version: told.Version, collector: told.GC, resident: p.info.walked, walked: p.info.walked, collections: p.collections, moved: p.info.moved}
 	if told.CHeapOutstandingBytes != nil && told.CHeapRetainedBytes != nil {

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // TestInfoDue: VM.info is asked for when malloc may have moved, by the word of NMT or of
@@ -14,8 +14,8 @@ func TestInfoDue(t *testing.T) {
 	report := func(bytes int64) *nmt.Report {
 		return &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}
 	}
-	walk := func(bytes int64) map[region.Kind]Resident {
-		return map[region.Kind]Resident{region.MallocArena: {AnonBytes: bytes}}
+	walk := func(bytes int64) map[ranges.Kind]Resident {
+		return map[ranges.Kind]Resident{ranges.MallocArena: {AnonBytes: bytes}}
 	}
 	for name, tt := range map[string]struct {
 		report      *nmt.Report

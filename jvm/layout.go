@@ -4,8 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // Resident is what is resident of one kind of memory, in bytes.
@@ -31,27 +31,27 @@ func (r *Resident) Add(o Resident) {
 	r.ReservedBytes += o.ReservedBytes
 }
 
-// pageCounter tells the resident bytes of a part of a mapping (smaps.Pagemap).
+// pageCounter tells the resident bytes of a part of a mapping (pages.Pagemap).
 type pageCounter interface {
 	Resident(start, end uint64) (anonymous, file int64, err error)
 }
 
 // layout assigns every mapping, or part of one, to the range it lies in.
 type layout struct {
-	ranges []region.Range // sorted, disjoint
+	ranges []ranges.Range // sorted, disjoint
 	pages  pageCounter    // nil: mappings cannot be split
 	tmpfs  map[uint64]bool
 
-	resident map[region.Kind]Resident
+	resident map[ranges.Kind]Resident
 	stacks   map[int]int64 // resident stack by thread
 	swap     int64
 	err      error // of the first pagemap read that failed
 }
 
-func (l *layout) place(mappings []smaps.Mapping) {
-	l.resident, l.stacks = make(map[region.Kind]Resident), make(map[int]int64)
+func (l *layout) place(mappings []pages.Mapping) {
+	l.resident, l.stacks = make(map[ranges.Kind]Resident), make(map[int]int64)
 	files := classifyFiles(mappings, l.tmpfs)
-	var parts []region.Range
+	var parts []ranges.Range
 	for i := range mappings {
 		m := &mappings[i]
 		l.swap += m.SwapBytes
@@ -73,25 +73,25 @@ func (l *layout) place(mappings []smaps.Mapping) {
 }
 
 // parts cuts a mapping at the borders of ranges. What no range covers is rest.
-func (l *layout) parts(m *smaps.Mapping, rest region.Kind, parts []region.Range) []region.Range {
+func (l *layout) parts(m *pages.Mapping, rest ranges.Kind, parts []ranges.Range) []ranges.Range {
 	at := m.Start
-	for i := region.Find(l.ranges, at); i < len(l.ranges) && l.ranges[i].Start < m.End; i++ {
+	for i := ranges.Find(l.ranges, at); i < len(l.ranges) && l.ranges[i].Start < m.End; i++ {
 		r := l.ranges[i]
 		if r.Start > at {
-			parts = append(parts, region.Range{Start: at, End: r.Start, Kind: rest})
+			parts = append(parts, ranges.Range{Start: at, End: r.Start, Kind: rest})
 		}
 		r.Start, r.End = max(r.Start, at), min(r.End, m.End)
 		parts = append(parts, r)
 		at = r.End
 	}
 	if at < m.End {
-		parts = append(parts, region.Range{Start: at, End: m.End, Kind: rest})
+		parts = append(parts, ranges.Range{Start: at, End: m.End, Kind: rest})
 	}
 	return parts
 }
 
 // split counts the pages of each part. Without pagemap all go to the largest.
-func (l *layout) split(m *smaps.Mapping, parts []region.Range, files fileKinds) {
+func (l *layout) split(m *pages.Mapping, parts []ranges.Range, files fileKinds) {
 	if l.pages == nil {
 		largest := parts[0]
 		for _, p := range parts[1:] {
@@ -118,17 +118,17 @@ func (l *layout) split(m *smaps.Mapping, parts []region.Range, files fileKinds) 
 	}
 }
 
-func (l *layout) count(part region.Range, r Resident) {
+func (l *layout) count(part ranges.Range, r Resident) {
 	sum := l.resident[part.Kind]
 	sum.Add(r)
 	l.resident[part.Kind] = sum
-	if part.Kind == region.Stack && part.Thread != 0 {
+	if part.Kind == ranges.Stack && part.Thread != 0 {
 		l.stacks[part.Thread] += r.AnonBytes
 	}
 }
 
 // whole is what is resident of a mapping that lies in one range.
-func whole(m *smaps.Mapping, files fileKinds) Resident {
+func whole(m *pages.Mapping, files fileKinds) Resident {
 	r := Resident{AnonBytes: m.AnonymousBytes}
 	if files.shared(m) {
 		r.ShmemBytes = m.RSSBytes - m.AnonymousBytes
@@ -144,10 +144,10 @@ type fileKinds struct {
 	tmpfs      map[uint64]bool // devices
 }
 
-func classifyFiles(mappings []smaps.Mapping, tmpfs map[uint64]bool) fileKinds {
+func classifyFiles(mappings []pages.Mapping, tmpfs map[uint64]bool) fileKinds {
 	f := fileKinds{executable: make(map[uint64]bool), tmpfs: tmpfs}
 	for i := range mappings {
-		if m := &mappings[i]; m.Inode != 0 && m.Perm&smaps.Exec != 0 {
+		if m := &mappings[i]; m.Inode != 0 && m.Perm&pages.Exec != 0 {
 			f.executable[m.Inode] = true
 		}
 	}
@@ -158,37 +158,37 @@ func classifyFiles(mappings []smaps.Mapping, tmpfs map[uint64]bool) fileKinds {
 const heapFile = "/memfd:java_heap"
 
 // kind returns what a mapping is if no range covers it.
-func (f fileKinds) kind(m *smaps.Mapping) region.Kind {
+func (f fileKinds) kind(m *pages.Mapping) ranges.Kind {
 	switch {
 	case m.Path == "[heap]":
-		return region.MallocArena
+		return ranges.MallocArena
 	case m.Path == "[stack]":
-		return region.Stack
+		return ranges.Stack
 	case strings.HasPrefix(m.Path, heapFile):
-		return region.Heap
+		return ranges.Heap
 	case f.shared(m):
-		return region.SharedMem
+		return ranges.SharedMem
 	case m.Path == "" || m.Path[0] == '[': // also [anon:name]
-		return region.Unknown
+		return ranges.Unknown
 	}
 	// The JDK maps its class library (lib/modules), jar files and CDS archives.
 	switch filepath.Ext(strings.TrimSuffix(m.Path, " (deleted)")) {
 	case ".so", ".jar", ".jmod":
-		return region.Library
+		return ranges.Library
 	case ".jsa":
-		return region.CDS
+		return ranges.CDS
 	}
 	if f.executable[m.Inode] || strings.HasSuffix(m.Path, "/lib/modules") {
-		return region.Library
+		return ranges.Library
 	}
-	return region.MappedFile
+	return ranges.MappedFile
 }
 
 // shared reports whether the mapping's pages that are not anonymous are shared
 // memory rather than page cache.
-func (f fileKinds) shared(m *smaps.Mapping) bool {
+func (f fileKinds) shared(m *pages.Mapping) bool {
 	if m.Path == "" || strings.HasPrefix(m.Path, "[anon_shmem") {
-		return m.Perm&smaps.Shared != 0
+		return m.Perm&pages.Shared != 0
 	}
 	for _, prefix := range []string{"/memfd:", "/dev/zero", "/SYSV", "/dev/shm/"} {
 		if strings.HasPrefix(m.Path, prefix) {

@@ -5,16 +5,16 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-const rw = smaps.Read | smaps.Write
+const rw = pages.Read | pages.Write
 
-// pages is which pages are resident, by address: true for private ones.
-type pages map[uint64]bool
+// fakePages is which pages are resident, by address: true for private ones.
+type fakePages map[uint64]bool
 
-func (p pages) Resident(start, end uint64) (anonymous, file int64, err error) {
+func (p fakePages) Resident(start, end uint64) (anonymous, file int64, err error) {
 	for addr, private := range p {
 		switch {
 		case addr < start || addr >= end:
@@ -42,46 +42,46 @@ func TestPlaceByFile(t *testing.T) {
 	cached, shmem := file(Resident{FileBytes: rss - anon}), file(Resident{ShmemBytes: rss - anon})
 	for _, tt := range []struct {
 		path  string
-		perm  smaps.Perm
+		perm  pages.Perm
 		dev   uint64
 		inode uint64
-		kind  region.Kind
+		kind  ranges.Kind
 		want  Resident
 	}{
-		{"", rw, 0, 0, region.Unknown, cached},
-		{"[anon:glibc: malloc]", rw, 0, 0, region.Unknown, cached},
-		{"[heap]", rw, 0, 0, region.MallocArena, cached},
-		{"[stack]", rw, 0, 0, region.Stack, cached},
-		{"", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
-		{"[anon_shmem:x]", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
-		{"/dev/zero (deleted)", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
-		{"/SYSV00000000 (deleted)", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
-		{"/memfd:java_heap (deleted)", rw | smaps.Shared, 1, 9, region.Heap, shmem},
-		{"/memfd:java_heap.generation (deleted)", rw | smaps.Shared, 1, 9, region.Heap, shmem},
-		{"/memfd:other (deleted)", rw | smaps.Shared, 1, 9, region.SharedMem, shmem},
-		{"/dev/shm/x", rw | smaps.Shared, 7, 9, region.SharedMem, shmem},
-		{"/run/x", rw | smaps.Shared, tmpfs, 9, region.SharedMem, shmem},
-		{"/run/lib.so", rw, tmpfs, 9, region.SharedMem, shmem}, // charged as shared memory, whatever it is
-		{"/jdk/lib/server/libjvm.so", smaps.Read, 7, 9, region.Library, cached},
-		{"/jdk/lib/server/libjvm.so (deleted)", rw, 7, 9, region.Library, cached},
-		{"/usr/lib/libz.so.1.3.2", smaps.Read, 7, 50, region.Library, cached}, // by its executable part below
-		{"/app/app.jar", smaps.Read, 7, 9, region.Library, cached},
-		{"/jdk/lib/modules", smaps.Read | smaps.Shared, 7, 9, region.Library, cached},
-		{"/jdk/lib/server/classes.jsa", rw, 7, 9, region.CDS, cached},
-		{"/data/index.dat", smaps.Read | smaps.Shared, 7, 9, region.MappedFile, cached},
-		{"/data/private copy", rw, 7, 9, region.MappedFile, cached},
-		{"/data/modules", rw, 7, 9, region.MappedFile, cached},
+		{"", rw, 0, 0, ranges.Unknown, cached},
+		{"[anon:glibc: malloc]", rw, 0, 0, ranges.Unknown, cached},
+		{"[heap]", rw, 0, 0, ranges.MallocArena, cached},
+		{"[stack]", rw, 0, 0, ranges.Stack, cached},
+		{"", rw | pages.Shared, 1, 9, ranges.SharedMem, shmem},
+		{"[anon_shmem:x]", rw | pages.Shared, 1, 9, ranges.SharedMem, shmem},
+		{"/dev/zero (deleted)", rw | pages.Shared, 1, 9, ranges.SharedMem, shmem},
+		{"/SYSV00000000 (deleted)", rw | pages.Shared, 1, 9, ranges.SharedMem, shmem},
+		{"/memfd:java_heap (deleted)", rw | pages.Shared, 1, 9, ranges.Heap, shmem},
+		{"/memfd:java_heap.generation (deleted)", rw | pages.Shared, 1, 9, ranges.Heap, shmem},
+		{"/memfd:other (deleted)", rw | pages.Shared, 1, 9, ranges.SharedMem, shmem},
+		{"/dev/shm/x", rw | pages.Shared, 7, 9, ranges.SharedMem, shmem},
+		{"/run/x", rw | pages.Shared, tmpfs, 9, ranges.SharedMem, shmem},
+		{"/run/lib.so", rw, tmpfs, 9, ranges.SharedMem, shmem}, // charged as shared memory, whatever it is
+		{"/jdk/lib/server/libjvm.so", pages.Read, 7, 9, ranges.Library, cached},
+		{"/jdk/lib/server/libjvm.so (deleted)", rw, 7, 9, ranges.Library, cached},
+		{"/usr/lib/libz.so.1.3.2", pages.Read, 7, 50, ranges.Library, cached}, // by its executable part below
+		{"/app/app.jar", pages.Read, 7, 9, ranges.Library, cached},
+		{"/jdk/lib/modules", pages.Read | pages.Shared, 7, 9, ranges.Library, cached},
+		{"/jdk/lib/server/classes.jsa", rw, 7, 9, ranges.CDS, cached},
+		{"/data/index.dat", pages.Read | pages.Shared, 7, 9, ranges.MappedFile, cached},
+		{"/data/private copy", rw, 7, 9, ranges.MappedFile, cached},
+		{"/data/modules", rw, 7, 9, ranges.MappedFile, cached},
 	} {
-		m := smaps.Mapping{Start: 1 << 20, End: 2 << 20, Path: tt.path, Perm: tt.perm, Dev: tt.dev, Inode: tt.inode, RSSBytes: rss, AnonymousBytes: anon, SwapBytes: 4096}
-		code := smaps.Mapping{Start: 2 << 20, End: 3 << 20, Path: "/usr/lib/libz.so.1.3.2", Perm: smaps.Read | smaps.Exec, Dev: 7, Inode: 50}
-		vdso := smaps.Mapping{Start: 3 << 20, End: 3<<20 + 8192, Path: "[vdso]", Perm: smaps.Read | smaps.Exec, RSSBytes: 4096}
+		m := pages.Mapping{Start: 1 << 20, End: 2 << 20, Path: tt.path, Perm: tt.perm, Dev: tt.dev, Inode: tt.inode, RSSBytes: rss, AnonymousBytes: anon, SwapBytes: 4096}
+		code := pages.Mapping{Start: 2 << 20, End: 3 << 20, Path: "/usr/lib/libz.so.1.3.2", Perm: pages.Read | pages.Exec, Dev: 7, Inode: 50}
+		vdso := pages.Mapping{Start: 3 << 20, End: 3<<20 + 8192, Path: "[vdso]", Perm: pages.Read | pages.Exec, RSSBytes: 4096}
 		l := layout{tmpfs: map[uint64]bool{tmpfs: true}}
-		l.place([]smaps.Mapping{m, code, vdso})
+		l.place([]pages.Mapping{m, code, vdso})
 		tt.want.ReservedBytes = 1 << 20
-		want := map[region.Kind]Resident{tt.kind: tt.want}
-		library := want[region.Library]
+		want := map[ranges.Kind]Resident{tt.kind: tt.want}
+		library := want[ranges.Library]
 		library.ReservedBytes += 1 << 20
-		want[region.Library] = library
+		want[ranges.Library] = library
 		if !maps.Equal(l.resident, want) || l.swap != 4096 {
 			t.Errorf("%s: %+v, swap %d; want %+v", tt.path, l.resident, l.swap, want)
 		}
@@ -89,53 +89,53 @@ func TestPlaceByFile(t *testing.T) {
 }
 
 func TestPlaceSplitsMappings(t *testing.T) {
-	ranges := []region.Range{
-		{Start: 0x10000, End: 0x14000, Kind: region.Heap},
-		{Start: 0x18000, End: 0x1c000, Kind: region.Stack, Thread: 7},
-		{Start: 0x1c000, End: 0x30000, Kind: region.Stack, Thread: 8}, // goes on in the next mapping
+	list := []ranges.Range{
+		{Start: 0x10000, End: 0x14000, Kind: ranges.Heap},
+		{Start: 0x18000, End: 0x1c000, Kind: ranges.Stack, Thread: 7},
+		{Start: 0x1c000, End: 0x30000, Kind: ranges.Stack, Thread: 8}, // goes on in the next mapping
 	}
-	mappings := []smaps.Mapping{
+	mappings := []pages.Mapping{
 		{Start: 0x12000, End: 0x20000, Perm: rw, RSSBytes: 5 * 4096, AnonymousBytes: 5 * 4096}, // from the middle of the heap on
 		{Start: 0x20000, End: 0x21000, Perm: rw, RSSBytes: 4096, AnonymousBytes: 4096},
 		{Start: 0x40000, End: 0x41000, Perm: rw, RSSBytes: 4096, AnonymousBytes: 4096},
 	}
-	resident := pages{0x11000: true /* not mapped here */, 0x12000: true, 0x13000: true, 0x14000: true, 0x18000: true, 0x1f000: true, 0x15000: false /* the huge zero page */}
+	resident := fakePages{0x11000: true /* not mapped here */, 0x12000: true, 0x13000: true, 0x14000: true, 0x18000: true, 0x1f000: true, 0x15000: false /* the huge zero page */}
 	const page = 4096
 	for name, tt := range map[string]struct {
 		pages  pageCounter
-		want   map[region.Kind]Resident
+		want   map[ranges.Kind]Resident
 		stacks map[int]int64
 		err    error
 	}{
 		"by pagemap": {
 			pages: resident,
-			want: map[region.Kind]Resident{
-				region.Heap:    {AnonBytes: 2 * page, ReservedBytes: 2 * page},
-				region.Stack:   {AnonBytes: 3 * page, ReservedBytes: 9 * page},
-				region.Unknown: {AnonBytes: 2 * page, ReservedBytes: 5 * page},
+			want: map[ranges.Kind]Resident{
+				ranges.Heap:    {AnonBytes: 2 * page, ReservedBytes: 2 * page},
+				ranges.Stack:   {AnonBytes: 3 * page, ReservedBytes: 9 * page},
+				ranges.Unknown: {AnonBytes: 2 * page, ReservedBytes: 5 * page},
 			},
 			stacks: map[int]int64{7: page, 8: 2 * page},
 		},
 		"no pagemap": { // the first of the largest parts
 			pages: nil,
-			want: map[region.Kind]Resident{
-				region.Heap:    {ReservedBytes: 2 * page},
-				region.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
-				region.Unknown: {AnonBytes: 6 * page, ReservedBytes: 5 * page},
+			want: map[ranges.Kind]Resident{
+				ranges.Heap:    {ReservedBytes: 2 * page},
+				ranges.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
+				ranges.Unknown: {AnonBytes: 6 * page, ReservedBytes: 5 * page},
 			},
 			stacks: map[int]int64{7: 0, 8: page},
 		},
 		"pagemap that cannot be read": {
 			pages: noPages{},
-			want: map[region.Kind]Resident{
-				region.Heap:    {ReservedBytes: 2 * page},
-				region.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
-				region.Unknown: {AnonBytes: page, ReservedBytes: 5 * page},
+			want: map[ranges.Kind]Resident{
+				ranges.Heap:    {ReservedBytes: 2 * page},
+				ranges.Stack:   {AnonBytes: page, ReservedBytes: 9 * page},
+				ranges.Unknown: {AnonBytes: page, ReservedBytes: 5 * page},
 			},
 			stacks: map[int]int64{7: 0, 8: page}, err: errPagemap,
 		},
 	} {
-		l := layout{ranges: ranges, pages: tt.pages}
+		l := layout{ranges: list, pages: tt.pages}
 		l.place(mappings)
 		if !maps.Equal(l.resident, tt.want) || !maps.Equal(l.stacks, tt.stacks) || !errors.Is(l.err, tt.err) {
 			t.Errorf("%s: %+v, stacks %v, %v; want %+v", name, l.resident, l.stacks, l.err, tt.want)
@@ -156,10 +156,10 @@ func TestPlaceLosesNothing(t *testing.T) {
 			}
 		}
 		patterns, _ := stackPatterns(mappings, nil, 0)
-		for name, ranges := range map[string][]region.Range{
-			"none": nil, "NMT's map": region.Merge(report.Regions), "NMT's map and patterns": region.Merge(report.Regions, patterns),
+		for name, list := range map[string][]ranges.Range{
+			"none": nil, "NMT's map": ranges.Merge(report.Regions), "NMT's map and patterns": ranges.Merge(report.Regions, patterns),
 		} {
-			l := layout{ranges: ranges}
+			l := layout{ranges: list}
 			l.place(mappings)
 			var anon, reserved int64
 			for _, r := range l.resident {
@@ -169,8 +169,8 @@ func TestPlaceLosesNothing(t *testing.T) {
 			if anon != want || reserved != address {
 				t.Errorf("%s, %s: %d bytes in %d, want %d in %d", jdk, name, anon, reserved, want, address)
 			}
-			if ranges != nil && l.resident[region.Heap].AnonBytes < 40<<20 {
-				t.Errorf("%s, %s: %+v in the heap", jdk, name, l.resident[region.Heap])
+			if list != nil && l.resident[ranges.Heap].AnonBytes < 40<<20 {
+				t.Errorf("%s, %s: %+v in the heap", jdk, name, l.resident[ranges.Heap])
 			}
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 func pause() { time.Sleep(5 * time.Millisecond) }
@@ -61,8 +61,8 @@ func TestProcess(t *testing.T) {
 	if f.Heap == nil || *f.Heap.CommittedBytes > 64<<20 || *f.Heap.CommittedBytes < 56<<20 {
 		t.Errorf("heap %+v", f.Heap)
 	}
-	malloc := f.Resident[region.MallocArena].AnonBytes + f.Resident[region.MallocChunk].AnonBytes
-	if malloc < 24<<20 || f.Resident[region.Heap].AnonBytes == 0 || f.Resident[region.Code].AnonBytes == 0 || f.Resident[region.Stack].AnonBytes < 3*256<<10 {
+	malloc := f.Resident[ranges.MallocArena].AnonBytes + f.Resident[ranges.MallocChunk].AnonBytes
+	if malloc < 24<<20 || f.Resident[ranges.Heap].AnonBytes == 0 || f.Resident[ranges.Code].AnonBytes == 0 || f.Resident[ranges.Stack].AnonBytes < 3*256<<10 {
 		t.Errorf("resident %+v", f.Resident)
 	}
 	i := slices.IndexFunc(f.Threads.Pools, func(p Pool) bool { return p.Name == "worker-#" })
@@ -77,7 +77,7 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	total, err := smaps.ReadRollup(bytes.NewReader(rollup))
+	total, err := pages.ReadRollup(bytes.NewReader(rollup))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,8 @@ package jvm
 import (
 	"slices"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
@@ -25,20 +25,20 @@ const (
 // the root chunk of the first class to the end of the mapping, the committed part
 // of a reservation. Before, it is from the first class to the last: what malloc
 // mapped below, and above, may be one mapping with it (widen).
-func metaspaceByClasses(mappings []smaps.Mapping, known []region.Range, metadata vmstructs.Metadata, major int) []region.Range {
-	nodes := nodesWith(mappings, known, metadata.ConstantPools, region.Metaspace, major)
-	known = region.Merge(known, nodes)
-	return append(nodes, nodesWith(mappings, known, metadata.Classes, region.ClassSpace, major)...)
+func metaspaceByClasses(mappings []pages.Mapping, known []ranges.Range, metadata vmstructs.Metadata, major int) []ranges.Range {
+	nodes := nodesWith(mappings, known, metadata.ConstantPools, ranges.Metaspace, major)
+	known = ranges.Merge(known, nodes)
+	return append(nodes, nodesWith(mappings, known, metadata.Classes, ranges.ClassSpace, major)...)
 }
 
-func nodesWith(mappings []smaps.Mapping, known []region.Range, addresses []uint64, kind region.Kind, major int) []region.Range {
-	var nodes []region.Range
+func nodesWith(mappings []pages.Mapping, known []ranges.Range, addresses []uint64, kind ranges.Kind, major int) []ranges.Range {
+	var nodes []ranges.Range
 	slices.Sort(addresses)
 	for _, addr := range addresses {
 		if len(nodes) > 0 && addr < nodes[len(nodes)-1].End {
 			continue
 		}
-		if i := region.Find(known, addr); i < len(known) && known[i].Start <= addr {
+		if i := ranges.Find(known, addr); i < len(known) && known[i].Start <= addr {
 			continue
 		}
 		m := mappingAt(mappings, addr)
@@ -49,11 +49,11 @@ func nodesWith(mappings []smaps.Mapping, known []region.Range, addresses []uint6
 		start := addr &^ (page - 1)
 		switch {
 		case major >= elasticMajor:
-			nodes = append(nodes, region.Range{Start: max(m.Start, addr&^(rootChunk-1)), End: m.End, Kind: kind})
+			nodes = append(nodes, ranges.Range{Start: max(m.Start, addr&^(rootChunk-1)), End: m.End, Kind: kind})
 		case len(nodes) > 0 && nodes[len(nodes)-1].Start >= m.Start && start <= nodes[len(nodes)-1].End+nodeBytes:
 			nodes[len(nodes)-1].End = start + page
 		default:
-			nodes = append(nodes, region.Range{Start: start, End: start + page, Kind: kind})
+			nodes = append(nodes, ranges.Range{Start: start, End: start + page, Kind: kind})
 		}
 	}
 	return nodes
@@ -63,13 +63,13 @@ func nodesWith(mappings []smaps.Mapping, known []region.Range, addresses []uint6
 // known range (so malloc has to be known), but no more than a reservation. A
 // reservation without a class, as for the code of large ones, is a mapping of its
 // own beside the others.
-func widen(mappings []smaps.Mapping, known, nodes []region.Range) []region.Range {
+func widen(mappings []pages.Mapping, known, nodes []ranges.Range) []ranges.Range {
 	wide := slices.Clone(nodes)
 	for i := range wide {
 		r := &wide[i]
 		start, end := anonymousAround(mappings, r.Start)
 		start, end = max(start, r.Start-nodeBytes), min(end, r.End+nodeBytes)
-		for k := region.Find(known, start); k < len(known) && known[k].Start < end; k++ {
+		for k := ranges.Find(known, start); k < len(known) && known[k].Start < end; k++ {
 			switch {
 			case known[k].End <= r.Start:
 				start = known[k].End
@@ -84,10 +84,10 @@ func widen(mappings []smaps.Mapping, known, nodes []region.Range) []region.Range
 
 // anonymousAround returns how far memory like that at an address reaches, over
 // mappings without a gap between.
-func anonymousAround(mappings []smaps.Mapping, addr uint64) (start, end uint64) {
-	first := slices.IndexFunc(mappings, func(m smaps.Mapping) bool { return m.End > addr })
+func anonymousAround(mappings []pages.Mapping, addr uint64) (start, end uint64) {
+	first := slices.IndexFunc(mappings, func(m pages.Mapping) bool { return m.End > addr })
 	last := first
-	like := func(m *smaps.Mapping) bool { return m.Anonymous() && !m.Special() && m.Perm == mappings[first].Perm }
+	like := func(m *pages.Mapping) bool { return m.Anonymous() && !m.Special() && m.Perm == mappings[first].Perm }
 	for first > 0 && mappings[first-1].End == mappings[first].Start && like(&mappings[first-1]) {
 		first--
 	}
@@ -98,8 +98,8 @@ func anonymousAround(mappings []smaps.Mapping, addr uint64) (start, end uint64) 
 }
 
 // mappingAt returns the mapping that holds an address; nil if there is none.
-func mappingAt(mappings []smaps.Mapping, addr uint64) *smaps.Mapping {
-	i, ok := slices.BinarySearchFunc(mappings, addr, func(m smaps.Mapping, a uint64) int {
+func mappingAt(mappings []pages.Mapping, addr uint64) *pages.Mapping {
+	i, ok := slices.BinarySearchFunc(mappings, addr, func(m pages.Mapping, a uint64) int {
 		switch {
 		case m.End <= a:
 			return -1

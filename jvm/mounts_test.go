@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 func TestParseTmpfs(t *testing.T) {
@@ -57,11 +57,11 @@ func TestTmpfsOfThisProcess(t *testing.T) {
 	for _, m := range readMappings(t, "/proc/self/smaps") {
 		if m.Path == f.Name() {
 			m.Path = "/mnt/elsewhere"
-			if !tmpfs[m.Dev] || files.kind(&m) != region.SharedMem {
+			if !tmpfs[m.Dev] || files.kind(&m) != ranges.SharedMem {
 				t.Errorf("%+v is %v; tmpfs %v", m, files.kind(&m), tmpfs)
 			}
 			m.Dev = 1 << 50
-			if files.kind(&m) != region.MappedFile || m.Perm&smaps.Shared == 0 {
+			if files.kind(&m) != ranges.MappedFile || m.Perm&pages.Shared == 0 {
 				t.Errorf("%+v of another file system is %v", m, files.kind(&m))
 			}
 			return

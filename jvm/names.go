@@ -12,10 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/jvmem/jvmem/jvm/glibc"
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
@@ -23,11 +23,11 @@ import (
 type rangeNames struct {
 	source RangeSource
 	// lists are of falling precedence.
-	lists [][]region.Range
+	lists [][]ranges.Range
 	// metadata are addresses of class metadata, by which metaspace is found if
 	// no list names it.
 	metadata vmstructs.Metadata
-	named    []region.Kind
+	named    []ranges.Kind
 }
 
 // nameRanges finds the named ranges of the JVM as it is now.
@@ -42,38 +42,38 @@ func (p *Process) nameRanges(f *Facts) {
 // bestRanges takes the best source that answered.
 func bestRanges(a answers, s *vmstructs.Snapshot) rangeNames {
 	n := rangeNames{source: FromPatterns}
-	var structs, stacks []region.Range
+	var structs, stacks []ranges.Range
 	if s != nil {
 		n.source = FromStructs
 		for _, r := range s.Ranges {
-			if r.Kind == region.Stack {
+			if r.Kind == ranges.Stack {
 				stacks = append(stacks, r) // with their owners: before all others
 			} else {
 				structs = append(structs, r)
 			}
 		}
 	}
-	n.lists = [][]region.Range{stacks, a.virtual, a.heap, a.code, a.nodes, a.info, structs}
+	n.lists = [][]ranges.Range{stacks, a.virtual, a.heap, a.code, a.nodes, a.info, structs}
 	switch {
 	case a.current && a.virtual != nil:
-		n.source, n.named = FromNMT, region.VMKinds()
+		n.source, n.named = FromNMT, ranges.VMKinds()
 	case a.current && a.info != nil && a.code != nil && a.nodes != nil:
-		n.source, n.named = FromCommands, region.VMKinds()
+		n.source, n.named = FromCommands, ranges.VMKinds()
 	default:
 		// Not metaspace: it may have new nodes.
-		for _, kind := range []region.Kind{region.Heap, region.Code} {
+		for _, kind := range []ranges.Kind{ranges.Heap, ranges.Code} {
 			n.nameIf(kind, a.virtual, a.heap, a.code, a.info, structs)
 		}
 		// HotSpot's tables hold the card table only.
-		n.nameIf(region.GC, a.virtual, a.info)
+		n.nameIf(ranges.GC, a.virtual, a.info)
 	}
 	return n
 }
 
 // nameIf adds a kind that one of the lists has ranges of.
-func (n *rangeNames) nameIf(kind region.Kind, lists ...[]region.Range) {
+func (n *rangeNames) nameIf(kind ranges.Kind, lists ...[]ranges.Range) {
 	for _, list := range lists {
-		if slices.ContainsFunc(list, func(r region.Range) bool { return r.Kind == kind }) {
+		if slices.ContainsFunc(list, func(r ranges.Range) bool { return r.Kind == kind }) {
 			n.named = append(n.named, kind)
 			return
 		}
@@ -81,41 +81,41 @@ func (n *rangeNames) nameIf(kind region.Kind, lists ...[]region.Range) {
 }
 
 // nameMappings adds what only the mappings show, and returns all ranges.
-func (p *Process) nameMappings(f *Facts, pages pageSource) []region.Range {
-	known := region.Merge(p.names.lists...)
+func (p *Process) nameMappings(f *Facts, source pageSource) []ranges.Range {
+	known := ranges.Merge(p.names.lists...)
 	// Before the stacks: above the unused rest of a full arena, the next one looks
 	// like a stack above its guard. An error is found again with the chunks.
-	arenas, _ := p.findMalloc(glibc.Arenas, &p.arenas, known, pages)
-	known = region.Merge(known, arenas)
+	arenas, _ := p.findMalloc(malloc.Arenas, &p.arenas, known, source)
+	known = ranges.Merge(known, arenas)
 	stacks, sure := stackPatterns(p.mappings, known, p.nativeStack)
-	known = region.Merge(known, stacks)
+	known = ranges.Merge(known, stacks)
 	named := slices.Clone(p.names.named)
 	if sure {
-		named = append(named, region.Stack)
+		named = append(named, ranges.Stack)
 	}
-	if p.mapsHeapFile() && !slices.Contains(named, region.Heap) {
-		named = append(named, region.Heap)
+	if p.mapsHeapFile() && !slices.Contains(named, ranges.Heap) {
+		named = append(named, ranges.Heap)
 	}
-	var nodes []region.Range
+	var nodes []ranges.Range
 	if len(p.names.metadata.ConstantPools) > 0 {
 		nodes = metaspaceByClasses(p.mappings, known, p.names.metadata, f.Major)
-		known = region.Merge(known, nodes)
-		named = append(named, region.Metaspace, region.ClassSpace)
+		known = ranges.Merge(known, nodes)
+		named = append(named, ranges.Metaspace, ranges.ClassSpace)
 	}
-	malloc, err := p.findMalloc(glibc.Find, &p.chunks, known, pages)
+	found, err := p.findMalloc(malloc.Find, &p.chunks, known, source)
 	// Where all else has a name, what the search did not reach is no other
 	// kind's: it counts as mmapped by native code.
-	reached := err == nil || (errors.Is(err, glibc.ErrBounded) && slices.Contains(named, region.GC))
+	reached := err == nil || (errors.Is(err, malloc.ErrBounded) && slices.Contains(named, ranges.GC))
 	if reached && usesGlibcMalloc(p.mappings) {
-		named = append(named, region.MallocArena, region.MallocChunk)
+		named = append(named, ranges.MallocArena, ranges.MallocChunk)
 	}
-	p.malloc, p.mallocErr = slices.Concat(arenas, malloc), err
+	p.malloc, p.mallocErr = slices.Concat(arenas, found), err
 	if !usesGlibcMalloc(p.mappings) {
 		p.mallocErr = errNotGlibc
 	}
-	known = region.Merge(known, malloc)
+	known = ranges.Merge(known, found)
 	if f.Major < elasticMajor {
-		known = region.Merge(known, widen(p.mappings, known, nodes))
+		known = ranges.Merge(known, widen(p.mappings, known, nodes))
 	}
 	f.Ranges, f.Named = p.names.source, named
 	f.reportUnnamed()
@@ -125,8 +125,8 @@ func (p *Process) nameMappings(f *Facts, pages pageSource) []region.Range {
 // reportUnnamed says which kinds of memory no source could name.
 func (f *Facts) reportUnnamed() {
 	var missing []string
-	for _, kind := range append(region.VMKinds(), region.MallocArena) {
-		if !slices.Contains(f.Named, kind) && (kind != region.MallocArena || f.Ranges == FromStructs || f.Ranges == FromPatterns) {
+	for _, kind := range append(ranges.VMKinds(), ranges.MallocArena) {
+		if !slices.Contains(f.Named, kind) && (kind != ranges.MallocArena || f.Ranges == FromStructs || f.Ranges == FromPatterns) {
 			missing = append(missing, kind.String())
 		}
 	}
@@ -152,31 +152,31 @@ var (
 
 // mallocSearch is one search for malloc's headers and where it looked.
 type mallocSearch struct {
-	spans []region.Range
+	spans []ranges.Range
 	bytes []int64 // resident in the mapping of each span
-	found []region.Range
+	found []ranges.Range
 	err   error
 }
 
 // findMalloc looks for malloc's headers in memory that has no name yet. Where
 // nothing was mapped nor touched since, last has the answer.
 func (p *Process) findMalloc(
-	find func(io.ReaderAt, glibc.Pages, []region.Range) ([]region.Range, error), last *mallocSearch, known []region.Range, pages pageSource,
-) ([]region.Range, error) {
-	if pages == nil {
+	find func(io.ReaderAt, malloc.Pages, []ranges.Range) ([]ranges.Range, error), last *mallocSearch, known []ranges.Range, source pageSource,
+) ([]ranges.Range, error) {
+	if source == nil {
 		return nil, errNoPagemap
 	}
 	l := layout{ranges: known}
-	var spans, parts []region.Range
+	var spans, parts []ranges.Range
 	var bytes []int64
 	for i := range p.mappings {
 		m := &p.mappings[i]
-		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write || m.AnonymousBytes == 0 {
+		if !m.Anonymous() || m.Perm != pages.Read|pages.Write || m.AnonymousBytes == 0 {
 			continue
 		}
-		parts = l.parts(m, region.Unknown, parts[:0])
+		parts = l.parts(m, ranges.Unknown, parts[:0])
 		for _, part := range parts {
-			if part.Kind == region.Unknown {
+			if part.Kind == ranges.Unknown {
 				spans, bytes = append(spans, part), append(bytes, m.AnonymousBytes)
 			}
 		}
@@ -189,14 +189,14 @@ func (p *Process) findMalloc(
 		return nil, err
 	}
 	defer mem.Close()
-	found, err := find(mem, pages, spans)
+	found, err := find(mem, source, spans)
 	*last = mallocSearch{spans, bytes, found, err}
 	return found, err
 }
 
 // usesGlibcMalloc reports whether the C library is glibc and no other allocator
 // took malloc's place.
-func usesGlibcMalloc(mappings []smaps.Mapping) bool {
+func usesGlibcMalloc(mappings []pages.Mapping) bool {
 	glibc := false
 	for i := range mappings {
 		name := filepath.Base(mappings[i].Path)
@@ -249,7 +249,7 @@ func (p *Process) readHeapFile(f *Facts, dir string) {
 	}
 	bytes, err := findHeapFile(filepath.Join(dir, "fd"))
 	if err != nil {
-		f.Named = slices.DeleteFunc(f.Named, func(k region.Kind) bool { return k == region.Heap })
+		f.Named = slices.DeleteFunc(f.Named, func(k ranges.Kind) bool { return k == ranges.Heap })
 		f.failed(SourceHeapFile, err, p.fix(err))
 		return
 	}
@@ -281,5 +281,5 @@ func findHeapFile(fds string) (allocatedBytes int64, err error) {
 // mapsHeapFile reports whether the heap is ZGC's, a file in memory: no other
 // source names its ranges.
 func (p *Process) mapsHeapFile() bool {
-	return slices.ContainsFunc(p.mappings, func(m smaps.Mapping) bool { return strings.HasPrefix(m.Path, heapFile) })
+	return slices.ContainsFunc(p.mappings, func(m pages.Mapping) bool { return strings.HasPrefix(m.Path, heapFile) })
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/dcmd"
-	"github.com/jvmem/jvmem/jvm/glibc"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // NativeHeap is how malloc holds its memory.
@@ -60,7 +60,7 @@ func (p *Process) NativeHeap(ctx context.Context) (*NativeHeap, error) {
 
 // countArenas looks at the malloc that the last Walk found.
 func (p *Process) countArenas() (*NativeHeap, error) {
-	bounded := errors.Is(p.mallocErr, glibc.ErrBounded)
+	bounded := errors.Is(p.mallocErr, malloc.ErrBounded)
 	if p.mallocErr != nil && !bounded {
 		return nil, p.mallocErr
 	}
@@ -69,13 +69,13 @@ func (p *Process) countArenas() (*NativeHeap, error) {
 		return nil, err
 	}
 	defer mem.Close()
-	n := &NativeHeap{Source: "mappings", Arenas: 1 + glibc.CountArenas(mem, p.malloc)}
+	n := &NativeHeap{Source: "mappings", Arenas: 1 + malloc.CountArenas(mem, p.malloc)}
 	if bounded {
 		return n, nil
 	}
 	n.MmapChunks, n.MmapBytes = new(int64), new(int64)
 	for _, r := range p.malloc {
-		if r.Kind == region.MallocChunk {
+		if r.Kind == ranges.MallocChunk {
 			*n.MmapChunks++
 			*n.MmapBytes += int64(r.End - r.Start)
 		}

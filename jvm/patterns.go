@@ -3,8 +3,8 @@ package jvm
 import (
 	"slices"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 const (
@@ -25,16 +25,16 @@ const (
 // one: where a stack in it is known, the rest is left to others. Where the stacks
 // of Java threads are known, others are no larger than native, if it is not 0.
 // Where neither is so, nobody knows where a stack ends: sure is false.
-func stackPatterns(mappings []smaps.Mapping, known []region.Range, native uint64) (stacks []region.Range, sure bool) {
-	java := slices.ContainsFunc(known, func(r region.Range) bool { return r.Kind == region.Stack })
+func stackPatterns(mappings []pages.Mapping, known []ranges.Range, native uint64) (stacks []ranges.Range, sure bool) {
+	java := slices.ContainsFunc(known, func(r ranges.Range) bool { return r.Kind == ranges.Stack })
 	sure = java
 	for i := range mappings {
 		m := &mappings[i]
-		if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write {
+		if !m.Anonymous() || m.Perm != pages.Read|pages.Write {
 			continue
 		}
-		stack := region.Range{Start: m.Start, End: m.End, Kind: region.Stack}
-		if m.Flags&smaps.NoHuge != 0 || m.Guarded {
+		stack := ranges.Range{Start: m.Start, End: m.End, Kind: ranges.Stack}
+		if m.Flags&pages.NoHuge != 0 || m.Guarded {
 			sure = true
 		} else {
 			if i == 0 || !isGuard(&mappings[i-1], m) || holdsStack(m, known) {
@@ -50,9 +50,9 @@ func stackPatterns(mappings []smaps.Mapping, known []region.Range, native uint64
 }
 
 // holdsStack reports whether one of the known stacks (sorted, disjoint) lies in m.
-func holdsStack(m *smaps.Mapping, known []region.Range) bool {
-	for i := region.Find(known, m.Start); i < len(known) && known[i].Start < m.End; i++ {
-		if known[i].Kind == region.Stack {
+func holdsStack(m *pages.Mapping, known []ranges.Range) bool {
+	for i := ranges.Find(known, m.Start); i < len(known) && known[i].Start < m.End; i++ {
+		if known[i].Kind == ranges.Stack {
 			return true
 		}
 	}
@@ -60,7 +60,7 @@ func holdsStack(m *smaps.Mapping, known []region.Range) bool {
 }
 
 // isGuard reports whether guard may be the guard of a stack m.
-func isGuard(guard, m *smaps.Mapping) bool {
-	return guard.End == m.Start && guard.Anonymous() && guard.Perm == 0 && guard.Flags&smaps.NoReserve == 0 &&
+func isGuard(guard, m *pages.Mapping) bool {
+	return guard.End == m.Start && guard.Anonymous() && guard.Perm == 0 && guard.Flags&pages.NoReserve == 0 &&
 		guard.End-guard.Start <= maxGuard && m.End-guard.Start >= minStack
 }

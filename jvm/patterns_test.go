@@ -3,14 +3,14 @@ package jvm
 import (
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
-func within(ranges []region.Range, m *smaps.Mapping) bool {
-	i := region.Find(ranges, m.Start)
-	return i < len(ranges) && ranges[i].Start < m.End
+func within(list []ranges.Range, m *pages.Mapping) bool {
+	i := ranges.Find(list, m.Start)
+	return i < len(list) && list[i].Start < m.End
 }
 
 // TestStackPatternsMatchNMT: the mappings that look like stacks are those that
@@ -18,9 +18,9 @@ func within(ranges []region.Range, m *smaps.Mapping) bool {
 func TestStackPatternsMatchNMT(t *testing.T) {
 	for _, d := range readDetailed(t) {
 		jdk, mappings := d.jdk, d.mappings
-		var stacks []region.Range
+		var stacks []ranges.Range
 		for _, r := range d.report.Regions {
-			if r.Kind == region.Stack {
+			if r.Kind == ranges.Stack {
 				stacks = append(stacks, r)
 			}
 		}
@@ -28,7 +28,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 		var want, marked, guarded int64
 		for i := range mappings {
 			m := &mappings[i]
-			if !m.Anonymous() || m.Perm != smaps.Read|smaps.Write {
+			if !m.Anonymous() || m.Perm != pages.Read|pages.Write {
 				continue
 			}
 			isStack := within(stacks, m)
@@ -45,7 +45,7 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 		// An older kernel does not mark them. Stacks of native threads, with the
 		// guards of glibc 2.43 inside, are then missing.
 		for i := range mappings {
-			mappings[i].Flags &^= smaps.NoHuge
+			mappings[i].Flags &^= pages.NoHuge
 		}
 		found, _ = stackPatterns(mappings, nil, 0)
 		for i := range mappings {
@@ -60,37 +60,37 @@ func TestStackPatternsMatchNMT(t *testing.T) {
 }
 
 func TestStackPatterns(t *testing.T) {
-	const rw = smaps.Read | smaps.Write
-	guard := func(start, size uint64, flags smaps.Flags) smaps.Mapping {
-		return smaps.Mapping{Start: start, End: start + size, Flags: flags}
+	const rw = pages.Read | pages.Write
+	guard := func(start, size uint64, flags pages.Flags) pages.Mapping {
+		return pages.Mapping{Start: start, End: start + size, Flags: flags}
 	}
-	memory := func(start, size uint64, flags smaps.Flags) smaps.Mapping {
-		return smaps.Mapping{Start: start, End: start + size, Perm: rw, Flags: flags}
+	memory := func(start, size uint64, flags pages.Flags) pages.Mapping {
+		return pages.Mapping{Start: start, End: start + size, Perm: rw, Flags: flags}
 	}
 	file := guard(0x1000, 0x1000, 0)
 	file.Path = "/file"
-	shared := memory(0x2000, 1<<20, smaps.NoHuge)
-	shared.Perm |= smaps.Shared
+	shared := memory(0x2000, 1<<20, pages.NoHuge)
+	shared.Perm |= pages.Shared
 	for name, tt := range map[string]struct {
-		mappings []smaps.Mapping
+		mappings []pages.Mapping
 		want     int
 	}{
-		"glibc's guard":                 {[]smaps.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 1<<20, smaps.Account)}, 1},
-		"HotSpot's guards":              {[]smaps.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, 0)}, 1},
-		"marked, after a guard":         {[]smaps.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, smaps.NoHuge)}, 1},
-		"marked, no guard":              {[]smaps.Mapping{memory(0x2000, 1<<20, smaps.NoHuge)}, 1},
-		"nothing before it":             {[]smaps.Mapping{memory(0x2000, 1<<20, 0)}, 0},
-		"not right above the guard":     {[]smaps.Mapping{guard(0x1000, 0x1000, 0), memory(0x3000, 1<<20, 0)}, 0},
-		"above an arena's rest":         {[]smaps.Mapping{guard(0x1000, 63<<20, 0), memory(0x1000+63<<20, 1<<20, 0)}, 0},
-		"above reserved memory":         {[]smaps.Mapping{guard(0x1000, 0x1000, smaps.NoReserve), memory(0x2000, 1<<20, 0)}, 0},
-		"too small":                     {[]smaps.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 32<<10, 0)}, 0},
-		"the hole between two files":    {[]smaps.Mapping{file, memory(0x2000, 1<<20, 0)}, 0},
-		"shared memory":                 {[]smaps.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
-		"a guard is no stack by itself": {[]smaps.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, smaps.NoHuge)}, 0},
+		"glibc's guard":                 {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 1<<20, pages.Account)}, 1},
+		"HotSpot's guards":              {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, 0)}, 1},
+		"marked, after a guard":         {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, pages.NoHuge)}, 1},
+		"marked, no guard":              {[]pages.Mapping{memory(0x2000, 1<<20, pages.NoHuge)}, 1},
+		"nothing before it":             {[]pages.Mapping{memory(0x2000, 1<<20, 0)}, 0},
+		"not right above the guard":     {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x3000, 1<<20, 0)}, 0},
+		"above an arena's rest":         {[]pages.Mapping{guard(0x1000, 63<<20, 0), memory(0x1000+63<<20, 1<<20, 0)}, 0},
+		"above reserved memory":         {[]pages.Mapping{guard(0x1000, 0x1000, pages.NoReserve), memory(0x2000, 1<<20, 0)}, 0},
+		"too small":                     {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 32<<10, 0)}, 0},
+		"the hole between two files":    {[]pages.Mapping{file, memory(0x2000, 1<<20, 0)}, 0},
+		"shared memory":                 {[]pages.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
+		"a guard is no stack by itself": {[]pages.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, pages.NoHuge)}, 0},
 	} {
 		got, _ := stackPatterns(tt.mappings, nil, 0)
 		last := tt.mappings[len(tt.mappings)-1]
-		if len(got) != tt.want || len(got) == 1 && got[0] != (region.Range{Start: last.Start, End: last.End, Kind: region.Stack}) {
+		if len(got) != tt.want || len(got) == 1 && got[0] != (ranges.Range{Start: last.Start, End: last.End, Kind: ranges.Stack}) {
 			t.Errorf("%s: %x", name, got)
 		}
 	}
@@ -100,11 +100,11 @@ func TestStackPatterns(t *testing.T) {
 // malloc mapped right above one is part of its mapping (seen on Linux 6.1).
 func TestStackMergedWithMalloc(t *testing.T) {
 	const mib = 1 << 20
-	mappings := []smaps.Mapping{
+	mappings := []pages.Mapping{
 		{Start: mib - 4*4096, End: mib},
-		{Start: mib, End: 4 * mib, Perm: smaps.Read | smaps.Write, AnonymousBytes: 3 * mib},
+		{Start: mib, End: 4 * mib, Perm: pages.Read | pages.Write, AnonymousBytes: 3 * mib},
 	}
-	stack := []region.Range{{Start: mib - 4*4096, End: 2 * mib, Kind: region.Stack, Thread: 7}}
+	stack := []ranges.Range{{Start: mib - 4*4096, End: 2 * mib, Kind: ranges.Stack, Thread: 7}}
 	if got, _ := stackPatterns(mappings, stack, 0); len(got) != 0 {
 		t.Errorf("more than the known stack: %x", got)
 	}
@@ -113,7 +113,7 @@ func TestStackMergedWithMalloc(t *testing.T) {
 	}
 
 	// What lies above a stack that is not Java's ends where such a stack must.
-	java := []region.Range{{Start: 8 * mib, End: 9 * mib, Kind: region.Stack, Thread: 7}}
+	java := []ranges.Range{{Start: 8 * mib, End: 9 * mib, Kind: ranges.Stack, Thread: 7}}
 	if got, _ := stackPatterns(mappings, java, 2*mib); len(got) != 1 || got[0].End != 3*mib-4*4096 {
 		t.Errorf("a native stack of 2 MiB with its guard: %x", got)
 	}
@@ -123,22 +123,22 @@ func TestStackMergedWithMalloc(t *testing.T) {
 // further than a reservation.
 func TestWiden(t *testing.T) {
 	const mib = 1 << 20
-	mappings := []smaps.Mapping{{Start: mib, End: 40 * mib, Perm: smaps.Read | smaps.Write}}
+	mappings := []pages.Mapping{{Start: mib, End: 40 * mib, Perm: pages.Read | pages.Write}}
 	metadata := vmstructs.Metadata{ConstantPools: []uint64{21 * mib, 20*mib + 8, 22*mib + 16}}
 	nodes := metaspaceByClasses(mappings, nil, metadata, 8)
-	if want := (region.Range{Start: 20 * mib, End: 22*mib + 4096, Kind: region.Metaspace}); len(nodes) != 1 || nodes[0] != want {
+	if want := (ranges.Range{Start: 20 * mib, End: 22*mib + 4096, Kind: ranges.Metaspace}); len(nodes) != 1 || nodes[0] != want {
 		t.Fatalf("classes lie in %x, want %x", nodes, want)
 	}
 	for _, tt := range []struct {
 		name       string
-		malloc     []region.Range
+		malloc     []ranges.Range
 		start, end uint64
 	}{
 		{"nothing else known", nil, 18 * mib, 24*mib + 4096},
-		{"malloc below", []region.Range{{Start: 2 * mib, End: 19 * mib, Kind: region.MallocChunk}}, 19 * mib, 24*mib + 4096},
-		{"malloc above", []region.Range{{Start: 23 * mib, End: 30 * mib, Kind: region.MallocChunk}}, 18 * mib, 23 * mib},
+		{"malloc below", []ranges.Range{{Start: 2 * mib, End: 19 * mib, Kind: ranges.MallocChunk}}, 19 * mib, 24*mib + 4096},
+		{"malloc above", []ranges.Range{{Start: 23 * mib, End: 30 * mib, Kind: ranges.MallocChunk}}, 18 * mib, 23 * mib},
 	} {
-		got := widen(mappings, region.Merge(nodes, tt.malloc), nodes)
+		got := widen(mappings, ranges.Merge(nodes, tt.malloc), nodes)
 		if len(got) != 1 || got[0].Start != tt.start || got[0].End != tt.end {
 			t.Errorf("%s: metaspace is %x, want %x-%x", tt.name, got, tt.start, tt.end)
 		}
@@ -146,8 +146,8 @@ func TestWiden(t *testing.T) {
 
 	// Reservations whose classes lie elsewhere are mappings of their own beside it; what
 	// is not like it, or beyond a gap, is none.
-	const rw = smaps.Read | smaps.Write
-	mappings = []smaps.Mapping{
+	const rw = pages.Read | pages.Write
+	mappings = []pages.Mapping{
 		{Start: 10 * mib, End: 18*mib + 512<<10, Perm: rw}, // 512 KiB below is a gap
 		{Start: 19 * mib, End: 20 * mib, Perm: rw}, {Start: 20 * mib, End: 23 * mib, Perm: rw},
 		{Start: 23 * mib, End: 23*mib + 512<<10, Perm: rw}, {Start: 23*mib + 512<<10, End: 30 * mib},

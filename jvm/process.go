@@ -10,9 +10,9 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/hsperf"
+	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
@@ -46,9 +46,9 @@ type Process struct {
 	// it cannot be read.
 	nativeStack uint64
 
-	reader   smaps.Reader
-	mappings []smaps.Mapping
-	scan     smaps.Scan
+	reader   pages.Reader
+	mappings []pages.Mapping
+	scan     pages.Scan
 	tmpfs    map[uint64]bool // devices
 	noScan   bool            // the kernel has none
 	threads  threadNames
@@ -63,7 +63,7 @@ type Process struct {
 	counted counted // by the last Walk
 	// malloc is where the last Walk found glibc's, without [heap]; not all of it if
 	// mallocErr is not nil.
-	malloc    []region.Range
+	malloc    []ranges.Range
 	mallocErr error
 	arenas    mallocSearch
 	chunks    mallocSearch

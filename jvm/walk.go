@@ -9,17 +9,17 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/jvmem/jvmem/jvm/glibc"
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/region"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// pageSource tells which pages are resident: smaps.Scan, or smaps.Pagemap where the
+// pageSource tells which pages are resident: pages.Scan, or pages.Pagemap where the
 // kernel has no scan.
 type pageSource interface {
 	pageCounter
-	glibc.Pages
+	malloc.Pages
 }
 
 // Walk counts the resident pages by the names that the last Ask and HotSpot's own
@@ -31,11 +31,11 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	p.counted = counted{}
 	p.nameRanges(f)
 	dir := filepath.Join(p.proc, strconv.Itoa(p.status.PID))
-	pagemap, pagemapErr := smaps.OpenPagemap(filepath.Join(dir, "pagemap"))
+	pagemap, pagemapErr := pages.OpenPagemap(filepath.Join(dir, "pagemap"))
 	if pagemapErr == nil {
 		defer pagemap.Close()
 	}
-	pages, err := p.readMappings(dir, pagemap)
+	source, err := p.readMappings(dir, pagemap)
 	if err != nil {
 		if err = proc.Gone(p.status.PID, err); errors.Is(err, ErrGone) {
 			return false, err
@@ -57,10 +57,10 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	case pagemapErr != nil:
 		f.failed(SourcePagemap, fmt.Errorf("mappings of several kinds are not split: %w", pagemapErr), p.fix(pagemapErr))
 	default:
-		l.pages = pages
+		l.pages = source
 		f.worked(SourcePagemap)
 	}
-	l.ranges = p.nameMappings(f, pages)
+	l.ranges = p.nameMappings(f, source)
 	l.place(p.mappings)
 	if l.err != nil {
 		f.failed(SourcePagemap, l.err, "")
@@ -72,7 +72,7 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 		return false, fmt.Errorf("process %d: %w", p.status.PID, ErrGone)
 	}
 
-	again = p.unnamed.grew(l.resident[region.Unknown].AnonBytes)
+	again = p.unnamed.grew(l.resident[ranges.Unknown].AnonBytes)
 	if again {
 		p.answers.nodes, p.answers.virtual = nil, nil
 	}
@@ -87,8 +87,8 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 }
 
 // readMappings reads the mappings with what is resident in them, by a scan or, on
-// kernels without one, from smaps. pagemap may be nil, and then pages is.
-func (p *Process) readMappings(dir string, pagemap *smaps.Pagemap) (pages pageSource, err error) {
+// kernels without one, from smaps. pagemap may be nil, and then source is.
+func (p *Process) readMappings(dir string, pagemap *pages.Pagemap) (source pageSource, err error) {
 	// smaps and the cgroup do not count explicit huge pages, a scan does.
 	if pagemap != nil && !p.noScan && p.status.HugetlbBytes == 0 {
 		if err := p.readFile(filepath.Join(dir, "maps"), p.reader.ReadMaps); err != nil {
@@ -98,8 +98,8 @@ func (p *Process) readMappings(dir string, pagemap *smaps.Pagemap) (pages pageSo
 		if err == nil {
 			return &p.scan, nil
 		}
-		p.noScan = errors.Is(err, smaps.ErrNoScan)
-		if !p.noScan && !errors.Is(err, smaps.ErrScattered) {
+		p.noScan = errors.Is(err, pages.ErrNoScan)
+		if !p.noScan && !errors.Is(err, pages.ErrScattered) {
 			return nil, err
 		}
 	}
@@ -107,19 +107,19 @@ func (p *Process) readMappings(dir string, pagemap *smaps.Pagemap) (pages pageSo
 		return nil, err
 	}
 	if pagemap != nil {
-		pages = pagemap
+		source = pagemap
 	}
-	return pages, nil
+	return source, nil
 }
 
-func (p *Process) readFile(name string, read func(io.Reader, func(*smaps.Mapping)) error) error {
+func (p *Process) readFile(name string, read func(io.Reader, func(*pages.Mapping)) error) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	p.mappings = p.mappings[:0]
-	if err := read(file, func(m *smaps.Mapping) { p.mappings = append(p.mappings, *m) }); err != nil {
+	if err := read(file, func(m *pages.Mapping) { p.mappings = append(p.mappings, *m) }); err != nil {
 		return err
 	}
 	if len(p.mappings) == 0 { // the process has no memory any more

@@ -12,8 +12,8 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/smaps"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
@@ -234,7 +234,7 @@ func readRollup(path string) (*jvm.Resident, error) {
 		return nil, err
 	}
 	defer file.Close()
-	r, err := smaps.ReadRollup(file)
+	r, err := pages.ReadRollup(file)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/cgroup"
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
 )
 
 const (
@@ -64,8 +64,8 @@ func leaveStart() {
 		return
 	}
 	defer maps.Close()
-	_ = new(smaps.Reader).ReadMaps(maps, func(m *smaps.Mapping) {
-		if m.Path == program && m.Perm&smaps.Write == 0 { // never its variables: they would be as at the start
+	_ = new(pages.Reader).ReadMaps(maps, func(m *pages.Mapping) {
+		if m.Path == program && m.Perm&pages.Write == 0 { // never its variables: they would be as at the start
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(m.Start), uintptr(m.End-m.Start), unix.MADV_DONTNEED)
 		}
 	})

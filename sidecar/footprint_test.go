@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/smaps"
+	"github.com/jvmem/jvmem/jvm/pages"
 )
 
 // TestLeaveStart: the program's pages are given back, its variables stay.
@@ -19,8 +19,8 @@ func TestLeaveStart(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer file.Close()
-		if err := new(smaps.Reader).Read(file, func(m *smaps.Mapping) {
-			if m.Path == program && m.Perm&smaps.Write == 0 {
+		if err := new(pages.Reader).Read(file, func(m *pages.Mapping) {
+			if m.Path == program && m.Perm&pages.Write == 0 {
 				bytes += m.RSSBytes
 			}
 		}); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
-	"github.com/jvmem/jvmem/sidecar/server"
+	"github.com/jvmem/jvmem/sidecar/httpapi"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
@@ -23,7 +23,7 @@ type loop struct {
 	gauges    *gauges
 	budget    *budget
 	watcher   *watch.Watcher
-	state     *server.State
+	state     *httpapi.State
 	history   *history.Store
 	autopsies *autopsy.Store
 
@@ -37,7 +37,7 @@ type loop struct {
 	told map[string]string
 }
 
-func newLoop(o ServeOptions, state *server.State) *loop {
+func newLoop(o ServeOptions, state *httpapi.State) *loop {
 	return &loop{
 		options: o, sampler: NewSampler(o.Options), gauges: newGauges(), budget: newBudget(o.MaxCPU/100, o.Interval, spentNow()),
 		watcher: watch.Start(), state: state, history: state.History, autopsies: state.Autopsies,
@@ -121,8 +121,8 @@ func (l *loop) sample(ctx context.Context) error {
 const rareSamples = 6
 
 // cost tells what jvmem takes, and what that does to the samples.
-func (l *loop) cost() server.Cost {
-	c := server.Cost{CPURatio: l.budget.ratio()}
+func (l *loop) cost() httpapi.Cost {
+	c := httpapi.Cost{CPURatio: l.budget.ratio()}
 	if l.budget.share > 0 {
 		c.MaxCPURatio = &l.budget.share
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
-	"github.com/jvmem/jvmem/sidecar/server"
+	"github.com/jvmem/jvmem/sidecar/httpapi"
 )
 
 // ServeOptions say how to serve.
 type ServeOptions struct {
 	Options
 	Listen      string        // address of the HTTP server
-	WebConfig   string        // file with TLS and users, see server.OpenWeb; "": plain HTTP for everybody
+	WebConfig   string        // file with TLS and users, see httpapi.OpenWeb; "": plain HTTP for everybody
 	Interval    time.Duration // between two samples, or readings of what is cheap
 	MaxCPU      float64       // percent of one core, by which samples are made rarer; 0: no limit
 	LogInterval time.Duration // between two log lines; 0: none
@@ -44,10 +44,10 @@ const (
 
 // Serve samples, logs and answers requests until the context ends.
 func Serve(ctx context.Context, o ServeOptions) error {
-	var web *server.Web
+	var web *httpapi.Web
 	if o.WebConfig != "" {
 		var err error
-		if web, err = server.OpenWeb(o.WebConfig, func(text string) { o.Log.Warn(text) }); err != nil {
+		if web, err = httpapi.OpenWeb(o.WebConfig, func(text string) { o.Log.Warn(text) }); err != nil {
 			return err
 		}
 	}
@@ -64,10 +64,10 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
 	limitFootprint(o.Proc)
-	state := &server.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.LogDropped}
+	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.LogDropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return server.Serve(ctx, listener, web, server.Handler(state, missedSamples*o.Interval+sampleGrace))
+		return httpapi.Serve(ctx, listener, web, httpapi.Handler(state, missedSamples*o.Interval+sampleGrace))
 	})
 	group.Go(func() error {
 		l := newLoop(o, state)

@@ -8,7 +8,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // capture is where one JVM's replies lie: every file of it is of the same
@@ -48,11 +48,11 @@ func (c capture) gc() string {
 }
 
 // byKind sums up the ranges, and checks that they are sorted and disjoint.
-func byKind(t *testing.T, ranges []region.Range) map[region.Kind]uint64 {
+func byKind(t *testing.T, list []ranges.Range) map[ranges.Kind]uint64 {
 	t.Helper()
-	sizes := map[region.Kind]uint64{}
+	sizes := map[ranges.Kind]uint64{}
 	var last uint64
-	for _, r := range ranges {
+	for _, r := range list {
 		if r.Start >= r.End || r.Start < last {
 			t.Fatalf("range %x-%x after %x", r.Start, r.End, last)
 		}
@@ -88,18 +88,18 @@ func TestRangesMatchNMT(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ranges := region.Merge(info.Ranges, nodes, code.Ranges)
-			for _, r := range ranges {
+			list := ranges.Merge(info.Ranges, nodes, code.Ranges)
+			for _, r := range list {
 				for at := r.Start; at < r.End; {
-					i := region.Find(report.Regions, at)
+					i := ranges.Find(report.Regions, at)
 					if i == len(report.Regions) || report.Regions[i].Start > at || report.Regions[i].Kind != r.Kind {
 						t.Fatalf("%v %x-%x is not in NMT at %x", r.Kind, r.Start, r.End, at)
 					}
 					at = report.Regions[i].End
 				}
 			}
-			ours, theirs := byKind(t, ranges), byKind(t, report.Regions)
-			for _, kind := range []region.Kind{region.Heap, region.Metaspace, region.ClassSpace} {
+			ours, theirs := byKind(t, list), byKind(t, report.Regions)
+			for _, kind := range []ranges.Kind{ranges.Heap, ranges.Metaspace, ranges.ClassSpace} {
 				if ours[kind] != theirs[kind] {
 					t.Errorf("%v: %d bytes, NMT has %d", kind, ours[kind], theirs[kind])
 				}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // CodeCache is one reply to Compiler.codecache.
@@ -15,7 +15,7 @@ type CodeCache struct {
 
 	// Ranges are the reservations of the heaps, sorted and disjoint. The
 	// segment maps, which HotSpot counts as code too, are not printed.
-	Ranges []region.Range
+	Ranges []ranges.Range
 }
 
 // CodeHeap is one part of the code cache. HotSpot rounds the sizes down to KiB.
@@ -53,7 +53,7 @@ func ParseCodeCache(text string) (CodeCache, error) {
 			if known && len(a) == 3 && a[0] < a[2] {
 				heap.CommittedBytes = span(a[0], a[1])
 				c.Heaps = append(c.Heaps, heap)
-				c.Ranges = append(c.Ranges, region.Range{Start: a[0], End: a[2], Kind: region.Code})
+				c.Ranges = append(c.Ranges, ranges.Range{Start: a[0], End: a[2], Kind: ranges.Code})
 			}
 			known = false
 			continue
@@ -63,7 +63,7 @@ func ParseCodeCache(text string) (CodeCache, error) {
 	if len(c.Heaps) == 0 {
 		return CodeCache{}, fmt.Errorf("parse Compiler.codecache: no code heap: %.80q", text)
 	}
-	c.Ranges = region.Merge(c.Ranges)
+	c.Ranges = ranges.Merge(c.Ranges)
 	return c, nil
 }
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 func TestCodeCacheCaptures(t *testing.T) {
@@ -29,7 +29,7 @@ func TestCodeCacheCaptures(t *testing.T) {
 					t.Errorf("%s: %d bytes neither used nor free", h.Name, diff)
 				}
 			}
-			if got := byKind(t, code.Ranges)[region.Code]; got != uint64(size) {
+			if got := byKind(t, code.Ranges)[ranges.Code]; got != uint64(size) {
 				t.Errorf("ranges have %d bytes, heaps %d", got, size)
 			}
 			// From JDK 21 on the JVM adds them up itself.
@@ -54,7 +54,7 @@ func TestCodeCacheExact(t *testing.T) {
 	if code.Heaps[1] != want {
 		t.Errorf("got %+v", code.Heaps[1])
 	}
-	if want := (region.Range{Start: 0x7f44b45ff000, End: 0x7f44bbb38000, Kind: region.Code}); code.Ranges[0] != want {
+	if want := (ranges.Range{Start: 0x7f44b45ff000, End: 0x7f44bbb38000, Kind: ranges.Code}); code.Ranges[0] != want {
 		t.Errorf("got %+v", code.Ranges[0])
 	}
 }

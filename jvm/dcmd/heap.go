@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // HeapInfo is one reply to GC.heap_info: the Java heap as it is now.
@@ -23,7 +23,7 @@ type HeapInfo struct {
 
 	// Ranges is the address space of the heap, sorted and disjoint: reserved,
 	// but with Epsilon only what is committed. nil for ZGC, which prints none.
-	Ranges []region.Range
+	Ranges []ranges.Range
 }
 
 // ParseHeapInfo reads one reply to GC.heap_info, of any collector. A reply of
@@ -45,7 +45,7 @@ type heapLines struct {
 	form            heapForm
 	committed, used *int64
 	young, old      bool
-	ranges          []region.Range
+	ranges          []ranges.Range
 }
 
 type heapForm uint8
@@ -155,7 +155,7 @@ func (h *heapLines) shenandoah(line string) {
 
 func (h *heapLines) addRange(a []uint64) {
 	if len(a) >= 2 && a[0] < a[len(a)-1] {
-		h.ranges = append(h.ranges, region.Range{Start: a[0], End: a[len(a)-1], Kind: region.Heap})
+		h.ranges = append(h.ranges, ranges.Range{Start: a[0], End: a[len(a)-1], Kind: ranges.Heap})
 	}
 }
 
@@ -169,11 +169,11 @@ func (h *heapLines) info() (HeapInfo, bool) {
 
 // coalesce returns ranges of one kind sorted, with those that touch or overlap
 // joined.
-func coalesce(ranges []region.Range) []region.Range {
-	ranges = slices.Clone(ranges)
-	slices.SortFunc(ranges, func(a, b region.Range) int { return cmp.Compare(a.Start, b.Start) })
-	var out []region.Range
-	for _, r := range ranges {
+func coalesce(list []ranges.Range) []ranges.Range {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
+	var out []ranges.Range
+	for _, r := range list {
 		if n := len(out); n > 0 && r.Start <= out[n-1].End {
 			out[n-1].End = max(out[n-1].End, r.End)
 			continue

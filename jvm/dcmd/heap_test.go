@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // TestHeapInfoMatchesCounters: committed is what the JVM's own counters have.
@@ -34,10 +34,10 @@ func TestHeapInfoMatchesCounters(t *testing.T) {
 					t.Errorf("ranges %v", h.Ranges)
 				}
 			case c.gc() == "Epsilon":
-				if sizes[region.Heap] != uint64(h.CommittedBytes) {
+				if sizes[ranges.Heap] != uint64(h.CommittedBytes) {
 					t.Errorf("ranges %v", h.Ranges)
 				}
-			case len(h.Ranges) != 1 || sizes[region.Heap] != 256<<20:
+			case len(h.Ranges) != 1 || sizes[ranges.Heap] != 256<<20:
 				t.Errorf("ranges %v", h.Ranges)
 			}
 		})

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // MetaspaceUsage is what one reply to VM.metaspace tells about sizes.
@@ -43,12 +43,12 @@ func ParseMetaspaceBasic(text string) (MetaspaceUsage, error) {
 // ParseMetaspace reads the reply to "VM.metaspace show-loaders=false
 // vslist=true": the ranges of all nodes (reserved), sorted
 // and disjoint, and the sizes. A reply without any node is an error.
-func ParseMetaspace(text string) ([]region.Range, MetaspaceUsage, error) {
-	ranges, usage, err := parseMetaspace(text)
-	if err == nil && len(ranges) == 0 {
+func ParseMetaspace(text string) ([]ranges.Range, MetaspaceUsage, error) {
+	list, usage, err := parseMetaspace(text)
+	if err == nil && len(list) == 0 {
 		return nil, MetaspaceUsage{}, fmt.Errorf("parse VM.metaspace: no virtual space list")
 	}
-	return ranges, usage, err
+	return list, usage, err
 }
 
 // block is the part of the report that a line belongs to.
@@ -70,10 +70,10 @@ type metaspaceParser struct {
 	committed          *int64 // by the nodes, non-class
 	committedClass     *int64 // by the nodes, class space
 	exactAll, exactCls *int64 // used, in K: both parts, and the class space
-	ranges             []region.Range
+	ranges             []ranges.Range
 }
 
-func parseMetaspace(text string) ([]region.Range, MetaspaceUsage, error) {
+func parseMetaspace(text string) ([]ranges.Range, MetaspaceUsage, error) {
 	var p metaspaceParser
 	at := otherBlock
 	for line := range strings.Lines(text) {
@@ -201,15 +201,15 @@ func (p *metaspaceParser) node(line string) {
 	if start >= end {
 		return
 	}
-	kind, sum := region.Metaspace, &p.committed
+	kind, sum := ranges.Metaspace, &p.committed
 	if p.inClass {
-		kind, sum = region.ClassSpace, &p.committedClass
+		kind, sum = ranges.ClassSpace, &p.committedClass
 	}
 	*sum = plus(*sum, committed)
-	p.ranges = append(p.ranges, region.Range{Start: start, End: end, Kind: kind})
+	p.ranges = append(p.ranges, ranges.Range{Start: start, End: end, Kind: kind})
 }
 
-func (p *metaspaceParser) finish(text string) ([]region.Range, MetaspaceUsage, error) {
+func (p *metaspaceParser) finish(text string) ([]ranges.Range, MetaspaceUsage, error) {
 	if p.nonClass == (SpaceUsage{}) {
 		return nil, MetaspaceUsage{}, fmt.Errorf("parse VM.metaspace: not such a reply: %.80q", text)
 	}
@@ -231,5 +231,5 @@ func (p *metaspaceParser) finish(text string) ([]region.Range, MetaspaceUsage, e
 	if p.class != (SpaceUsage{}) {
 		p.usage.ClassSpace = &p.class
 	}
-	return region.Merge(p.ranges), p.usage, nil
+	return ranges.Merge(p.ranges), p.usage, nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // TestMetaspaceMatchesNMT: sizes are those that the same JVM's native memory
@@ -14,7 +14,7 @@ import (
 func TestMetaspaceMatchesNMT(t *testing.T) {
 	for _, c := range captures(t, "metaspace_vslist.txt.gz", 62) {
 		t.Run(c.dir, func(t *testing.T) {
-			ranges, usage, err := ParseMetaspace(jvmtest.CaptureText(t, c.dir+"/metaspace_vslist.txt.gz"))
+			list, usage, err := ParseMetaspace(jvmtest.CaptureText(t, c.dir+"/metaspace_vslist.txt.gz"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -32,16 +32,16 @@ func TestMetaspaceMatchesNMT(t *testing.T) {
 			if (usage.ClassSpace == nil) != noClassSpace || (basic.ClassSpace == nil) != noClassSpace {
 				t.Fatalf("class space %v, %v", usage.ClassSpace, basic.ClassSpace)
 			}
-			sizes := byKind(t, ranges)
+			sizes := byKind(t, list)
 			parts := []struct {
 				full, basic SpaceUsage
-				kind        region.Kind
-			}{{usage.NonClass, basic.NonClass, region.Metaspace}}
+				kind        ranges.Kind
+			}{{usage.NonClass, basic.NonClass, ranges.Metaspace}}
 			if !noClassSpace {
 				parts = append(parts, struct {
 					full, basic SpaceUsage
-					kind        region.Kind
-				}{*usage.ClassSpace, *basic.ClassSpace, region.ClassSpace})
+					kind        ranges.Kind
+				}{*usage.ClassSpace, *basic.ClassSpace, ranges.ClassSpace})
 			}
 			var committed int64
 			for _, p := range parts {
@@ -95,17 +95,17 @@ func TestMetaspaceScale(t *testing.T) {
 }
 
 func TestMetaspaceExact(t *testing.T) {
-	ranges, usage, err := ParseMetaspace(jvmtest.CaptureText(t, "testdata/jdk11/z/metaspace_vslist.txt.gz"))
+	list, usage, err := ParseMetaspace(jvmtest.CaptureText(t, "testdata/jdk11/z/metaspace_vslist.txt.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []region.Range{
-		{Start: 0x7f3279c00000, End: 0x7f3279e00000, Kind: region.Metaspace},
-		{Start: 0x7f32b0200000, End: 0x7f32b0400000, Kind: region.Metaspace},
-		{Start: 0x7f32cca00000, End: 0x7f32cd200000, Kind: region.Metaspace},
+	want := []ranges.Range{
+		{Start: 0x7f3279c00000, End: 0x7f3279e00000, Kind: ranges.Metaspace},
+		{Start: 0x7f32b0200000, End: 0x7f32b0400000, Kind: ranges.Metaspace},
+		{Start: 0x7f32cca00000, End: 0x7f32cd200000, Kind: ranges.Metaspace},
 	}
-	if len(ranges) != 3 || ranges[0] != want[0] || ranges[1] != want[1] || ranges[2] != want[2] {
-		t.Errorf("got %x", ranges)
+	if len(list) != 3 || list[0] != want[0] || list[1] != want[1] || list[2] != want[2] {
+		t.Errorf("got %x", list)
 	}
 	if *usage.Loaders != 71 || *usage.Classes != 1597 || usage.SharedClasses != nil || *usage.NonClass.CommittedBytes != 8<<20+2<<20+768<<10 {
 		t.Errorf("%d loaders, %d classes", *usage.Loaders, *usage.Classes)
@@ -118,13 +118,13 @@ func TestMetaspaceExact(t *testing.T) {
 		t.Errorf("class space: %v", err)
 	}
 
-	ranges, usage, err = ParseMetaspace(text)
+	list, usage, err = ParseMetaspace(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ranges[0] != (region.Range{Start: 0x1c000000, End: 0x5c000000, Kind: region.ClassSpace}) ||
-		ranges[1] != (region.Range{Start: 0x7fb650000000, End: 0x7fb654000000, Kind: region.Metaspace}) {
-		t.Errorf("got %x", ranges)
+	if list[0] != (ranges.Range{Start: 0x1c000000, End: 0x5c000000, Kind: ranges.ClassSpace}) ||
+		list[1] != (ranges.Range{Start: 0x7fb650000000, End: 0x7fb654000000, Kind: ranges.Metaspace}) {
+		t.Errorf("got %x", list)
 	}
 	if *usage.NonClass.UsedBytes != (4165-757)<<10 || *usage.ClassSpace.UsedBytes != 757<<10 || *usage.NonClass.CommittedBytes != 3584<<10 || *usage.SharedClasses != 1346 {
 		t.Errorf("used %d, class %d", *usage.NonClass.UsedBytes, *usage.ClassSpace.UsedBytes)
@@ -150,9 +150,9 @@ func TestMetaspaceRefuses(t *testing.T) {
 	if err != nil || usage.NonClass.CommittedBytes != nil || usage.NonClass.UsedBytes == nil {
 		t.Errorf("cut: %+v, %v", usage, err)
 	}
-	ranges, usage, err := ParseMetaspace(full[:strings.Index(full, "vsl class-space:")])
-	if err != nil || len(ranges) != 1 || ranges[0].Kind != region.Metaspace || *usage.ClassSpace.ReservedBytes != 1<<30 {
-		t.Errorf("cut: %x, %v", ranges, err)
+	list, usage, err := ParseMetaspace(full[:strings.Index(full, "vsl class-space:")])
+	if err != nil || len(list) != 1 || list[0].Kind != ranges.Metaspace || *usage.ClassSpace.ReservedBytes != 1<<30 {
+		t.Errorf("cut: %x, %v", list, err)
 	}
 }
 
@@ -164,11 +164,11 @@ func FuzzParseMetaspace(f *testing.F) {
 		f.Add(jvmtest.CaptureText(f, "testdata/"+path+"/metaspace_basic.txt"))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		ranges, usage, err := ParseMetaspace(text)
-		if (err == nil) != (len(ranges) > 0) {
-			t.Fatalf("%x, %v", ranges, err)
+		list, usage, err := ParseMetaspace(text)
+		if (err == nil) != (len(list) > 0) {
+			t.Fatalf("%x, %v", list, err)
 		}
-		byKind(t, ranges)
+		byKind(t, list)
 		values := []*int64{usage.NonClass.UsedBytes, usage.NonClass.CommittedBytes, usage.NonClass.ReservedBytes, usage.Loaders, usage.Classes, usage.SharedClasses}
 		if c := usage.ClassSpace; c != nil {
 			values = append(values, c.UsedBytes, c.CommittedBytes, c.ReservedBytes)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // VMInfo is what one reply to VM.info tells about memory.
@@ -27,7 +27,7 @@ type VMInfo struct {
 	// ZGC: none), the CDS archives, the compressed class space (reserved), and
 	// of the collector its card table, its refinement table and its bitmaps
 	// (rounded out to 4 KiB).
-	Ranges []region.Range
+	Ranges []ranges.Range
 
 	// CHeapOutstandingBytes is what the whole process has of malloc and did not
 	// free; CHeapRetainedBytes is what it freed and glibc keeps. Both are
@@ -142,7 +142,7 @@ func parseCHeap(line string) (outstanding, retained *int64) {
 // processSection collects the ranges that the process section names.
 type processSection struct {
 	heap  heapLines
-	other []region.Range
+	other []ranges.Range
 }
 
 func (p *processSection) line(line string) {
@@ -157,13 +157,13 @@ func (p *processSection) line(line string) {
 	case strings.HasPrefix(line, "CDS archive(s) mapped at: "):
 		// [base of the static archive - its end - end of the dynamic archive)
 		if a := addresses(line); len(a) == 3 {
-			p.add(a[0], a[2], region.CDS)
+			p.add(a[0], a[2], ranges.CDS)
 		}
 	case strings.HasPrefix(line, "Compressed class space mapped at: "):
 		start, ok := addressAfter(line, "mapped at: ")
 		end, okEnd := addressAfter(line, "-")
 		if ok && okEnd {
-			p.add(start, end, region.ClassSpace)
+			p.add(start, end, ranges.ClassSpace)
 		}
 	case strings.HasPrefix(line, "Compressed class space size: "): // JDK 11
 		start, ok := addressAfter(line, "Address: ")
@@ -171,13 +171,13 @@ func (p *processSection) line(line string) {
 		value, _, _ = strings.Cut(value, " ")
 		size, err := strconv.ParseUint(value, 10, 64)
 		if ok && err == nil {
-			p.add(start, start+size, region.ClassSpace)
+			p.add(start, start+size, ranges.ClassSpace)
 		}
 	case strings.Contains(line, "byte_map: ["), strings.Contains(line, "Bits: "):
 		if a := addresses(line); len(a) == 2 {
 			const page = 4096
 			if end := (a[1] + page - 1) &^ (page - 1); end > a[0] {
-				p.add(a[0]&^(page-1), end, region.GC)
+				p.add(a[0]&^(page-1), end, ranges.GC)
 			}
 		}
 	default:
@@ -186,12 +186,12 @@ func (p *processSection) line(line string) {
 }
 
 // add keeps a range; a part that is switched off is printed as an empty one.
-func (p *processSection) add(start, end uint64, kind region.Kind) {
+func (p *processSection) add(start, end uint64, kind ranges.Kind) {
 	if start < end {
-		p.other = append(p.other, region.Range{Start: start, End: end, Kind: kind})
+		p.other = append(p.other, ranges.Range{Start: start, End: end, Kind: kind})
 	}
 }
 
-func (p *processSection) finish() []region.Range {
-	return region.Merge(coalesce(p.heap.ranges), p.other)
+func (p *processSection) finish() []ranges.Range {
+	return ranges.Merge(coalesce(p.heap.ranges), p.other)
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // gcRanges is how many tables and bitmaps VM.info names.
@@ -48,19 +48,19 @@ func TestVMInfoCaptures(t *testing.T) {
 			if o := info.CHeapOutstandingBytes; o == nil || *o < 33<<20 || *o > 60<<20 || info.CHeapRetainedBytes == nil || *info.CHeapRetainedBytes > 16<<20 {
 				t.Errorf("malloc outstanding %v, retained %v", o, info.CHeapRetainedBytes)
 			}
-			counts := map[region.Kind]int{}
+			counts := map[ranges.Kind]int{}
 			sizes := byKind(t, info.Ranges)
 			for _, r := range info.Ranges {
 				counts[r.Kind]++
 			}
-			want := map[region.Kind]int{region.Heap: 1, region.CDS: 1, region.ClassSpace: 1, region.GC: gcRanges(c.jdk, c.gc())}
+			want := map[ranges.Kind]int{ranges.Heap: 1, ranges.CDS: 1, ranges.ClassSpace: 1, ranges.GC: gcRanges(c.jdk, c.gc())}
 			if c.gc() == "ZGC" {
-				want[region.Heap] = 0
+				want[ranges.Heap] = 0
 			}
 			if c.jdk == "jdk11" {
-				want[region.CDS] = 0
+				want[ranges.CDS] = 0
 				if c.collector == "z" {
-					want[region.ClassSpace] = 0
+					want[ranges.ClassSpace] = 0
 				}
 			}
 			for kind, n := range want {
@@ -68,14 +68,14 @@ func TestVMInfoCaptures(t *testing.T) {
 					t.Errorf("%d ranges %v, want %d", counts[kind], kind, n)
 				}
 			}
-			if want[region.Heap] == 1 && sizes[region.Heap] != 256<<20 || want[region.ClassSpace] == 1 && sizes[region.ClassSpace] != 1<<30 {
-				t.Errorf("heap %d, class space %d", sizes[region.Heap], sizes[region.ClassSpace])
+			if want[ranges.Heap] == 1 && sizes[ranges.Heap] != 256<<20 || want[ranges.ClassSpace] == 1 && sizes[ranges.ClassSpace] != 1<<30 {
+				t.Errorf("heap %d, class space %d", sizes[ranges.Heap], sizes[ranges.ClassSpace])
 			}
-			if cds := sizes[region.CDS]; want[region.CDS] == 1 && (cds < 11<<20 || cds > 16<<20) {
+			if cds := sizes[ranges.CDS]; want[ranges.CDS] == 1 && (cds < 11<<20 || cds > 16<<20) {
 				t.Errorf("CDS archive %d", cds)
 			}
 			// A bitmap has one bit for 8 bytes of heap, a card table one byte for 512.
-			if gc := sizes[region.GC]; c.gc() == "G1" && gc < 4<<20+512<<10 {
+			if gc := sizes[ranges.GC]; c.gc() == "G1" && gc < 4<<20+512<<10 {
 				t.Errorf("gc %d", gc)
 			}
 		})
@@ -87,13 +87,13 @@ func TestVMInfoExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []region.Range{
-		{Start: 0x21000000, End: 0x21ea8000, Kind: region.CDS},
-		{Start: 0x22000000, End: 0x62000000, Kind: region.ClassSpace},
-		{Start: 0xf0000000, End: 0x100000000, Kind: region.Heap},
-		{Start: 0x7f44d1c00000, End: 0x7f44d2000000, Kind: region.GC},
-		{Start: 0x7f44d21a8000, End: 0x7f44d2228000, Kind: region.GC},
-		{Start: 0x7f44d2228000, End: 0x7f44d22a8000, Kind: region.GC},
+	want := []ranges.Range{
+		{Start: 0x21000000, End: 0x21ea8000, Kind: ranges.CDS},
+		{Start: 0x22000000, End: 0x62000000, Kind: ranges.ClassSpace},
+		{Start: 0xf0000000, End: 0x100000000, Kind: ranges.Heap},
+		{Start: 0x7f44d1c00000, End: 0x7f44d2000000, Kind: ranges.GC},
+		{Start: 0x7f44d21a8000, End: 0x7f44d2228000, Kind: ranges.GC},
+		{Start: 0x7f44d2228000, End: 0x7f44d22a8000, Kind: ranges.GC},
 	}
 	if len(info.Ranges) != len(want) {
 		t.Fatalf("got %x", info.Ranges)
@@ -112,7 +112,7 @@ func TestVMInfoExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Ranges[2]; got != (region.Range{Start: 0x7f6d603a5000, End: 0x7f6d60650000, Kind: region.GC}) {
+	if got := info.Ranges[2]; got != (ranges.Range{Start: 0x7f6d603a5000, End: 0x7f6d60650000, Kind: ranges.GC}) {
 		t.Errorf("got %x", got)
 	}
 }
@@ -122,22 +122,22 @@ const process = "---------------  P R O C E S S  ---------------\n"
 func TestVMInfoForms(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
-		want []region.Range
+		want []ranges.Range
 	}{
 		"no compressed oops": {
 			"Heap:\n PSYoungGen      total 76288K, used 4992K [0x7000, 0x8000, 0x9000)\n ParOldGen       total 175104K, used 46337K [0x1000, 0x2000, 0x7000)\n",
-			[]region.Range{{Start: 0x1000, End: 0x9000, Kind: region.Heap}},
+			[]ranges.Range{{Start: 0x1000, End: 0x9000, Kind: ranges.Heap}},
 		},
 		"no compressed oops, JDK 8 G1": {
 			"Heap:\n garbage-first heap   total 1K, used 1K [0x1000, 0x1800, 0x9000)\n",
-			[]region.Range{{Start: 0x1000, End: 0x9000, Kind: region.Heap}},
+			[]ranges.Range{{Start: 0x1000, End: 0x9000, Kind: ranges.Heap}},
 		},
 		"epsilon grows": {
 			"Heap address: 0x100000, size: 2 MB, Compressed Oops mode: 32-bit\nHeap:\n Epsilon Heap\n  Allocation space:\n   space 1K,  1% used [0x100000, 0x100008, 0x101000)\n",
-			[]region.Range{{Start: 0x100000, End: 0x300000, Kind: region.Heap}},
+			[]ranges.Range{{Start: 0x100000, End: 0x300000, Kind: ranges.Heap}},
 		},
 		"no CDS":              {"CDS archive(s) mapped at: [0x0000000000000000-0x0000000000000000-0x0000000000000000), size 0\n", nil},
-		"dynamic archive too": {"CDS archive(s) mapped at: [0x1000-0x2000-0x3000), size 8192\n", []region.Range{{Start: 0x1000, End: 0x3000, Kind: region.CDS}}},
+		"dynamic archive too": {"CDS archive(s) mapped at: [0x1000-0x2000-0x3000), size 8192\n", []ranges.Range{{Start: 0x1000, End: 0x3000, Kind: ranges.CDS}}},
 		"heap history":        {"Polling page: 0x1000\n garbage-first heap   total 1K, used 1K [0x1000, 0x9000)\n", nil},
 		"turned around":       {"Compressed class space mapped at: 0x9000-0x1000, reserved size: 1\nCard table byte_map: [0x9000,0x1000] _byte_map_base: 0x0\n", nil},
 		"end of all memory":   {"Heap address: 0xfffffffffffff000, size: 2 MB\n Bits: [0xfffffffffffff000, 0xffffffffffffffff)\n", nil},
@@ -178,7 +178,7 @@ func TestVMInfoCut(t *testing.T) {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
 		for _, r := range info.Ranges {
-			if i := region.Find(whole.Ranges, r.Start); i == len(whole.Ranges) || whole.Ranges[i].Kind != r.Kind || r.Start < whole.Ranges[i].Start {
+			if i := ranges.Find(whole.Ranges, r.Start); i == len(whole.Ranges) || whole.Ranges[i].Kind != r.Kind || r.Start < whole.Ranges[i].Start {
 				t.Fatalf("%d bytes: %x", n, r)
 			}
 		}

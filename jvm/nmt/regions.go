@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // JDK 8 and 11 name both kinds of metaspace "Class". They put the compressed
@@ -26,8 +26,8 @@ const (
 //
 // Only reservations are taken: they start at the first column. classIsMixed
 // tells that "Class" holds metaspace of both kinds (JDK 8, 11).
-func parseRegions(text string, classIsMixed bool) []region.Range {
-	var ranges []region.Range
+func parseRegions(text string, classIsMixed bool) []ranges.Range {
+	var list []ranges.Range
 	for text != "" {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
@@ -40,12 +40,12 @@ func parseRegions(text string, classIsMixed bool) []region.Range {
 			continue
 		}
 		kind := kindOf(what)
-		if kind == region.ClassSpace && classIsMixed && start >= narrowLimit && end-start < minClassSpace {
-			kind = region.Metaspace
+		if kind == ranges.ClassSpace && classIsMixed && start >= narrowLimit && end-start < minClassSpace {
+			kind = ranges.Metaspace
 		}
-		ranges = append(ranges, region.Range{Start: start, End: end, Kind: kind})
+		list = append(list, ranges.Range{Start: start, End: end, Kind: kind})
 	}
-	return region.Merge(ranges)
+	return ranges.Merge(list)
 }
 
 // parseReservation reads one reservation and the category's name.
@@ -74,22 +74,22 @@ func parseReservation(line string) (start, end uint64, what string, ok bool) {
 }
 
 // kindOf maps the name of a category to what the range is used for.
-func kindOf(name string) region.Kind {
+func kindOf(name string) ranges.Kind {
 	switch name {
 	case "Java Heap":
-		return region.Heap
+		return ranges.Heap
 	case "Thread Stack", "Thread":
-		return region.Stack
+		return ranges.Stack
 	case "Code":
-		return region.Code
+		return ranges.Code
 	case "GC", "Card Table", "GCCardSet":
-		return region.GC
+		return ranges.GC
 	case "Metaspace":
-		return region.Metaspace
+		return ranges.Metaspace
 	case "Class":
-		return region.ClassSpace
+		return ranges.ClassSpace
 	case "Shared class space", "Shared Class Space":
-		return region.CDS
+		return ranges.CDS
 	}
-	return region.VMInternal
+	return ranges.VMInternal
 }

@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-func checkRegions(t *testing.T, ranges []region.Range) {
+func checkRegions(t *testing.T, ranges []ranges.Range) {
 	t.Helper()
 	var last uint64
 	for _, r := range ranges {
@@ -34,7 +34,7 @@ func TestDetailMatchesSummary(t *testing.T) {
 			if !r.Detail {
 				t.Error("not detail")
 			}
-			got, want := map[region.Kind]int64{}, map[region.Kind]int64{}
+			got, want := map[ranges.Kind]int64{}, map[ranges.Kind]int64{}
 			for _, x := range r.Regions {
 				got[x.Kind] += int64(x.End - x.Start)
 			}
@@ -42,11 +42,11 @@ func TestDetailMatchesSummary(t *testing.T) {
 				want[kindOf(c.Name)] += c.MmapReservedBytes + c.StackReservedBytes
 			}
 			if !r.hasMetaspace() {
-				if got[region.ClassSpace] != 1<<30 {
-					t.Errorf("class space %d", got[region.ClassSpace])
+				if got[ranges.ClassSpace] != 1<<30 {
+					t.Errorf("class space %d", got[ranges.ClassSpace])
 				}
-				got[region.ClassSpace] += got[region.Metaspace]
-				delete(got, region.Metaspace)
+				got[ranges.ClassSpace] += got[ranges.Metaspace]
+				delete(got, ranges.Metaspace)
 			}
 			for kind, n := range want {
 				// Rounded down to KB per category, five at most of a kind.
@@ -62,26 +62,26 @@ func TestDetailMatchesSummary(t *testing.T) {
 }
 
 func TestExactRegions(t *testing.T) {
-	for path, want := range map[string][]region.Range{
+	for path, want := range map[string][]ranges.Range{
 		"testdata/jdk28/g1-nmtdetail/detail.txt.gz": {
-			{Start: 0x70000000, End: 0x71000000, Kind: region.CDS},
-			{Start: 0x71000000, End: 0xb1000000, Kind: region.ClassSpace},
-			{Start: 0xf0000000, End: 0x100000000, Kind: region.Heap},
-			{Start: 0x7f07f9cff000, End: 0x7f07f9fff000, Kind: region.Stack},
-			{Start: 0x7f081c000000, End: 0x7f0820000000, Kind: region.Metaspace},
+			{Start: 0x70000000, End: 0x71000000, Kind: ranges.CDS},
+			{Start: 0x71000000, End: 0xb1000000, Kind: ranges.ClassSpace},
+			{Start: 0xf0000000, End: 0x100000000, Kind: ranges.Heap},
+			{Start: 0x7f07f9cff000, End: 0x7f07f9fff000, Kind: ranges.Stack},
+			{Start: 0x7f081c000000, End: 0x7f0820000000, Kind: ranges.Metaspace},
 		},
 		"testdata/jdk11/g1-nmtdetail/detail.txt.gz": {
-			{Start: 0xf0000000, End: 0x100000000, Kind: region.Heap},
-			{Start: 0x800000000, End: 0x800aa9000, Kind: region.CDS},
-			{Start: 0x840000000, End: 0x880000000, Kind: region.ClassSpace},
-			{Start: 0x7f9da9000000, End: 0x7f9da9800000, Kind: region.Metaspace},
+			{Start: 0xf0000000, End: 0x100000000, Kind: ranges.Heap},
+			{Start: 0x800000000, End: 0x800aa9000, Kind: ranges.CDS},
+			{Start: 0x840000000, End: 0x880000000, Kind: ranges.ClassSpace},
+			{Start: 0x7f9da9000000, End: 0x7f9da9800000, Kind: ranges.Metaspace},
 		},
 		"testdata/jdk8/g1-nmtdetail/detail.txt.gz": {
-			{Start: 0x100000000, End: 0x140000000, Kind: region.ClassSpace},
-			{Start: 0x7fb8c9000000, End: 0x7fb8d8000000, Kind: region.Code},
-			{Start: 0x7fb8dc400000, End: 0x7fb8dcc00000, Kind: region.Metaspace},
-			{Start: 0x7fb8dd939000, End: 0x7fb8dd9b9000, Kind: region.GC},
-			{Start: 0x7fb8dda39000, End: 0x7fb8ddab9000, Kind: region.VMInternal}, // "Unknown"
+			{Start: 0x100000000, End: 0x140000000, Kind: ranges.ClassSpace},
+			{Start: 0x7fb8c9000000, End: 0x7fb8d8000000, Kind: ranges.Code},
+			{Start: 0x7fb8dc400000, End: 0x7fb8dcc00000, Kind: ranges.Metaspace},
+			{Start: 0x7fb8dd939000, End: 0x7fb8dd9b9000, Kind: ranges.GC},
+			{Start: 0x7fb8dda39000, End: 0x7fb8ddab9000, Kind: ranges.VMInternal}, // "Unknown"
 		},
 	} {
 		r, err := Parse(jvmtest.CaptureText(t, path))
@@ -89,7 +89,7 @@ func TestExactRegions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, w := range want {
-			i := region.Find(r.Regions, w.Start)
+			i := ranges.Find(r.Regions, w.Start)
 			if i == len(r.Regions) || r.Regions[i] != w {
 				t.Errorf("%s: no %x-%x %v", path, w.Start, w.End, w.Kind)
 			}
@@ -121,7 +121,7 @@ func checkOddRegions(t *testing.T, head, end string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []region.Range{{Start: 0x1000, End: 0x2000, Kind: region.Code}, {Start: 0x2000, End: 0x3000, Kind: region.VMInternal}}
+	want := []ranges.Range{{Start: 0x1000, End: 0x2000, Kind: ranges.Code}, {Start: 0x2000, End: 0x3000, Kind: ranges.VMInternal}}
 	if len(r.Regions) != 2 || r.Regions[0] != want[0] || r.Regions[1] != want[1] {
 		t.Errorf("got %+v", r.Regions)
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // ErrDisabled is the answer of a JVM that was started without
@@ -43,7 +43,7 @@ type Report struct {
 
 	// Regions are the reservations of the virtual memory map, sorted and
 	// disjoint; nil without one. They are reserved, not resident.
-	Regions []region.Range
+	Regions []ranges.Range
 }
 
 // Category is what HotSpot holds for one purpose. A part that the report does

@@ -3,12 +3,12 @@ package vmstructs
 import (
 	"fmt"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // cardTable is the one structure of a collector that can be found: a byte for
 // each 512 of the heap. Mark bitmaps and offset tables are in no table.
-func (r *Reader) cardTable() ([]region.Range, error) {
+func (r *Reader) cardTable() ([]ranges.Range, error) {
 	carded := false
 	for _, name := range cardTableCollectors() {
 		used, err := r.flagTrue(name)
@@ -32,7 +32,7 @@ func (r *Reader) cardTable() ([]region.Range, error) {
 	if size >= addressLimit {
 		return nil, fmt.Errorf("implausible size %d", size)
 	}
-	return span(start, start+size, region.GC)
+	return span(start, start+size, ranges.GC)
 }
 
 // cardTableObject returns the object's address and class. JDK 8 has it as the

@@ -3,7 +3,7 @@ package vmstructs
 import (
 	"fmt"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // classSpace works out where the compressed class space lies, as its bounds
@@ -12,7 +12,7 @@ import (
 // without an archive it starts where narrow class pointers are based, if they
 // are based (CompressedKlassPointers::initialize). Its size is a flag that the
 // JVM sets to what it reserved.
-func (r *Reader) classSpace() ([]region.Range, error) {
+func (r *Reader) classSpace() ([]ranges.Range, error) {
 	if used, ok := r.flags["UseCompressedClassPointers"]; ok {
 		if value, err := r.flagValue(used); err != nil || value != true {
 			return nil, err
@@ -34,7 +34,7 @@ func (r *Reader) classSpace() ([]region.Range, error) {
 	if err != nil || start == 0 {
 		return nil, err
 	}
-	return span(start, start+size, region.ClassSpace)
+	return span(start, start+size, ranges.ClassSpace)
 }
 
 // classSpaceStart returns 0 where it can't be known.

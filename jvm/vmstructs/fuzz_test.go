@@ -5,7 +5,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // FuzzRead changes words of real JVMs' memory: six bytes say which, eight how.
@@ -83,15 +83,15 @@ func FuzzRead(f *testing.F) {
 // checkForm checks what holds for every Snapshot.
 func checkForm(t *testing.T, s Snapshot) {
 	t.Helper()
-	stacks := map[int]region.Range{}
+	stacks := map[int]ranges.Range{}
 	for _, r := range s.Ranges {
 		if r.Start == 0 || r.Start >= r.End || r.End > addressLimit || r.Start%pageBytes != 0 || r.End%pageBytes != 0 {
 			t.Errorf("range %v %#x to %#x", r.Kind, r.Start, r.End)
 		}
-		if r.Kind == region.Unknown || (r.Kind == region.Stack) != (r.Thread != 0) {
+		if r.Kind == ranges.Unknown || (r.Kind == ranges.Stack) != (r.Thread != 0) {
 			t.Errorf("%v of thread %d", r.Kind, r.Thread)
 		}
-		if r.Kind == region.Stack {
+		if r.Kind == ranges.Stack {
 			stacks[r.Thread] = r
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // TestReadHostile corrupts what Read reads: the other parts stay.
@@ -18,46 +18,46 @@ func TestReadHostile(t *testing.T) {
 		record  string
 		corrupt func(t *testing.T, m *recording, r *Reader)
 		want    string
-		lost    region.Kind
+		lost    ranges.Kind
 		left    int // threads: 0, or all + left + 1
 	}{
 		{"heap size overflows", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, m.word(t, r.at(t, "Universe", "_collectedHeap"))+r.in(t, "CollectedHeap", "_reserved")+r.in(t, "MemRegion", "_word_size"), 1<<61)
-		}, "heap: implausible heap", region.Heap, -1},
+		}, "heap: implausible heap", ranges.Heap, -1},
 		{"heap not set up", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.at(t, "Universe", "_collectedHeap"), 0)
-		}, "heap: null pointer", region.Heap, -1},
+		}, "heap: null pointer", ranges.Heap, -1},
 		{"count of code heaps", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke32(t, m.word(t, r.at(t, "CodeCache", "_heaps"))+r.in(t, "GrowableArrayBase", "_len"), 1<<31)
-		}, "code heaps: implausible count", region.Code, -1},
+		}, "code heaps: implausible count", ranges.Code, -1},
 		{"archive upside down", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.at(t, "MetaspaceObj", "_shared_metaspace_base"), 0x7fff_ffff_f000)
-		}, "CDS archive: implausible range", region.CDS, -1},
+		}, "CDS archive: implausible range", ranges.CDS, -1},
 		{"card table size", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			set := m.word(t, r.at(t, "BarrierSet", "_barrier_set"))
 			m.poke(t, m.word(t, set+r.in(t, "CardTableBarrierSet", "_card_table"))+r.in(t, "CardTable", "_byte_map_size"), ^uint64(0))
-		}, "card table: implausible size", region.GC, -1},
+		}, "card table: implausible size", ranges.GC, -1},
 		{"thread count", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke32(t, m.word(t, r.table.fields[list].address)+r.in(t, "ThreadsList", "_length"), ^uint32(0))
-		}, "threads: implausible count", region.Stack, 0},
+		}, "threads: implausible count", ranges.Stack, 0},
 		{"thread list elsewhere", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.table.fields[list].address, ^uint64(0))
-		}, "threads: address 0xffffffffffffffff is outside", region.Stack, 0},
+		}, "threads: address 0xffffffffffffffff is outside", ranges.Stack, 0},
 		{"one stack too large", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.firstThread(t)+r.in(t, "JavaThread", "_stack_size"), 1<<40)
-		}, "implausible stack", region.Unknown, -2},
+		}, "implausible stack", ranges.Unknown, -2},
 		{"one stack too small", "jdk8-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.firstThread(t)+r.in(t, "JavaThread", "_stack_size"), 4096)
-		}, "implausible stack", region.Unknown, -2},
+		}, "implausible stack", ranges.Unknown, -2},
 		{"one thread ID negative", "jdk17-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke32(t, m.word(t, r.firstThread(t)+r.in(t, "JavaThread", "_osthread"))+r.in(t, "OSThread", "_thread_id"), ^uint32(0))
-		}, "implausible thread ID -1", region.Unknown, -2},
+		}, "implausible thread ID -1", ranges.Unknown, -2},
 		{"one OSThread elsewhere", "jdk8-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.firstThread(t)+r.in(t, "JavaThread", "_osthread"), ^uint64(0))
-		}, "implausible OSThread", region.Unknown, -2},
+		}, "implausible OSThread", ranges.Unknown, -2},
 		{"linked list in a ring", "jdk8-g1", func(t *testing.T, m *recording, r *Reader) {
 			m.poke(t, r.firstThread(t)+r.in(t, "JavaThread", "_next"), r.firstThread(t))
-		}, "the list has no end", region.Stack, 0},
+		}, "the list has no end", ranges.Stack, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -82,9 +82,9 @@ func TestReadHostile(t *testing.T) {
 			if len(after.Threads) != want {
 				t.Errorf("%d threads, want %d", len(after.Threads), want)
 			}
-			for kind := region.Heap; kind <= region.GC; kind++ {
+			for kind := ranges.Heap; kind <= ranges.GC; kind++ {
 				was, is := len(ofKind(before.Ranges, kind)), len(ofKind(after.Ranges, kind))
-				if kind == region.Stack {
+				if kind == ranges.Stack {
 					was = want
 				}
 				if kind == test.lost {

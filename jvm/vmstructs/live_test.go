@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 func TestCollectors(t *testing.T) {
@@ -28,7 +28,7 @@ func TestCollectors(t *testing.T) {
 			checkCode(t, got, cache)
 			checkClassSpace(t, got, info)
 			checkThreads(t, j, got)
-			cards := ofKind(got.Ranges, region.GC)
+			cards := ofKind(got.Ranges, ranges.GC)
 			if want := map[string]int{"Serial": 1, "Parallel": 1, "G1": 1, "Z": 0}[gc]; len(cards) != want {
 				t.Fatalf("card tables: %x, want %d", cards, want)
 			}
@@ -61,13 +61,13 @@ func addresses(t *testing.T, re *regexp.Regexp, text string) []uint64 {
 	return out
 }
 
-func ofKind(ranges []region.Range, kind region.Kind) []region.Range {
-	return slices.DeleteFunc(slices.Clone(ranges), func(r region.Range) bool { return r.Kind != kind })
+func ofKind(list []ranges.Range, kind ranges.Kind) []ranges.Range {
+	return slices.DeleteFunc(slices.Clone(list), func(r ranges.Range) bool { return r.Kind != kind })
 }
 
 func checkHeap(t *testing.T, got Snapshot, info, gc string) {
 	t.Helper()
-	heap := ofKind(got.Ranges, region.Heap)
+	heap := ofKind(got.Ranges, ranges.Heap)
 	if gc == "Z" {
 		if len(heap) != 0 {
 			t.Errorf("heap %x: ZGC has no reserved range to tell", heap)
@@ -82,21 +82,21 @@ func checkHeap(t *testing.T, got Snapshot, info, gc string) {
 		}
 		low, high = min(low, n), max(high, n)
 	}
-	if want := []region.Range{{Start: low, End: high, Kind: region.Heap}}; !slices.Equal(heap, want) {
+	if want := []ranges.Range{{Start: low, End: high, Kind: ranges.Heap}}; !slices.Equal(heap, want) {
 		t.Errorf("heap %x, want %x", heap, want)
 	}
 }
 
 func checkCode(t *testing.T, got Snapshot, cache string) {
 	t.Helper()
-	code := ofKind(got.Ranges, region.Code)
+	code := ofKind(got.Ranges, ranges.Code)
 	bounds := regexp.MustCompile(`bounds \[(0x\w+), 0x\w+, (0x\w+)\]`).FindAllString(cache, -1)
 	if len(bounds) == 0 || len(code) != 2*len(bounds) {
 		t.Fatalf("%d code ranges, %d code heaps told", len(code), len(bounds))
 	}
 	for _, b := range bounds {
 		a := addresses(t, regexp.MustCompile(`\[(0x\w+), 0x\w+, (0x\w+)\]`), b)
-		if !slices.Contains(code, region.Range{Start: a[0], End: a[1], Kind: region.Code}) {
+		if !slices.Contains(code, ranges.Range{Start: a[0], End: a[1], Kind: ranges.Code}) {
 			t.Errorf("no code heap %x in %x", a, code)
 		}
 	}
@@ -105,12 +105,12 @@ func checkCode(t *testing.T, got Snapshot, cache string) {
 func checkClassSpace(t *testing.T, got Snapshot, info string) {
 	t.Helper()
 	space := addresses(t, regexp.MustCompile(`Compressed class space mapped at: (0x\w+)-(0x\w+)`), info)
-	if want := []region.Range{{Start: space[0], End: space[1], Kind: region.ClassSpace}}; !slices.Equal(ofKind(got.Ranges, region.ClassSpace), want) {
-		t.Errorf("class space %x, want %x", ofKind(got.Ranges, region.ClassSpace), want)
+	if want := []ranges.Range{{Start: space[0], End: space[1], Kind: ranges.ClassSpace}}; !slices.Equal(ofKind(got.Ranges, ranges.ClassSpace), want) {
+		t.Errorf("class space %x, want %x", ofKind(got.Ranges, ranges.ClassSpace), want)
 	}
 	archive := addresses(t, regexp.MustCompile(`CDS archive\(s\) mapped at: \[(0x\w+)-\w+-(0x\w+)\)`), info)
-	if want := []region.Range{{Start: archive[0], End: archive[1], Kind: region.CDS}}; !slices.Equal(ofKind(got.Ranges, region.CDS), want) {
-		t.Errorf("archive %x, want %x", ofKind(got.Ranges, region.CDS), want)
+	if want := []ranges.Range{{Start: archive[0], End: archive[1], Kind: ranges.CDS}}; !slices.Equal(ofKind(got.Ranges, ranges.CDS), want) {
+		t.Errorf("archive %x, want %x", ofKind(got.Ranges, ranges.CDS), want)
 	}
 }
 
@@ -121,7 +121,7 @@ func checkThreads(t *testing.T, j *jvm, got Snapshot) {
 	if want, ids := printedThreads(t, j.jcmd(t, "Thread.print")), threadIDs(got); !slices.Equal(ids, want) {
 		t.Errorf("threads %v, want %v", ids, want)
 	}
-	stacks := ofKind(got.Ranges, region.Stack)
+	stacks := ofKind(got.Ranges, ranges.Stack)
 	if len(stacks) != len(got.Threads) {
 		t.Errorf("%d stacks of %d threads", len(stacks), len(got.Threads))
 	}

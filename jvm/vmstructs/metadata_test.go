@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/dcmd"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // TestMetadata compares where classes are found with where the JVM says that
@@ -27,22 +27,22 @@ func TestMetadata(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			known := region.Merge(read1(t, r).Ranges, nodes)
-			count := func(addresses []uint64, kind region.Kind) (inside int) {
+			known := ranges.Merge(read1(t, r).Ranges, nodes)
+			count := func(addresses []uint64, kind ranges.Kind) (inside int) {
 				for _, addr := range addresses {
-					i := region.Find(known, addr)
+					i := ranges.Find(known, addr)
 					switch {
 					case i == len(known) || known[i].Start > addr:
 						t.Errorf("%v at %#x is in no range", kind, addr)
 					case known[i].Kind == kind:
 						inside++
-					case known[i].Kind != region.CDS:
+					case known[i].Kind != ranges.CDS:
 						t.Errorf("%v at %#x is in %v", kind, addr, known[i].Kind)
 					}
 				}
 				return inside
 			}
-			if count(got.ConstantPools, region.Metaspace) == 0 || count(got.Classes, region.ClassSpace) == 0 {
+			if count(got.ConstantPools, ranges.Metaspace) == 0 || count(got.Classes, ranges.ClassSpace) == 0 {
 				t.Error("no class outside of the archive")
 			}
 			// Hidden and array classes are counted too, by one of both.

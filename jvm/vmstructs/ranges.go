@@ -3,7 +3,7 @@ package vmstructs
 import (
 	"fmt"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 const (
@@ -18,11 +18,11 @@ const (
 )
 
 // span makes a range of what the JVM said.
-func span(start, end uint64, kind region.Kind) ([]region.Range, error) {
+func span(start, end uint64, kind ranges.Kind) ([]ranges.Range, error) {
 	if start == 0 || start >= end || end > addressLimit || start%pageBytes != 0 || end%pageBytes != 0 {
 		return nil, fmt.Errorf("implausible range %#x to %#x", start, end)
 	}
-	return []region.Range{{Start: start, End: end, Kind: kind}}, nil
+	return []ranges.Range{{Start: start, End: end, Kind: kind}}, nil
 }
 
 // static reads a pointer in a static field.
@@ -44,7 +44,7 @@ func (r *Reader) object(address uint64, names ...fieldName) ([]uint64, error) {
 }
 
 // heap is Universe::_collectedHeap->_reserved, empty for ZGC.
-func (r *Reader) heap() ([]region.Range, error) {
+func (r *Reader) heap() ([]ranges.Range, error) {
 	heap, err := r.static(fieldName{"Universe", "_collectedHeap"})
 	if err != nil {
 		return nil, err
@@ -64,11 +64,11 @@ func (r *Reader) heap() ([]region.Range, error) {
 	if words >= addressLimit/8 {
 		return nil, fmt.Errorf("implausible heap of %d words", words)
 	}
-	return span(start, start+words*8, region.Heap)
+	return span(start, start+words*8, ranges.Heap)
 }
 
 // codeHeaps are the elements of CodeCache::_heaps, each with a segment map.
-func (r *Reader) codeHeaps() ([]region.Range, error) {
+func (r *Reader) codeHeaps() ([]ranges.Range, error) {
 	heaps, err := r.codeHeapList()
 	if err != nil {
 		return nil, err
@@ -79,14 +79,14 @@ func (r *Reader) codeHeaps() ([]region.Range, error) {
 		return nil, err
 	}
 	memory, segmap, low, high := at[0], at[1], at[2], at[3]
-	var out []region.Range
+	var out []ranges.Range
 	for _, heap := range heaps {
 		bounds, err := r.memory.words(heap, memory+low, memory+high, segmap+low, segmap+high)
 		if err != nil {
 			return nil, err
 		}
 		for ; len(bounds) > 0; bounds = bounds[2:] {
-			code, err := span(bounds[0], bounds[1], region.Code)
+			code, err := span(bounds[0], bounds[1], ranges.Code)
 			if err != nil {
 				return nil, err
 			}
@@ -131,7 +131,7 @@ func (r *Reader) codeHeapList() ([]uint64, error) {
 }
 
 // archive is the mapped class data sharing archive, static and dynamic.
-func (r *Reader) archive() ([]region.Range, error) {
+func (r *Reader) archive() ([]ranges.Range, error) {
 	if r.table.has("CDSFileMapRegion", "_addr._base") {
 		return r.archiveRegions()
 	}
@@ -142,7 +142,7 @@ func (r *Reader) archive() ([]region.Range, error) {
 	if err != nil || base == 0 && top == 0 {
 		return nil, err
 	}
-	return span(base, top, region.CDS)
+	return span(base, top, ranges.CDS)
 }
 
 // archiveBounds returns zeros if no archive is mapped.
@@ -156,7 +156,7 @@ func (r *Reader) archiveBounds() (base, top uint64, err error) {
 
 // archiveRegions reads the regions of a JDK 11 archive, which has no bounds of
 // its own.
-func (r *Reader) archiveRegions() ([]region.Range, error) {
+func (r *Reader) archiveRegions() ([]ranges.Range, error) {
 	if shared, err := r.flagTrue("UseSharedSpaces"); err != nil || !shared {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (r *Reader) archiveRegions() ([]region.Range, error) {
 	if size > maxEntryBytes {
 		return nil, fmt.Errorf("implausible size of CDSFileMapRegion: %d", size)
 	}
-	var out []region.Range
+	var out []ranges.Range
 	for i := range uint64(archiveRegions) {
 		got, err := r.memory.words(header[0], at[0]+i*size+at[1], at[0]+i*size+at[2])
 		if err != nil {
@@ -189,7 +189,7 @@ func (r *Reader) archiveRegions() ([]region.Range, error) {
 		if used >= addressLimit {
 			return nil, fmt.Errorf("implausible archive region of %d bytes", used)
 		}
-		part, err := span(base, (base+used+pageBytes-1)/pageBytes*pageBytes, region.CDS)
+		part, err := span(base, (base+used+pageBytes-1)/pageBytes*pageBytes, ranges.CDS)
 		if err != nil {
 			return nil, err
 		}

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // Options say which JVM to read.
@@ -57,7 +57,7 @@ type Snapshot struct {
 	// heap (none for ZGC), code heaps and their segment maps, CDS archives, the
 	// compressed class space, the collector's card table, and the stacks of
 	// Threads.
-	Ranges []region.Range
+	Ranges []ranges.Range
 	// Threads are those with a stack: one that is just starting is left out.
 	Threads []Thread
 	// Errors has one error for each part that could not be read, or for threads
@@ -121,7 +121,7 @@ func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 	var out Snapshot
 	parts := []struct {
 		name string
-		read func() ([]region.Range, error)
+		read func() ([]ranges.Range, error)
 	}{
 		{"heap", r.heap},
 		{"code heaps", r.codeHeaps},
@@ -130,7 +130,7 @@ func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 		{"card table", r.cardTable},
 	}
 	for _, part := range parts {
-		ranges, err := part.read()
+		list, err := part.read()
 		if errors.Is(err, ErrGone) {
 			return Snapshot{}, err
 		}
@@ -138,7 +138,7 @@ func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 			out.Errors = append(out.Errors, fmt.Errorf("vmstructs: %s: %w", part.name, err))
 			continue
 		}
-		out.Ranges = append(out.Ranges, ranges...)
+		out.Ranges = append(out.Ranges, list...)
 	}
 	threads, err := r.readThreads(sameThreads)
 	if errors.Is(err, ErrGone) {
@@ -151,9 +151,9 @@ func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 	for _, t := range threads {
 		// On musl the stack ends inside of a page, below its thread-local
 		// storage.
-		out.Ranges = append(out.Ranges, region.Range{
+		out.Ranges = append(out.Ranges, ranges.Range{
 			Start: t.StackStart / pageBytes * pageBytes, End: (t.StackEnd + pageBytes - 1) / pageBytes * pageBytes,
-			Kind: region.Stack, Thread: t.OSThreadID,
+			Kind: ranges.Stack, Thread: t.OSThreadID,
 		})
 	}
 	return out, nil

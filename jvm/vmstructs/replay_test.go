@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // replayFlags exist on JDK 8 to 28.
@@ -54,29 +54,29 @@ func TestRecordings(t *testing.T) {
 			}
 			nmt := told("native_memory.txt")
 			for _, kind := range []struct {
-				kind     region.Kind
+				kind     ranges.Kind
 				category string
 				there    bool
 				whole    bool // the JVM has no other range of the category
 			}{
-				{region.Heap, "Java Heap", test.heap, true},
-				{region.Code, "Code", true, true},
-				{region.CDS, "Shared class space", test.archive, false},
-				{region.ClassSpace, "Class", test.classSpace, false},
-				{region.GC, "GC", test.cards, false},
-				{region.Stack, "Thread Stack", true, false},
+				{ranges.Heap, "Java Heap", test.heap, true},
+				{ranges.Code, "Code", true, true},
+				{ranges.CDS, "Shared class space", test.archive, false},
+				{ranges.ClassSpace, "Class", test.classSpace, false},
+				{ranges.GC, "GC", test.cards, false},
+				{ranges.Stack, "Thread Stack", true, false},
 			} {
-				ranges := ofKind(got.Ranges, kind.kind)
-				if len(ranges) > 0 != kind.there {
-					t.Errorf("%v: %x", kind.kind, ranges)
+				list := ofKind(got.Ranges, kind.kind)
+				if len(list) > 0 != kind.there {
+					t.Errorf("%v: %x", kind.kind, list)
 				}
 				reserved := reservedFor(t, nmt, kind.category)
-				checkInside(t, ranges, reserved)
-				if kind.whole && kind.there && bytesOf(ranges) != bytesOf(reserved) {
-					t.Errorf("%v: %x, told %x", kind.kind, ranges, reserved)
+				checkInside(t, list, reserved)
+				if kind.whole && kind.there && bytesOf(list) != bytesOf(reserved) {
+					t.Errorf("%v: %x, told %x", kind.kind, list, reserved)
 				}
 			}
-			checkSpace(t, ofKind(got.Ranges, region.ClassSpace), reservedFor(t, nmt, "Class"))
+			checkSpace(t, ofKind(got.Ranges, ranges.ClassSpace), reservedFor(t, nmt, "Class"))
 			if want, ids := printedThreads(t, told("thread_print.txt")), threadIDs(got); !slices.Equal(ids, want) {
 				t.Errorf("threads %v, want %v", ids, want)
 			}
@@ -90,9 +90,9 @@ func TestRecordings(t *testing.T) {
 
 // reservedFor returns the ranges of one category of VM.native_memory detail,
 // joined where they touch.
-func reservedFor(t *testing.T, nmt, category string) []region.Range {
+func reservedFor(t *testing.T, nmt, category string) []ranges.Range {
 	t.Helper()
-	var all []region.Range
+	var all []ranges.Range
 	for _, match := range regexp.MustCompile(`(?m)^\[(0x\w+) - (0x\w+)\] reserved .*KB for `+category+`( from)?$`).FindAllStringSubmatch(nmt, -1) {
 		start, err := strconv.ParseUint(match[1], 0, 64)
 		if err != nil {
@@ -102,10 +102,10 @@ func reservedFor(t *testing.T, nmt, category string) []region.Range {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, region.Range{Start: start, End: end})
+		all = append(all, ranges.Range{Start: start, End: end})
 	}
-	var out []region.Range
-	for _, r := range region.Merge(all) {
+	var out []ranges.Range
+	for _, r := range ranges.Merge(all) {
 		if n := len(out); n > 0 && out[n-1].End == r.Start {
 			out[n-1].End = r.End
 		} else {
@@ -115,18 +115,18 @@ func reservedFor(t *testing.T, nmt, category string) []region.Range {
 	return out
 }
 
-func checkInside(t *testing.T, ranges, reserved []region.Range) {
+func checkInside(t *testing.T, list, reserved []ranges.Range) {
 	t.Helper()
-	for _, r := range ranges {
-		i := region.Find(reserved, r.Start)
+	for _, r := range list {
+		i := ranges.Find(reserved, r.Start)
 		if i == len(reserved) || r.Start < reserved[i].Start || r.End > reserved[i].End {
 			t.Errorf("%v %#x to %#x is not inside of %x", r.Kind, r.Start, r.End, reserved)
 		}
 	}
 }
 
-func bytesOf(ranges []region.Range) (n uint64) {
-	for _, r := range region.Merge(ranges) {
+func bytesOf(list []ranges.Range) (n uint64) {
+	for _, r := range ranges.Merge(list) {
 		n += r.End - r.Start
 	}
 	return n
@@ -134,10 +134,10 @@ func bytesOf(ranges []region.Range) (n uint64) {
 
 // checkSpace wants the class space, which was worked out, to be exactly one of
 // the reservations.
-func checkSpace(t *testing.T, space, reserved []region.Range) {
+func checkSpace(t *testing.T, space, reserved []ranges.Range) {
 	t.Helper()
 	for _, s := range space {
-		if !slices.Contains(reserved, region.Range{Start: s.Start, End: s.End}) {
+		if !slices.Contains(reserved, ranges.Range{Start: s.Start, End: s.End}) {
 			t.Errorf("class space %#x to %#x is not one of %x", s.Start, s.End, reserved)
 		}
 	}

@@ -2,7 +2,7 @@ package breakdown
 
 import (
 	"github.com/jvmem/jvmem/jvm"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // Attribute puts the bytes of one container into rows.
@@ -17,9 +17,9 @@ func Attribute(f Facts) Container {
 		codeRow(&f),
 		gcRow(&f),
 		nativeRow(&f),
-		fileRow(&f, Libraries, pages.libraries, region.Library),
+		fileRow(&f, Libraries, pages.libraries, ranges.Library),
 		othersRow(&f),
-		fileRow(&f, MappedFiles, pages.mapped, region.MappedFile, region.SharedMem),
+		fileRow(&f, MappedFiles, pages.mapped, ranges.MappedFile, ranges.SharedMem),
 		cgroupRow(Shmem, pages.shmem),
 		cgroupRow(PageCache, pages.cache),
 		kernelRow(&f),
@@ -70,7 +70,7 @@ func describe(f *jvm.Facts) JVM {
 }
 
 // anonRow is a row of private memory in ranges of some kinds.
-func anonRow(f *Facts, name RowName, kinds ...region.Kind) Row {
+func anonRow(f *Facts, name RowName, kinds ...ranges.Kind) Row {
 	row := Row{Name: name}
 	if f.named(kinds...) {
 		row.Bytes = new(f.anon(kinds...))
@@ -93,7 +93,7 @@ func rangeSource(f *Facts) string {
 }
 
 func heapRow(f *Facts, pages filePages) Row {
-	row := anonRow(f, Heap, region.Heap)
+	row := anonRow(f, Heap, ranges.Heap)
 	if row.Bytes != nil {
 		*row.Bytes += pages.heapFile
 	}
@@ -102,15 +102,15 @@ func heapRow(f *Facts, pages filePages) Row {
 }
 
 func metaspaceRow(f *Facts) Row {
-	row := anonRow(f, Metaspace, region.Metaspace, region.ClassSpace)
+	row := anonRow(f, Metaspace, ranges.Metaspace, ranges.ClassSpace)
 	if row.Bytes != nil {
 		// Class data sharing has no range of its own where it is switched off.
-		*row.Bytes += f.anon(region.CDS)
-		*row.ReservedBytes += f.reserved(region.CDS)
+		*row.Bytes += f.anon(ranges.CDS)
+		*row.ReservedBytes += f.reserved(ranges.CDS)
 		row.Detail = []Detail{
-			{Name: "non_class", Bytes: new(f.anon(region.Metaspace))},
-			{Name: "class_space", Bytes: new(f.anon(region.ClassSpace))},
-			{Name: "cds_archive", Bytes: new(f.anon(region.CDS))},
+			{Name: "non_class", Bytes: new(f.anon(ranges.Metaspace))},
+			{Name: "class_space", Bytes: new(f.anon(ranges.ClassSpace))},
+			{Name: "cds_archive", Bytes: new(f.anon(ranges.CDS))},
 		}
 	}
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.Metaspace, j.ClassSpace} })
@@ -126,16 +126,16 @@ func cgroupRow(name RowName, bytes *int64) Row {
 	return row
 }
 
-func stacksRow(f *Facts) Row { return anonRow(f, ThreadStacks, region.Stack) }
+func stacksRow(f *Facts) Row { return anonRow(f, ThreadStacks, ranges.Stack) }
 
 func codeRow(f *Facts) Row {
-	row := anonRow(f, CodeCache, region.Code)
+	row := anonRow(f, CodeCache, ranges.Code)
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.CodeCache} })
 	return row
 }
 
 func gcRow(f *Facts) Row {
-	row := anonRow(f, GC, region.GC)
+	row := anonRow(f, GC, ranges.GC)
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage {
 		if j.Report == nil {
 			return []*jvm.Usage{nil}

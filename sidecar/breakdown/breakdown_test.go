@@ -13,7 +13,7 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -143,10 +143,10 @@ func TestEvidenceTakenAway(t *testing.T) {
 			f.Others = []Process{{PID: 7, Command: "sh", Threads: 1}}
 		}, all},
 		{"no name for gc", func(f *Facts) {
-			f.JVMs[0].Named = []region.Kind{region.Heap, region.Metaspace, region.ClassSpace, region.Stack, region.Code, region.MallocArena, region.MallocChunk}
+			f.JVMs[0].Named = []ranges.Kind{ranges.Heap, ranges.Metaspace, ranges.ClassSpace, ranges.Stack, ranges.Code, ranges.MallocArena, ranges.MallocChunk}
 		}, strings.Replace(all, " gc", "", 1)},
 		{"only stacks are named", func(f *Facts) {
-			f.JVMs[0].Named = []region.Kind{region.Stack}
+			f.JVMs[0].Named = []ranges.Kind{ranges.Stack}
 		}, "threads libraries other_processes mapped_files shmem page_cache kernel"},
 		{"no smaps", func(f *Facts) {
 			f.JVMs[0].Resident, f.JVMs[0].Named, f.JVMs[0].HeapFileBytes = nil, nil, nil
@@ -247,8 +247,8 @@ func TestNativeSplit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			j := base
 			j.Malloc = &jvm.Malloc{InUseBytes: test.inUse, FreeBytes: test.free}
-			j.Resident = map[region.Kind]jvm.Resident{
-				region.MallocArena: {AnonBytes: test.arena}, region.Unknown: {AnonBytes: test.unnamed},
+			j.Resident = map[ranges.Kind]jvm.Resident{
+				ranges.MallocArena: {AnonBytes: test.arena}, ranges.Unknown: {AnonBytes: test.unnamed},
 			}
 			p := splitNative(&j, true)
 			if *p.direct != test.direct || *p.untracked != test.untracked || *p.retained != test.retained {
@@ -266,11 +266,11 @@ func TestNativeSplit(t *testing.T) {
 // glibc's account says nothing of it; what NMT tracks is still known.
 func TestOtherAllocator(t *testing.T) {
 	j := recorded(t, "jdk17-g1-nmt-summary")[0].JVMs[0]
-	j.Named = slices.DeleteFunc(slices.Clone(j.Named), func(k region.Kind) bool {
-		return k == region.MallocArena || k == region.MallocChunk
+	j.Named = slices.DeleteFunc(slices.Clone(j.Named), func(k ranges.Kind) bool {
+		return k == ranges.MallocArena || k == ranges.MallocChunk
 	})
 	direct, internal := trackedMalloc(j.Report, j.Major)
-	j.Resident = map[region.Kind]jvm.Resident{region.Unknown: {AnonBytes: direct + total(internal) + 9<<20}}
+	j.Resident = map[ranges.Kind]jvm.Resident{ranges.Unknown: {AnonBytes: direct + total(internal) + 9<<20}}
 	p := splitNative(&j, true)
 	if *p.direct != direct || *p.malloc != 9<<20 || p.untracked != nil || p.retained != nil {
 		t.Errorf("direct %d of %d, malloc %d, untracked %v, retained %v", *p.direct, direct, *p.malloc, p.untracked, p.retained)

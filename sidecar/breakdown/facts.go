@@ -5,7 +5,7 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // Facts is what was read of one container at one time.
@@ -38,7 +38,7 @@ type Process struct {
 }
 
 // named reports whether the ranges of all these kinds are known in every JVM.
-func (f *Facts) named(kinds ...region.Kind) bool {
+func (f *Facts) named(kinds ...ranges.Kind) bool {
 	for i := range f.JVMs {
 		for _, k := range kinds {
 			if !slices.Contains(f.JVMs[i].Named, k) {
@@ -60,12 +60,12 @@ func (f *Facts) mapped() bool {
 }
 
 // anon is the private memory of these kinds in all JVMs.
-func (f *Facts) anon(kinds ...region.Kind) int64 { return f.resident(kinds).AnonBytes }
+func (f *Facts) anon(kinds ...ranges.Kind) int64 { return f.resident(kinds).AnonBytes }
 
 // reserved is the address space of these kinds in all JVMs.
-func (f *Facts) reserved(kinds ...region.Kind) int64 { return f.resident(kinds).ReservedBytes }
+func (f *Facts) reserved(kinds ...ranges.Kind) int64 { return f.resident(kinds).ReservedBytes }
 
-func (f *Facts) resident(kinds []region.Kind) jvm.Resident {
+func (f *Facts) resident(kinds []ranges.Kind) jvm.Resident {
 	var sum jvm.Resident
 	for i := range f.JVMs {
 		for _, k := range kinds {

@@ -1,6 +1,6 @@
 package breakdown
 
-import "github.com/jvmem/jvmem/jvm/region"
+import "github.com/jvmem/jvmem/jvm/ranges"
 
 // filePages is the cgroup's page cache and shared memory, divided. nil is unknown.
 type filePages struct {
@@ -28,8 +28,8 @@ func attributePages(f *Facts) filePages {
 	for i := range f.JVMs {
 		if file := f.JVMs[i].HeapFileBytes; file != nil {
 			p.heapFile += *file
-			heapMappedLeast += min(*file, f.JVMs[i].Resident[region.Heap].ShmemBytes/views)
-			heapMappedMost += min(*file, f.JVMs[i].Resident[region.Heap].ShmemBytes)
+			heapMappedLeast += min(*file, f.JVMs[i].Resident[ranges.Heap].ShmemBytes/views)
+			heapMappedMost += min(*file, f.JVMs[i].Resident[ranges.Heap].ShmemBytes)
 		}
 	}
 	p.heapFile = min(p.heapFile, shmem)
@@ -42,9 +42,9 @@ func attributePages(f *Facts) filePages {
 	for i := range f.JVMs {
 		for kind, r := range f.JVMs[i].Resident {
 			switch kind {
-			case region.MappedFile:
+			case ranges.MappedFile:
 				data += r.FileBytes
-			case region.SharedMem:
+			case ranges.SharedMem:
 				sharedMapped += r.ShmemBytes
 				libraries += r.FileBytes
 			default:
@@ -70,7 +70,7 @@ func attributePages(f *Facts) filePages {
 
 // fileRow is a row of mapped files: the private pages of these kinds, and the
 // page cache that is mapped, nil if not known.
-func fileRow(f *Facts, name RowName, shared *int64, kinds ...region.Kind) Row {
+func fileRow(f *Facts, name RowName, shared *int64, kinds ...ranges.Kind) Row {
 	row := Row{Name: name}
 	if shared != nil {
 		private := f.anon(kinds...)

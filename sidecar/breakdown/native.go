@@ -8,25 +8,25 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/nmt"
-	"github.com/jvmem/jvmem/jvm/region"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // nativeRow is malloc, HotSpot's unnamed mmaps, and what native code mmapped.
 // Where the ranges of other kinds are not all known, anonymous memory that is
 // not malloc's could be theirs, and only malloc is told.
 func nativeRow(f *Facts) Row {
-	kinds := []region.Kind{region.MallocArena, region.MallocChunk}
+	kinds := []ranges.Kind{ranges.MallocArena, ranges.MallocChunk}
 	row := Row{Name: Native}
 	switch {
-	case f.named(region.VMKinds()...):
-		kinds = append(kinds, region.VMInternal, region.Unknown)
+	case f.named(ranges.VMKinds()...):
+		kinds = append(kinds, ranges.VMInternal, ranges.Unknown)
 	case !f.named(kinds...):
 		return row
 	}
 	row.Bytes, row.Source = new(f.anon(kinds...)), rangeSource(f)
 	parts := make([]nativeParts, len(f.JVMs))
 	for i := range f.JVMs {
-		parts[i] = splitNative(&f.JVMs[i], f.named(region.VMKinds()...))
+		parts[i] = splitNative(&f.JVMs[i], f.named(ranges.VMKinds()...))
 	}
 	row.Detail = nativeDetail(parts)
 	return row
@@ -51,13 +51,13 @@ type nativeParts struct {
 // which Java clears.
 func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	var p nativeParts
-	malloc := j.Resident[region.MallocArena].AnonBytes + j.Resident[region.MallocChunk].AnonBytes
+	malloc := j.Resident[ranges.MallocArena].AnonBytes + j.Resident[ranges.MallocChunk].AnonBytes
 	var mmap, vm int64
 	if complete {
-		mmap, vm = j.Resident[region.Unknown].AnonBytes, j.Resident[region.VMInternal].AnonBytes
+		mmap, vm = j.Resident[ranges.Unknown].AnonBytes, j.Resident[ranges.VMInternal].AnonBytes
 	}
 	known := j.Malloc // glibc's own account, of no use for another allocator
-	if !slices.Contains(j.Named, region.MallocArena) {
+	if !slices.Contains(j.Named, ranges.MallocArena) {
 		malloc, mmap, known = malloc+mmap, 0, nil
 	}
 	if known != nil {

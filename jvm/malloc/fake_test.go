@@ -1,0 +1,73 @@
+package malloc
+
+import (
+	"encoding/binary"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/jvmem/jvmem/jvm/ranges"
+)
+
+// process is a process' memory: its resident pages, by address.
+type process struct {
+	pages map[uint64]*[pageSize]byte
+	reads int
+	// looked are the pages that were read although they are not resident.
+	looked []uint64
+}
+
+func newProcess() *process { return &process{pages: make(map[uint64]*[pageSize]byte)} }
+
+// ReadAt is /proc/<pid>/mem: reading a page that is not resident would make it so.
+func (p *process) ReadAt(b []byte, at int64) (int, error) {
+	p.reads++
+	page := p.pages[uint64(at)&^(pageSize-1)]
+	if page == nil {
+		p.looked = append(p.looked, uint64(at))
+		return 0, io.EOF
+	}
+	return copy(b, page[at%pageSize:]), nil
+}
+
+func (p *process) Present(addr uint64) bool { return p.pages[addr&^(pageSize-1)] != nil }
+
+func (p *process) Pages(start, end uint64, yield func(uint64)) error {
+	for _, addr := range slices.Sorted(maps.Keys(p.pages)) {
+		if addr >= start && addr < end {
+			yield(addr)
+		}
+	}
+	return nil
+}
+
+// put writes words to a page, and so makes it resident.
+func (p *process) put(addr uint64, words ...uint64) {
+	page := p.pages[addr]
+	if page == nil {
+		page = new([pageSize]byte)
+		p.pages[addr] = page
+	}
+	for i, w := range words {
+		binary.LittleEndian.PutUint64(page[8*i:], w)
+	}
+}
+
+// chunk writes an mmapped chunk of that many bytes and touches all of it.
+func (p *process) chunk(addr, size uint64) {
+	p.put(addr, 0, size|isMmapped)
+	for at := addr + pageSize; at < addr+size; at += pageSize {
+		p.put(at, 0x1122334455667788)
+	}
+}
+
+// heap writes the header of an arena's heap; prev is 0 for its first.
+func (p *process) heap(addr, prev, arena, size uint64) { p.put(addr, arena, prev, size, size) }
+
+func span(start, end uint64) ranges.Range { return ranges.Range{Start: start, End: end} }
+func chunk(start, end uint64) ranges.Range {
+	return ranges.Range{Start: start, End: end, Kind: ranges.MallocChunk}
+}
+func arena(start, end uint64) ranges.Range {
+	return ranges.Range{Start: start, End: end, Kind: ranges.MallocArena}
+}

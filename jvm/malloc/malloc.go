@@ -1,0 +1,178 @@
+package malloc
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/jvmem/jvmem/jvm/ranges"
+)
+
+const (
+	heapMax     = 64 << 20 // HEAP_MAX_SIZE: 2 * DEFAULT_MMAP_THRESHOLD_MAX
+	heapInfo    = 32       // bytes read of heap_info: ar_ptr, prev, size, mprotect_size
+	chunkHeader = 16       // mchunk_prev_size, mchunk_size
+	isMmapped   = 2        // the only flag that an mmapped chunk carries
+	flagBits    = 7
+	// minChunk is the smallest chunk taken for an mmapped one. malloc maps from
+	// 128 KiB on by default (M_MMAP_THRESHOLD).
+	minChunk = 128 << 10
+	pageSize = 4096
+	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses
+	// the pages of one span that may turn out not to begin a chunk, so that what
+	// is not malloc's leaves enough for the others.
+	maxProbes = 65536
+	maxMisses = 2048
+)
+
+// ErrBounded says that the search ended early: what was found is right, but
+// more of the unknown memory may be malloc's.
+var ErrBounded = errors.New("too many pages to look for malloc chunks in")
+
+// Pages tells which private pages are resident (pages.Pagemap).
+type Pages interface {
+	Present(addr uint64) bool
+	Pages(start, end uint64, yield func(addr uint64)) error
+}
+
+// Find looks through spans (readable, writable, private, anonymous, and not yet
+// known to be anything else; sorted) and returns the arena heaps and mmapped
+// chunks in them. mem is the process' memory by address (/proc/<pid>/mem).
+func Find(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, error) {
+	f := finder{mem: mem, pages: pages, probes: maxProbes}
+	for _, s := range spans {
+		f.span(s)
+	}
+	if f.err == nil && f.bounded {
+		f.err = ErrBounded
+	}
+	return f.found, f.err
+}
+
+// Arenas is Find for the arena heaps alone. It looks at one page in 64 MiB.
+func Arenas(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, error) {
+	f := finder{mem: mem, pages: pages, probes: maxProbes}
+	for _, s := range spans {
+		f.found = append(f.found, f.heaps(s)...)
+	}
+	return f.found, f.err
+}
+
+// CountArenas returns how many arenas, the main one not counted, the arena heaps
+// among the ranges belong to: an arena above 64 MiB has several. A heap that can't
+// be read any more is none.
+func CountArenas(mem io.ReaderAt, list []ranges.Range) int {
+	arenas := make(map[uint64]bool)
+	for _, r := range list {
+		var arena [8]byte // heap_info's ar_ptr
+		if r.Kind != ranges.MallocArena {
+			continue
+		}
+		if n, _ := mem.ReadAt(arena[:], int64(r.Start)); n == len(arena) {
+			arenas[binary.LittleEndian.Uint64(arena[:])] = true
+		}
+	}
+	return len(arenas)
+}
+
+type finder struct {
+	mem    io.ReaderAt
+	pages  Pages
+	probes int
+	// bounded is set when something was not looked at.
+	bounded bool
+	found   []ranges.Range
+	err     error
+}
+
+// heaps finds the arena heaps. They are aligned, so few pages need a look.
+func (f *finder) heaps(s ranges.Range) []ranges.Range {
+	var heaps []ranges.Range
+	for heap := alignUp(s.Start, heapMax); heap < s.End; heap += heapMax {
+		if f.pages.Present(heap) && f.isHeap(heap) {
+			heaps = append(heaps, ranges.Range{Start: heap, End: min(heap+heapMax, s.End), Kind: ranges.MallocArena})
+		}
+	}
+	return heaps
+}
+
+// span finds the arena heaps first: what lies in them is no chunk of its own.
+func (f *finder) span(s ranges.Range) {
+	next := s.Start
+	for _, heap := range f.heaps(s) {
+		f.chunks(next, heap.Start)
+		f.found = append(f.found, heap)
+		next = heap.End
+	}
+	f.chunks(next, s.End)
+}
+
+// chunks walks the resident pages of [start, end): each may begin a chunk, and
+// a chunk tells where it ends.
+func (f *finder) chunks(start, end uint64) {
+	if end < start+minChunk {
+		return
+	}
+	misses := 0
+	err := f.pages.Pages(start, end, func(addr uint64) {
+		if addr < start {
+			return
+		}
+		if misses++; misses > maxMisses {
+			f.bounded = true
+			return
+		}
+		var header [chunkHeader]byte
+		if !f.read(header[:], addr) {
+			return
+		}
+		prevSize, size := binary.LittleEndian.Uint64(header[:]), binary.LittleEndian.Uint64(header[8:])
+		length := size &^ flagBits
+		if (length+chunkHeader)%pageSize == 0 {
+			length += chunkHeader // glibc 2.43
+		}
+		if prevSize != 0 || size&flagBits != isMmapped || length%pageSize != 0 || length < minChunk || length > end-addr {
+			return
+		}
+		start = addr + length
+		misses--
+		f.found = append(f.found, ranges.Range{Start: addr, End: start, Kind: ranges.MallocChunk})
+	})
+	if err != nil && f.err == nil {
+		f.err = err
+	}
+}
+
+// isHeap checks the heap_info at addr: an arena's first heap holds the arena
+// itself, later ones point to the one before.
+func (f *finder) isHeap(addr uint64) bool {
+	var info [heapInfo]byte
+	if !f.read(info[:], addr) {
+		return false
+	}
+	arena := binary.LittleEndian.Uint64(info[0:])
+	prev := binary.LittleEndian.Uint64(info[8:])
+	size := binary.LittleEndian.Uint64(info[16:])
+	mprotected := binary.LittleEndian.Uint64(info[24:])
+	first := arena&^(heapMax-1) == addr && prev == 0
+	later := arena != 0 && prev != 0 && prev%heapMax == 0
+	return (first || later) && size > 0 && size <= mprotected && mprotected <= heapMax && mprotected%pageSize == 0
+}
+
+func (f *finder) read(b []byte, addr uint64) bool {
+	if f.probes <= 0 {
+		f.bounded = true
+		return false
+	}
+	f.probes--
+	n, err := f.mem.ReadAt(b, int64(addr))
+	if n == len(b) {
+		return true
+	}
+	if f.err == nil && err != io.EOF {
+		f.err = err
+	}
+	return false
+}
+
+func alignUp(addr, to uint64) uint64 { return (addr + to - 1) &^ (to - 1) }

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/httpapi/chart"
+)
+
+// chartSteps is how many steps a chart has: as many as are told apart.
+const chartSteps = 320
+
+// chart draws what is remembered of a container: of the one that is named (its
+// name, ID or cgroup), else of the one that was sampled last.
+func (s *State) chart(w http.ResponseWriter, r *http.Request) {
+	query, now := r.URL.Query(), time.Now()
+	text := query.Get("since")
+	if text == "" {
+		text = "1h"
+	}
+	since, err := parseSince(text, now)
+	if err == nil && !since.Before(now) {
+		err = fmt.Errorf("since %s: before now", text)
+	}
+	if err != nil {
+		writeText(w, http.StatusBadRequest, err.Error()+": say since=1h or since=2006-01-02T15:04:05Z\n")
+		return
+	}
+	picture := chart.Picture{Title: "Memory of a JVM container: none was seen in this time", From: since, To: now}
+	document := s.History.Document(since, max(now.Sub(since)/chartSteps, 100*time.Millisecond))
+	wanted := query.Get("container")
+	for _, c := range document.Containers {
+		if wanted == "" || c.Name == wanted || c.ID == wanted || c.Cgroup == wanted {
+			if first := time.UnixMilli(c.Tracks[0].Times[0]); first.Sub(since) > now.Sub(since)/20 {
+				picture.From = first // no room for what is not remembered
+			}
+			picture.Title, picture.Track, picture.Verdict = s.title(c), c.Tracks[0], s.summary(c)
+		}
+	}
+	if wanted != "" && picture.Track == nil {
+		writeText(w, http.StatusNotFound, fmt.Sprintf("no container %q is remembered of this time: /history names them\n", wanted))
+		return
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = chart.Write(w, picture) // the client is gone
+}
+
+func (s *State) title(c *history.Container) string {
+	title := "Memory of container " + c.Name
+	if c.Name == "" {
+		title += c.ID[:min(len(c.ID), 12)]
+	}
+	if report, _ := s.latest(); report != nil && report.Pod != nil && report.Pod.Name != "" {
+		title += " in pod " + report.Pod.Name
+	}
+	limit := c.Tracks[0].Series[history.Limit]
+	if last := limit.At(len(c.Tracks[0].Times) - 1).Last; last != history.Unknown {
+		title += ", limit " + breakdown.Size(&last)
+	}
+	return title
+}
+
+// summary is the verdict on a container; "" if there is none.
+func (s *State) summary(c *history.Container) string {
+	if verdicts := s.verdicts(); verdicts != nil {
+		for i := range verdicts.Containers {
+			if d := &verdicts.Containers[i]; d.ID == c.ID && d.Name == c.Name {
+				return d.Summary
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,40 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// history answers what is remembered: all of it, or from a time on (since, a
+// duration or RFC 3339) and in steps (step, a duration).
+func (s *State) history(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	since, err := parseSince(query.Get("since"), time.Now())
+	step := time.Duration(0)
+	if text := query.Get("step"); err == nil && text != "" {
+		if step, err = time.ParseDuration(text); err == nil && step <= 0 {
+			err = fmt.Errorf("step %s: more than 0", step)
+		}
+	}
+	if err != nil {
+		writeText(w, http.StatusBadRequest, err.Error()+": say since=1h or since=2006-01-02T15:04:05Z, step=1m\n")
+		return
+	}
+	document := s.History.Document(since, step)
+	if report, _ := s.latest(); report != nil {
+		document.Pod = report.Pod
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = document.WriteJSON(w) // the client is gone
+}
+
+func parseSince(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil {
+		return now.Add(-ago.Abs()), nil
+	}
+	return time.Parse(time.RFC3339, text)
+}

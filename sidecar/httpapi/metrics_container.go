@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+const (
+	// maxPools is how many pools have a series of their own; the threads of all
+	// others are in the pool otherPools. Pools are named by the application.
+	maxPools   = 20
+	otherPools = "other"
+	// shortIDLength is what tools print of a container's ID.
+	shortIDLength = 12
+)
+
+func shortID(id string) string { return id[:min(len(id), shortIDLength)] }
+
+// containerLabel names a container: what is known of it, in this order.
+func containerLabel(name, id, cgroup string) string { return cmp.Or(name, shortID(id), cgroup) }
+
+// containerLabels names the containers of a report, each in its own way.
+func containerLabels(containers []breakdown.Container) []string {
+	labels := make([]string, len(containers))
+	for i := range containers {
+		c := &containers[i]
+		candidates := []string{c.Name, shortID(c.ID), c.Cgroup, "container " + strconv.Itoa(i)}
+		if len(c.JVMs) > 0 {
+			candidates[3] = "pid " + strconv.Itoa(c.JVMs[0].PID)
+		}
+		for _, label := range candidates {
+			if label != "" && !slices.Contains(labels[:i], label) {
+				labels[i] = label
+				break
+			}
+		}
+	}
+	return labels
+}
+
+// container puts what a breakdown tells of a container.
+func (e *exposition) container(label string, c *breakdown.Container) {
+	for i := range c.Memory {
+		row := &c.Memory[i]
+		e.known(memoryBytes, row.Bytes, label, string(row.Name))
+		if row.Name == breakdown.OtherProcesses {
+			continue // by command: anybody's names, any number of them
+		}
+		for _, d := range row.Detail {
+			e.known(memoryDetailBytes, d.Bytes, label, string(row.Name), d.Name)
+		}
+	}
+	e.known(memoryBytes, c.UnattributedBytes, label, string(history.Unattributed))
+	e.known(usageBytes, c.UsageBytes, label)
+	e.known(workingSetBytes, c.WorkingSetBytes, label)
+	e.known(rssBytes, c.RSSBytes, label)
+	e.known(reclaimableBytes, c.ReclaimableBytes, label)
+	e.known(limitBytes, c.LimitBytes, label)
+	e.threads(label, c.JVMs)
+	e.sources(label, c.Sources, "consistency")
+}
+
+// threads puts the pools of all JVMs of a container.
+func (e *exposition) threads(label string, jvms []breakdown.JVM) {
+	counts := make(map[string]int)
+	for i := range jvms {
+		for _, p := range jvms[i].Threads.Pools {
+			counts[strings.ToValidUTF8(p.Name, "\uFFFD")] += p.Count
+		}
+	}
+	names := make([]string, 0, len(counts))
+	for name := range counts {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), strings.Compare(a, b))
+	})
+	other := 0
+	for i, name := range names {
+		if i >= maxPools || name == otherPools {
+			other += counts[name]
+		} else {
+			e.put(threads, float64(counts[name]), label, name)
+		}
+	}
+	if other > 0 {
+		e.put(threads, float64(other), label, otherPools)
+	}
+}
+
+// sources puts whether each source gave all it has, of every JVM. rare is one that
+// is only told when it failed.
+func (e *exposition) sources(label string, sources []jvm.Source, rare string) {
+	up := map[string]bool{rare: true}
+	for _, s := range sources {
+		before, told := up[s.Name]
+		up[s.Name] = s.OK && (before || !told)
+	}
+	for name, ok := range up {
+		e.put(sourceUp, truth(ok), label, name)
+	}
+}

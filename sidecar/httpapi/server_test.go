@@ -1,0 +1,394 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/autopsy"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+const maxAge = time.Minute
+
+func report() *breakdown.Report {
+	return &breakdown.Report{
+		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC),
+		Containers: []breakdown.Container{{
+			Name: "app", UsageBytes: new(int64(300 << 20)),
+			Memory: []breakdown.Row{{Name: breakdown.Heap, Bytes: new(int64(200 << 20))}, {Name: breakdown.GC}},
+		}},
+	}
+}
+
+// get answers one request in memory.
+func get(t *testing.T, h http.Handler, method, target, accept string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+	if accept != "" {
+		r.Header.Set("Accept", accept)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestNow: what was read after the rows is told beside them, and changes none of them.
+func TestNow(t *testing.T) {
+	remembered, err := history.Open(history.Options{Retention: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := State{History: remembered}
+	h := Handler(&state, maxAge)
+	r := report()
+	r.Containers[0].JVMs = []breakdown.JVM{{PID: 7}}
+	if err := remembered.Add(r); err != nil {
+		t.Fatal(err)
+	}
+	state.Set(r)
+	shown := func(format string) string {
+		t.Helper()
+		return get(t, h, http.MethodGet, "/breakdown?format="+format, "").Body.String()
+	}
+	if text := shown("json") + shown("text"); strings.Contains(text, `"now"`) || strings.Contains(text, "These rows") {
+		t.Errorf("nothing was read after the sample:\n%s", text)
+	}
+	before := get(t, h, http.MethodGet, "/metrics", "").Body.String()
+	at := r.Time.Add(42 * time.Second)
+	if err := remembered.Note(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
+		t.Fatal(err)
+	}
+	var told breakdown.Report
+	if err := json.Unmarshal([]byte(shown("json")), &told); err != nil {
+		t.Fatal(err)
+	}
+	want := &breakdown.Now{
+		Time: at, UsageBytes: new(int64(310 << 20)), WorkingSetBytes: new(int64(305 << 20)), HeadroomBytes: new(int64(207 << 20)), ThreadsLive: new(int64(25)),
+	}
+	if c := told.Containers[0]; !reflect.DeepEqual(c.Now, want) || *c.UsageBytes != 300<<20 {
+		t.Errorf("now %+v, usage of the rows %d", c.Now, *c.UsageBytes)
+	}
+	if text := shown("text"); !strings.Contains(text, "These rows are 42s old") || !strings.Contains(text, "usage is 310.0 MiB now") || !strings.Contains(text, "--max-cpu") {
+		t.Error(text)
+	}
+	if after := get(t, h, http.MethodGet, "/metrics", "").Body.String(); after != before {
+		t.Errorf("metrics of another moment:\n%s", after)
+	}
+}
+
+func TestBreakdown(t *testing.T) {
+	var state State
+	h := Handler(&state, maxAge)
+	if r := get(t, h, http.MethodGet, "/breakdown", ""); r.Code != http.StatusServiceUnavailable || !strings.Contains(r.Body.String(), "no sample") {
+		t.Errorf("before the first sample: %d", r.Code)
+	}
+	state.Set(report())
+	for _, tt := range []struct {
+		target, accept string
+		text           bool
+	}{
+		{"/breakdown", "", false},
+		{"/breakdown", "*/*", false},
+		{"/breakdown", "application/json", false},
+		{"/breakdown", "text/html,application/xhtml+xml,*/*;q=0.8", false},
+		{"/breakdown", "text/plain", true},
+		{"/breakdown", "text/plain, */*;q=0.1", true},
+		{"/breakdown", "application/json, text/plain;q=0.5", false},
+		{"/breakdown?format=text", "", true},
+		{"/breakdown?format=text", "application/json", true}, // the query wins
+		{"/breakdown?format=json", "text/plain", false},
+	} {
+		r := get(t, h, http.MethodGet, tt.target, tt.accept)
+		text := r.Body.String()
+		want := "application/json"
+		if tt.text {
+			want = "text/plain; charset=utf-8"
+		}
+		if r.Code != http.StatusOK || r.Header().Get("Content-Type") != want {
+			t.Errorf("%s, Accept %s: %d, %s", tt.target, tt.accept, r.Code, r.Header().Get("Content-Type"))
+		}
+		if tt.text {
+			if !strings.Contains(text, "heap") || !strings.Contains(text, "200.0 MiB") {
+				t.Errorf("%s: %s", tt.target, text)
+			}
+			continue
+		}
+		var got breakdown.Report
+		if err := json.Unmarshal([]byte(text), &got); err != nil || got.Schema != breakdown.Schema || *got.Containers[0].Memory[0].Bytes != 200<<20 || got.Containers[0].Memory[1].Bytes != nil {
+			t.Errorf("%s: %+v, %v", tt.target, got, err)
+		}
+	}
+	for _, format := range []string{"yaml", "JSON", "%3Cscript%3E"} {
+		r := get(t, h, http.MethodGet, "/breakdown?format="+format, "")
+		if r.Code != http.StatusBadRequest || r.Header().Get("Content-Type") != "text/plain; charset=utf-8" || r.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("format %s: %d, %v", format, r.Code, r.Header())
+		}
+	}
+}
+
+// full returns a state that has everything to show.
+func full(t *testing.T) *State {
+	t.Helper()
+	remembered, err := history.Open(history.Options{Retention: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	autopsies, err := autopsy.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := &State{History: remembered, Autopsies: autopsies}
+	for i := range 20 {
+		r := report()
+		r.Time = r.Time.Add(time.Duration(i) * 10 * time.Second)
+		if err := remembered.Add(r); err != nil {
+			t.Fatal(err)
+		}
+		state.Set(r)
+	}
+	a := autopsy.Perform(autopsy.Death{Time: time.Now(), PID: 7}, autopsy.State{})
+	if err := autopsies.Add(&a); err != nil {
+		t.Fatal(err)
+	}
+	state.SetDiagnosis(diagnosis.DiagnoseAll(remembered.Document(time.Time{}, 0)))
+	return state
+}
+
+func TestForms(t *testing.T) {
+	h := Handler(full(t), maxAge)
+	for target, want := range map[string]string{
+		"/breakdown?format=text": "Diagnosis: not enough history: 20 of 60 samples",
+		"/diagnosis":             `"schema": "jvmem.diagnosis/v1"`,
+		"/diagnosis?format=text": "container app: NOT_ENOUGH_HISTORY",
+		"/oom":                   `"schema": "jvmem.oom/v1"`,
+		"/oom?format=text":       "the JVM ended; how is not known",
+	} {
+		if r := get(t, h, http.MethodGet, target, ""); r.Code != http.StatusOK || !strings.Contains(r.Body.String(), want) {
+			t.Errorf("%s: %d, %s", target, r.Code, r.Body.String())
+		}
+	}
+	var state State
+	if r := get(t, Handler(&state, maxAge), http.MethodGet, "/diagnosis", ""); r.Code != http.StatusServiceUnavailable {
+		t.Errorf("before the first sample: %d", r.Code)
+	}
+}
+
+func TestHistory(t *testing.T) {
+	h := Handler(full(t), maxAge)
+	for target, want := range map[string]int{ // samples
+		"/history":                                     20,
+		"/history?since=2026-11-23T17:02:30Z":          5,
+		"/history?step=1m":                             4,
+		"/history?since=2026-11-23T17:02:30Z&step=20s": 3,
+		"/history?since=1ms":                           0,
+	} {
+		r := get(t, h, http.MethodGet, target, "")
+		d, err := history.Read(r.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", target, err)
+		}
+		got := 0
+		for _, c := range d.Containers {
+			got += len(c.Tracks[len(c.Tracks)-1].Times)
+		}
+		if got != want {
+			t.Errorf("%s: %d samples, want %d", target, got, want)
+		}
+	}
+	for _, query := range []string{"since=yesterday", "step=often", "step=0s", "step=-1m"} {
+		if r := get(t, h, http.MethodGet, "/history?"+query, ""); r.Code != http.StatusBadRequest || !strings.Contains(r.Body.String(), "since=1h") {
+			t.Errorf("%s: %d, %s", query, r.Code, r.Body.String())
+		}
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	h := Handler(full(t), maxAge)
+	paths := []string{"/", "/breakdown", "/diagnosis", "/history", "/oom", "/healthz", "/readyz"}
+	for _, path := range paths {
+		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusOK {
+			t.Errorf("GET %s: %d", path, r.Code)
+		}
+		for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "TRACE", "ODD"} {
+			if r := get(t, h, method, path, ""); r.Code != http.StatusMethodNotAllowed || r.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d, allowed %s", method, path, r.Code, r.Header().Get("Allow"))
+			}
+		}
+	}
+	for _, path := range []string{"/nothing", "/breakdown/x", "/metrics/x", "/debug/pprof/", "/favicon.ico"} {
+		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusNotFound {
+			t.Errorf("GET %s: %d", path, r.Code)
+		}
+	}
+	// HEAD by a real server, which leaves the body out.
+	s := httptest.NewServer(h)
+	defer s.Close()
+	for _, path := range paths {
+		r, err := s.Client().Head(s.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := body(t, r); r.StatusCode != http.StatusOK || text != "" || r.Header.Get("Content-Type") == "" {
+			t.Errorf("HEAD %s: %s, %q", path, r.Status, text)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	var state State
+	check := func(when string, h http.Handler, health, ready int) {
+		t.Helper()
+		if r := get(t, h, http.MethodGet, "/healthz", ""); r.Code != health {
+			t.Errorf("%s: /healthz %d: %s", when, r.Code, r.Body.String())
+		}
+		if r := get(t, h, http.MethodGet, "/readyz", ""); r.Code != ready {
+			t.Errorf("%s: /readyz %d: %s", when, r.Code, r.Body.String())
+		}
+	}
+	check("at the start", Handler(&state, maxAge), 200, 503)
+	check("stuck in the first sample", Handler(&state, -1), 503, 503)
+	state.Set(&breakdown.Report{}) // no JVM yet: a native sidecar starts before it
+	h := Handler(&state, maxAge)
+	check("after a sample", h, 200, 200)
+	state.turned = time.Now().Add(-maxAge - time.Second)
+	check("stuck", h, 503, 200)
+	if text := get(t, h, http.MethodGet, "/healthz", "").Body.String(); text != "the last sample is 1m1s old\n" {
+		t.Errorf("stuck: %q", text)
+	}
+	state.Set(report())
+	check("it turns again", h, 200, 200)
+}
+
+// serve runs Serve and returns its address, what ends it, and its outcome.
+func serve(t *testing.T, h http.Handler) (addr string, cancel func(), done <-chan error) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, l, nil, h) }()
+	return l.Addr().String(), cancel, ended
+}
+
+func await(t *testing.T, done <-chan error) {
+	t.Helper()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Fatal("Serve goes on 2 s after the end of its context")
+	}
+}
+
+func dial(t *testing.T, addr, request string) net.Conn {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func TestServeEnds(t *testing.T) {
+	goroutines := runtime.NumGoroutine()
+	begun := make(chan struct{}, 1)
+	endless := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		begun <- struct{}{}
+		for block := make([]byte, 64<<10); ; {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	addr, cancel, done := serve(t, endless)
+	silent := dial(t, addr, "GET / HTTP/1.1\r\nHo") // never goes on
+	defer silent.Close()
+	deaf := dial(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n\r\n") // never reads
+	defer deaf.Close()
+	<-begun
+	cancel()
+	await(t, done)
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", addr); err == nil {
+		conn.Close()
+		t.Error("the address is still taken")
+	}
+	for range 200 { // handlers end a little later
+		if runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	stacks := make([]byte, 64<<10)
+	t.Errorf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
+}
+
+// TestServeFinishesRequests: who asked before the end gets the whole answer, and
+// Serve returns after it.
+func TestServeFinishesRequests(t *testing.T) {
+	begun, returned := make(chan struct{}), make(chan struct{})
+	addr, cancel, done := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		time.Sleep(200 * time.Millisecond)
+		writeText(w, http.StatusOK, "all of it")
+		close(returned)
+	}))
+	conn := dial(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	defer conn.Close()
+	<-begun
+	cancel()
+	await(t, done)
+	select {
+	case <-returned:
+	default:
+		t.Error("Serve returned during a request")
+	}
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := body(t, r); text != "all of it" {
+		t.Errorf("%q", text)
+	}
+}
+
+func TestServeFails(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Serve(t.Context(), l, nil, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+		t.Errorf("a listener that is closed: %v", err)
+	}
+}

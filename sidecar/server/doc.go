@@ -1,3 +1,0 @@
-// Package server shows the latest report over HTTP. It answers from memory: no
-// request reads /proc or reaches a JVM. It takes GET and HEAD only.
-package server
