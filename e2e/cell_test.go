@@ -8,15 +8,15 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/e2e/pod"
 	"github.com/jvmem/jvmem/e2e/result"
-	"github.com/jvmem/jvmem/e2e/sid"
 )
 
 // cell is one way to run a JVM.
 type cell struct {
-	jdk       sid.JDK
-	collector sid.Collector
+	jdk       debian.JDK
+	collector debian.Collector
 	nmt       string
 	setting   setting
 }
@@ -50,7 +50,7 @@ var nmtModes = []string{"off", "summary", "detail"}
 // cells returns the cells to run on an engine: all, or so many that each JDK,
 // each collector, each mode of NMT and (on Docker, as a guest is slow) each
 // setting is there. On an engine that is not the first of its host one is enough.
-func cells(engine string, jdks []sid.JDK, full, first bool) []cell {
+func cells(engine string, jdks []debian.JDK, full, first bool) []cell {
 	var all []cell
 	for i, jdk := range jdks {
 		if jdk.NoAttach { // a setting
@@ -71,11 +71,11 @@ func cells(engine string, jdks []sid.JDK, full, first bool) []cell {
 		if !full && engine != engineDocker && i%4 != 0 {
 			continue
 		}
-		i := slices.IndexFunc(jdks, func(j sid.JDK) bool { return j.Name == s.jdk })
+		i := slices.IndexFunc(jdks, func(j debian.JDK) bool { return j.Name == s.jdk })
 		if i < 0 {
 			panic(fmt.Sprintf("setting %s: no JDK %s", s.name, s.jdk)) // TestMain has no test to fail
 		}
-		k := slices.IndexFunc(jdks[i].Collectors, func(c sid.Collector) bool { return c.Name == s.collector })
+		k := slices.IndexFunc(jdks[i].Collectors, func(c debian.Collector) bool { return c.Name == s.collector })
 		all = append(all, cell{jdk: jdks[i], collector: jdks[i].Collectors[k], nmt: s.nmt, setting: s})
 	}
 	return all

@@ -4,7 +4,7 @@
 // in a guest, and keeps what passed; `make e2e` calls it.
 //
 //	run     the command: builds, hosts, what is kept, docs/accuracy.md
-//	sid     Debian sid by debootstrap: JDKs, and root file systems of containers and guest
+//	debian  Debian sid by debootstrap: JDKs, and root file systems of containers and guest
 //	vm      a QEMU guest with cgroup v2 and systemd
 //	docker  a Docker daemon of the tests' own
 //	cri     a containerd of the tests' own, driven as kubelet drives it

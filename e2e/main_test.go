@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/e2e/result"
-	"github.com/jvmem/jvmem/e2e/sid"
 )
 
 // The command run makes these and says where they are.
@@ -44,7 +44,7 @@ func run(m *testing.M) int {
 	if *jdkDir == "" || *engineList == "" {
 		return complain(errors.New("the suite is run by `make e2e`"))
 	}
-	jdks, err := sid.ReadManifest(*jdkDir + "/manifest.json")
+	jdks, err := debian.ReadManifest(*jdkDir + "/manifest.json")
 	if err != nil {
 		return complain(err)
 	}
@@ -122,7 +122,7 @@ type unit struct {
 }
 
 // makeUnits returns all that is to be run, in a fixed order.
-func makeUnits(engines []string, jdks []sid.JDK, full bool) []unit {
+func makeUnits(engines []string, jdks []debian.JDK, full bool) []unit {
 	var all []unit
 	for i, name := range engines {
 		for _, s := range scenarios(jdks, full) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/e2e/pod"
-	"github.com/jvmem/jvmem/e2e/sid"
 )
 
 // scenario is a test that is not about a way to run a JVM.
@@ -19,8 +19,8 @@ type scenario struct {
 }
 
 // scenarios returns those of an engine.
-func scenarios(jdks []sid.JDK, full bool) []scenario {
-	jdk := jdks[slices.IndexFunc(jdks, func(j sid.JDK) bool { return j.Name == "21" })].Name
+func scenarios(jdks []debian.JDK, full bool) []scenario {
+	jdk := jdks[slices.IndexFunc(jdks, func(j debian.JDK) bool { return j.Name == "21" })].Name
 	var all []scenario
 	tests := map[string]func(*testing.T, engine, string){
 		"access":              testAccess,

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jvmem/jvmem/e2e/sid"
+	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
@@ -50,7 +50,7 @@ func installed(t *testing.T) *jdk {
 var newest = sync.OnceValues(func() (*jdk, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	tree, err := sid.Get(ctx, *need)
+	tree, err := debian.Get(ctx, *need)
 	if err != nil {
 		return nil, err
 	}

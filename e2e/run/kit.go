@@ -11,13 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/jvmem/jvmem/e2e/sid"
+	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 // kit is what the suite is run with.
 type kit struct {
-	tree *sid.Tree
+	tree *debian.Tree
 	need string
 	// work has jvmem, suite (the test binary) and app (the workload).
 	work string
@@ -31,7 +31,7 @@ func makeKit(ctx context.Context, root string) (*kit, error) {
 		return nil, err
 	}
 	k := &kit{need: filepath.Join(root, ".ci/need")}
-	if k.tree, err = sid.Get(ctx, k.need); err != nil {
+	if k.tree, err = debian.Get(ctx, k.need); err != nil {
 		return nil, err
 	}
 	if k.work, err = os.MkdirTemp("/var/tmp", "jvmem-kit-"); err != nil {

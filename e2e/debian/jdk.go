@@ -1,4 +1,4 @@
-package sid
+package debian
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-// Package sid gets from Debian sid what the end-to-end tests run on, and keeps
+// Package debian gets from Debian sid what the end-to-end tests run on, and keeps
 // it on this machine, some 2 GB:
 //
 //	system             the root file system of a guest: systemd, containerd, runc,
@@ -18,4 +18,4 @@
 // Programs of sid run in a chroot, in namespaces that end with this process. It
 // needs root, on amd64. What is missing is installed with apt-get, as all that
 // the Makefile needs.
-package sid
+package debian

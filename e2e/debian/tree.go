@@ -1,4 +1,4 @@
-package sid
+package debian
 
 import (
 	"context"
@@ -121,4 +121,4 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "sid: "+format+"\n", args...) }
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "debian: "+format+"\n", args...) }
