@@ -138,11 +138,18 @@ func TestReplyNumbers(t *testing.T) {
 		t.Errorf("%d mappings of a page, want 100", got)
 	}
 	j.Do("stallstart")
-	for n = nil; n["turn_count"] == 0 || n["unmap_count"] == 0 || n["start_count"] == 0; n = Numbers(j.Do("stalls")) {
-	}
-	for _, what := range []string{"turn", "map", "unmap", "start"} {
-		if least, most := n[what+"_p999_nanos"], n[what+"_max_nanos"]; least <= 0 || most < least {
-			t.Errorf("%s: 99.9 %% took up to %d ns, all up to %d", what, least, most)
+	// A reply covers what ended since the one before: on a busy machine one kind may be missing in it.
+	kinds := []string{"turn", "map", "unmap", "start"}
+	for seen := make(map[string]bool); len(seen) < len(kinds); {
+		n = Numbers(j.Do("stalls"))
+		for _, kind := range kinds {
+			if n[kind+"_count"] == 0 {
+				continue
+			}
+			seen[kind] = true
+			if p999, most := n[kind+"_p999_nanos"], n[kind+"_max_nanos"]; p999 <= 0 || most < p999 {
+				t.Errorf("%s: the 99.9th percentile is %d ns, the maximum %d ns", kind, p999, most)
+			}
 		}
 	}
 }
