@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -13,11 +14,13 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
+const mib = 1 << 20
+
 // TestChurn: beside three JVMs up to a hundred processes a second begin and end, in the
 // container of one of them. Each sample has all three, without an error, and nothing
 // is left of the others: no memory, no descriptor.
 func TestChurn(t *testing.T) {
-	if !inPod(t) {
+	if !jvmtest.InPod(t) {
 		return
 	}
 	const samples, warmUp = 100, 20
@@ -57,15 +60,7 @@ func TestChurn(t *testing.T) {
 			if len(c.JVMs) != 1 || c.UsageBytes == nil {
 				t.Fatalf("container %+v", c)
 			}
-			sum := *c.UnattributedBytes
-			for _, row := range c.Memory {
-				if row.Bytes != nil {
-					sum += *row.Bytes
-				}
-			}
-			if sum != *c.UsageBytes {
-				t.Errorf("sample %d: rows and unattributed add up to %d, usage is %d", seen, sum, *c.UsageBytes)
-			}
+			checkSum(t, fmt.Sprintf("sample %d", seen), c)
 			if others := c.Row(breakdown.OtherProcesses).Bytes; c.JVMs[0].PID == jvms[0].PID && (others == nil || *others < 32*mib) {
 				t.Errorf("sample %d: other processes have %v, want the 32 MiB of the one that stays", seen, others)
 			}
@@ -85,6 +80,20 @@ func TestChurn(t *testing.T) {
 	}
 	if text := s.log.text(); strings.Contains(text, `"log.level":"WARN"`) {
 		t.Errorf("logged: %s", text)
+	}
+}
+
+// checkSum checks that rows and unattributed add up to usage.
+func checkSum(t *testing.T, when string, c *breakdown.Container) {
+	t.Helper()
+	sum := *c.UnattributedBytes
+	for _, row := range c.Memory {
+		if row.Bytes != nil {
+			sum += *row.Bytes
+		}
+	}
+	if sum != *c.UsageBytes {
+		t.Errorf("%s: rows and unattributed add up to %d, usage is %d", when, sum, *c.UsageBytes)
 	}
 }
 
@@ -113,4 +122,13 @@ func processes(t *testing.T) (pid int) {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }

@@ -67,7 +67,7 @@ func serveFor(t *testing.T, o ServeOptions, jvms ...*jvmtest.JVM) *served {
 	for i, j := range jvms {
 		pids[i] = j.PID
 	}
-	return serveProc(t, podProc(t, pids...), o)
+	return serveProc(t, jvmtest.PodProc(t, pids...), o)
 }
 
 // serveProc serves what is in a folder like /proc.

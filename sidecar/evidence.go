@@ -11,6 +11,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // EvidenceHeap is the evidence that stops the JVM, and so must be asked for.
@@ -25,7 +26,7 @@ const maxFailureBytes = 500
 
 // gather asks the JVMs of a container for what supports a verdict. nil: there is
 // nothing to ask for.
-func (s *Sampler) gather(ctx context.Context, c *breakdown.Container, f *diagnosis.Finding, stop bool) *diagnosis.Gathered {
+func gather(ctx context.Context, s *sample.Sampler, c *breakdown.Container, f *diagnosis.Finding, stop bool) *diagnosis.Gathered {
 	var question func(*jvm.Process) ([]string, error)
 	switch f.Verdict {
 	case diagnosis.Threads:
@@ -47,7 +48,7 @@ func (s *Sampler) gather(ctx context.Context, c *breakdown.Container, f *diagnos
 	}
 	g := &diagnosis.Gathered{Time: time.Now().UTC()}
 	for i := range c.JVMs {
-		p := s.jvms[c.JVMs[i].PID]
+		p := s.JVM(c.JVMs[i].PID)
 		if p == nil {
 			continue
 		}

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -62,22 +60,4 @@ func TestEndDuringSample(t *testing.T) {
 		}
 	}
 	t.Errorf("the sample of %s is not in the state folder", last.Time)
-}
-
-// TestLimitChanges: a limit that is changed while the JVM runs, as by a resize of the
-// pod in place, is told by the next sample.
-func TestLimitChanges(t *testing.T) {
-	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
-	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
-	defer s.Close()
-	name := map[int]string{1: "memory.limit_in_bytes", 2: "memory.max"}[j.CgroupVersion()]
-	for _, limit := range []int64{256 * mib, 200 * mib, 240 * mib} {
-		if err := os.WriteFile(filepath.Join(j.CgroupDir(), name), []byte(fmt.Sprint(limit)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c := sample(t, s)
-		if c.LimitBytes == nil || *c.LimitBytes != limit || *c.HeadroomBytes != limit-*c.WorkingSetBytes {
-			t.Errorf("limit %v, headroom %v, want %d", c.LimitBytes, c.HeadroomBytes, limit)
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // TestLeaveStart: the program's pages are given back, its variables stay.
@@ -28,12 +29,12 @@ func TestLeaveStart(t *testing.T) {
 		}
 		return bytes
 	}
-	before, variable := code(), ErrNoJVM.Error()
+	before, variable := code(), sample.ErrNoJVM.Error()
 	leaveStart()
 	if after := code(); after >= before {
 		t.Errorf("%d bytes of the program before, %d after", before, after)
 	}
-	if ErrNoJVM.Error() != variable {
+	if sample.ErrNoJVM.Error() != variable {
 		t.Error("a variable has changed")
 	}
 }

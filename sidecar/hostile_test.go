@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,13 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 	"unicode"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // evil is what a container may call a thread, a process, anything: it would color a
@@ -29,7 +28,7 @@ const evil = "\x1b[2J\x07\r\n\xff\"},\u202e"
 // TestHostileContainer: what the container calls itself, and what pretends to be a
 // JVM, shows up nowhere as it is.
 func TestHostileContainer(t *testing.T) {
-	f := newFake(t)
+	f := jvmtest.NewUnsignalled(t)
 	f.SetThreads(evil, "\x1b[31m-1", "\x1b[31m-2", "Attach Listener")
 	other := filepath.Join(f.Proc, "99")
 	if err := os.MkdirAll(filepath.Join(other, "task", "99"), 0o700); err != nil {
@@ -40,7 +39,7 @@ func TestHostileContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	perf := jvmtest.Capture(t, "../jvm/hsperf/testdata/jdk17/g1/hsperfdata.bin.gz")
-	putPerf(t, f, bytes.ReplaceAll(perf, []byte("17.0.21.0.3"), []byte("17\x1b[31m\r\n\a\"")))
+	f.PutPerf(bytes.ReplaceAll(perf, []byte("17.0.21.0.3"), []byte("17\x1b[31m\r\n\a\"")))
 	for path, text := range map[string][]byte{
 		filepath.Join(other, "status"):                     bytes.Replace(status, []byte("java"), []byte("\x1b[31m\x07\"}\u202e"), 1),
 		filepath.Join(other, "task", "99", "stat"):         []byte("99 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 5 20 21\n"),
@@ -69,7 +68,7 @@ func TestHostileContainer(t *testing.T) {
 	state := t.TempDir()
 	go func() {
 		done <- Serve(ctx, ServeOptions{
-			Options: Options{Proc: f.Proc}, Listen: "127.0.0.1:0", Interval: 100 * time.Millisecond, LogInterval: time.Millisecond,
+			Options: sample.Options{Proc: f.Proc}, Listen: "127.0.0.1:0", Interval: 100 * time.Millisecond, LogInterval: time.Millisecond,
 			Retention: time.Hour, StateDir: state, Log: eventlog.New(log, "test"), Listening: func(a net.Addr) { address <- a.String() },
 		})
 	}()
@@ -113,38 +112,10 @@ func TestHostileContainer(t *testing.T) {
 	}
 }
 
-// newFake returns a fake that is never signalled: its PID is that of the test.
-func newFake(t *testing.T) *jvmtest.Fake {
-	t.Helper()
-	f := jvmtest.NewFake(t)
-	f.SetStatus(jvmtest.Status{State: 'S', UID: os.Geteuid(), GID: os.Getegid()})
-	dir := filepath.Join(f.Proc, fmt.Sprint(f.PID))
-	smaps := "7f00-7f01 rw-p 00000000 00:00 0 \nRss: 4 kB\nAnonymous: 4 kB\n"
-	if err := errors.Join(os.WriteFile(filepath.Join(dir, "mountinfo"), nil, 0o600), os.WriteFile(filepath.Join(dir, "smaps"), []byte(smaps), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-// putPerf gives the fake a file of hsperfdata, and returns its path.
-func putPerf(t *testing.T, f *jvmtest.Fake, perf []byte) string {
-	t.Helper()
-	path := filepath.Join(f.Tmp, "hsperfdata_app", "7")
-	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, perf, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.SetMaps(fmt.Sprintf("7f00-7f01 r-xp 00000000 00:00 42    /usr/lib/jvm/lib/server/libjvm.so\n7f10-7f20 rw-s 00000000 fe:00 %d    /tmp/hsperfdata_app/7\n", info.Sys().(*syscall.Stat_t).Ino))
-	return path
-}
-
 // readFacts returns what attribution gets, as JSON.
 func readFacts(t *testing.T, procfs string) string {
 	t.Helper()
-	s := NewSampler(Options{Proc: procfs})
+	s := sample.New(sample.Options{Proc: procfs})
 	defer s.Close()
 	facts, err := s.Read(t.Context())
 	if err != nil {

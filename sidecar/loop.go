@@ -11,17 +11,18 @@ import (
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
+	"github.com/jvmem/jvmem/sidecar/sample"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// loop samples at once, each interval as far as the budget goes, and when memory rises
+// loop samples at once, each interval as far as the CPU throttle allows, and when memory rises
 // to the limit; remembers, judges and logs; and explains the end of a JVM. Where it
 // does not sample it notes what is cheap. Samples never run side by side.
 type loop struct {
 	options   ServeOptions
-	sampler   *Sampler
-	gauges    *gauges
-	budget    *budget
+	sampler   *sample.Sampler
+	readings  *sample.Readings
+	throttle  *sample.Throttle
 	watcher   *watch.Watcher
 	state     *httpapi.State
 	history   *history.Store
@@ -39,7 +40,7 @@ type loop struct {
 
 func newLoop(o ServeOptions, state *httpapi.State) *loop {
 	return &loop{
-		options: o, sampler: NewSampler(o.Options), gauges: newGauges(), budget: newBudget(o.MaxCPU/100, o.Interval, spentNow()),
+		options: o, sampler: sample.New(o.Options), readings: sample.NewReadings(), throttle: sample.NewThrottle(o.MaxCPU/100, o.Interval, sample.Spent()),
 		watcher: watch.Start(), state: state, history: state.History, autopsies: state.Autopsies,
 		verdicts: make(map[string]*verdict), alive: make(map[jvmKey]*lastSeen), told: make(map[string]string),
 	}
@@ -47,7 +48,7 @@ func newLoop(o ServeOptions, state *httpapi.State) *loop {
 
 func (l *loop) close() {
 	_ = l.watcher.Close() // nothing was written
-	_ = l.gauges.close()
+	_ = l.readings.Close()
 	_ = l.sampler.Close()
 	l.warn("history", l.history.Close())
 }
@@ -77,19 +78,19 @@ func (l *loop) run(ctx context.Context) error {
 
 // tick samples, or notes what is cheap. The error is about logging.
 func (l *loop) tick(ctx context.Context) error {
-	if l.budget.affords(spentNow()) || l.changed {
+	if l.throttle.Affords(sample.Spent()) || l.changed {
 		return l.sample(ctx)
 	}
 	l.turns++
-	l.warn("history", l.gauges.note(l.history))
+	l.warn("history", l.readings.Note(l.history))
 	l.state.Turn(l.cost())
 	return nil
 }
 
 // sample takes one sample and hands it on. The error is about logging.
 func (l *loop) sample(ctx context.Context) error {
-	l.budget.begin(spentNow())
-	defer func() { l.budget.end(spentNow()) }()
+	l.throttle.Begin(sample.Spent())
+	defer func() { l.throttle.End(sample.Spent()) }()
 	l.turns++
 	l.changed = false
 	begun := time.Now()
@@ -97,9 +98,9 @@ func (l *loop) sample(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	targets := l.sampler.targets()
+	targets := l.sampler.Targets()
 	l.warn("watch", l.watcher.Follow(targets, time.Since(begun)))
-	l.warn("gauges", l.gauges.follow(&report, targets))
+	l.warn("readings", l.readings.Follow(&report, targets))
 	if err != nil {
 		report = waiting(err, begun, l.options.Pod)
 		l.warnText("sample", report.Sources[0].Reason)
@@ -122,20 +123,20 @@ const rareSamples = 6
 
 // cost tells what jvmem takes, and what that does to the samples.
 func (l *loop) cost() httpapi.Cost {
-	c := httpapi.Cost{CPURatio: l.budget.ratio()}
-	if l.budget.share > 0 {
-		c.MaxCPURatio = &l.budget.share
+	c := httpapi.Cost{CPURatio: l.throttle.Ratio()}
+	if l.options.MaxCPU > 0 {
+		c.MaxCPURatio = new(l.options.MaxCPU / 100)
 	}
-	every, known := l.budget.stretch()
+	every, known := l.throttle.Stretch()
 	if !known {
 		return c
 	}
 	c.SampleInterval = &every
 	switch rare := rareSamples * l.options.Interval; {
-	case every > rare:
-		l.warnText("budget", fmt.Sprintf("rows are read far less often than each %s, to take no more than %g %% of a core: raise --max-cpu (0: no limit) to have them more often", l.options.Interval, l.options.MaxCPU))
+	case every > rare && l.options.MaxCPU > 0:
+		l.warnText("throttle", fmt.Sprintf("rows are read far less often than each %s, to take no more than %g %% of a core: raise --max-cpu (0: no limit) to have them more often", l.options.Interval, l.options.MaxCPU))
 	case every < rare/2:
-		l.warn("budget", nil)
+		l.warn("throttle", nil)
 	}
 	return c
 }

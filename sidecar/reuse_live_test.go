@@ -3,6 +3,8 @@ package sidecar
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -14,7 +16,7 @@ import (
 // TestPIDUsedAgain: a JVM is killed, and another one gets its PID before the next look,
 // and finds its attach socket. It is reported as another one; the end of the first is told.
 func TestPIDUsedAgain(t *testing.T) {
-	if !inPod(t) {
+	if !jvmtest.InPod(t) {
 		return
 	}
 	first := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
@@ -50,10 +52,14 @@ func TestPIDUsedAgain(t *testing.T) {
 	if was, is := before.JVMs[0], after.JVMs[0]; is.PID != was.PID || is.StartTicks == was.StartTicks {
 		t.Errorf("first %d of %d, second %d of %d", was.PID, was.StartTicks, is.PID, is.StartTicks)
 	}
-	if attach := source(t, &after, jvm.SourceAttach); !attach.OK {
-		t.Errorf("attach to the second: %+v", attach)
+	if !slices.ContainsFunc(after.Sources, func(s jvm.Source) bool { return s.Name == jvm.SourceAttach && s.OK }) {
+		t.Errorf("attach to the second: %+v", after.Sources)
 	}
 	checkSum(t, "second", &after)
+	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
+	if rest := *after.UnattributedBytes; rest > stock || rest < -stock {
+		t.Errorf("second: %d KiB unattributed, want no more than %d", rest>>10, stock>>10)
+	}
 	a := s.awaitAutopsy(t)
 	if a.PID != first.PID || a.StartTicks != before.JVMs[0].StartTicks || a.Last == nil || a.Last.Cgroup != before.Cgroup {
 		t.Errorf("autopsy %s of PID %d, %d", a.Kind, a.PID, a.StartTicks)

@@ -13,6 +13,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // TestNoSecrets: what is in the command line and the environment of a JVM is in no
@@ -77,12 +78,16 @@ func TestNoSecrets(t *testing.T) {
 // evidenceOf asks for all the evidence that there is.
 func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 	t.Helper()
-	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})
 	defer s.Close()
-	c := sample(t, s)
+	report, err := s.Sample(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := report.Containers[0]
 	text := ""
 	for _, verdict := range []diagnosis.Verdict{diagnosis.Threads, diagnosis.ClassLoader, diagnosis.NativeUntracked, diagnosis.Heap} {
-		g := s.gather(context.Background(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, true)
+		g := gather(context.Background(), s, &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, true)
 		text += fmt.Sprintf("%+v\n", g)
 	}
 	text += fmt.Sprintf("%+v\n", c.JVMs)

@@ -15,11 +15,12 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // ServeOptions say how to serve.
 type ServeOptions struct {
-	Options
+	sample.Options
 	Listen      string        // address of the HTTP server
 	WebConfig   string        // file with TLS and users, see httpapi.OpenWeb; "": plain HTTP for everybody
 	Interval    time.Duration // between two samples, or readings of what is cheap
@@ -84,7 +85,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 // the JVM, and outlive it.
 func waiting(err error, begun time.Time, pod *breakdown.Pod) breakdown.Report {
 	source := jvm.Source{Name: "processes", Reason: err.Error()}
-	if errors.Is(err, ErrNoJVM) {
+	if errors.Is(err, sample.ErrNoJVM) {
 		source.Reason = "waiting for a JVM: " + err.Error()
 		source.Fix = FixNoJVM
 	}

@@ -74,7 +74,7 @@ func (l *loop) addEvidence(ctx context.Context, c *breakdown.Container, v *verdi
 		f := &v.last.Findings[i]
 		key := [2]string{string(f.Verdict), f.Subject}
 		if _, asked := v.evidence[key]; !asked && len(v.evidence) < maxEvidence {
-			v.evidence[key] = l.sampler.gather(ctx, c, f, l.options.Evidence == EvidenceHeap)
+			v.evidence[key] = gather(ctx, l.sampler, c, f, l.options.Evidence == EvidenceHeap)
 		}
 		f.Gathered = v.evidence[key]
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 const usage = `jvmem tells where every byte of a JVM container goes.
@@ -72,7 +73,7 @@ func newFlags(command string, w io.Writer) *pflag.FlagSet {
 }
 
 // observeFlags are those of every command that reads a JVM.
-func observeFlags(flags *pflag.FlagSet, o *sidecar.Options) {
+func observeFlags(flags *pflag.FlagSet, o *sample.Options) {
 	o.Pod = &breakdown.Pod{}
 	flags.StringVar(&o.Proc, "proc", "/proc", "proc file system to read")
 	flags.StringVar(&o.ContainerName, "container-name", "", "name of the JVM's container, as it cannot be seen from outside")
@@ -83,7 +84,7 @@ func observeFlags(flags *pflag.FlagSet, o *sidecar.Options) {
 }
 
 // dropEmptyPod is for a JVM outside Kubernetes: nothing is known of its pod.
-func dropEmptyPod(o *sidecar.Options) {
+func dropEmptyPod(o *sample.Options) {
 	if *o.Pod == (breakdown.Pod{}) {
 		o.Pod = nil
 	}

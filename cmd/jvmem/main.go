@@ -17,6 +17,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // version is set by the linker.
@@ -97,7 +98,7 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 
 // look is the command breakdown: one sample for a terminal.
 func look(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) (int, error) {
-	var o sidecar.Options
+	var o sample.Options
 	var format string
 	flags := newFlags("breakdown", stdout)
 	observeFlags(flags, &o)
@@ -110,11 +111,11 @@ func look(ctx context.Context, args []string, getenv func(string) string, stdout
 	if err := checkFormat(format); err != nil {
 		return exitError, err
 	}
-	sampler := sidecar.NewSampler(o)
+	sampler := sample.New(o)
 	defer sampler.Close()
 	report, err := sampler.Sample(ctx)
 	switch {
-	case errors.Is(err, sidecar.ErrNoJVM):
+	case errors.Is(err, sample.ErrNoJVM):
 		return exitError, fmt.Errorf("%w\n  fix: %s", err, sidecar.FixNoJVM)
 	case err != nil:
 		return exitError, err

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 func noEnv(string) string { return "" }
@@ -126,7 +127,7 @@ func flagSets(o *sidecar.ServeOptions) map[string]*pflag.FlagSet {
 	serve, breakdown := newFlags("serve", io.Discard), newFlags("breakdown", io.Discard)
 	observeFlags(serve, &o.Options)
 	serveFlags(serve, o)
-	var other sidecar.Options
+	var other sample.Options
 	observeFlags(breakdown, &other)
 	breakdown.IntVar(&other.PID, "pid", 0, "")
 	return map[string]*pflag.FlagSet{"serve": serve, "breakdown": breakdown}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jvmem/jvmem/e2e/performance/report"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/sidecar"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 const day = 24 * time.Hour
@@ -52,7 +52,7 @@ func TestFootprint(t *testing.T) {
 // fillHistory leaves in the folder what jvmem would have written about a JVM in a day.
 func fillHistory(t *testing.T, j *jvmtest.JVM, dir string) {
 	t.Helper()
-	sampler := sidecar.NewSampler(sidecar.Options{Proc: "/proc", PID: j.PID, ContainerName: "app"})
+	sampler := sample.New(sample.Options{Proc: "/proc", PID: j.PID, ContainerName: "app"})
 	defer sampler.Close()
 	r, err := sampler.Sample(t.Context())
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // The looks that goals are about.
@@ -57,7 +57,7 @@ func looks(t *testing.T, d *jdk, j *jvmtest.JVM) []look {
 		{fullLook, full(t, j), recountEvery},
 		{name: countLook, run: count(t, j)},
 		{name: "jvmem, first sample, with the handshake", run: own(func() error {
-			s := sidecar.NewSampler(sidecar.Options{Proc: "/proc", PID: j.PID})
+			s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})
 			defer s.Close()
 			return errors.Join(forgetSocket(j), complete(t.Context(), s))
 		})},
@@ -144,7 +144,7 @@ func count(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 // full is what a served jvmem repeats at its longer interval.
 func full(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	t.Helper()
-	s := sidecar.NewSampler(sidecar.Options{Proc: "/proc", PID: j.PID})
+	s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})
 	t.Cleanup(func() { _ = s.Close() })
 	run := own(func() error { return complete(t.Context(), s) })
 	for range 3 { // until it keeps all that it keeps
@@ -156,7 +156,7 @@ func full(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 }
 
 // complete takes a sample in which no row is missing.
-func complete(ctx context.Context, s *sidecar.Sampler) error {
+func complete(ctx context.Context, s *sample.Sampler) error {
 	r, err := s.Sample(ctx)
 	if err != nil {
 		return err

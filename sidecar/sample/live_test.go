@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,7 +98,7 @@ func TestRowsGrow(t *testing.T) {
 			} else {
 				time.Sleep(time.Until(oldAt))
 			}
-			s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+			s := New(Options{Proc: "/proc", PID: j.PID})
 			defer s.Close()
 			shm := fmt.Sprintf("/dev/shm/jvmem-test-%d", j.PID)
 			t.Cleanup(func() { _, _ = os.Remove(shm), os.Remove(shm+"-warm") })
@@ -284,7 +283,7 @@ func checkUnknown(t *testing.T, c *breakdown.Container, unknown []breakdown.RowN
 // it told before still names its memory, and it is asked again when it goes on.
 func TestStoppedJVM(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseG1GC", "-Xmx64m"}, LimitBytes: 256 * mib})
-	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	s := New(Options{Proc: "/proc", PID: j.PID})
 	defer s.Close()
 	if c := sample(t, s); !c.Complete() {
 		t.Fatalf("not complete before: %+v", c.Sources)
@@ -304,7 +303,7 @@ func TestStoppedJVM(t *testing.T) {
 	}
 
 	// One that was never asked while it ran.
-	fresh := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	fresh := New(Options{Proc: "/proc", PID: j.PID})
 	defer fresh.Close()
 	c = sample(t, fresh)
 	checkSum(t, "stopped, never asked", &c)
@@ -331,7 +330,7 @@ func source(t *testing.T, c *breakdown.Container, name string) jvm.Source {
 // TestJVMEnds: the report of a JVM that is gone is an error, never its last state.
 func TestJVMEnds(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
-	one, all := NewSampler(Options{Proc: "/proc", PID: j.PID}), NewSampler(Options{Proc: podProc(t, j.PID)})
+	one, all := New(Options{Proc: "/proc", PID: j.PID}), New(Options{Proc: jvmtest.PodProc(t, j.PID)})
 	defer one.Close()
 	defer all.Close()
 	sample(t, one)
@@ -348,30 +347,13 @@ func TestJVMEnds(t *testing.T) {
 	}
 }
 
-// podProc shows some processes of /proc, as a pod's PID namespace does: not the
-// JVMs of other tests, which a sampler would talk to.
-func podProc(tb testing.TB, pids ...int) string {
-	tb.Helper()
-	dir := tb.TempDir()
-	names := []string{"self"}
-	for _, pid := range pids {
-		names = append(names, strconv.Itoa(pid))
-	}
-	for _, name := range names {
-		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(dir, name)); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // TestTwoContainers: each container is told with its own usage, and their JVMs
 // are not mixed up.
 func TestTwoContainers(t *testing.T) {
 	small := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 200 * mib})
 	large := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 300 * mib})
 	large.Do("unsafe 40")
-	s := NewSampler(Options{Proc: podProc(t, os.Getpid(), small.PID, large.PID), ContainerName: "app"})
+	s := New(Options{Proc: jvmtest.PodProc(t, os.Getpid(), small.PID, large.PID), ContainerName: "app"})
 	defer s.Close()
 	report, err := s.Sample(context.Background())
 	if err != nil {
@@ -420,7 +402,7 @@ func TestKilledWhileRead(t *testing.T) {
 	before := descriptors(t)
 	for i := range 12 {
 		j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
-		s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+		s := New(Options{Proc: "/proc", PID: j.PID})
 		go func() {
 			time.Sleep(time.Duration(i) * 2 * time.Millisecond)
 			_ = syscall.Kill(j.PID, syscall.SIGKILL)
@@ -465,9 +447,27 @@ func descriptors(t *testing.T) int {
 
 func TestNotAJVM(t *testing.T) {
 	for pid, want := range map[int]error{os.Getpid(): jvm.ErrNotJVM, 1 << 22: jvm.ErrGone} {
-		s := NewSampler(Options{Proc: "/proc", PID: pid})
+		s := New(Options{Proc: "/proc", PID: pid})
 		if _, err := s.Sample(context.Background()); !errors.Is(err, want) {
 			t.Errorf("process %d: %v, want %v", pid, err, want)
+		}
+	}
+}
+
+// TestLimitChanges: a limit that is changed while the JVM runs, as by a resize of the
+// pod in place, is told by the next sample.
+func TestLimitChanges(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
+	s := New(Options{Proc: "/proc", PID: j.PID})
+	defer s.Close()
+	name := map[int]string{1: "memory.limit_in_bytes", 2: "memory.max"}[j.CgroupVersion()]
+	for _, limit := range []int64{256 * mib, 200 * mib, 240 * mib} {
+		if err := os.WriteFile(filepath.Join(j.CgroupDir(), name), []byte(fmt.Sprint(limit)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := sample(t, s)
+		if c.LimitBytes == nil || *c.LimitBytes != limit || *c.HeadroomBytes != limit-*c.WorkingSetBytes {
+			t.Errorf("limit %v, headroom %v, want %d", c.LimitBytes, c.HeadroomBytes, limit)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"testing"
@@ -8,24 +8,24 @@ import (
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
-// TestGauges: what is read between two samples is what the next sample says, nothing
+// TestReadings: what is read between two samples is what the next sample says, nothing
 // is allocated for it, and what is gone is not known.
-func TestGauges(t *testing.T) {
+func TestReadings(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx64m"}})
-	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	s := New(Options{Proc: "/proc", PID: j.PID})
 	defer s.Close()
 	h, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGauges()
+	g := NewReadings()
 	sample := func() *history.Container {
 		t.Helper()
 		r, err := s.Sample(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.follow(&r, s.targets()); err != nil {
+		if err := g.Follow(&r, s.Targets()); err != nil {
 			t.Fatal(err)
 		}
 		if err := h.Add(&r); err != nil {
@@ -37,7 +37,7 @@ func TestGauges(t *testing.T) {
 	j.Do("unsafe 32")
 	j.Do("threads 40 8")
 	j.Do("gc")
-	if err := g.note(h); err != nil {
+	if err := g.Note(h); err != nil {
 		t.Fatal(err)
 	}
 	noted := h.Document(time.Time{}, 0).Containers[0]
@@ -65,20 +65,20 @@ func TestGauges(t *testing.T) {
 	}
 	j.Send("exit")
 	<-j.Exited()
-	if err := g.note(h); err != nil {
+	if err := g.Note(h); err != nil {
 		t.Fatal(err)
 	}
 	if threads := h.Document(time.Time{}, 0).Containers[0].Latest(history.Threads); threads != nil {
 		t.Errorf("%d threads of a JVM that ended", *threads)
 	}
-	if err := g.close(); err != nil {
+	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-func BenchmarkGauges(b *testing.B) {
+func BenchmarkReadings(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}})
-	s := NewSampler(Options{Proc: "/proc", PID: j.PID})
+	s := New(Options{Proc: "/proc", PID: j.PID})
 	defer s.Close()
 	r, err := s.Sample(b.Context())
 	if err != nil {
@@ -91,14 +91,14 @@ func BenchmarkGauges(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g := newGauges()
-	defer g.close()
-	if err := g.follow(&r, s.targets()); err != nil {
+	g := NewReadings()
+	defer g.Close()
+	if err := g.Follow(&r, s.Targets()); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := g.note(h); err != nil {
+		if err := g.Note(h); err != nil {
 			b.Fatal(err)
 		}
 	}

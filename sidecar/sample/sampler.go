@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"context"
@@ -42,8 +42,8 @@ type Sampler struct {
 	rests map[cgroup.Path]int64
 }
 
-// NewSampler returns a Sampler. It reads nothing yet.
-func NewSampler(o Options) *Sampler {
+// New returns a Sampler. It reads nothing yet.
+func New(o Options) *Sampler {
 	return &Sampler{
 		options: o, cgroups: cgroup.FS{Proc: o.Proc},
 		jvms: make(map[int]*jvm.Process), groups: make(map[cgroup.Path]*cgroup.Group),
@@ -162,8 +162,8 @@ type container struct {
 	limitBytes *int64 // nil: none, or not known
 }
 
-// targets are the JVMs of the last reading, to be watched until the next one.
-func (s *Sampler) targets() []watch.Target {
+// Targets are the JVMs of the last reading, to be watched until the next one.
+func (s *Sampler) Targets() []watch.Target {
 	var all []watch.Target
 	for path, c := range s.members {
 		for _, p := range c.jvms {
@@ -208,3 +208,6 @@ func (s *Sampler) forget(members map[cgroup.Path]*container) {
 		}
 	}
 }
+
+// JVM returns the process that was read under this PID, nil if there is none.
+func (s *Sampler) JVM(pid int) *jvm.Process { return s.jvms[pid] }

@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"errors"
@@ -12,10 +12,10 @@ import (
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// gauges read what is cheap of the containers of the last sample, from descriptors
+// Readings reads what is cheap of the containers of the last sample, from descriptors
 // that are open: always the same few numbers, whatever the size of the JVM, without
 // allocating anything.
-type gauges struct {
+type Readings struct {
 	containers []*gauge
 	meters     map[*cgroup.Group]*cgroup.Meter
 	jvms       map[*jvm.Process]*jvm.Gauge
@@ -32,13 +32,13 @@ type gauge struct {
 	values []int64
 }
 
-func newGauges() *gauges {
-	return &gauges{meters: make(map[*cgroup.Group]*cgroup.Meter), jvms: make(map[*jvm.Process]*jvm.Gauge)}
+func NewReadings() *Readings {
+	return &Readings{meters: make(map[*cgroup.Group]*cgroup.Meter), jvms: make(map[*jvm.Process]*jvm.Gauge)}
 }
 
-// follow takes the containers of a sample. The error is about what cannot be opened:
+// Follow takes the containers of a sample. The error is about what cannot be opened:
 // it is not known between two samples.
-func (g *gauges) follow(r *breakdown.Report, targets []watch.Target) error {
+func (g *Readings) Follow(r *breakdown.Report, targets []watch.Target) error {
 	var errs []error
 	g.containers = g.containers[:0]
 	meters, jvms := make(map[*cgroup.Group]bool), make(map[*jvm.Process]bool)
@@ -58,7 +58,7 @@ func (g *gauges) follow(r *breakdown.Report, targets []watch.Target) error {
 }
 
 // open opens what is not open of a target.
-func (g *gauges) open(t watch.Target) error {
+func (g *Readings) open(t watch.Target) error {
 	var err error
 	if t.Group != nil && g.meters[t.Group] == nil {
 		if meter, e := t.Group.Meter(); e == nil {
@@ -78,7 +78,7 @@ func (g *gauges) open(t watch.Target) error {
 }
 
 // prune closes what is not used any more.
-func (g *gauges) prune(meters map[*cgroup.Group]bool, jvms map[*jvm.Process]bool) error {
+func (g *Readings) prune(meters map[*cgroup.Group]bool, jvms map[*jvm.Process]bool) error {
 	var errs []error
 	for group, m := range g.meters {
 		if !meters[group] {
@@ -95,13 +95,13 @@ func (g *gauges) prune(meters map[*cgroup.Group]bool, jvms map[*jvm.Process]bool
 	return errors.Join(errs...)
 }
 
-func (g *gauges) close() error {
+func (g *Readings) Close() error {
 	g.containers = nil
 	return g.prune(nil, nil)
 }
 
-// note reads all containers and has it remembered. The error is the history's.
-func (g *gauges) note(h *history.Store) error {
+// Note reads all containers and has it remembered. The error is the history's.
+func (g *Readings) Note(h *history.Store) error {
 	var err error
 	for _, c := range g.containers {
 		if c.read() {

@@ -1,12 +1,12 @@
-package sidecar
+package sample
 
 import (
 	"testing"
 	"time"
 )
 
-// TestBudget plays hours with a loop that takes a sample wherever it may.
-func TestBudget(t *testing.T) {
+// TestThrottle plays hours with a loop that takes a sample wherever it may.
+func TestThrottle(t *testing.T) {
 	const ms = time.Millisecond
 	for name, tt := range map[string]struct {
 		maxCPU   float64 // percent
@@ -38,8 +38,8 @@ func TestBudget(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const long = 6 * time.Hour
 			begun := time.Unix(1e9, 0)
-			now := spent{at: begun, cpu: 40 * ms} // its own start
-			b := newBudget(tt.maxCPU/100, tt.interval, now)
+			now := CPUTime{at: begun, cpu: 40 * ms} // its own start
+			b := NewThrottle(tt.maxCPU/100, tt.interval, now)
 			first, cpuBefore := 0, time.Duration(0)
 			last, longest, shortest := time.Duration(0), time.Duration(0), long
 			for at := time.Duration(0); at < long; at += tt.interval {
@@ -50,12 +50,12 @@ func TestBudget(t *testing.T) {
 				if tt.other != nil {
 					now.cpu += tt.other(at)
 				}
-				if !b.affords(now) && (tt.urgent == nil || !tt.urgent(at)) {
+				if !b.Affords(now) && (tt.urgent == nil || !tt.urgent(at)) {
 					continue
 				}
-				b.begin(now)
+				b.Begin(now)
 				now.cpu += tt.sample
-				b.end(now)
+				b.End(now)
 				if at < 10*time.Minute {
 					first++
 				}
@@ -73,12 +73,12 @@ func TestBudget(t *testing.T) {
 			if used := (now.cpu - cpuBefore).Seconds() / 3600; used > tt.share {
 				t.Errorf("%.3f %% of a core is used", 100*used)
 			}
-			every, ok := b.stretch()
+			every, ok := b.Stretch()
 			if !ok || every < tt.from*9/10 || every > tt.to*11/10 {
 				t.Errorf("it tells %v (%v) between two samples, want %v to %v", every, ok, tt.from, tt.to)
 			}
-			if used := (now.cpu - cpuBefore).Seconds() / 3600; b.ratio() == nil || *b.ratio() > 1.5*used+0.0002 || *b.ratio() < used/2-0.0002 {
-				t.Errorf("it tells %v of a core, want %v", *b.ratio(), used)
+			if used := (now.cpu - cpuBefore).Seconds() / 3600; b.Ratio() == nil || *b.Ratio() > 1.5*used+0.0002 || *b.Ratio() < used/2-0.0002 {
+				t.Errorf("it tells %v of a core, want %v", *b.Ratio(), used)
 			}
 		})
 	}

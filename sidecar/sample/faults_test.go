@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"os"
@@ -38,10 +38,10 @@ func TestAnotherProcess(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFake(t)
+			f := jvmtest.NewUnsignalled(t)
 			f.SetThreads("main")
-			path := putPerf(t, f, jvmtest.Capture(t, "../jvm/hsperf/testdata/jdk17/g1/hsperfdata.bin.gz"))
-			s := NewSampler(Options{Proc: f.Proc})
+			path := f.PutPerf(jvmtest.Capture(t, "../../jvm/hsperf/testdata/jdk17/g1/hsperfdata.bin.gz"))
+			s := New(Options{Proc: f.Proc})
 			defer s.Close()
 			if before, source := readFake(t, s, jvm.SourceHsperf); !source.OK || before.Major != 17 {
 				t.Fatalf("before: %+v", before)
@@ -60,11 +60,11 @@ func TestAnotherProcess(t *testing.T) {
 // TestPerfDataChanges: a file of hsperfdata that is cut, or grows, costs what it tells,
 // and no more.
 func TestPerfDataChanges(t *testing.T) {
-	f := newFake(t)
+	f := jvmtest.NewUnsignalled(t)
 	f.SetThreads("main")
-	perf := jvmtest.Capture(t, "../jvm/hsperf/testdata/jdk17/g1/hsperfdata.bin.gz")
-	path := putPerf(t, f, perf)
-	s := NewSampler(Options{Proc: f.Proc})
+	perf := jvmtest.Capture(t, "../../jvm/hsperf/testdata/jdk17/g1/hsperfdata.bin.gz")
+	path := f.PutPerf(perf)
+	s := New(Options{Proc: f.Proc})
 	defer s.Close()
 	for _, step := range []struct {
 		bytes int64
@@ -88,9 +88,9 @@ func TestPerfDataChanges(t *testing.T) {
 // TestEndlessReply: of a reply without end 8 MiB are read; the others are asked again
 // at the next sample.
 func TestEndlessReply(t *testing.T) {
-	f := newFake(t)
+	f := jvmtest.NewUnsignalled(t)
 	f.SetThreads("main")
-	s := NewSampler(Options{Proc: f.Proc})
+	s := New(Options{Proc: f.Proc})
 	defer s.Close()
 	for range 2 {
 		flood := f.Listen(jvmtest.Flood(strings.Repeat("Java Heap (reserved=9KB, committed=9KB)\n", 1000)))

@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"time"
@@ -18,7 +18,7 @@ const (
 	ratioWindow = 5 * time.Minute
 )
 
-// budget is an account of the CPU time of the whole process: samples, requests, log
+// Throttle is an account of the CPU time of the whole process: samples, requests, log
 // lines. What accrues is a share of one core, and what was used is charged; a
 // sample of everything is taken when there is enough for what it is expected to cost.
 // Half of what accrues is for samples whatever else takes: on a node that is far too
@@ -31,45 +31,45 @@ const (
 // in that time. At least one sample is taken in the longest stretch.
 //
 // It is told the time and the CPU time used so far, and asks for neither.
-type budget struct {
+type Throttle struct {
 	share    float64 // of one core; 0: no limit
 	interval time.Duration
 
 	credit  time.Duration // negative: a debt
-	settled spent
+	settled CPUTime
 	cost    time.Duration // of a sample, expected
-	last    spent         // when the last sample began
+	last    CPUTime       // when the last sample began
 	gap     time.Duration // between two samples, lately; 0: there were no two
-	older   spent         // where the ratio begins
-	newer   spent         // where it will begin
+	older   CPUTime       // where the ratio begins
+	newer   CPUTime       // where it will begin
 }
 
-// spent is the CPU time that was used until a time.
-type spent struct {
+// CPUTime is the CPU time that was used until a time.
+type CPUTime struct {
 	at  time.Time
 	cpu time.Duration
 }
 
-func newBudget(share float64, interval time.Duration, now spent) *budget {
-	b := &budget{share: share, interval: interval, settled: now, older: now, newer: now}
+func NewThrottle(share float64, interval time.Duration, now CPUTime) *Throttle {
+	b := &Throttle{share: share, interval: interval, settled: now, older: now, newer: now}
 	b.credit = b.most()
 	return b
 }
 
 // longest is how long rows may stay as they are.
-func (b *budget) longest() time.Duration {
+func (b *Throttle) longest() time.Duration {
 	return max(longestStretch, longestIntervals*b.interval)
 }
 
 // most is the greatest credit and debt.
-func (b *budget) most() time.Duration { return b.accrued(b.longest()) }
+func (b *Throttle) most() time.Duration { return b.accrued(b.longest()) }
 
-func (b *budget) accrued(d time.Duration) time.Duration {
+func (b *Throttle) accrued(d time.Duration) time.Duration {
 	return time.Duration(b.share * float64(d))
 }
 
 // settle accrues and charges what came since the last time.
-func (b *budget) settle(now spent, sampled bool) {
+func (b *Throttle) settle(now CPUTime, sampled bool) {
 	accrued, used := b.accrued(now.at.Sub(b.settled.at)), now.cpu-b.settled.cpu
 	if !sampled {
 		used = min(used, accrued/2)
@@ -82,14 +82,14 @@ func (b *budget) settle(now spent, sampled bool) {
 	}
 }
 
-// affords reports whether to take a sample of everything now.
-func (b *budget) affords(now spent) bool {
+// Affords reports whether to take a sample of everything now.
+func (b *Throttle) Affords(now CPUTime) bool {
 	b.settle(now, false)
 	return b.share == 0 || b.last.at.IsZero() || b.credit >= b.cost || now.at.Sub(b.last.at) >= b.longest()-b.interval/2
 }
 
-// begin and end enclose a sample.
-func (b *budget) begin(now spent) {
+// Begin and End enclose a sample.
+func (b *Throttle) Begin(now CPUTime) {
 	b.settle(now, false)
 	if !b.last.at.IsZero() {
 		b.gap = average(b.gap, now.at.Sub(b.last.at))
@@ -97,7 +97,7 @@ func (b *budget) begin(now spent) {
 	b.last = now
 }
 
-func (b *budget) end(now spent) {
+func (b *Throttle) End(now CPUTime) {
 	b.cost = average(b.cost, now.cpu-b.last.cpu)
 	b.settle(now, true)
 }
@@ -109,16 +109,16 @@ func average(before, now time.Duration) time.Duration {
 	return before + time.Duration(latest*float64(now-before))
 }
 
-// stretch is the time between two samples of everything, as it is now; false: it is
+// Stretch is the time between two samples of everything, as it is now; false: it is
 // too early to tell.
-func (b *budget) stretch() (time.Duration, bool) {
+func (b *Throttle) Stretch() (time.Duration, bool) {
 	d := max(b.gap, b.settled.at.Sub(b.last.at))
 	return d, b.gap > 0 || !b.last.at.IsZero() && d > b.interval
 }
 
-// ratio is the share of a core that was used in the last minutes; nil: not known, as
+// Ratio is the share of a core that was used in the last minutes; nil: not known, as
 // that of an instant is anything.
-func (b *budget) ratio() *float64 {
+func (b *Throttle) Ratio() *float64 {
 	passed := b.settled.at.Sub(b.older.at)
 	if passed < b.interval {
 		return nil
@@ -126,9 +126,9 @@ func (b *budget) ratio() *float64 {
 	return new((b.settled.cpu - b.older.cpu).Seconds() / passed.Seconds())
 }
 
-// spentNow is that of this process.
-func spentNow() spent {
+// Spent is that of this process.
+func Spent() CPUTime {
 	var r unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &r) // fails for a bad argument only
-	return spent{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano())}
+	return CPUTime{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano())}
 }

@@ -1,4 +1,4 @@
-package sidecar
+package sample
 
 import (
 	"context"
@@ -21,12 +21,12 @@ func BenchmarkLive(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xms128m", "-Xmx128m", "-XX:+UseG1GC", "-XX:NativeMemoryTracking=summary"}})
 	j.Do("heap 64")
 	j.Do("threads 200 64")
-	options := Options{Proc: podProc(b, j.PID, os.Getpid())}
+	options := Options{Proc: jvmtest.PodProc(b, j.PID, os.Getpid())}
 	ctx := context.Background()
 	time.Sleep(grownUp) // of a young JVM more is read anew
 
 	b.Run("sample", func(b *testing.B) {
-		s := NewSampler(options)
+		s := New(options)
 		defer s.Close()
 		sample(b, s)
 		measure(b, j.PID, func() { sample(b, s) })
@@ -34,7 +34,7 @@ func BenchmarkLive(b *testing.B) {
 	// The JVM has opened its attach socket by now: without the handshake.
 	b.Run("first_sample", func(b *testing.B) {
 		measure(b, j.PID, func() {
-			s := NewSampler(options)
+			s := New(options)
 			sample(b, s)
 			if err := s.Close(); err != nil {
 				b.Fatal(err)
