@@ -18,6 +18,7 @@ const usage = `jvmem tells where every byte of a JVM container goes.
 
   jvmem [serve]     observe the JVMs of this PID namespace, answer HTTP, log
   jvmem breakdown   one look, in a terminal
+  jvmem get         print what the running sidecar reports
   jvmem diagnose    judge a recorded history
   jvmem version
 
@@ -66,7 +67,7 @@ func newFlags(command string, w io.Writer) *pflag.FlagSet {
 	flags.SortFlags = false
 	flags.SetOutput(w)
 	flags.Usage = func() {
-		text := map[string]string{"serve": serveUsage, "breakdown": breakdownUsage, "diagnose": diagnoseUsage}[command]
+		text := map[string]string{"serve": serveUsage, "breakdown": breakdownUsage, "get": getUsage, "diagnose": diagnoseUsage}[command]
 		fmt.Fprint(w, text+flags.FlagUsages()+"\nEach flag is also read from the environment: --pod-name is JVMEM_POD_NAME.\n")
 	}
 	return flags

@@ -58,12 +58,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		code, err = look(ctx, args, getenv, stdout)
 	case "diagnose":
 		err = diagnose(args, getenv, stdout)
+	case "get":
+		err = get(ctx, args, getenv, os.Stdin, stdout)
 	case "version":
 		_, err = fmt.Fprintln(stdout, "jvmem", version)
 	case "help":
 		_, err = fmt.Fprint(stdout, usage)
 	default:
-		err = fmt.Errorf("unknown command %q: serve, breakdown, diagnose or version", command)
+		err = fmt.Errorf("unknown command %q: serve, breakdown, get, diagnose or version", command)
 	}
 	switch {
 	case errors.Is(err, pflag.ErrHelp):

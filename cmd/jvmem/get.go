@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, oom or history.
+
+  jvmem get diagnosis
+  jvmem get oom --format json
+  kubectl exec my-pod -c jvmem -- /jvmem get diagnosis
+  kubectl exec my-pod -c jvmem -- /jvmem get history > history.json
+
+The history is always JSON. A sidecar that serves TLS is asked over HTTPS, and its
+certificate is not verified. If it requires a password, set --user and pass the
+password on standard input:
+
+  kubectl exec -i my-pod -c jvmem -- /jvmem get oom --user prometheus < password
+
+Exit code: 0; 1 error.
+
+Flags:
+`
+
+const (
+	// getTimeout is longer than the server takes at most: it may wait 5 s for other
+	// large responses, and then has 10 s to write.
+	getTimeout = 20 * time.Second
+	// maxErrorBytes is how much of an error response is shown.
+	maxErrorBytes = 1 << 10
+)
+
+// get prints a report of the running sidecar. There is no curl in the image.
+func get(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) error {
+	var report, listen, format, user string
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		report, args = args[0], args[1:]
+	}
+	flags := newFlags("get", stdout)
+	flags.StringVar(&listen, "listen", ":9753", "address that the sidecar listens on, as in jvmem serve")
+	flags.StringVar(&format, "format", "text", "text or json")
+	flags.StringVar(&user, "user", "", "user for basic auth; the password is read from standard input")
+	if err := parse(flags, args, getenv); err != nil {
+		return err
+	}
+	if err := checkFormat(format); err != nil {
+		return err
+	}
+	if reports := []string{"breakdown", "diagnosis", "oom", "history"}; !slices.Contains(reports, report) {
+		return fmt.Errorf("report %q: must be one of %s", report, strings.Join(reports, ", "))
+	}
+	address, err := localAddress(listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q: %w", listen, err)
+	}
+	request := url.URL{Scheme: "https", Host: address, Path: "/" + report}
+	if report != "history" {
+		request.RawQuery = "format=" + format
+	}
+	if user != "" {
+		password, err := bufio.NewReader(stdin).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read the password from standard input: %w", err)
+		}
+		request.User = url.UserPassword(user, strings.TrimRight(password, "\r\n"))
+	}
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	response, err := fetch(ctx, request)
+	if errors.Is(err, http.ErrSchemeMismatch) { // no TLS
+		request.Scheme = "http"
+		response, err = fetch(ctx, request)
+	}
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	return copyReport(response, stdout)
+}
+
+// localAddress returns where to connect to a server of this pod that listens on listen.
+func localAddress(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// fetch sends one request. It never follows a redirect: no other host is contacted.
+func fetch(ctx context.Context, u url.URL) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			// The certificate is issued for the pod's own name, not for the loopback address.
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(r)
+	var remote *net.OpError // an alert by TLS
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("%w\n  fix: start jvmem serve, or set --listen (JVMEM_LISTEN) to the address it listens on", err)
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return nil, fmt.Errorf("%w\n  fix: if the sidecar requires a client certificate, use kubectl port-forward and curl --cert", err)
+	}
+	return response, err
+}
+
+// copyReport writes the body, or returns what the server reports as an error.
+func copyReport(response *http.Response, stdout io.Writer) error {
+	if response.StatusCode == http.StatusUnauthorized {
+		return errors.New("the sidecar requires a valid user and password\n  fix: set --user, and pass the password on standard input (kubectl exec -i)")
+	}
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes)) // what could be read is shown
+		return fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(text)))
+	}
+	if _, err := io.Copy(stdout, response.Body); err != nil {
+		return fmt.Errorf("read the response: %w", err)
+	}
+	return nil
+}
