@@ -7,7 +7,6 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
@@ -117,5 +116,5 @@ func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) err
 	}
 	a := autopsy.Perform(d, s)
 	l.warn("autopsies", l.autopsies.Add(&a))
-	return eventlog.Autopsy(ctx, l.options.Log, pod, &a)
+	return l.options.Log.Autopsy(ctx, pod, &a)
 }

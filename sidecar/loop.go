@@ -8,7 +8,6 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
-	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
 	"github.com/jvmem/jvmem/sidecar/sample"
@@ -147,7 +146,7 @@ func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
 		return nil
 	}
 	l.logged = time.Now()
-	return eventlog.Breakdown(ctx, l.options.Log, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
+	return l.options.Log.Breakdown(ctx, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
 		if v := l.verdicts[containerKey(c)]; v != nil {
 			return v.last
 		}

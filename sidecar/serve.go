@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
 	"github.com/jvmem/jvmem/sidecar/sample"
@@ -29,9 +29,8 @@ type ServeOptions struct {
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
 	Evidence    string        // EvidenceHeap, or ""
-	Log         *slog.Logger
-	LogDropped  func() int64 // lines of Log that nobody read; nil: none is dropped
-	Version     string       // of jvmem
+	Log         *eventlog.Log
+	Version     string // of jvmem
 	// Listening is called with the address once requests are taken.
 	Listening func(net.Addr)
 }
@@ -65,7 +64,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
 	limitFootprint(o.Proc)
-	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.LogDropped}
+	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.Log.Dropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return httpapi.Serve(ctx, listener, web, httpapi.Handler(state, missedSamples*o.Interval+sampleGrace))

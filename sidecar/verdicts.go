@@ -6,7 +6,6 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
-	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
@@ -56,7 +55,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 		v.last = found
 		l.addEvidence(ctx, c, v)
 		if change := v.Update(found); change != "" {
-			if err := eventlog.Diagnosis(ctx, l.options.Log, r.Time, r.Pod, found, change); err != nil {
+			if err := l.options.Log.Diagnosis(ctx, r.Time, r.Pod, found, change); err != nil {
 				return err
 			}
 		}

@@ -89,10 +89,9 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err := checkServe(&o); err != nil {
 		return err
 	}
-	lines := eventlog.NewQueue(stdout, version)
-	o.Log, o.LogDropped, o.Version = eventlog.New(lines, version), lines.Dropped, version
+	o.Log, o.Version = eventlog.Start(stdout, version), version
 	err := sidecar.Serve(ctx, o)
-	if unwritten := lines.Close(); err == nil {
+	if unwritten := o.Log.Close(); err == nil {
 		err = unwritten
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 )
 
 // Autopsy writes how a JVM ended: at level error if it was for lack of memory.
-func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autopsy.Autopsy) error {
+func (l *Log) Autopsy(ctx context.Context, pod *breakdown.Pod, a *autopsy.Autopsy) error {
 	e := event{
 		level: slog.LevelInfo, time: a.Time, message: whoIn(a.ContainerName, a.ContainerID, pod) + ": " + a.Summary,
 		dataset: datasetAutopsy, kind: "event", action: string(a.Kind),
@@ -25,7 +25,7 @@ func Autopsy(ctx context.Context, log *slog.Logger, pod *breakdown.Pod, a *autop
 	if a.Diagnosis != nil {
 		fields = append(fields, Verdict(a.Diagnosis))
 	}
-	return e.write(ctx, log, append(fields, end(a))...)
+	return e.write(ctx, l.autopsies, append(fields, end(a))...)
 }
 
 // end is what was seen of the end.

@@ -11,20 +11,20 @@ import (
 )
 
 // Diagnosis writes that a container's verdict appeared, changed or cleared.
-func Diagnosis(ctx context.Context, log *slog.Logger, at time.Time, pod *breakdown.Pod, d *diagnosis.Diagnosis, change diagnosis.Change) error {
+func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d *diagnosis.Diagnosis, change diagnosis.Change) error {
 	summary := d.Summary
 	if change == diagnosis.Cleared {
 		summary = "the suspicion did not last: " + summary
 	}
 	e := event{
 		level: slog.LevelInfo, time: at, message: whoIn(d.Name, d.ID, pod) + ": " + summary,
-		dataset: "jvmem.diagnosis", kind: "event", action: string(change),
+		dataset: datasetDiagnosis, kind: "event", action: string(change),
 		containerID: d.ID, containerName: d.Name, pod: pod,
 	}
 	if d.Verdict.Leak() || d.Verdict == diagnosis.Budget {
 		e.level, e.kind = slog.LevelWarn, "alert"
 	}
-	return e.write(ctx, log, Verdict(d))
+	return e.write(ctx, l.diagnoses, Verdict(d))
 }
 
 // Verdict is a verdict as fields, with its evidence.

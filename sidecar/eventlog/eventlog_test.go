@@ -60,7 +60,7 @@ func unjudged(*breakdown.Container) *diagnosis.Diagnosis { return nil }
 func write(t *testing.T, r *breakdown.Report) []string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Breakdown(t.Context(), New(&b, "v1.2.3"), r, unjudged); err != nil {
+	if err := New(&b, "v1.2.3").Breakdown(t.Context(), r, unjudged); err != nil {
 		t.Fatal(err)
 	}
 	return split(t, b.String())
@@ -103,11 +103,11 @@ func TestGolden(t *testing.T) {
 	last := &r.Containers[0]
 	a := autopsy.Perform(deaths(r.Time)[0], autopsy.State{Last: last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d})
 	err := errors.Join(
-		Breakdown(t.Context(), log, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
+		log.Breakdown(t.Context(), r, func(c *breakdown.Container) *diagnosis.Diagnosis {
 			return map[bool]*diagnosis.Diagnosis{true: d}[c == last]
 		}),
-		Diagnosis(t.Context(), log, r.Time, r.Pod, d, diagnosis.Appeared),
-		Autopsy(t.Context(), log, r.Pod, &a),
+		log.Diagnosis(t.Context(), r.Time, r.Pod, d, diagnosis.Appeared),
+		log.Autopsy(t.Context(), r.Pod, &a),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func TestWriteFails(t *testing.T) {
-	if err := Breakdown(t.Context(), New(broken{}, ""), report(), unjudged); !errors.Is(err, os.ErrClosed) {
+	if err := New(broken{}, "").Breakdown(t.Context(), report(), unjudged); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a closed log: %v", err)
 	}
 }

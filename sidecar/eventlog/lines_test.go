@@ -37,7 +37,7 @@ func realLines(t *testing.T) []string {
 			t.Fatal(err)
 		}
 	}
-	check(Breakdown(t.Context(), log, r, func(*breakdown.Container) *diagnosis.Diagnosis {
+	check(log.Breakdown(t.Context(), r, func(*breakdown.Container) *diagnosis.Diagnosis {
 		next++
 		return verdicts[next%len(verdicts)]
 	}))
@@ -46,12 +46,12 @@ func realLines(t *testing.T) []string {
 		if i%2 == 1 {
 			minutes = before(t)
 		}
-		check(Diagnosis(t.Context(), log, r.Time, r.Pod, d, []diagnosis.Change{diagnosis.Appeared, diagnosis.Changed, diagnosis.Cleared}[i%3]))
+		check(log.Diagnosis(t.Context(), r.Time, r.Pod, d, []diagnosis.Change{diagnosis.Appeared, diagnosis.Changed, diagnosis.Cleared}[i%3]))
 		for _, death := range deaths(r.Time) {
 			last := containers[i%len(containers)]
 			last.JVMs[0].PID = death.PID
 			a := autopsy.Perform(death, autopsy.State{Last: &last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d, Before: minutes})
-			check(Autopsy(t.Context(), log, r.Pod, &a))
+			check(log.Autopsy(t.Context(), r.Pod, &a))
 		}
 	}
 	log.Warn("waiting for a JVM", slog.Any("error", errors.New("none")))

@@ -11,26 +11,35 @@ import (
 )
 
 const (
-	// maxQueueBytes is some 60 lines: an hour of breakdowns of one container.
+	// maxQueueBytes holds some 60 lines: an hour of breakdowns of one container.
 	maxQueueBytes = 256 << 10
-	// flushTimeout is what Close leaves to a reader that is slow.
+	// flushTimeout is how long Close waits for a slow reader.
 	flushTimeout = 500 * time.Millisecond
 )
 
-// Queue takes lines without waiting for who reads them, so that a log pipe that is
-// stuck stops nobody. When it is full it drops the oldest line of those that matter
-// least, and a line tells how many before the next one. Its methods may be called
-// concurrently.
-type Queue struct {
+// rank is how much a line matters: the next breakdown supersedes one, an autopsy is not
+// repeated.
+type rank int
+
+const (
+	rankBreakdown rank = iota
+	rankOther
+	rankAutopsy
+)
+
+// queue accepts lines without waiting for the reader of w, so that a blocked log pipe
+// does not block jvmem. When it is full it drops the oldest line of the lowest rank; a
+// notice before the next line reports how many. Its methods may be called concurrently.
+type queue struct {
 	w      io.Writer
 	notice *slog.Logger // writes to w
 
 	mu      sync.Mutex
-	more    *sync.Cond // lines, or the end
+	changed *sync.Cond // lines were added, or the queue was closed
 	lines   []queued   // the oldest first
 	bytes   int        // in lines
-	dropped int        // and not told yet
-	total   int64      // dropped ever
+	dropped int        // since the last notice
+	total   int64      // dropped since the start
 	closed  bool
 	err     error // of w
 	done    chan struct{}
@@ -41,53 +50,41 @@ type queued struct {
 	text []byte
 }
 
-// rank is how much a line matters: a breakdown comes again, an autopsy does not.
-type rank int
-
-const (
-	rankBreakdown rank = iota
-	rankOther
-	rankAutopsy
-)
-
-// rankOf finds out what a line is. What a container names itself cannot pretend to be
-// another one: quotes in a text are escaped.
-func rankOf(line []byte) rank {
-	switch {
-	case bytes.Contains(line, []byte(`"log":{"logger":"`+datasetAutopsy+`"}`)):
-		return rankAutopsy
-	case bytes.Contains(line, []byte(`"log":{"logger":"`+datasetBreakdown+`"}`)):
-		return rankBreakdown
-	}
-	return rankOther
-}
-
-// NewQueue returns a queue of lines for w, of a jvmem of this version. Close it.
-func NewQueue(w io.Writer, version string) *Queue {
-	q := &Queue{w: w, notice: New(w, version), done: make(chan struct{})}
-	q.more = sync.NewCond(&q.mu)
+// startQueue returns a queue of lines for w. Close it.
+func startQueue(w io.Writer, notice *slog.Logger) *queue {
+	q := &queue{w: w, notice: notice, done: make(chan struct{})}
+	q.changed = sync.NewCond(&q.mu)
 	go q.run()
 	return q
 }
 
+// ranked queues each line it is given with its rank.
+type ranked struct {
+	*queue
+	rank rank
+}
+
+func (q *queue) writer(r rank) io.Writer { return ranked{q, r} }
+
 // Write takes one line. The error is that of an earlier line.
-func (q *Queue) Write(line []byte) (int, error) {
+func (r ranked) Write(line []byte) (int, error) {
+	q := r.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err != nil {
 		return 0, q.err
 	}
-	q.lines = append(q.lines, queued{rankOf(line), bytes.Clone(line)})
+	q.lines = append(q.lines, queued{r.rank, bytes.Clone(line)})
 	q.bytes += len(line)
 	for q.bytes > maxQueueBytes {
 		q.drop()
 	}
-	q.more.Signal()
+	q.changed.Signal()
 	return len(line), nil
 }
 
 // drop drops the oldest line of the lowest rank.
-func (q *Queue) drop() {
+func (q *queue) drop() {
 	least := 0
 	for i := range q.lines {
 		if q.lines[i].rank < q.lines[least].rank {
@@ -100,19 +97,19 @@ func (q *Queue) drop() {
 	q.total++
 }
 
-// Dropped returns how many lines were dropped, told or not.
-func (q *Queue) Dropped() int64 {
+// droppedTotal returns how many lines were dropped since the start.
+func (q *queue) droppedTotal() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.total
 }
 
-// Close writes what is left, if that takes no longer than flushTimeout. The error is
-// that of w. A line that w does not take is left with it.
-func (q *Queue) Close() error {
+// close writes what is left, if that takes no longer than flushTimeout. The error is
+// that of w. A write that blocks is abandoned.
+func (q *queue) close() error {
 	q.mu.Lock()
 	q.closed = true
-	q.more.Signal()
+	q.changed.Signal()
 	q.mu.Unlock()
 	select {
 	case <-q.done:
@@ -123,8 +120,8 @@ func (q *Queue) Close() error {
 	return q.err
 }
 
-// run writes the lines until the end.
-func (q *Queue) run() {
+// run writes lines until the queue is closed and empty.
+func (q *queue) run() {
 	defer close(q.done)
 	for {
 		line, dropped, ok := q.next()
@@ -132,7 +129,7 @@ func (q *Queue) run() {
 			return
 		}
 		if dropped > 0 {
-			q.notice.Warn(fmt.Sprintf("%d log lines were dropped: nobody read standard output", dropped))
+			q.notice.Warn(fmt.Sprintf("dropped %d log lines: standard output was not read", dropped))
 		}
 		if _, err := q.w.Write(line); err != nil {
 			q.mu.Lock()
@@ -143,15 +140,15 @@ func (q *Queue) run() {
 	}
 }
 
-// next waits for the next line; not ok at the end.
-func (q *Queue) next() (line []byte, dropped int, ok bool) {
+// next waits for the next line; ok is false after the last one.
+func (q *queue) next() (line []byte, dropped int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.lines) == 0 {
 		if q.closed {
 			return nil, 0, false
 		}
-		q.more.Wait()
+		q.changed.Wait()
 	}
 	line, dropped = q.lines[0].text, q.dropped
 	q.bytes -= len(line)

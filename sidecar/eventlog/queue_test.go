@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -31,10 +30,10 @@ func (g *gate) Write(line []byte) (int, error) {
 }
 
 // logAutopsy logs an autopsy that can be told from others.
-func logAutopsy(t *testing.T, log *slog.Logger, number int) {
+func logAutopsy(t *testing.T, log *Log, number int) {
 	t.Helper()
 	a := autopsy.Perform(autopsy.Death{Time: time.Now(), PID: number}, autopsy.State{})
-	if err := Autopsy(t.Context(), log, nil, &a); err != nil {
+	if err := log.Autopsy(t.Context(), nil, &a); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -53,8 +52,7 @@ func TestStuckPipe(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := &gate{open: make(chan struct{})}
-			q := NewQueue(g, "v1.2.3")
-			log := New(q, "v1.2.3")
+			log := Start(g, "v1.2.3")
 			// Who pretends to be an autopsy in a text is none.
 			r := report()
 			r.Containers = r.Containers[:1]
@@ -68,19 +66,19 @@ func TestStuckPipe(t *testing.T) {
 					log.Warn(fmt.Sprint("warning ", i))
 				}
 				if i < tt.breakdowns {
-					if err := Breakdown(t.Context(), log, r, unjudged); err != nil {
+					if err := log.Breakdown(t.Context(), r, unjudged); err != nil {
 						t.Fatal(err)
 					}
 				}
-				q.mu.Lock()
-				waiting := q.bytes
-				q.mu.Unlock()
+				log.queue.mu.Lock()
+				waiting := log.queue.bytes
+				log.queue.mu.Unlock()
 				if waiting > maxQueueBytes {
 					t.Fatalf("%d bytes wait", waiting)
 				}
 			}
 			close(g.open)
-			if err := q.Close(); err != nil {
+			if err := log.Close(); err != nil {
 				t.Fatal(err)
 			}
 			got, notices, dropped := map[string]int{}, 0, 0
@@ -94,10 +92,10 @@ func TestStuckPipe(t *testing.T) {
 					t.Fatal(err)
 				}
 				switch {
-				case strings.HasSuffix(l.Message, "log lines were dropped: nobody read standard output"):
+				case strings.HasPrefix(l.Message, "dropped "):
 					notices++
 					var n int
-					if _, err := fmt.Sscan(l.Message, &n); err != nil {
+					if _, err := fmt.Sscanf(l.Message, "dropped %d log lines: standard output was not read", &n); err != nil {
 						t.Fatal(err)
 					}
 					dropped += n // one before the writer was stuck, and one after it
@@ -119,8 +117,8 @@ func TestStuckPipe(t *testing.T) {
 			if written := got["breakdown"] + got["warning"] + got["autopsy"]; notices > 2 || dropped == 0 || written+dropped != all {
 				t.Errorf("%d lines written, %d told as dropped in %d notices, want %d together", written, dropped, notices, all)
 			}
-			if q.Dropped() != int64(dropped) {
-				t.Errorf("%d counted as dropped, %d told", q.Dropped(), dropped)
+			if log.Dropped() != int64(dropped) {
+				t.Errorf("%d counted as dropped, %d told", log.Dropped(), dropped)
 			}
 			if want := fmt.Sprintf(`"pid":%d}`, tt.autopsies); !strings.Contains(last, want) {
 				t.Errorf("the last autopsy is %s, want %s", last, want)
@@ -131,23 +129,21 @@ func TestStuckPipe(t *testing.T) {
 
 func TestQueueErrors(t *testing.T) {
 	reader, writer := io.Pipe()
-	q := NewQueue(writer, "v1.2.3")
+	log := Start(writer, "v1.2.3")
 	if err := reader.CloseWithError(os.ErrClosed); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := q.Write([]byte("a line\n")); err != nil {
+	if err := log.Breakdown(t.Context(), report(), unjudged); err != nil && !errors.Is(err, os.ErrClosed) {
 		t.Fatal(err)
 	}
-	if err := q.Close(); !errors.Is(err, os.ErrClosed) {
+	if err := log.Close(); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a closed pipe: %v", err)
 	}
-	if _, err := q.Write([]byte("one more\n")); !errors.Is(err, os.ErrClosed) {
+	if err := log.Breakdown(t.Context(), report(), unjudged); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("the line after it: %v", err)
 	}
-	stuck := NewQueue(&gate{open: make(chan struct{})}, "v1.2.3")
-	if _, err := stuck.Write([]byte("a line\n")); err != nil {
-		t.Fatal(err)
-	}
+	stuck := Start(&gate{open: make(chan struct{})}, "v1.2.3")
+	stuck.Warn("a line")
 	begun := time.Now()
 	if err := stuck.Close(); err != nil || time.Since(begun) > 3*flushTimeout {
 		t.Errorf("Close of a stuck pipe: %v after %s", err, time.Since(begun))

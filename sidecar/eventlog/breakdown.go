@@ -1,0 +1,110 @@
+package eventlog
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"slices"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+)
+
+// Breakdown writes one line for each container of the report, with its diagnosis;
+// verdict returns nil for a container without one.
+func (l *Log) Breakdown(ctx context.Context, r *breakdown.Report, verdict func(*breakdown.Container) *diagnosis.Diagnosis) error {
+	for i := range r.Containers {
+		c := &r.Containers[i]
+		d := verdict(c)
+		fields := numbers(c)
+		if d != nil {
+			fields = append(fields, group("verdict", conclusion(d)...))
+		}
+		err := event{
+			level: slog.LevelInfo, time: r.Time, message: message(c, d), dataset: datasetBreakdown, kind: "metric", action: "breakdown",
+			containerID: c.ID, containerName: c.Name, pod: r.Pod,
+		}.write(ctx, l.breakdowns, fields...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unreclaimable is what counts when the limit is near.
+func unreclaimable(c *breakdown.Container) *int64 {
+	if c.UsageBytes == nil || c.ReclaimableBytes == nil {
+		return nil
+	}
+	return new(max(0, *c.UsageBytes-*c.ReclaimableBytes))
+}
+
+func numbers(c *breakdown.Container) []slog.Attr {
+	var rows, details []slog.Attr
+	for _, row := range c.Memory {
+		rows = append(rows, size(string(row.Name), row.Bytes))
+		var parts []slog.Attr
+		for _, d := range row.Detail {
+			parts = append(parts, size(d.Name, d.Bytes))
+		}
+		// The names of other processes are anybody's: no fields of their own.
+		if row.Name != breakdown.OtherProcesses {
+			details = append(details, group(string(row.Name), parts...))
+		}
+	}
+	rows = append(rows, size("unattributed", c.UnattributedBytes))
+	attrs := []slog.Attr{
+		size("usage_bytes", c.UsageBytes),
+		size("working_set_bytes", c.WorkingSetBytes),
+		size("rss_bytes", c.RSSBytes),
+		size("reclaimable_bytes", c.ReclaimableBytes),
+		size("unreclaimable_bytes", unreclaimable(c)),
+		size("headroom_bytes", c.HeadroomBytes),
+		size("limit_bytes", c.LimitBytes),
+		size("oom_kills", c.OOMKills),
+		slog.Bool("complete", c.Complete()),
+		group("row_bytes", rows...),
+		group("detail_bytes", details...),
+	}
+	threads := 0
+	for i := range c.JVMs {
+		threads += c.JVMs[i].Threads.Live
+	}
+	attrs = append(attrs, slog.Int("threads", threads), slog.Int("jvms", len(c.JVMs)))
+	if len(c.JVMs) == 1 {
+		j := &c.JVMs[0]
+		attrs = append(attrs, group("jvm", slog.Int("pid", j.PID), text("version", j.Version), text("gc", j.GC), text("nmt", j.NMT)))
+	}
+	return attrs
+}
+
+// group leaves out attributes that say nothing, and itself if none is left.
+func group(name string, attrs ...slog.Attr) slog.Attr {
+	attrs = slices.DeleteFunc(attrs, func(a slog.Attr) bool { return a.Equal(slog.Attr{}) })
+	if len(attrs) == 0 {
+		return slog.Attr{}
+	}
+	return slog.Attr{Key: name, Value: slog.GroupValue(attrs...)}
+}
+
+func size(name string, bytes *int64) slog.Attr {
+	if bytes == nil {
+		return slog.Attr{}
+	}
+	return slog.Int64(name, *bytes)
+}
+
+// fraction leaves out what is below a thousandth.
+func fraction(name string, value *float64) slog.Attr {
+	if value == nil {
+		return slog.Attr{}
+	}
+	return slog.Float64(name, math.Round(*value*1000)/1000)
+}
+
+func text(name, value string) slog.Attr {
+	if value == "" {
+		return slog.Attr{}
+	}
+	return slog.String(name, value)
+}
