@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Schema names the JSON form. Fields may be added to it, none is renamed.
@@ -97,23 +98,23 @@ type Detail struct {
 	Detail []Detail `json:"detail,omitempty"`
 }
 
-// RowName names a row.
-type RowName string
+// These are a bridge: use package rows.
+type RowName = rows.Name
 
-// The rows, in the order of the contract.
+// The rows.
 const (
-	Heap           RowName = "heap"
-	Metaspace      RowName = "metaspace"
-	ThreadStacks   RowName = "threads"
-	CodeCache      RowName = "code_cache"
-	GC             RowName = "gc"
-	Native         RowName = "native"
-	Libraries      RowName = "libraries"
-	OtherProcesses RowName = "other_processes"
-	MappedFiles    RowName = "mapped_files"
-	Shmem          RowName = "shmem"
-	PageCache      RowName = "page_cache"
-	Kernel         RowName = "kernel"
+	Heap           = rows.Heap
+	Metaspace      = rows.Metaspace
+	ThreadStacks   = rows.Threads
+	CodeCache      = rows.CodeCache
+	GC             = rows.GC
+	Native         = rows.Native
+	Libraries      = rows.Libraries
+	OtherProcesses = rows.OtherProcesses
+	MappedFiles    = rows.MappedFiles
+	Shmem          = rows.Shmem
+	PageCache      = rows.PageCache
+	Kernel         = rows.Kernel
 )
 
 // JVM is one JVM of a container.

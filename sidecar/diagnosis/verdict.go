@@ -6,48 +6,36 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Schema names the JSON form. Fields may be added to it, none is renamed.
 const Schema = "jvmem.diagnosis/v1"
 
-// Verdict names what is the matter with a container's memory.
-type Verdict string
+// Verdict is a bridge: use package rows.
+type Verdict = rows.Verdict
 
-// The verdicts. Those up to OtherProcess name what grows and does not stop.
+// The verdicts.
 const (
-	Threads            Verdict = "threads" // subject: the pool
-	ClassLoader        Verdict = "class_loader"
-	Heap               Verdict = "heap" // what survives collections
-	DirectBuffers      Verdict = "direct_buffers"
-	NativeUntracked    Verdict = "native_untracked"    // malloc and mmap that nobody tracks
-	AllocatorRetention Verdict = "allocator_retention" // freed, but kept by glibc
-	CodeCache          Verdict = "code_cache"
-	GC                 Verdict = "gc"
-	JVMInternal        Verdict = "jvm_internal" // subject: the category of NMT
-	MappedFiles        Verdict = "mapped_files"
-	Shmem              Verdict = "shmem"
-	Kernel             Verdict = "kernel"        // subject: the kind of kernel memory
-	OtherProcess       Verdict = "other_process" // subject: its command
-	// Unexplained: what cannot be reclaimed grows, but no row does that is known.
-	Unexplained Verdict = "unexplained"
-
-	// Budget: nothing has to leak, the JVM's settings do not fit the limit.
-	Budget Verdict = "budget"
-	// PageCache: usage is near the limit, and harmless.
-	PageCache        Verdict = "page_cache"
-	None             Verdict = "none"
-	NotEnoughHistory Verdict = "not_enough_history"
+	Threads            = rows.VerdictThreads
+	ClassLoader        = rows.VerdictClassLoader
+	Heap               = rows.VerdictHeap
+	DirectBuffers      = rows.VerdictDirectBuffers
+	NativeUntracked    = rows.VerdictNativeUntracked
+	AllocatorRetention = rows.VerdictAllocatorRetention
+	CodeCache          = rows.VerdictCodeCache
+	GC                 = rows.VerdictGC
+	JVMInternal        = rows.VerdictJVMInternal
+	MappedFiles        = rows.VerdictMappedFiles
+	Shmem              = rows.VerdictShmem
+	Kernel             = rows.VerdictKernel
+	OtherProcess       = rows.VerdictOtherProcess
+	Unexplained        = rows.VerdictUnexplained
+	Budget             = rows.VerdictBudget
+	PageCache          = rows.VerdictPageCache
+	None               = rows.VerdictNone
+	NotEnoughHistory   = rows.VerdictNotEnoughHistory
 )
-
-// Leak reports whether the verdict names something that grows and does not stop.
-func (v Verdict) Leak() bool {
-	switch v {
-	case Budget, PageCache, None, NotEnoughHistory, "":
-		return false
-	}
-	return true
-}
 
 // Report is the diagnosis of all containers that are remembered and alive.
 type Report struct {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Names of series. Sizes are bytes.
@@ -30,21 +31,21 @@ const (
 )
 
 // Row names the series of a row.
-func Row(row breakdown.RowName) string { return "row/" + string(row) }
+func Row(row rows.Name) string { return "row/" + string(row) }
 
-// Unattributed is the row of what is left.
-const Unattributed = breakdown.RowName("unattributed")
+// Unattributed is a bridge: use package rows.
+const Unattributed = rows.Unattributed
 
 // Detail names the series of a part of a row.
-func Detail(row breakdown.RowName, detail string) string {
+func Detail(row rows.Name, detail string) string {
 	return "detail/" + string(row) + "/" + detail
 }
 
 // Used names the series of what is in use of a row, in HotSpot's words.
-func Used(row breakdown.RowName) string { return "used/" + string(row) }
+func Used(row rows.Name) string { return "used/" + string(row) }
 
 // Committed names the series of what is committed of a row, in HotSpot's words.
-func Committed(row breakdown.RowName) string { return "committed/" + string(row) }
+func Committed(row rows.Name) string { return "committed/" + string(row) }
 
 // Prefixes of series that are named by what was seen.
 const (
