@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/e2e/pod"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // Exit codes of jvmem breakdown.
@@ -69,12 +70,12 @@ func testAccess(t *testing.T, e engine, jdk string) {
 			for _, command := range []string{"heap 48", "direct 32", "mapfile /data/mapped 32", "child 32", "threads 4 8192"} {
 				w.do(command)
 			}
-			var truth *container // what the first one sees
+			var truth *sidecar.Container // what the first one sees
 			for _, as := range target.as {
 				c := asUser(as.user, "breakdown", "--format", "json")
 				c.Add, c.Drop = as.add, as.drop
-				code, r := p.look(c)
-				seen := r.only(t)
+				code, r := p.runBreakdown(c)
+				seen := r.Only(t)
 				if truth == nil {
 					truth = seen
 				}
@@ -87,9 +88,9 @@ func testAccess(t *testing.T, e engine, jdk string) {
 	}
 }
 
-func checkSight(t *testing.T, as who, w *workload, code int, c *container) {
+func checkSight(t *testing.T, as who, w *workload, code int, c *sidecar.Container) {
 	t.Helper()
-	want, unknown, failed := exitPartial, rowNames, []string{"cgroup", "smaps", "attach"}
+	want, unknown, failed := exitPartial, sidecar.RowNames(), []string{"cgroup", "smaps", "attach"}
 	switch as.sight {
 	case sees:
 		want, unknown, failed = exitComplete, nil, nil
@@ -112,11 +113,11 @@ func checkSight(t *testing.T, as who, w *workload, code int, c *container) {
 	if code != want {
 		t.Errorf("exit code %d, want %d", code, want)
 	}
-	if !slices.Equal(c.unknown(), unknown) {
-		t.Errorf("rows %v are null, want %v\n%v", c.unknown(), unknown, c)
+	if !slices.Equal(c.Unknown(), unknown) {
+		t.Errorf("rows %v are null, want %v\n%v", c.Unknown(), unknown, c)
 	}
 	for _, name := range failed {
-		if s, ok := c.failed(name); !ok || s.Reason == "" || s.Fix == "" {
+		if s, ok := c.Failed(name); !ok || s.Reason == "" || s.Fix == "" {
 			t.Errorf("source %s says %+v, want a reason and a fix", name, s)
 		}
 	}
@@ -134,7 +135,7 @@ func marksStacks() bool {
 }
 
 // checkSame checks that what is told is what who sees everything was told.
-func checkSame(t *testing.T, c, truth *container) {
+func checkSame(t *testing.T, c, truth *sidecar.Container) {
 	t.Helper()
 	if c.ID != truth.ID {
 		t.Errorf("container %q, want %q", c.ID, truth.ID)
@@ -152,12 +153,12 @@ func checkSame(t *testing.T, c, truth *container) {
 	for i, row := range truth.Memory {
 		numbers = append(numbers, number{row.Name, c.Memory[i].Bytes, row.Bytes})
 		for _, detail := range row.Detail {
-			numbers = append(numbers, number{row.Name + "." + detail.Name, c.Memory[i].detail(detail.Name).Bytes, detail.Bytes})
+			numbers = append(numbers, number{row.Name + "." + detail.Name, c.Memory[i].Part(detail.Name).Bytes, detail.Bytes})
 		}
 	}
 	for _, n := range numbers {
 		if n.is != nil && (n.was == nil || abs(*n.is-*n.was) > 2*mib) {
-			t.Errorf("%s is %s, but was %s to who may see it", n.name, kib(n.is), kib(n.was))
+			t.Errorf("%s is %s, but was %s to who may see it", n.name, sidecar.KiB(n.is), sidecar.KiB(n.was))
 		}
 	}
 	for _, p := range c.JVMs[0].Threads.Pools {

@@ -11,6 +11,7 @@ import (
 	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/e2e/pod"
 	"github.com/jvmem/jvmem/e2e/result"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // cell is one way to run a JVM.
@@ -107,7 +108,7 @@ func jvmFlags(collector, nmt string) []string {
 func checkCell(t *testing.T, e engine, c cell) []result.Step {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	if r := s.report(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
+	if r := s.breakdown(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
 		t.Errorf("before there is a JVM: %+v", r)
 	}
 	w := p.startJVM(jvmOptions{
@@ -145,7 +146,7 @@ func (c *cell) growths() []growth {
 	}
 	rows, without := c.setting.rows, c.setting.without
 	if rows == nil {
-		rows = rowNames
+		rows = sidecar.RowNames()
 	}
 	if slices.Contains(c.limits().unknown, "gc") {
 		// What HotSpot mapped for the collector may be anywhere: so may this.
@@ -166,7 +167,7 @@ func (c *cell) growths() []growth {
 	return picked
 }
 
-func (c *cell) checkJVM(t *testing.T, seen *container) {
+func (c *cell) checkJVM(t *testing.T, seen *sidecar.Container) {
 	t.Helper()
 	if len(seen.JVMs) != 1 {
 		t.Fatalf("%d JVMs, want 1", len(seen.JVMs))
@@ -177,30 +178,30 @@ func (c *cell) checkJVM(t *testing.T, seen *container) {
 		t.Errorf("the JVM is described as %+v", j)
 	}
 	// Only the JVM knows these sizes as of now: hsperfdata has those of its last collection.
-	_, refused := seen.failed("attach")
-	heap := seen.row("heap")
+	_, refused := seen.Failed("attach")
+	heap := seen.Row("heap")
 	if told := heap.CommittedBytes != nil && heap.UsedBytes != nil; told == refused {
-		t.Errorf("the heap is described as %s committed, %s used; attach refused: %v", kib(heap.CommittedBytes), kib(heap.UsedBytes), refused)
+		t.Errorf("the heap is described as %s committed, %s used; attach refused: %v", sidecar.KiB(heap.CommittedBytes), sidecar.KiB(heap.UsedBytes), refused)
 	}
 }
 
 // checkSources checks which sources failed, and what those say.
-func (c *cell) checkSources(t *testing.T, seen *container) {
+func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	t.Helper()
 	want := c.setting.failed
-	if _, refused := seen.failed("attach"); c.nmt == "off" && !refused {
-		want = append([]source{{Name: "nmt", Reason: "not enabled", Fix: "-XX:NativeMemoryTracking=summary"}}, want...)
+	if _, refused := seen.Failed("attach"); c.nmt == "off" && !refused {
+		want = append([]sidecar.Source{{Name: "nmt", Reason: "not enabled", Fix: "-XX:NativeMemoryTracking=summary"}}, want...)
 	}
 	if c.setting.limits == nil && len(c.limits().unknown) > 0 {
-		want = append(want, source{Name: "ranges", Reason: "gc", Fix: "NativeMemoryTracking=detail"})
+		want = append(want, sidecar.Source{Name: "ranges", Reason: "gc", Fix: "NativeMemoryTracking=detail"})
 	}
-	var failed []source
+	var failed []sidecar.Source
 	for _, s := range seen.Sources {
 		if !s.OK {
 			failed = append(failed, s)
 		}
 	}
-	same := slices.EqualFunc(failed, want, func(is, want source) bool {
+	same := slices.EqualFunc(failed, want, func(is, want sidecar.Source) bool {
 		return is.Name == want.Name && strings.Contains(is.Reason, want.Reason) && strings.Contains(is.Fix, want.Fix)
 	})
 	if !same {
@@ -209,12 +210,12 @@ func (c *cell) checkSources(t *testing.T, seen *container) {
 }
 
 // checkPool looks for the threads of the workload by their pool's name.
-func checkPool(t *testing.T, c *container) {
+func checkPool(t *testing.T, c *sidecar.Container) {
 	t.Helper()
 	for _, p := range c.JVMs[0].Threads.Pools {
 		if p.Name == "workload-#" {
 			if p.Count != 4 || p.StackBytes == nil || abs(*p.StackBytes-32*mib) > 2*mib {
-				t.Errorf("the pool is described as %+v with %s of stack", p, kib(p.StackBytes))
+				t.Errorf("the pool is described as %+v with %s of stack", p, sidecar.KiB(p.StackBytes))
 			}
 			return
 		}

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // checkContainer checks what holds of every report: the rows add up, to what the
 // kernel says to us too, and it is the JVM's container that is described.
-func checkContainer(t *testing.T, when string, w *workload, c *container) {
+func checkContainer(t *testing.T, when string, w *workload, c *sidecar.Container) {
 	t.Helper()
 	if c.ID != w.id || c.CgroupVersion != cgroupVersion() {
 		t.Errorf("%s: container %q with cgroup v%d, want %q v%d", when, c.ID, c.CgroupVersion, w.id, cgroupVersion())
@@ -44,12 +46,12 @@ func checkContainer(t *testing.T, when string, w *workload, c *container) {
 	// The kernel's charge stock, 64 pages a CPU, and as much again that
 	// memory.stat may lag behind usage.
 	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
-	if len(c.unknown()) == 0 && abs(*c.UnattributedBytes) > stock {
+	if len(c.Unknown()) == 0 && abs(*c.UnattributedBytes) > stock {
 		t.Errorf("%s: %d KiB unattributed, want no more than %d\n%v", when, *c.UnattributedBytes>>10, stock>>10, c)
 	}
 }
 
-func checkDetail(t *testing.T, when string, r *row) {
+func checkDetail(t *testing.T, when string, r *sidecar.Row) {
 	t.Helper()
 	if len(r.Detail) == 0 || r.Bytes == nil {
 		return

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/pod"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // faults are scenarios that need a machine which nobody else uses: a guest.
@@ -24,7 +24,7 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	w := p.startJVM(jvmOptions{jdk: jdk, flags: append(jvmFlags("G1", "summary"), "-XX:MaxDirectMemorySize=4g")})
-	s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	s.awaitJVM()
 	dir, err := e.CgroupDir(t.Context(), w.id)
 	if err != nil {
 		t.Fatal(err)
@@ -35,28 +35,28 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 			t.Fatal(err)
 		}
 	}
-	off := func(r *report) bool { return len(r.Containers) == 1 && r.Containers[0].UsageBytes == nil }
-	on := func(r *report) bool { return len(r.Containers) == 1 && r.Containers[0].UsageBytes != nil }
+	off := func(b *sidecar.Breakdown) bool { return len(b.Containers) == 1 && b.Containers[0].UsageBytes == nil }
+	on := func(b *sidecar.Breakdown) bool { return len(b.Containers) == 1 && b.Containers[0].UsageBytes != nil }
 	for range 2 {
 		control("-memory")
-		r := s.until("usage is not known", off)
-		c := r.only(t)
+		r := s.AwaitBreakdown("usage is not known", off)
+		c := r.Only(t)
 		if len(c.JVMs) != 1 || c.UnattributedBytes != nil || c.LimitBytes != nil || !explained(c.Sources, "+memory in cgroup.subtree_control") {
 			t.Errorf("without the controller: %v, %+v", c, c.Sources)
 		}
-		if heap := c.row("heap"); heap.Bytes == nil || *heap.Bytes == 0 {
+		if heap := c.Row("heap"); heap.Bytes == nil || *heap.Bytes == 0 {
 			t.Error("without the controller the heap is not told: its pages can be counted all the same")
 		}
 		control("+memory")
 		// A new cgroup has no limit, and pays for what is touched from now on.
-		r = s.until("usage is known again", on)
-		back := r.only(t)
+		r = s.AwaitBreakdown("usage is known again", on)
+		back := r.Only(t)
 		if len(back.JVMs) != 1 || back.UnattributedBytes == nil || back.OOMKills == nil || explained(back.Sources, "controller") {
 			t.Errorf("with the controller again: %v, %+v", back, back.Sources)
 		}
 		before := *back.UsageBytes
 		w.do("direct 32")
-		if after := s.newer().Containers[0].UsageBytes; after == nil || abs(*after-before-32*mib) > 4*mib {
+		if after := s.NextBreakdown().Containers[0].UsageBytes; after == nil || abs(*after-before-32*mib) > 4*mib {
 			t.Errorf("32 MiB took usage from %d to %v", before, after)
 		}
 	}
@@ -76,16 +76,16 @@ func testClockSet(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
-	s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	s.awaitJVM()
 	for _, by := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
-		s.newer()
-		before := s.times()
+		s.NextBreakdown()
+		before := s.sampleTimes()
 		now := syscall.NsecToTimeval(time.Now().Add(by).UnixNano())
 		if err := syscall.Settimeofday(&now); err != nil {
 			t.Fatal(err)
 		}
-		s.until("a sample by the new clock", func(r *report) bool { return time.Since(r.Time).Abs() < time.Hour })
-		after := s.times()
+		s.AwaitBreakdown("a sample by the new clock", func(b *sidecar.Breakdown) bool { return time.Since(b.Time).Abs() < time.Hour })
+		after := s.sampleTimes()
 		if len(after) <= len(before) || !slices.IsSorted(after) {
 			t.Errorf("by %s: %d times before, %v after", by, len(before), after)
 		}
@@ -97,28 +97,8 @@ func testClockSet(t *testing.T, e engine, jdk string) {
 		if age := time.Since(time.UnixMilli(after[len(after)-1])); age.Abs() > time.Minute {
 			t.Errorf("by %s: the last sample is %s old", by, age)
 		}
-		if _, err := s.get("/healthz"); err != nil {
+		if _, err := s.Get("/healthz"); err != nil {
 			t.Errorf("by %s: %v", by, err)
 		}
 	}
-}
-
-// times are those of the samples in the history.
-func (s *sidecar) times() []int64 {
-	s.t.Helper()
-	body, err := s.get("/history?since=1h")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var d struct {
-		Containers []struct {
-			Tracks []struct {
-				Times []int64 `json:"time_unix_ms"`
-			}
-		}
-	}
-	if err := json.Unmarshal(body, &d); err != nil || len(d.Containers) != 1 || len(d.Containers[0].Tracks) != 2 {
-		s.t.Fatalf("%v: %s", err, body)
-	}
-	return d.Containers[0].Tracks[1].Times
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,20 +11,8 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/pod"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
-
-// autopsy is the contract's jvmem.oom/v1, as far as it is looked at.
-type autopsy struct {
-	Kind           string     `json:"kind"`
-	Cause          string     `json:"cause"`
-	Subject        string     `json:"subject"`
-	Summary        string     `json:"summary"`
-	ContainerID    string     `json:"container_id"`
-	OOMKills       *int64     `json:"oom_kills"`
-	Last           *container `json:"last_breakdown"`
-	LastAgeSeconds *float64   `json:"last_age_seconds"`
-	RestartedAt    *time.Time `json:"restarted_at"`
-}
 
 // kill is a way to fill the memory. Commands are repeated until the kernel kills.
 type kill struct {
@@ -68,12 +55,12 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 	podOf := startPod(t, e, pod.Options{})
 	s := podOf.startSidecar(user)
 	caught, oldest := 0, 0.0
-	var before *autopsy
+	var before *sidecar.Autopsy
 	for i := range times {
 		k := kills[i%len(kills)]
 		w := podOf.startJVM(jvmOptions{jdk: jdk, limit: killLimit, flags: slices.Concat(
 			[]string{"-XX:NativeMemoryTracking=summary", "-Xmx128m", "-XX:MaxDirectMemorySize=4g"}, k.flags)})
-		s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+		s.awaitJVM()
 		w.pinFiles()
 		w.fill(k, p)
 		a := s.awaitAutopsy(w.id)
@@ -203,34 +190,4 @@ func args(command string, size int, name string) []any {
 		}
 	}
 	return all
-}
-
-func (s *sidecar) autopsies() []autopsy {
-	s.t.Helper()
-	body, err := s.get("/oom")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var r struct {
-		Schema    string    `json:"schema"`
-		Autopsies []autopsy `json:"autopsies"`
-	}
-	if err := json.Unmarshal(body, &r); err != nil || r.Schema != "jvmem.oom/v1" {
-		s.t.Fatalf("%v: %.200s", err, body)
-	}
-	return r.Autopsies
-}
-
-// awaitAutopsy returns the autopsy of a container's JVM.
-func (s *sidecar) awaitAutopsy(id string) *autopsy {
-	s.t.Helper()
-	for end := time.Now().Add(reportTimeout); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		for _, a := range s.autopsies() {
-			if a.ContainerID == id {
-				return &a
-			}
-		}
-	}
-	s.t.Fatalf("no autopsy of %s", id)
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/e2e/pod"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // scenario is a test that is not about a way to run a JVM.
@@ -59,10 +60,10 @@ func testRestartedContainer(t *testing.T, e engine, jdk string) {
 	s := p.startSidecar(user)
 	for range 2 {
 		w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
-		r := s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
-		checkContainer(t, "started", w, r.only(t))
+		r := s.awaitJVM()
+		checkContainer(t, "started", w, r.Only(t))
 		w.kill()
-		r = s.until("the JVM is gone", func(r *report) bool { return len(r.Containers) == 0 })
+		r = s.AwaitBreakdown("the JVM is gone", func(b *sidecar.Breakdown) bool { return len(b.Containers) == 0 })
 		if !explained(r.Sources, "waiting for a JVM") {
 			t.Errorf("after the JVM's end: %+v", r)
 		}
@@ -75,19 +76,19 @@ func testRestartedJVM(t *testing.T, e engine, jdk string) {
 	s := p.startSidecar(user)
 	w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary"), again: true})
 	w.do("direct 32")
-	before := s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
+	before := s.awaitJVM()
 	w.send("exit")
 	w.awaitReady()
-	after := s.until("the JVM is reported again", func(r *report) bool { return len(r.Containers) == 1 })
-	was, is := before.only(t), after.only(t)
+	after := s.awaitJVM()
+	was, is := before.Only(t), after.Only(t)
 	checkContainer(t, "again", w, is)
 	if was.JVMs[0].PID == is.JVMs[0].PID {
 		t.Errorf("the JVM that was started again has PID %d, too", is.JVMs[0].PID)
 	}
-	if unknown := is.unknown(); len(unknown) > 0 {
+	if unknown := is.Unknown(); len(unknown) > 0 {
 		t.Errorf("rows %v are null\n%v", unknown, is)
 	}
-	if grew := *is.row("native").Bytes - *was.row("native").Bytes; grew > -28*mib {
+	if grew := *is.Row("native").Bytes - *was.Row("native").Bytes; grew > -28*mib {
 		t.Errorf("native changed by %s, want -32: what the first JVM had is gone", inMiB(grew))
 	}
 }
@@ -101,9 +102,9 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 	small := p.startJVM(jvmOptions{name: "small", jdk: jdk, flags: flags})
 	large.do("direct 64")
 	large.do("child 32")
-	s.until("both are reported", func(r *report) bool { return len(r.Containers) == 2 })
-	r := s.newer()
-	seen := make(map[string]*container)
+	s.AwaitBreakdown("both are reported", func(b *sidecar.Breakdown) bool { return len(b.Containers) == 2 })
+	r := s.NextBreakdown()
+	seen := make(map[string]*sidecar.Container)
 	for i := range r.Containers {
 		seen[r.Containers[i].ID] = &r.Containers[i]
 	}
@@ -118,7 +119,7 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 		}
 	}
 	for row, want := range map[string]int64{"native": 64 * mib, "other_processes": 32 * mib} {
-		more := *seen[large.id].row(row).Bytes - *seen[small.id].row(row).Bytes
+		more := *seen[large.id].Row(row).Bytes - *seen[small.id].Row(row).Bytes
 		if abs(more-want) > 4*mib {
 			t.Errorf("%s of the large one is %s more, want %s", row, inMiB(more), inMiB(want))
 		}
@@ -130,7 +131,7 @@ func testNoJVM(t *testing.T, e engine, _ string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	p.start(pod.Container{Name: "app", Image: jvmImage, User: user, Drop: []string{"ALL"}, Command: []string{"/bin/sleep", "infinity"}})
-	if r := s.newer(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
+	if r := s.NextBreakdown(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
 		t.Errorf("a pod without a JVM: %+v", r)
 	}
 	stdout, stderr, code := p.run(asUser(user, "breakdown"))
@@ -144,17 +145,17 @@ func testPodLimit(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{LimitBytes: limitBytes + 64*mib})
 	s := p.startSidecar(user)
 	w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
-	r := s.until("the JVM is reported", func(r *report) bool { return len(r.Containers) == 1 })
-	checkContainer(t, "in a pod with a limit", w, r.only(t))
+	r := s.awaitJVM()
+	checkContainer(t, "in a pod with a limit", w, r.Only(t))
 
 	// The same by a command in the sidecar, and for a reader.
 	ran := s.exec()
-	checkContainer(t, "exec", w, ran.only(t))
-	table, err := s.get("/breakdown?format=text")
+	checkContainer(t, "exec", w, ran.Only(t))
+	table, err := s.Get("/breakdown?format=text")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(slices.Clone(rowNames), "unattributed", "usage") {
+	for _, name := range append(sidecar.RowNames(), "unattributed", "usage") {
 		if !strings.Contains(string(table), name) {
 			t.Errorf("the table lacks %s:\n%s", name, table)
 		}

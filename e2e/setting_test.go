@@ -1,5 +1,7 @@
 package e2e
 
+import "github.com/jvmem/jvmem/e2e/sidecar"
+
 // setting is a way to run a JVM that is not the usual one.
 type setting struct {
 	name string
@@ -11,9 +13,9 @@ type setting struct {
 	// rows are those to grow, without some commands; none: all.
 	rows    []string
 	without []string
-	growths []growth // instead of those
-	limits  *limits  // nil: as any other
-	failed  []source // the sources that say something
+	growths []growth         // instead of those
+	limits  *limits          // nil: as any other
+	failed  []sidecar.Source // the sources that say something
 }
 
 // few are the rows that a setting about something else is tried with.
@@ -28,7 +30,7 @@ func settings() []setting {
 	helpless := func(s *setting) {
 		s.limits = &limits{share: 0.05, slack: 4 * mib, unknown: []string{"gc"}}
 		s.nmt = "off"
-		s.failed = []source{{Name: "attach"}, {Name: "ranges", Reason: "gc", Fix: "attach"}}
+		s.failed = []sidecar.Source{{Name: "attach"}, {Name: "ranges", Reason: "gc", Fix: "attach"}}
 	}
 	return []setting{
 		with(summary("other kinds of memory"), func(s *setting) { s.growths = otherGrowths() }),
@@ -55,7 +57,7 @@ func settings() []setting {
 		}),
 		with(summary("JRE without jdk.attach"), func(s *setting) { s.jdk = "17-no-attach" }),
 		with(summary("no hsperfdata", "-XX:-UsePerfData"), func(s *setting) {
-			s.failed = []source{{Name: "hsperfdata", Fix: "UsePerfData"}}
+			s.failed = []sidecar.Source{{Name: "hsperfdata", Fix: "UsePerfData"}}
 		}),
 		summary("java.io.tmpdir elsewhere", "-Djava.io.tmpdir=/data"),
 		summary("no signals (-Xrs)", "-Xrs"),
@@ -63,7 +65,7 @@ func settings() []setting {
 		with(summary("no /tmp"), func(s *setting) {
 			helpless(s)
 			s.noTmp = true
-			s.failed = append([]source{{Name: "hsperfdata", Reason: "hsperfdata", Fix: "/tmp"}}, s.failed...)
+			s.failed = append([]sidecar.Source{{Name: "hsperfdata", Reason: "hsperfdata", Fix: "/tmp"}}, s.failed...)
 		}),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/e2e/result"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -22,7 +23,7 @@ type limits struct {
 type trial struct {
 	t       *testing.T
 	w       *workload
-	s       *sidecar
+	s       *podSidecar
 	limits  limits
 	growths []growth
 	// commits is said of ZGC: its heap is charged when it is committed, by
@@ -34,7 +35,7 @@ type trial struct {
 // run checks that the right row grows by each amount, that no other does, that
 // all rows add up to usage each time, and that freeing is seen. It returns the
 // last report.
-func (tr *trial) run() *container {
+func (tr *trial) run() *sidecar.Container {
 	tr.t.Helper()
 	// The first of each command loads classes, and reads the files they are in.
 	for _, g := range tr.growths {
@@ -46,8 +47,8 @@ func (tr *trial) run() *container {
 	tr.w.do("report")
 	// A JVM that starts starved of CPU may miss the first handshake: the next comes a
 	// minute later.
-	tr.s.until("all rows are known that can be", func(r *report) bool {
-		return len(r.Containers) == 1 && len(r.Containers[0].unknown()) <= len(tr.limits.unknown)
+	tr.s.AwaitBreakdown("all rows are known that can be", func(b *sidecar.Breakdown) bool {
+		return len(b.Containers) == 1 && len(b.Containers[0].Unknown()) <= len(tr.limits.unknown)
 	})
 	before := tr.look("before")
 	start, heap := before, tr.heapCommitted()
@@ -78,15 +79,15 @@ func (tr *trial) heapCommitted() int64 {
 }
 
 // look returns a newer report, after it was checked.
-func (tr *trial) look(when string) *container {
+func (tr *trial) look(when string) *sidecar.Container {
 	tr.t.Helper()
-	r := tr.s.newer()
-	c := r.only(tr.t)
+	r := tr.s.NextBreakdown()
+	c := r.Only(tr.t)
 	checkContainer(tr.t, when, tr.w, c)
-	if unknown := c.unknown(); !slices.Equal(unknown, tr.limits.unknown) {
+	if unknown := c.Unknown(); !slices.Equal(unknown, tr.limits.unknown) {
 		tr.t.Errorf("%s: rows %v are null, want %v\n%v", when, unknown, tr.limits.unknown, c)
 	}
-	for _, name := range c.unknown() {
+	for _, name := range c.Unknown() {
 		if !explained(c.Sources, name) {
 			tr.t.Errorf("%s: no source says why %s is null\n%v", when, name, c)
 		}
@@ -96,16 +97,16 @@ func (tr *trial) look(when string) *container {
 
 // compare checks that one row grew by what was wanted, and no other did.
 // committed is by how much ZGC's heap grew meanwhile.
-func (tr *trial) compare(g growth, reply string, committed int64, before, after *container) {
+func (tr *trial) compare(g growth, reply string, committed int64, before, after *sidecar.Container) {
 	tr.t.Helper()
 	step := result.Step{Command: g.command, Row: g.row}
-	if was, is := before.row(g.row).Bytes, after.row(g.row).Bytes; was != nil && is != nil {
+	if was, is := before.Row(g.row).Bytes, after.Row(g.row).Bytes; was != nil && is != nil {
 		step.Got = *is - *was
 	} else {
 		tr.t.Errorf("%s: %s is null\nbefore %v after %v", g.command, g.row, before, after)
 	}
 	step.Want = g.amount(tr.t, reply, step.Got)
-	if len(after.unknown()) == 0 {
+	if len(after.Unknown()) == 0 {
 		step.Unattributed = after.UnattributedBytes
 	}
 	slack := tr.limits.slack + g.slack
@@ -138,7 +139,7 @@ func (tr *trial) compare(g growth, reply string, committed int64, before, after 
 		case "heap": // the workload's own objects
 			grew, most = grew-committed, 4*mib
 		case "page_cache": // what the JVM of another test had mapped, too, until it ended
-			grew += min(0, *after.row("libraries").Bytes-*before.row("libraries").Bytes)
+			grew += min(0, *after.Row("libraries").Bytes-*before.Row("libraries").Bytes)
 		}
 		if grew > most {
 			tr.t.Errorf("%s: %s %s, want no more than %s\nbefore %v after %v", g.command, is.Name, inMiB(grew), inMiB(most), before, after)
@@ -149,21 +150,21 @@ func (tr *trial) compare(g growth, reply string, committed int64, before, after 
 	}
 	tr.steps = append(tr.steps, step)
 	tr.t.Logf("%-26s %-15s %s of %s, unattributed %s; also %s %s", g.command, g.row, inMiB(step.Got), inMiB(step.Want),
-		kib(after.UnattributedBytes), step.Other, inMiB(step.OtherGot))
+		sidecar.KiB(after.UnattributedBytes), step.Other, inMiB(step.OtherGot))
 }
 
 // checkFreed checks that at least 80 % of what was freed is no more in use.
-func (tr *trial) checkFreed(start, grown, freed *container) {
+func (tr *trial) checkFreed(start, grown, freed *sidecar.Container) {
 	tr.t.Helper()
-	for _, name := range rowNames {
+	for _, name := range sidecar.RowNames() {
 		var want int64
 		for i, g := range tr.growths {
 			if g.row == name && g.free != nil {
 				want -= tr.steps[i].Want
 			}
 		}
-		was, ok := grown.row(name).inUse()
-		is, known := freed.row(name).inUse()
+		was, ok := inUse(grown.Row(name))
+		is, known := inUse(freed.Row(name))
 		if want == 0 || !ok || !known {
 			continue
 		}
@@ -178,7 +179,7 @@ func (tr *trial) checkFreed(start, grown, freed *container) {
 
 // inUse returns what a row holds without what its allocator keeps though it was
 // freed; ok is false where nobody tells how much that is.
-func (r *row) inUse() (bytes int64, ok bool) {
+func inUse(r *sidecar.Row) (bytes int64, ok bool) {
 	switch r.Name {
 	case "heap", "code_cache":
 		if r.UsedBytes == nil {
@@ -186,7 +187,7 @@ func (r *row) inUse() (bytes int64, ok bool) {
 		}
 		return *r.UsedBytes, true
 	case "native":
-		retained := r.detail("allocator_retained")
+		retained := r.Part("allocator_retained")
 		if r.Bytes == nil || retained.Bytes == nil {
 			return 0, false
 		}

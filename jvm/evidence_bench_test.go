@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -49,13 +47,13 @@ func BenchmarkEvidence(b *testing.B) {
 			if _, err := p.Walk(f); err != nil {
 				b.Fatal(err)
 			}
-			stops, cpu, anon := len(safepoints(b, log)), cpuTime(b, j.PID), anonKiB(b, j.PID)
+			stops, cpu, anon := len(safepoints(b, log)), jvmtest.CPUTime(b, j.PID), anonKiB(b, j.PID)
 			for b.Loop() {
 				if err := of.ask(b.Context(), p); err != nil {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(ms(cpuTime(b, j.PID)-cpu)/float64(b.N), "jvm-ms/op")
+			b.ReportMetric(ms(jvmtest.CPUTime(b, j.PID)-cpu)/float64(b.N), "jvm-ms/op")
 			b.ReportMetric(anonKiB(b, j.PID)-anon, "grown-KiB")
 			var sum, longest time.Duration
 			for _, stop := range safepoints(b, log)[stops:] {
@@ -85,17 +83,6 @@ func safepoints(b *testing.B, log string) []time.Duration {
 		stops = append(stops, stop)
 	}
 	return stops
-}
-
-// cpuTime reads the CPU clock of a process (clock_getcpuclockid(3)).
-func cpuTime(b *testing.B, pid int) time.Duration {
-	b.Helper()
-	const schedClock = 2 // CPUCLOCK_SCHED
-	var t unix.Timespec
-	if err := unix.ClockGettime(^int32(pid)<<3|schedClock, &t); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(t.Nano())
 }
 
 func anonKiB(b *testing.B, pid int) float64 {

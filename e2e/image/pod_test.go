@@ -1,9 +1,6 @@
 package image
 
 import (
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +10,7 @@ import (
 
 	"github.com/jvmem/jvmem/e2e/docker"
 	"github.com/jvmem/jvmem/e2e/pod"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 const (
@@ -50,20 +48,20 @@ func testPod(t *testing.T, d *docker.Daemon, image string) {
 		Name: "app", Image: base, LimitBytes: 256 * mib, Mounts: jvmMounts(t, d),
 		Command: []string{"/opt/jdk/bin/java", "-XX:NativeMemoryTracking=summary", "-Xmx64m", "-cp", "/app", "App"},
 	})
-	address := freeAddress(t)
-	sidecar := start(pod.Container{
+	jvmem := sidecar.NewClient(t, sidecar.FreeAddress(t))
+	container := start(pod.Container{
 		Name: "jvmem", Image: image, LimitBytes: 64 * mib,
-		Env: []string{"JVMEM_LISTEN=" + address, "JVMEM_INTERVAL=500ms", "JVMEM_MAX_CPU=0", "JVMEM_CONTAINER_NAME=app"},
+		Env: []string{"JVMEM_LISTEN=" + jvmem.Address, "JVMEM_INTERVAL=500ms", "JVMEM_MAX_CPU=0", "JVMEM_CONTAINER_NAME=app"},
 	})
 	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		err := get("http://" + address + "/readyz")
-		table, code, execErr := d.Exec(ctx, sidecar, "/jvmem", "breakdown")
+		_, err := jvmem.Get("/readyz")
+		table, code, execErr := d.Exec(ctx, container, "/jvmem", "breakdown")
 		if err == nil && execErr == nil && code == 0 && strings.Contains(table, "container app") {
 			break
 		}
 		if state, stateErr := d.State(ctx, jvm); time.Now().After(end) || stateErr != nil || !state.Running {
 			_, complaints, _ := d.Logs(ctx, jvm)
-			stdout, stderr, _ := d.Logs(ctx, sidecar)
+			stdout, stderr, _ := d.Logs(ctx, container)
 			t.Fatalf("the JVM: %+v %v %s\n/readyz: %v\njvmem breakdown: exit code %d %v\n%s%s%s", state, stateErr, complaints, err, code, execErr, table, stdout, stderr)
 		}
 	}
@@ -108,26 +106,4 @@ func jvmMounts(t *testing.T, d *docker.Daemon) []pod.Mount {
 		{Source: classes, Target: "/app", ReadOnly: true},
 		{Source: tmp, Target: "/tmp"},
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-func get(url string) error {
-	response, err := http.Get(url)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", url, response.Status)
-	}
-	return nil
 }

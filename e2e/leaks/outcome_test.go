@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // said is a verdict and when it was given.
 type said struct {
 	time time.Time
-	judgment
+	sidecar.Diagnosis
 }
 
 // outcome is what became of a case, and what jvmem said of it.

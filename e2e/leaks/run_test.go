@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/e2e/sidecar"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -27,7 +28,8 @@ type trial struct {
 	*testing.T
 	c        *testCase
 	j        *jvmtest.JVM
-	s        *sidecar
+	s        *sidecar.Process
+	proc     *sidecar.Proc
 	dir, shm string
 	begun    time.Time
 	ended    chan struct{} // closed when the kernel has killed or the JVM has ended
@@ -42,7 +44,13 @@ func (c *testCase) run(t *testing.T) {
 	t.Cleanup(r.removeShm)
 	ctx, cancel := context.WithCancel(context.Background())
 	var background sync.WaitGroup
-	r.s = startSidecar(ctx, t, r.j.CgroupDir())
+	r.proc = sidecar.NewProc(t)
+	if err := r.proc.ShowCgroup(r.j.CgroupDir()); err != nil {
+		t.Fatal(err)
+	}
+	r.s = sidecar.Start(t, sidecar.Options{
+		Binary: *binary, Proc: r.proc, Flags: []string{"--interval", interval.String(), "--max-cpu", "0", "--log-interval", "0"},
+	})
 	t.Cleanup(func() { // before the others: what observes ends first
 		cancel()
 		background.Wait()
@@ -191,19 +199,21 @@ func (r *trial) observe(ctx context.Context, o *outcome) error {
 const historyEach = 4
 
 func (r *trial) ask(o *outcome, i int) error {
-	r.s.look(r.T)
-	var b breakdown
-	if err := r.s.fetch("/breakdown", &b); err != nil {
+	if err := r.proc.ShowCgroup(r.j.CgroupDir()); err != nil {
 		return err
 	}
-	if rows := rowsOf(&b); rows != nil {
+	b, err := r.s.Breakdown()
+	if err != nil {
+		return err
+	}
+	if rows := rowsOf(b); rows != nil {
 		o.rows = append(o.rows, *rows)
 	}
 	if *shapes {
 		return nil
 	}
-	var d diagnosis
-	if err := r.s.fetch("/diagnosis", &d); err != nil {
+	d, err := r.s.Diagnosis()
+	if err != nil {
 		return err
 	}
 	if len(d.Containers) == 1 {
@@ -212,7 +222,7 @@ func (r *trial) ask(o *outcome, i int) error {
 	if *record == "" || i%historyEach != 0 {
 		return nil
 	}
-	history, err := r.s.get("/history")
+	history, err := r.s.Get("/history")
 	if err == nil && len(d.Containers) == 1 {
 		o.history = history
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
 
 const mib = 1 << 20
@@ -24,21 +23,26 @@ const mib = 1 << 20
 const evil = `"'<script>`
 
 // load fills the rows, then lets direct buffers grow until that is the verdict.
-func load(t *testing.T, s *sidecar, j *jvmtest.JVM) {
+func load(t *testing.T, s *testSidecar, j *jvmtest.JVM) {
 	t.Helper()
-	dir := t.TempDir()
+	dir, shm := t.TempDir(), fmt.Sprintf("/dev/shm/jvmem-page-%d", j.PID)
 	for _, command := range []string{
 		"heap 72", "bigclasses 30", "jit 6", "threads 24 192 http-nio-8080", "threads 8 96 HikariPool-1", "threads 3 32 " + evil,
-		"pagecache " + filepath.Join(dir, "cached") + " 56", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile /dev/shm/" + filepath.Base(s.proc) + " 9",
+		"pagecache " + filepath.Join(dir, "cached") + " 56", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile " + shm + " 9",
 	} {
 		j.Do(command)
 	}
-	t.Cleanup(func() { os.Remove("/dev/shm/" + filepath.Base(s.proc)) })
-	s.see(strconv.FormatInt(jvmtest.Numbers(j.Do("child 14"))["child_pid"], 10))
+	t.Cleanup(func() { os.Remove(shm) })
+	s.proc.Show(int(jvmtest.Numbers(j.Do("child 14"))["child_pid"]))
 	grow(t, j)
-	var d diagnosis.Report
-	for end := time.Now().Add(patience); len(d.Containers) != 1 || d.Containers[0].Verdict != diagnosis.DirectBuffers || *d.Containers[0].Confidence < 0.8; time.Sleep(200 * time.Millisecond) {
-		s.get("/diagnosis", &d)
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+		d, err := s.Diagnosis()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(d.Containers) == 1 && d.Containers[0].Verdict == "direct_buffers" && *d.Containers[0].Confidence >= 0.8 {
+			return
+		}
 		if time.Now().After(end) {
 			t.Fatalf("no verdict within %s: %+v", patience, d)
 		}
@@ -70,7 +74,7 @@ func TestPage(t *testing.T) {
 	load(t, s, j)
 	b := openBrowser(t)
 	b.looks(1280, 900, false, "light")
-	b.open(s.url + "/?range=15m")
+	b.open(s.URL + "/?range=15m")
 	b.await("the picture", `document.querySelector('#chart canvas') !== null && document.getElementById('chart-empty').hidden`)
 
 	t.Run("verdict", func(t *testing.T) {
@@ -120,7 +124,7 @@ func TestPage(t *testing.T) {
 
 	b.looks(960, 500, false, "light")
 	time.Sleep(time.Second)
-	b.do(chromedp.Navigate(s.url + "/chart.svg?since=5m"))
+	b.do(chromedp.Navigate(s.URL + "/chart.svg?since=5m"))
 	if text := eval[string](b, `document.documentElement.textContent`); !strings.Contains(text, "direct buffers (or Unsafe memory) leak") || !strings.Contains(text, "limit 1.00 GiB") {
 		t.Errorf("chart.svg lacks verdict or limit: %s", text)
 	}
@@ -159,7 +163,7 @@ func checkPicture(t *testing.T, b *browser, colors string) {
 
 // checkMoments chooses moments by keys and by pointer; the table has the numbers of
 // /history.
-func checkMoments(t *testing.T, b *browser, s *sidecar) {
+func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 	var order []string
 	for range 30 {
 		b.do(chromedp.KeyEvent(kb.Tab))
@@ -200,7 +204,7 @@ func checkMoments(t *testing.T, b *browser, s *sidecar) {
 }
 
 // checkMoment compares the table with /history at the moment that is chosen.
-func checkMoment(t *testing.T, b *browser, s *sidecar) time.Time {
+func checkMoment(t *testing.T, b *browser, s *testSidecar) time.Time {
 	t.Helper()
 	shown := eval[struct {
 		Moment, Time string
@@ -248,16 +252,16 @@ func checkRanges(t *testing.T, b *browser) {
 }
 
 // checkRestart: without jvmem the page says how old it is, and goes on by itself.
-func checkRestart(t *testing.T, b *browser, s *sidecar) {
+func checkRestart(t *testing.T, b *browser, s *testSidecar) {
 	b.looks(1280, 900, false, "light")
-	b.open(s.url + "/?range=15m")
-	s.stop()
+	b.open(s.URL + "/?range=15m")
+	s.Stop()
 	b.await("it is said to be old", `!document.getElementById('stale').hidden && document.getElementById('stale').textContent.includes('has not answered')`)
 	if text := b.text("#rows"); !strings.Contains(text, "MiB") {
 		t.Errorf("the last numbers are gone: %s", text)
 	}
 	b.shoot("stale")
-	s.start()
+	s.Restart()
 	b.await("it is current again", `document.getElementById('stale').hidden && document.getElementById('status').textContent.includes('sampled')`)
 }
 
@@ -267,7 +271,7 @@ func TestMoreAndMore(t *testing.T) {
 	s := startSidecar(t)
 	b := openBrowser(t)
 	b.looks(1280, 900, false, "light")
-	b.open(s.url)
+	b.open(s.URL)
 	if text := b.text("#verdict"); !strings.Contains(text, "No JVM yet") || !strings.Contains(text, "shareProcessNamespace") {
 		t.Errorf("without a JVM: %s", text)
 	}
@@ -307,7 +311,7 @@ func TestKill(t *testing.T) {
 	j := startJVM(t, s, 256*mib)
 	b := openBrowser(t)
 	b.looks(1280, 900, false, "light")
-	b.open(s.url + "/?range=15m")
+	b.open(s.URL + "/?range=15m")
 	for range 60 {
 		j.Do("direct 2")
 		time.Sleep(50 * time.Millisecond)

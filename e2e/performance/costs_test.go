@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 // batch is how long a look is repeated for one value, so that the shortest are not
@@ -126,7 +128,7 @@ func (c *cost) measure(t *testing.T, pid int, l look, repeats int) {
 	other := false
 	runtime.GC() // or one look would pay for another's garbage
 	runtime.ReadMemStats(&before)
-	jvm, cpu, begun := cpuTime(t, pid), ownCPUTime(t), time.Now()
+	jvm, cpu, begun := jvmtest.CPUTime(t, pid), jvmtest.CPUTime(t, os.Getpid()), time.Now()
 	for range repeats {
 		child, err := l.run()
 		if err != nil {
@@ -143,7 +145,7 @@ func (c *cost) measure(t *testing.T, pid int, l look, repeats int) {
 		}
 	}
 	wall := time.Since(begun)
-	cpu, jvm = ownCPUTime(t)-cpu, cpuTime(t, pid)-jvm
+	cpu, jvm = jvmtest.CPUTime(t, os.Getpid())-cpu, jvmtest.CPUTime(t, pid)-jvm
 	runtime.ReadMemStats(&after)
 	n := float64(repeats)
 	if other {
@@ -162,3 +164,5 @@ func peakMiB(t *testing.T) float64 {
 	t.Helper()
 	return statusMiB(t, os.Getpid(), "VmHWM")
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,13 +1,12 @@
 package performance
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/performance/report"
+	"github.com/jvmem/jvmem/e2e/sidecar"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/sample"
@@ -28,15 +27,15 @@ func TestFootprint(t *testing.T) {
 
 	var resident []float64
 	begun := time.Now()
-	first := s.usage(t, begun)
+	first := usageOf(t, s, begun)
 	last := first
 	for time.Since(begun) < *settled {
 		time.Sleep(min(lookEach, *settled))
-		last = s.usage(t, begun)
+		last = usageOf(t, s, begun)
 		resident = append(resident, last.rssMiB)
 	}
 	millicores := 1000 * (last.cpuSeconds - first.cpuSeconds) / (last.at - first.at).Seconds()
-	remembered := s.remembers(t)
+	remembered := remembers(t, s)
 
 	out := &report.Table{Head: []string{"", "measured", "goal", ""}}
 	out.Add("resident, MiB", number(resident), "16", report.Met(report.Median(resident) <= 16))
@@ -73,26 +72,15 @@ func fillHistory(t *testing.T, j *jvmtest.JVM, dir string) {
 	}
 }
 
-// remembers asks how far back the history goes.
-func (s *served) remembers(t *testing.T) time.Duration {
+// remembers returns how far back the history of jvmem goes.
+func remembers(t *testing.T, s *sidecar.Process) time.Duration {
 	t.Helper()
-	response, err := http.Get(s.url + "/history")
+	h, err := s.History("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	var document struct {
-		Containers []struct {
-			Tracks []struct {
-				Times []int64 `json:"time_unix_ms"`
-			}
-		}
-	}
-	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {
-		t.Fatal(err)
-	}
 	oldest := time.Now()
-	for _, c := range document.Containers {
+	for _, c := range h.Containers {
 		for _, track := range c.Tracks {
 			if len(track.Times) > 0 && time.UnixMilli(track.Times[0]).Before(oldest) {
 				oldest = time.UnixMilli(track.Times[0])

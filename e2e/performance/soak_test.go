@@ -42,7 +42,7 @@ func TestSoak(t *testing.T) {
 		fillHistory(t, j, args[3])
 		twin := serve(t, args...)
 		time.Sleep(lookEach)
-		c.goroutines = twin.goroutines(t)
+		c.goroutines = goroutines(t, twin)
 		of = version(t, j)
 	})
 	if t.Failed() {
@@ -51,11 +51,11 @@ func TestSoak(t *testing.T) {
 	s := serve(t, args...)
 	var uses []usage
 	begun := time.Now()
-	c.run(t, d, func() { uses = append(uses, s.usage(t, begun)) })
+	c.run(t, d, func() { uses = append(uses, usageOf(t, s, begun)) })
 	if t.Failed() {
 		return
 	}
-	atEnd := s.goroutines(t)
+	atEnd := goroutines(t, s)
 
 	rows, flat := judge(uses)
 	rows.Add("goroutines, at the start and at the end", fmt.Sprint(c.goroutines), fmt.Sprint(atEnd), "", "2", report.Met(atEnd-c.goroutines <= 2))

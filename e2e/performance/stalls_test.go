@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -120,11 +119,11 @@ func stalls(t *testing.T, j *jvmtest.JVM, arm string, flags []string) (numbers m
 		return jvmtest.Numbers(j.Do("stalls")), 0
 	}
 	s := serve(t, append([]string{"--interval", arm}, flags...)...)
-	defer s.stop(t, syscall.SIGTERM)
+	defer s.Stop()
 	time.Sleep(settle)
 	j.Do("stalls")
-	before := cpuTime(t, s.cmd.Process.Pid)
+	before := jvmtest.CPUTime(t, s.PID())
 	time.Sleep(*observed)
 	numbers = jvmtest.Numbers(j.Do("stalls"))
-	return numbers, 1000 * (cpuTime(t, s.cmd.Process.Pid) - before).Seconds() / observed.Seconds()
+	return numbers, 1000 * (jvmtest.CPUTime(t, s.PID()) - before).Seconds() / observed.Seconds()
 }

@@ -3,14 +3,12 @@ package prometheus
 import (
 	"flag"
 	"net/url"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/e2e/sidecar"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -28,17 +26,17 @@ func TestLeak(t *testing.T) {
 		LimitBytes: 768 << 20,
 		JVMFlags:   []string{"-Xmx64m", "-XX:MaxDirectMemorySize=4g", "-XX:NativeMemoryTracking=summary"},
 	})
-	address := freeAddress(t)
-	run(t, *binary, "serve", "--listen", address, "--interval", "200ms", "--max-cpu", "0", "--log-interval", "0",
-		"--container-name", "app", "--proc", procOf(t, j.PID))
+	jvmem := sidecar.Start(t, sidecar.Options{
+		Binary: *binary, Proc: sidecar.NewProc(t, j.PID), Flags: []string{"--interval", "200ms", "--max-cpu", "0", "--log-interval", "0"},
+	})
 	var exposition string
-	await(t, "the JVM is seen", func() (ok bool) {
-		exposition, _ = get(t, "http://"+address+"/metrics")
+	await(t, "the JVM is seen", func() bool {
+		exposition, _ = jvmem.Metrics()
 		return strings.Contains(exposition, `jvmem_memory_bytes{container="app",row="heap"}`)
 	})
 	promtool(t, "", exposition, "check", "metrics")
 
-	p := start(t, address)
+	p := start(t, jvmem.Address)
 	leak := func() { j.Do("direct 1") }
 	awaitAlert(t, p, "JvmemLeakSuspected", leak)
 	awaitAlert(t, p, "JvmemLimitWithin1h", leak)
@@ -110,16 +108,4 @@ func awaitData(t *testing.T, p *prometheus, q query, ok func(float64) bool) {
 		}
 	}
 	t.Errorf("%s returned %v: %s", q.panel, last, q.expr)
-}
-
-// procOf shows one process of /proc, as the PID namespace of a pod does.
-func procOf(t *testing.T, pid int) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range []string{"self", strconv.Itoa(pid)} {
-		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
 }

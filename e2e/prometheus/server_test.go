@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -12,9 +11,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // config scrapes a sidecar as a PodMonitor does: the target has a container label of
@@ -46,9 +46,9 @@ func start(t *testing.T, target string) *prometheus {
 			t.Fatal(err)
 		}
 	}
-	p := &prometheus{"http://" + freeAddress(t)}
-	run(t, "prometheus", "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data",
-		"--web.listen-address="+strings.TrimPrefix(p.url, "http://"), "--log.level=warn")
+	address := sidecar.FreeAddress(t)
+	p := &prometheus{"http://" + address}
+	run(t, "prometheus", "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address, "--log.level=warn")
 	await(t, "Prometheus is ready", func() bool {
 		_, err := get(t, p.url+"/-/ready")
 		return err == nil
@@ -78,16 +78,6 @@ func run(t *testing.T, name string, args ...string) {
 			t.Logf("%s ended: %v, and said:\n%s", filepath.Base(name), err, text[max(0, len(text)-8<<10):])
 		}
 	})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func await(t *testing.T, what string, ok func() bool) {

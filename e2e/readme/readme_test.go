@@ -4,17 +4,14 @@ package readme
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/e2e/sidecar"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
@@ -93,46 +90,20 @@ func standsFor(command string) string {
 	return ""
 }
 
-// serve runs jvmem at its usual address, beside a JVM.
+// serve runs jvmem at its default port, with a JVM, and returns when that has a verdict.
 func serve(t *testing.T, binary string) {
 	t.Helper()
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 << 20, JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
-	proc := t.TempDir() // a pod's view: not the JVMs of others on this machine
-	for _, name := range []string{"self", strconv.Itoa(j.PID)} {
-		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(proc, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(binary, "serve", "--proc", proc, "--container-name", "app", "--interval", "100ms", "--max-cpu", "0")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt) // ended already is told by Wait
-		if err := cmd.Wait(); err != nil {
-			t.Error(err)
-		}
+	p := sidecar.Start(t, sidecar.Options{
+		Binary: binary, Address: "localhost:9753", Proc: sidecar.NewProc(t, j.PID), Flags: []string{"--interval", "100ms", "--max-cpu", "0"},
 	})
-	err := fmt.Errorf("not asked")
-	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		err = ready()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		metrics, err := p.Metrics()
+		if err == nil && strings.Contains(metrics, "jvmem_growth_bytes_per_hour{") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no JVM has a verdict: %v: %.300s", err, metrics)
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// ready reports whether a JVM was sampled, and judged.
-func ready() error {
-	r, err := http.Get("http://localhost:9753/metrics")
-	if err != nil {
-		return err
-	}
-	defer r.Body.Close()
-	text, err := io.ReadAll(r.Body)
-	if err == nil && !strings.Contains(string(text), "jvmem_growth_bytes_per_hour{") {
-		err = fmt.Errorf("no JVM is judged: %.300s", text)
-	}
-	return err
 }

@@ -84,12 +84,12 @@ func asked(b *testing.B, proc string, pid int) (*jvm.Process, *jvm.Facts) {
 func measure(b *testing.B, pid int, look func()) {
 	b.Helper()
 	b.ReportAllocs()
-	jvmBefore, before := jvmCPU(b, pid), ownCPU(b)
+	jvmBefore, before := jvmtest.CPUTime(b, pid), ownCPU(b)
 	for b.Loop() {
 		look()
 	}
 	reportCPU(b, "cpu-ms/op", ownCPU(b)-before)
-	reportCPU(b, "jvm-ms/op", jvmCPU(b, pid)-jvmBefore)
+	reportCPU(b, "jvm-ms/op", jvmtest.CPUTime(b, pid)-jvmBefore)
 }
 
 func reportCPU(b *testing.B, unit string, cpu time.Duration) {
@@ -103,16 +103,4 @@ func ownCPU(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-}
-
-// jvmCPU reads the CPU clock of a process (clock_getcpuclockid(3)): user and
-// system time of all its threads, in nanoseconds rather than ticks.
-func jvmCPU(b *testing.B, pid int) time.Duration {
-	b.Helper()
-	const schedClock = 2 // CPUCLOCK_SCHED
-	var t unix.Timespec
-	if err := unix.ClockGettime(^int32(pid)<<3|schedClock, &t); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(t.Nano())
 }

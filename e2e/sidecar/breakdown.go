@@ -1,4 +1,4 @@
-package e2e
+package sidecar
 
 import (
 	"encoding/json"
@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// report is the contract's breakdown, jvmem.breakdown/v1. A pointer that is nil
-// is a null.
-type report struct {
+// Breakdown is jvmem.breakdown/v1. A nil pointer is a null.
+type Breakdown struct {
 	Schema     string      `json:"schema"`
 	Time       time.Time   `json:"time"`
-	Containers []container `json:"containers"`
-	Sources    []source    `json:"sources"`
+	Containers []Container `json:"containers"`
+	Sources    []Source    `json:"sources"`
 }
 
-type container struct {
+// Container is one container with a JVM.
+type Container struct {
 	ID                string   `json:"id"`
 	Name              string   `json:"name"`
 	CgroupVersion     int      `json:"cgroup_version"`
@@ -29,21 +29,23 @@ type container struct {
 	ReclaimableBytes  *int64   `json:"reclaimable_bytes"`
 	HeadroomBytes     *int64   `json:"headroom_bytes"`
 	OOMKills          *int64   `json:"oom_kills"`
-	Memory            []row    `json:"memory"`
+	Memory            []Row    `json:"memory"`
 	UnattributedBytes *int64   `json:"unattributed_bytes"`
-	JVMs              []jvm    `json:"jvms"`
-	Sources           []source `json:"sources"`
+	JVMs              []JVM    `json:"jvms"`
+	Sources           []Source `json:"sources"`
 }
 
-type row struct {
+// Row is a row of the breakdown, or a detail of one.
+type Row struct {
 	Name           string `json:"name"`
 	Bytes          *int64 `json:"bytes"`
 	CommittedBytes *int64 `json:"committed_bytes"`
 	UsedBytes      *int64 `json:"used_bytes"`
-	Detail         []row  `json:"detail"`
+	Detail         []Row  `json:"detail"`
 }
 
-type jvm struct {
+// JVM is one JVM of a container.
+type JVM struct {
 	PID           int      `json:"pid"`
 	Version       string   `json:"version"`
 	GC            string   `json:"gc"`
@@ -51,41 +53,44 @@ type jvm struct {
 	NMT           string   `json:"nmt"`
 	Threads       struct {
 		Live  int    `json:"live"`
-		Pools []pool `json:"pools"`
+		Pools []Pool `json:"pools"`
 	} `json:"threads"`
 }
 
-type pool struct {
+// Pool is a group of threads of similar names.
+type Pool struct {
 	Name       string `json:"name"`
 	Count      int    `json:"count"`
 	StackBytes *int64 `json:"stack_bytes"`
 }
 
-type source struct {
+// Source is something that jvmem reads; a failed one has a reason and a fix.
+type Source struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`
 	Reason string `json:"reason"`
 	Fix    string `json:"fix"`
 }
 
-// rowNames are the rows, all of them, in their order.
-var rowNames = []string{
-	"heap", "metaspace", "threads", "code_cache", "gc", "native", "libraries",
-	"other_processes", "mapped_files", "shmem", "page_cache", "kernel",
+// RowNames returns the names of all rows, in the order of the contract.
+func RowNames() []string {
+	return []string{
+		"heap", "metaspace", "threads", "code_cache", "gc", "native", "libraries",
+		"other_processes", "mapped_files", "shmem", "page_cache", "kernel",
+	}
 }
 
-// parseReport decodes a report and checks its form: what the contract names is
-// there, if only as a null.
-func parseReport(t *testing.T, text []byte) report {
-	t.Helper()
-	var r report
+// ParseBreakdown decodes a breakdown. A field of the contract that is absent, rather
+// than null, is an error, and so is a row that is missing or in another place.
+func ParseBreakdown(text []byte) (*Breakdown, error) {
+	var b Breakdown
 	var fields map[string]any
-	for _, to := range []any{&r, &fields} {
+	for _, to := range []any{&b, &fields} {
 		if err := json.Unmarshal(text, to); err != nil {
-			t.Fatalf("not the JSON of a report: %v\n%s", err, text)
+			return nil, fmt.Errorf("breakdown: %w: %s", err, text)
 		}
 	}
-	missing := missingFields("report", fields)
+	missing := missingFields("breakdown", fields)
 	for _, c := range objects(fields["containers"]) {
 		missing = append(missing, missingFields("container", c)...)
 		for _, row := range objects(c["memory"]) {
@@ -107,28 +112,28 @@ func parseReport(t *testing.T, text []byte) report {
 		}
 	}
 	if len(missing) > 0 {
-		t.Fatalf("fields of the contract are missing: %v\n%s", missing, text)
+		return nil, fmt.Errorf("breakdown lacks %v: %s", missing, text)
 	}
-	if r.Schema != "jvmem.breakdown/v1" {
-		t.Errorf("schema %q", r.Schema)
+	if b.Schema != "jvmem.breakdown/v1" {
+		return nil, fmt.Errorf("breakdown has schema %q", b.Schema)
 	}
-	for _, c := range r.Containers {
+	for _, c := range b.Containers {
 		names := make([]string, 0, len(c.Memory))
 		for _, row := range c.Memory {
 			names = append(names, row.Name)
 		}
-		if !slices.Equal(names, rowNames) {
-			t.Errorf("rows %v, want %v", names, rowNames)
+		if !slices.Equal(names, RowNames()) {
+			return nil, fmt.Errorf("breakdown has rows %v, want %v", names, RowNames())
 		}
 	}
-	return r
+	return &b, nil
 }
 
 func missingFields(object string, fields map[string]any) []string {
 	want := map[string]string{
-		"report": "schema time containers",
+		"breakdown": "schema time containers",
 		"container": "cgroup_version limit_bytes usage_bytes working_set_bytes rss_bytes reclaimable_bytes " +
-			"headroom_bytes oom_kills memory unattributed_bytes jvms sources id",
+			"headroom_bytes oom_kills memory unattributed_bytes jvms sources",
 		"row":     "name bytes",
 		"detail":  "name bytes",
 		"jvm":     "pid uptime_seconds threads",
@@ -155,35 +160,32 @@ func objects(list any) []map[string]any {
 	return out
 }
 
-// only returns the report's only container.
-func (r *report) only(t *testing.T) *container {
+// Only returns the only container, and fails the test if there is none or another.
+func (b *Breakdown) Only(t *testing.T) *Container {
 	t.Helper()
-	if len(r.Containers) != 1 {
-		t.Fatalf("%d containers, want 1; sources %+v", len(r.Containers), r.Sources)
+	if len(b.Containers) != 1 {
+		t.Fatalf("%d containers, want 1; sources %+v", len(b.Containers), b.Sources)
 	}
-	return &r.Containers[0]
+	return &b.Containers[0]
 }
 
-func (c *container) row(name string) *row {
-	for i := range c.Memory {
-		if c.Memory[i].Name == name {
-			return &c.Memory[i]
+// Row returns the row of that name; one without a size if there is none.
+func (c *Container) Row(name string) *Row { return find(c.Memory, name) }
+
+// Part returns the detail of that name; one without a size if there is none.
+func (r *Row) Part(name string) *Row { return find(r.Detail, name) }
+
+func find(rows []Row, name string) *Row {
+	for i := range rows {
+		if rows[i].Name == name {
+			return &rows[i]
 		}
 	}
-	return &row{Name: name}
+	return &Row{Name: name}
 }
 
-func (r *row) detail(name string) *row {
-	for i := range r.Detail {
-		if r.Detail[i].Name == name {
-			return &r.Detail[i]
-		}
-	}
-	return &row{Name: name}
-}
-
-// unknown returns the rows that are null.
-func (c *container) unknown() []string {
+// Unknown returns the names of the rows that are null.
+func (c *Container) Unknown() []string {
 	var names []string
 	for _, row := range c.Memory {
 		if row.Bytes == nil {
@@ -193,23 +195,22 @@ func (c *container) unknown() []string {
 	return names
 }
 
-// failed returns what the failed source of that name says; ok is false if there
-// is none.
-func (c *container) failed(name string) (s source, ok bool) {
+// Failed returns the failed source of that name; ok is false if there is none.
+func (c *Container) Failed(name string) (s Source, ok bool) {
 	for _, s := range c.Sources {
 		if s.Name == name && !s.OK {
 			return s, true
 		}
 	}
-	return source{}, false
+	return Source{}, false
 }
 
-func (c *container) String() string {
+func (c *Container) String() string {
 	var b strings.Builder
 	for _, row := range c.Memory {
-		fmt.Fprintf(&b, "%s %s, ", row.Name, kib(row.Bytes))
+		fmt.Fprintf(&b, "%s %s, ", row.Name, KiB(row.Bytes))
 	}
-	fmt.Fprintf(&b, "unattributed %s, usage %s\n", kib(c.UnattributedBytes), kib(c.UsageBytes))
+	fmt.Fprintf(&b, "unattributed %s, usage %s\n", KiB(c.UnattributedBytes), KiB(c.UsageBytes))
 	for _, s := range c.Sources {
 		if !s.OK {
 			fmt.Fprintf(&b, "  %s: %s; %s\n", s.Name, s.Reason, s.Fix)
@@ -218,7 +219,8 @@ func (c *container) String() string {
 	return b.String()
 }
 
-func kib(bytes *int64) string {
+// KiB formats a size that may be unknown.
+func KiB(bytes *int64) string {
 	if bytes == nil {
 		return "null"
 	}

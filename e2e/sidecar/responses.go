@@ -1,0 +1,58 @@
+package sidecar
+
+import "time"
+
+// DiagnosisReport is jvmem.diagnosis/v1.
+type DiagnosisReport struct {
+	Time       time.Time   `json:"time"`
+	Containers []Diagnosis `json:"containers"`
+}
+
+// Diagnosis is the verdict about one container. A nil pointer is a null.
+type Diagnosis struct {
+	Verdict    string    `json:"verdict"`
+	Subject    string    `json:"subject"`
+	Confidence *float64  `json:"confidence"`
+	Summary    string    `json:"summary"`
+	Forecast   *Forecast `json:"forecast"`
+}
+
+// Forecast says when a limit is reached.
+type Forecast struct {
+	Reached     string   `json:"reached"`
+	Seconds     float64  `json:"seconds"`
+	LowSeconds  *float64 `json:"low_seconds"`
+	HighSeconds *float64 `json:"high_seconds"`
+}
+
+// History is jvmem.history/v1.
+type History struct {
+	Containers []struct {
+		Tracks []Track `json:"tracks"`
+	} `json:"containers"`
+}
+
+// Track is all series of a container in steps of one length.
+type Track struct {
+	Times  []int64 `json:"time_unix_ms"`
+	Series map[string]struct {
+		Last []*int64 `json:"last"`
+	} `json:"series"`
+}
+
+type autopsies struct {
+	Autopsies []Autopsy `json:"autopsies"`
+}
+
+// Autopsy is one entry of jvmem.oom/v1.
+type Autopsy struct {
+	Kind           string     `json:"kind"`
+	Cause          string     `json:"cause"`
+	Subject        string     `json:"subject"`
+	Summary        string     `json:"summary"`
+	ContainerID    string     `json:"container_id"`
+	OOMKills       *int64     `json:"oom_kills"`
+	Last           *Container `json:"last_breakdown"`
+	LastAgeSeconds *float64   `json:"last_age_seconds"`
+	RestartedAt    *time.Time `json:"restarted_at"`
+}
