@@ -37,7 +37,7 @@ func readDetailed(t testing.TB) []detailed {
 		if d.report, err = nmt.Parse(jvmtest.CaptureText(t, path)); err != nil {
 			t.Fatal(err)
 		}
-		d.mappings = readMappings(t, "smaps/testdata/"+d.jdk+"/g1-nmtdetail/smaps.txt.gz")
+		d.mappings = readMappings(t, "pages/testdata/"+d.jdk+"/g1-nmtdetail/smaps.txt.gz")
 		all = append(all, d)
 	}
 	return all

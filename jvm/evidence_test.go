@@ -11,6 +11,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 // TestEvidenceRefuses: what stops Ask from attaching stops evidence as well, and a
@@ -29,11 +30,11 @@ func TestEvidenceRefuses(t *testing.T) {
 	defer p.Close()
 	want := func(name string, kinds ...error) {
 		t.Helper()
-		_, threads := p.PoolStack(t.Context(), "worker-#")
+		_, stack := p.PoolStack(t.Context(), "worker-#")
 		_, loaders := p.ClassLoaders(t.Context())
 		_, heap := p.NativeHeap(t.Context())
 		_, histogram := p.Histogram(t.Context())
-		for i, err := range []error{threads, loaders, heap, histogram} {
+		for i, err := range []error{stack, loaders, heap, histogram} {
 			if !errors.Is(err, kinds[min(i, len(kinds)-1)]) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -133,7 +134,7 @@ func TestPoolStack(t *testing.T) {
 // TestMembers: the kernel's names are cut, and from JDK 26 on abbreviated.
 func TestMembers(t *testing.T) {
 	p := &Process{}
-	threads := []thread{{1, "http-nio-8080-e"}, {2, "pool-1-..ead-12"}, {3, "pool-1-..ad-123"}, {4, "main"}, {5, "http-nio-8080-A"}}
+	list := []threads.Thread{{ID: 1, Name: "http-nio-8080-e"}, {ID: 2, Name: "pool-1-..ead-12"}, {ID: 3, Name: "pool-1-..ad-123"}, {ID: 4, Name: "main"}, {ID: 5, Name: "http-nio-8080-A"}}
 	for pool, want := range map[string]map[int]bool{
 		"http-nio-8080-e": {1: true},
 		"pool-#-..ead-#":  {2: true, 3: true},
@@ -141,7 +142,7 @@ func TestMembers(t *testing.T) {
 		"pool-#-..d-#":    {2: true, 3: true},
 		"leak-#":          {},
 	} {
-		if got := p.members(threads, pool); !reflect.DeepEqual(got, want) {
+		if got := p.members(list, pool); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v", pool, got)
 		}
 	}

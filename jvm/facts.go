@@ -3,6 +3,7 @@ package jvm
 import (
 	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 // Facts is what was read of one JVM: everything attribution needs, and nothing
@@ -99,8 +100,8 @@ type Malloc struct {
 
 // Threads is the threads of one JVM.
 type Threads struct {
-	Live  int    `json:"live"` // all threads of the process
-	Pools []Pool `json:"pools"`
+	Live  int            `json:"live"` // all threads of the process
+	Pools []threads.Pool `json:"pools"`
 }
 
 // Source is one place that facts come from.

@@ -13,6 +13,7 @@ import (
 	"github.com/shirou/gopsutil/v3/process"
 
 	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 var (
@@ -79,12 +80,12 @@ func Identify(procfs string, pid int) (*proc.Library, error) {
 	if !errors.Is(err, os.ErrPermission) {
 		return nil, proc.Gone(pid, err)
 	}
-	threads, err := readThreads(procfs, pid)
+	list, err := threads.Read(procfs, pid)
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range threads {
-		if t.name == "VM Thread" { // vmThread.cpp; kept whole by every JDK
+	for _, t := range list {
+		if t.Name == "VM Thread" { // vmThread.cpp; kept whole by every JDK
 			return nil, nil // a JVM whose library may not be seen
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 func pause() { time.Sleep(5 * time.Millisecond) }
@@ -65,7 +66,7 @@ func TestProcess(t *testing.T) {
 	if malloc < 24<<20 || f.Resident[ranges.Heap].AnonBytes == 0 || f.Resident[ranges.Code].AnonBytes == 0 || f.Resident[ranges.Stack].AnonBytes < 3*256<<10 {
 		t.Errorf("resident %+v", f.Resident)
 	}
-	i := slices.IndexFunc(f.Threads.Pools, func(p Pool) bool { return p.Name == "worker-#" })
+	i := slices.IndexFunc(f.Threads.Pools, func(p threads.Pool) bool { return p.Name == "worker-#" })
 	if i < 0 || f.Threads.Pools[i].Count != 3 || f.Threads.Pools[i].StackBytes == nil || *f.Threads.Pools[i].StackBytes < 3*256<<10 {
 		t.Errorf("threads %+v", f.Threads)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
@@ -212,15 +213,15 @@ func usesGlibcMalloc(mappings []pages.Mapping) bool {
 
 // hostThreads translates stacks by the JVM's own thread IDs to the IDs that we
 // see. In a shared PID namespace they are the same.
-func (p *Process) hostThreads(threads []thread, stacks map[int]int64) map[int]int64 {
+func (p *Process) hostThreads(list []threads.Thread, stacks map[int]int64) map[int]int64 {
 	if p.status.NSPID == p.status.PID || len(stacks) == 0 {
 		return stacks
 	}
 	out := make(map[int]int64, len(stacks))
-	for _, t := range threads {
+	for _, t := range list {
 		if id, ok := p.ownID(t); ok {
 			if stack, ok := stacks[id]; ok {
-				out[t.id] = stack
+				out[t.ID] = stack
 			}
 		}
 	}
@@ -229,11 +230,11 @@ func (p *Process) hostThreads(threads []thread, stacks map[int]int64) map[int]in
 
 // ownID returns a thread's ID in the JVM's own PID namespace; not ok if the thread
 // ended.
-func (p *Process) ownID(t thread) (id int, ok bool) {
+func (p *Process) ownID(t threads.Thread) (id int, ok bool) {
 	if p.status.NSPID == p.status.PID {
-		return t.id, true
+		return t.ID, true
 	}
-	text, err := os.ReadFile(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "task", strconv.Itoa(t.id), "status"))
+	text, err := os.ReadFile(filepath.Join(p.proc, strconv.Itoa(p.status.PID), "task", strconv.Itoa(t.ID), "status"))
 	if err != nil {
 		return 0, false
 	}

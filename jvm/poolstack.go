@@ -8,6 +8,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/dcmd"
+	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 const (
@@ -45,16 +46,16 @@ func (p *Process) PoolStack(ctx context.Context, pool string) (*PoolStack, error
 	if err := p.refresh(); err != nil {
 		return nil, err
 	}
-	threads, err := readThreads(p.proc, p.status.PID)
+	list, err := threads.Read(p.proc, p.status.PID)
 	if err != nil {
 		return nil, err
 	}
-	if len(threads) > maxDumpThreads {
+	if len(list) > maxDumpThreads {
 		return nil, p.refuse(ErrTooManyThreads,
-			fmt.Sprintf("no stacks: the JVM has %d threads, and a thread dump stops all of them for long above %d", len(threads), maxDumpThreads),
+			fmt.Sprintf("no stacks: the JVM has %d threads, and a thread dump stops all of them for long above %d", len(list), maxDumpThreads),
 			"take one by hand when a pause does no harm; jcmd in the JVM's container needs some 50 MiB of its limit")
 	}
-	members := p.members(threads, pool)
+	members := p.members(list, pool)
 	if len(members) == 0 {
 		return nil, p.refuse(ErrNoThread, fmt.Sprintf("no thread of the pool %q is alive", pool), "")
 	}
@@ -80,16 +81,11 @@ func (p *Process) PoolStack(ctx context.Context, pool string) (*PoolStack, error
 // members returns the threads of a pool by their IDs in the JVM's own PID
 // namespace. How JDK 26 and newer abbreviate a pool's name may have changed since
 // it was told.
-func (p *Process) members(threads []thread, pool string) map[int]bool {
+func (p *Process) members(list []threads.Thread, pool string) map[int]bool {
 	members := make(map[int]bool)
-	for name, group := range groupThreads(threads) {
-		if name != pool && !abbreviates(name, pool) && !abbreviates(pool, name) {
-			continue
-		}
-		for _, t := range group {
-			if id, ok := p.ownID(t); ok {
-				members[id] = true
-			}
+	for _, t := range threads.Members(list, pool) {
+		if id, ok := p.ownID(t); ok {
+			members[id] = true
 		}
 	}
 	return members
@@ -111,7 +107,7 @@ func poolStack(members map[int]bool, dump dcmd.ThreadDump) *PoolStack {
 			s.Sharing, most = sharing[stack], t
 		}
 	}
-	s.Name, s.Depth = Printable(foldName(most.Name), maxNameBytes), most.Depth
+	s.Name, s.Depth = Printable(threads.PoolName(most.Name), maxNameBytes), most.Depth
 	for _, frame := range most.Frames {
 		s.Frames = append(s.Frames, Printable(frame, maxFrameBytes))
 	}

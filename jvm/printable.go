@@ -49,6 +49,10 @@ func (f *Facts) clean() {
 			c.Name = Printable(c.Name, maxTextBytes)
 		}
 	}
+	for i := range f.Threads.Pools {
+		p := &f.Threads.Pools[i]
+		p.Name = Printable(p.Name, maxTextBytes)
+	}
 	for i := range f.Sources {
 		s := &f.Sources[i]
 		s.Reason = Printable(strings.ReplaceAll(s.Reason, "\n", "; "), maxReasonBytes) // of several errors

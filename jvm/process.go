@@ -13,6 +13,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
@@ -51,7 +52,7 @@ type Process struct {
 	scan     pages.Scan
 	tmpfs    map[uint64]bool // devices
 	noScan   bool            // the kernel has none
-	threads  threadNames
+	threads  threads.Reader
 
 	info     info
 	oneByOne bool // it lacks one of the commands that are sent together

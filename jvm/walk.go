@@ -13,6 +13,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 // pageSource tells which pages are resident: pages.Scan, or pages.Pagemap where the
@@ -161,16 +162,16 @@ const (
 )
 
 func (p *Process) walkThreads(f *Facts, stacks map[int]int64) error {
-	threads := p.threads.list
+	list := p.threads.Last()
 	// As many as before, and no Java thread is new: they are the same, but for one of
 	// the JVM's own that took the place of another.
-	if !p.sameThreads || p.renew() || len(threads) != p.status.Threads {
+	if !p.sameThreads || p.renew() || len(list) != p.status.Threads {
 		var err error
-		if threads, err = p.threads.read(p.proc, p.status.PID); err != nil {
+		if list, err = p.threads.Read(p.proc, p.status.PID); err != nil {
 			return err
 		}
 	}
-	f.Threads.Live = len(threads)
-	f.Threads.Pools = pools(threads, p.hostThreads(threads, stacks))
+	f.Threads.Live = len(list)
+	f.Threads.Pools = threads.Pools(list, p.hostThreads(list, stacks))
 	return nil
 }

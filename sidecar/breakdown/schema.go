@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -134,8 +135,8 @@ type JVM struct {
 	// OldGeneration is what survived collections.
 	OldGeneration *jvm.Old `json:"old_generation,omitempty"`
 	Threads       struct {
-		Live  int        `json:"live"`
-		Pools []jvm.Pool `json:"pools"`
+		Live  int            `json:"live"`
+		Pools []threads.Pool `json:"pools"`
 	} `json:"threads"`
 }
 

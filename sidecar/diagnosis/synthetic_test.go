@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 )
@@ -152,7 +153,7 @@ func (v *state) report(garbage float64, collections int64) *breakdown.Report {
 	j := breakdown.JVM{PID: 1, StartTicks: 5, LoadedClasses: new(int64(v.classes)), Flags: map[string]any{"MaxHeapSize": uint64(v.maxHeap * mib)}}
 	j.OldGeneration = &jvm.Old{UsedBytes: *size(v.old + garbage), Collections: &collections}
 	j.Threads.Live = int(v.threads)
-	j.Threads.Pools = []jvm.Pool{{Name: "http-nio-8080-e-#", Count: int(v.threads) - 20}, {Name: "GC Thread#", Count: 20}}
+	j.Threads.Pools = []threads.Pool{{Name: "http-nio-8080-e-#", Count: int(v.threads) - 20}, {Name: "GC Thread#", Count: 20}}
 	c.JVMs = []breakdown.JVM{j}
 	return &breakdown.Report{Time: v.now, Containers: []breakdown.Container{c}}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -43,7 +43,7 @@ func report() *breakdown.Report {
 	}
 	java := breakdown.JVM{PID: 7, Version: "17.0.15", GC: "G1", NMT: "summary"}
 	java.Threads.Live = 42
-	java.Threads.Pools = []jvm.Pool{{Name: "http-nio-8080-exec-#", Count: 10}}
+	java.Threads.Pools = []threads.Pool{{Name: "http-nio-8080-exec-#", Count: 10}}
 	app.JVMs = []breakdown.JVM{java}
 	other := breakdown.Container{ID: "77aa", UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: breakdown.Heap}, {Name: breakdown.GC, Bytes: size(2 * mib)}}}
 	other.JVMs = []breakdown.JVM{java, java}

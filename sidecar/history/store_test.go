@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
@@ -38,7 +39,7 @@ func report(at time.Time, heap int64, pools ...string) *breakdown.Report {
 	}
 	c.JVMs[0].Threads.Live = 21
 	for i, name := range pools {
-		c.JVMs[0].Threads.Pools = append(c.JVMs[0].Threads.Pools, jvm.Pool{Name: name, Count: 20 - i})
+		c.JVMs[0].Threads.Pools = append(c.JVMs[0].Threads.Pools, threads.Pool{Name: name, Count: 20 - i})
 	}
 	return &breakdown.Report{Schema: breakdown.Schema, Time: at, Containers: []breakdown.Container{c}}
 }

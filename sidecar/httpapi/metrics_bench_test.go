@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/jvmem/jvmem/jvm"
+	jvmthreads "github.com/jvmem/jvmem/jvm/threads"
 )
 
 // BenchmarkScrape is a JVM with more pools than are told one by one.
@@ -14,7 +14,7 @@ func BenchmarkScrape(b *testing.B) {
 	report, _ := s.latest()
 	j := &report.Containers[0].JVMs[0]
 	for i := range 2 * maxPools {
-		j.Threads.Pools = append(j.Threads.Pools, jvm.Pool{Name: fmt.Sprintf("pool-%c%c-thread-#", 'a'+i/26, 'a'+i%26), Count: i})
+		j.Threads.Pools = append(j.Threads.Pools, jvmthreads.Pool{Name: fmt.Sprintf("pool-%c%c-thread-#", 'a'+i/26, 'a'+i%26), Count: i})
 	}
 	report.Containers = report.Containers[:1]
 	h := Handler(s, maxAge)

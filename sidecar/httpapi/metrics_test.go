@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/jvmem/jvmem/jvm"
+	jvmthreads "github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -205,7 +206,7 @@ func TestMetricsUnknown(t *testing.T) {
 func TestMetricsNames(t *testing.T) {
 	pods := func(names ...string) (j breakdown.JVM) {
 		for _, name := range names {
-			j.Threads.Pools = append(j.Threads.Pools, jvm.Pool{Name: name, Count: 2})
+			j.Threads.Pools = append(j.Threads.Pools, jvmthreads.Pool{Name: name, Count: 2})
 		}
 		return j
 	}
@@ -247,7 +248,7 @@ func TestMetricsBounded(t *testing.T) {
 	c := &report.Containers[0]
 	threads := 0
 	for i := range 1000 {
-		c.JVMs[0].Threads.Pools = append(c.JVMs[0].Threads.Pools, jvm.Pool{Name: fmt.Sprintf("pool-%c%c", 'a'+i/26%26, 'a'+i%26), Count: 1})
+		c.JVMs[0].Threads.Pools = append(c.JVMs[0].Threads.Pools, jvmthreads.Pool{Name: fmt.Sprintf("pool-%c%c", 'a'+i/26%26, 'a'+i%26), Count: 1})
 		others := c.Row(breakdown.OtherProcesses)
 		others.Detail = append(others.Detail, breakdown.Detail{Name: fmt.Sprint("process", i), Bytes: new(int64(i))})
 	}

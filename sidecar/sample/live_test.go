@@ -18,6 +18,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
@@ -164,7 +165,7 @@ func TestRowsGrow(t *testing.T) {
 				checkSteady(t, "before a thread", s)
 				j.Do("threads 1 8 lone")
 				c := sample(t, s)
-				if !slices.ContainsFunc(c.JVMs[0].Threads.Pools, func(p jvm.Pool) bool { return p.Name == "lone-#" && p.Count == 1 }) {
+				if !slices.ContainsFunc(c.JVMs[0].Threads.Pools, func(p threads.Pool) bool { return p.Name == "lone-#" && p.Count == 1 }) {
 					t.Errorf("the new thread is not told: %+v", c.JVMs[0].Threads)
 				}
 			}

@@ -1,4 +1,4 @@
-package jvm
+package threads
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestFoldName(t *testing.T) {
+func TestPoolName(t *testing.T) {
 	for name, want := range map[string]string{
 		"pool-1-thread-3":  "pool-#-thread-#",
 		"pool-12-thread-":  "pool-#-thread-#", // cut before its number
@@ -26,17 +26,20 @@ func TestFoldName(t *testing.T) {
 		"leak-7":           "leak-#",
 		"qtp1839168128-17": "qtp1839168128-#",
 		"VM Thread":        "VM Thread",
-		"":                 "",
+		// JDK 8, cut by the kernel; and whole, as in a thread dump.
+		"Gang worker#0 (": "Gang worker#", "Gang worker#10 ": "Gang worker#", "GC task thread#": "GC task thread#",
+		"Gang worker#0 (Parallel GC Threads)": "Gang worker# (Parallel GC Threads)",
+		"":                                    "",
 	} {
-		if got := foldName(name); got != want {
-			t.Errorf("foldName(%q) = %q, want %q", name, got, want)
+		if got := PoolName(name); got != want {
+			t.Errorf("PoolName(%q) = %q, want %q", name, got, want)
 		}
 	}
 }
 
 func TestPoolsJoinAbbreviatedNames(t *testing.T) {
 	kib := map[int]int64{1: 1024, 2: 2048}
-	got := pools([]thread{
+	got := Pools([]Thread{
 		{1, "pool-1-thread-1"}, {2, "pool-1-..ead-12"}, {3, "pool-1-..ad-123"}, {4, "main"},
 	}, kib)
 	if len(got) != 2 || got[0].Name != "pool-#-thread-#" || got[0].Count != 3 || *got[0].StackBytes != 3072 {
@@ -48,7 +51,7 @@ func TestPoolsJoinAbbreviatedNames(t *testing.T) {
 }
 
 func TestReadThreadsOfThisProcess(t *testing.T) {
-	threads, err := readThreads("/proc", os.Getpid())
+	threads, err := Read("/proc", os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +59,7 @@ func TestReadThreadsOfThisProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(threads) == 0 || len(threads) > len(entries)+2 || threads[0].name == "" {
+	if len(threads) == 0 || len(threads) > len(entries)+2 || threads[0].Name == "" {
 		t.Errorf("threads = %v, task has %d", threads, len(entries))
 	}
 }
@@ -78,19 +81,19 @@ func TestThreadNamesAreRenewed(t *testing.T) {
 	defer close(rename)
 	rename <- "first"
 	tid := <-done
-	var names threadNames
+	var names Reader
 	of := func() (name string, ok bool) {
-		threads, err := names.read("/proc", os.Getpid())
+		threads, err := names.Read("/proc", os.Getpid())
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(threads, func(t thread) bool { return t.id == tid })
+		i := slices.IndexFunc(threads, func(t Thread) bool { return t.ID == tid })
 		if i < 0 {
 			return "", false
 		}
-		return threads[i].name, true
+		return threads[i].Name, true
 	}
-	for range 2 * renewEvery {
+	for range 2 * rereadEvery {
 		if name, _ := of(); name != "first" {
 			t.Fatalf("its name is %q", name)
 		}
@@ -100,7 +103,7 @@ func TestThreadNamesAreRenewed(t *testing.T) {
 	for i := 0; ; i++ {
 		if name, _ := of(); name == "second" {
 			break
-		} else if name != "first" || i == renewEvery {
+		} else if name != "first" || i == rereadEvery {
 			t.Fatalf("after %d readings its name is %q", i, name)
 		}
 	}
