@@ -44,10 +44,11 @@ const (
 
 // Serve samples, logs and answers requests until the context ends.
 func Serve(ctx context.Context, o ServeOptions) error {
+	warn := func(text string) { o.Log.Warn(text) }
 	var web *httpapi.Web
 	if o.WebConfig != "" {
 		var err error
-		if web, err = httpapi.OpenWeb(o.WebConfig, func(text string) { o.Log.Warn(text) }); err != nil {
+		if web, err = httpapi.OpenWeb(o.WebConfig, warn); err != nil {
 			return err
 		}
 	}
@@ -67,7 +68,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.Log.Dropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return httpapi.Serve(ctx, listener, web, httpapi.Handler(state, missedSamples*o.Interval+sampleGrace))
+		return httpapi.Serve(ctx, listener, web, httpapi.Handler(state, missedSamples*o.Interval+sampleGrace), warn)
 	})
 	group.Go(func() error {
 		l := newLoop(o, state)

@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -33,16 +32,17 @@ const (
 	largeWait = 5 * time.Second
 )
 
-// Serve answers requests on l until the context ends, and the requests that are
-// then under way. web says how they are secured; nil: not at all.
-func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler) error {
-	l = web.listener(&crowd{Listener: l})
+// Serve answers requests on l until the context ends, and finishes those that are then
+// under way. web secures them; nil: not at all. warn is called with the errors of the
+// server itself.
+func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler, warn func(text string)) error {
+	l = web.listener(&connectionLimiter{Listener: l})
 	server := &http.Server{
 		Handler:           web.handler(handler),
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       log.New(ownErrors{os.Stderr}, "", 0),
+		ErrorLog:       log.New(ownErrors(warn), "", 0),
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -63,13 +63,13 @@ func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler) 
 	return nil
 }
 
-// ownErrors passes on what net/http tells of us. With what it tells of clients, as of
-// each failed handshake, anybody could fill the log.
-type ownErrors struct{ io.Writer }
+// ownErrors passes on the errors of net/http that are about the server. It drops those
+// about clients, such as failed handshakes: with these a client could fill the log.
+type ownErrors func(text string)
 
-func (o ownErrors) Write(line []byte) (int, error) {
+func (warn ownErrors) Write(line []byte) (int, error) {
 	if bytes.HasPrefix(line, []byte("http: panic")) || bytes.HasPrefix(line, []byte("http: Accept")) {
-		return o.Writer.Write(line)
+		warn(string(bytes.TrimSpace(line)))
 	}
 	return len(line), nil
 }
@@ -101,7 +101,7 @@ func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
 		case few <- struct{}{}:
 			defer func() { <-few }()
 			answer(w, r)
-		case <-r.Context().Done(): // else a crowd of those that made room would wait here
+		case <-r.Context().Done(): // else requests whose connection was closed would pile up here
 		case <-time.After(largeWait):
 			writeText(w, http.StatusServiceUnavailable, "others are being answered: try again in a moment\n")
 		}

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -290,7 +291,7 @@ func serve(t *testing.T, h http.Handler) (addr string, cancel func(), done <-cha
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, l, nil, h) }()
+	go func() { ended <- Serve(ctx, l, nil, h, func(string) {}) }()
 	return l.Addr().String(), cancel, ended
 }
 
@@ -388,7 +389,54 @@ func TestServeFails(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := Serve(t.Context(), l, nil, http.NotFoundHandler()); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
+	if err := Serve(t.Context(), l, nil, http.NotFoundHandler(), nil); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("a listener that is closed: %v", err)
+	}
+}
+
+// exhausted fails once, as a listener does when the process has no descriptors left.
+type exhausted struct {
+	net.Listener
+	failed bool
+}
+
+func (e *exhausted) Accept() (net.Conn, error) {
+	if !e.failed {
+		e.failed = true
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return e.Listener.Accept()
+}
+
+// TestServerErrors: errors of the server itself are reported, those of clients are not.
+func TestServerErrors(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	warnings := make(chan string, 10)
+	done := make(chan error, 1)
+	go func() {
+		h := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("a bug") })
+		done <- Serve(ctx, &exhausted{Listener: l}, nil, h, func(text string) { warnings <- text })
+	}()
+	for _, request := range []string{"not HTTP\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"} {
+		conn := dial(t, l.Addr().String(), request)
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Error(err)
+		}
+		conn.Close()
+	}
+	cancel()
+	await(t, done)
+	close(warnings)
+	for _, want := range []string{"too many open files", "a bug"} {
+		if text := <-warnings; !strings.Contains(text, want) || strings.HasSuffix(text, "\n") {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+	if text, more := <-warnings; more {
+		t.Errorf("also %q", text)
 	}
 }

@@ -45,9 +45,9 @@ type webConfig struct {
 
 // Web is how requests are secured. A nil one: plain HTTP, for everybody.
 type Web struct {
-	path   string
-	warn   func(text string)
-	logins logins
+	path string
+	warn func(text string)
+	auth authCache
 
 	mu   sync.Mutex
 	read time.Time
@@ -191,7 +191,8 @@ func (w *Web) handler(next http.Handler) http.Handler {
 		users := w.current().users
 		if len(users) > 0 && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
 			user, password, ok := r.BasicAuth()
-			if !ok || !w.logins.check(r.Context(), users, user, password) {
+			from, _, _ := net.SplitHostPort(r.RemoteAddr) // net/http sets it
+			if !ok || !w.auth.check(r.Context(), from, users, user, password) {
 				rw.Header().Set("WWW-Authenticate", `Basic realm="jvmem", charset="UTF-8"`)
 				writeText(rw, http.StatusUnauthorized, "a user and a password of the file of --web.config.file are needed\n")
 				return

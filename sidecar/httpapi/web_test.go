@@ -87,7 +87,7 @@ func secure(t *testing.T, dir, config string, warn func(string)) (addr string, w
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- Serve(ctx, l, web, Handler(full(t), maxAge)) }()
+	go func() { done <- Serve(ctx, l, web, Handler(full(t), maxAge), nil) }()
 	t.Cleanup(func() { cancel(); await(t, done) })
 	return l.Addr().String(), web
 }
@@ -223,29 +223,64 @@ func TestOpenWebRefuses(t *testing.T) {
 			t.Errorf("%q: %v, want %q", config, err, want)
 		}
 	}
-	if cost, err := bcrypt.Cost([]byte(nobody)); err != nil || cost != bcrypt.DefaultCost {
-		t.Errorf("the hash of nobody: cost %d, %v", cost, err)
+	if cost, err := bcrypt.Cost([]byte(unknownUserHash)); err != nil || cost != bcrypt.DefaultCost {
+		t.Errorf("the hash for unknown users: cost %d, %v", cost, err)
 	}
 }
 
-// TestLoginsRemember: the right password is compared once, a wrong one each time.
-func TestLoginsRemember(t *testing.T) {
-	var l logins
+// TestAuthCache: a correct password is compared once, a wrong one each time.
+func TestAuthCache(t *testing.T) {
+	var a authCache
 	users := map[string][]byte{"a": []byte(hashOf(t, "right")), "b": []byte(hashOf(t, "other"))}
-	if !l.check(t.Context(), users, "a", "right") {
-		t.Fatal("the right password is refused")
+	if !a.check(t.Context(), "192.0.2.1", users, "a", "right") {
+		t.Fatal("the correct password is refused")
 	}
-	l.comparing.Lock() // nothing can be compared
-	defer l.comparing.Unlock()
-	if !l.check(t.Context(), users, "a", "right") {
+	a.comparing.Lock() // nothing can be compared
+	defer a.comparing.Unlock()
+	if !a.check(t.Context(), "192.0.2.1", users, "a", "right") {
 		t.Error("it is refused the second time")
 	}
 	for i, login := range [][3]string{{"a", "wrong"}, {"b", "right"}, {"c", "right"}} {
-		if l.remembered(login[0], users[login[0]], login[1]) {
-			t.Errorf("login %d is remembered as right", i)
+		if a.cached(login[0], users[login[0]], login[1]) {
+			t.Errorf("login %d is cached as correct", i)
 		}
 	}
-	if l.remembered("a", []byte(hashOf(t, "new")), "right") {
-		t.Error("the password that was replaced is remembered")
+	if a.cached("a", []byte(hashOf(t, "new")), "right") {
+		t.Error("the password that was replaced is cached")
+	}
+}
+
+// TestWrongPasswordsLockNobodyOut: attempts with wrong passwords wait for each other;
+// a correct password from another address does not wait for them.
+func TestWrongPasswordsLockNobodyOut(t *testing.T) {
+	const wrong = 20
+	var a authCache
+	users := map[string][]byte{"a": []byte(hashOf(t, "right"))}
+	ctx, cancel := context.WithCancel(t.Context())
+	refused := make(chan bool, wrong)
+	for range wrong {
+		go func() { refused <- !a.check(ctx, "192.0.2.1", users, "a", "wrong") }()
+	}
+	for waiting := 0; waiting < wrong; time.Sleep(time.Millisecond) {
+		a.mu.Lock()
+		if q := a.queues["192.0.2.1"]; q != nil {
+			waiting = q.attempts + len(refused)
+		}
+		a.mu.Unlock()
+	}
+	if !a.check(t.Context(), "192.0.2.2", users, "a", "right") {
+		t.Error("the correct password is refused")
+	}
+	if n := len(refused); n == wrong {
+		t.Error("the correct password waited for all wrong ones")
+	}
+	cancel()
+	for range wrong {
+		if !<-refused {
+			t.Error("a wrong password is accepted")
+		}
+	}
+	if len(a.queues) > 0 {
+		t.Errorf("%d queues are left", len(a.queues))
 	}
 }

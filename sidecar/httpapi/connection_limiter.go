@@ -1,0 +1,69 @@
+package httpapi
+
+import (
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// maxConns is far more than Prometheus, probes and people open. A connection takes
+	// some 10 KB, with TLS some 50 KB.
+	maxConns = 256
+	// minAge is how long a connection lives before it may be closed for a new one.
+	minAge = 100 * time.Millisecond
+)
+
+// connectionLimiter is a listener that bounds the number of open connections: it closes
+// the oldest one for a new one. Clients that hold connections open therefore cannot
+// lock others out; a client whose idle connection was closed opens another one.
+type connectionLimiter struct {
+	net.Listener
+
+	mu   sync.Mutex
+	open []*limitedConn // the oldest first
+}
+
+type limitedConn struct {
+	net.Conn
+	limiter *connectionLimiter
+	since   time.Time
+}
+
+// Accept is for one goroutine, as net/http calls it.
+func (l *connectionLimiter) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.makeRoom()
+	c := &limitedConn{conn, l, time.Now()}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open = append(l.open, c)
+	return c, nil
+}
+
+func (l *connectionLimiter) makeRoom() {
+	l.mu.Lock()
+	var oldest *limitedConn
+	if len(l.open) >= maxConns {
+		oldest = l.open[0]
+	}
+	l.mu.Unlock()
+	if oldest != nil {
+		time.Sleep(minAge - time.Since(oldest.since))
+		_ = oldest.Close() // it may be closed already
+	}
+}
+
+func (c *limitedConn) Close() error {
+	l := c.limiter
+	l.mu.Lock()
+	if i := slices.Index(l.open, c); i >= 0 {
+		l.open = slices.Delete(l.open, i, i+1)
+	}
+	l.mu.Unlock()
+	return c.Conn.Close()
+}
