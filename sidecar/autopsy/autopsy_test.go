@@ -22,6 +22,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
@@ -34,7 +35,7 @@ func bytesOf(mibs float64) *int64 { return new(int64(mibs * mib)) }
 // container is one of 256 MiB a second before its end.
 func container(flags map[string]any) *breakdown.Container {
 	return &breakdown.Container{
-		ID: "3f4c", Name: "app", LimitBytes: bytesOf(256), UsageBytes: bytesOf(250), RSSBytes: bytesOf(220), OOMKills: new(int64(0)),
+		Identity: rows.Identity{ID: "3f4c", Name: "app"}, LimitBytes: bytesOf(256), UsageBytes: bytesOf(250), RSSBytes: bytesOf(220), OOMKills: new(int64(0)),
 		Memory: []breakdown.Row{
 			{Name: breakdown.Heap, Bytes: bytesOf(60), CommittedBytes: bytesOf(64)}, {Name: breakdown.Native, Bytes: bytesOf(120)},
 			{Name: breakdown.Shmem, Bytes: bytesOf(0)}, {Name: breakdown.Kernel, Bytes: bytesOf(6)},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // TestKills: kills are counted beyond the autopsies that are kept and beyond a restart
@@ -35,7 +36,7 @@ func TestKills(t *testing.T) {
 	for _, kind := range []Kind{JavaOutOfMemory, Signal, Exit, Ended} {
 		add(1, Autopsy{Kind: kind, ContainerName: "app", Cause: diagnosis.Heap})
 	}
-	add(1, Autopsy{Kind: OOMKill, Last: &breakdown.Container{Cgroup: "/app.service"}, Cause: diagnosis.Budget})
+	add(1, Autopsy{Kind: OOMKill, Last: &breakdown.Container{Identity: rows.Identity{Cgroup: "/app.service"}}, Cause: diagnosis.Budget})
 	want := []Kills{
 		{ContainerName: "app", Cause: diagnosis.Heap, Count: maxAutopsies + 2},
 		{ContainerName: "app", Cause: diagnosis.Threads, Count: 1},

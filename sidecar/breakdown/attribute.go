@@ -7,7 +7,7 @@ import (
 
 // Attribute puts the bytes of one container into rows.
 func Attribute(f Facts) Container {
-	c := Container{ID: f.ID, Name: f.Name, Cgroup: f.Cgroup, CgroupVersion: f.CgroupVersion, Sources: f.Sources}
+	c := Container{Identity: f.Identity, Sources: f.Sources}
 	c.numbers(&f)
 	pages := attributePages(&f)
 	c.Memory = []Row{

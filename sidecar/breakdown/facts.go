@@ -6,16 +6,12 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Facts is what was read of one container at one time.
 type Facts struct {
-	ID   string `json:"id,omitempty"`
-	Name string `json:"name,omitempty"`
-	// Cgroup is the path of the memory controller's cgroup.
-	Cgroup string `json:"cgroup,omitempty"`
-	// CgroupVersion is 0 if the process' cgroup is not known.
-	CgroupVersion int `json:"cgroup_version,omitempty"`
+	rows.Identity
 	// Root: the JVM is in v1's root cgroup. Its usage is that of the whole
 	// machine, without kernel memory.
 	Root bool `json:"root,omitempty"`

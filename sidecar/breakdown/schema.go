@@ -38,10 +38,7 @@ type Pod struct {
 
 // Container is one container's memory.
 type Container struct {
-	ID            string `json:"id,omitempty"`
-	Name          string `json:"name,omitempty"`
-	Cgroup        string `json:"cgroup,omitempty"`
-	CgroupVersion int    `json:"cgroup_version,omitempty"`
+	rows.Identity
 
 	LimitBytes      *int64 `json:"limit_bytes"` // null also if there is no limit, see Limited
 	Limited         *bool  `json:"limited"`

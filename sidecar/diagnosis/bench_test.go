@@ -6,6 +6,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // BenchmarkDiagnose judges a full day of a container that leaks.
@@ -17,7 +18,7 @@ func BenchmarkDiagnose(b *testing.B) {
 	s := scenarios[1]
 	feed(b, store, s, 1, nil)
 	b.ReportAllocs()
-	store.Container(&breakdown.Container{ID: "x"}, func(c *history.Container) {
+	store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x"}}, func(c *history.Container) {
 		for b.Loop() {
 			if d := Diagnose(c); d.Verdict != s.want {
 				b.Fatal(d.Summary)

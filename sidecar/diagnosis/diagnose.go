@@ -17,7 +17,7 @@ const (
 // Diagnose judges what is remembered of a container, as of its last sample.
 func Diagnose(c *history.Container) Diagnosis {
 	j := newJudge(c)
-	d := Diagnosis{ID: c.ID, Name: c.Name, Verdict: None, Findings: []Finding{}}
+	d := Diagnosis{Identity: c.Identity, Verdict: None, Findings: []Finding{}}
 	if len(j.windows) == 0 {
 		d.Verdict = NotEnoughHistory
 	} else {

@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Recordings of real JVMs are in testdata. What takes days comes from the
@@ -61,7 +62,7 @@ func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagno
 		t.Fatal(err)
 	}
 	feed(t, store, s, seed, func(at time.Duration) {
-		store.Container(&breakdown.Container{ID: "x"}, func(c *history.Container) { each(at, Diagnose(c)) })
+		store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x"}}, func(c *history.Container) { each(at, Diagnose(c)) })
 	})
 }
 
@@ -129,7 +130,7 @@ func note(store *history.Store, r *breakdown.Report) error {
 
 func (v *state) report(garbage float64, collections int64) *breakdown.Report {
 	size := func(m float64) *int64 { return new(int64(m * mib)) }
-	c := breakdown.Container{ID: "x", Name: "app", CgroupVersion: 2, LimitBytes: new(int64(limit)), OOMKills: new(int64(0))}
+	c := breakdown.Container{Identity: rows.Identity{ID: "x", Name: "app", CgroupVersion: 2}, LimitBytes: new(int64(limit)), OOMKills: new(int64(0))}
 	native := breakdown.Row{Name: breakdown.Native}
 	for _, name := range []string{"jvm_internal", "direct_buffers", "untracked", "allocator_retained"} {
 		native.Detail = append(native.Detail, breakdown.Detail{Name: name, Bytes: size(v.native[name])})

@@ -48,8 +48,7 @@ type Report struct {
 // Diagnosis is what is concluded of one container. The first finding is its
 // verdict.
 type Diagnosis struct {
-	ID   string `json:"id,omitempty"`
-	Name string `json:"name,omitempty"`
+	rows.Identity
 
 	Verdict Verdict `json:"verdict"`
 	// Subject is what of it: a pool of threads, a command, a kind of memory.

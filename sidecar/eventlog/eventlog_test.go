@@ -16,6 +16,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -26,7 +27,7 @@ const mib = 1 << 20
 func report() *breakdown.Report {
 	size := func(n int64) *int64 { return &n }
 	app := breakdown.Container{
-		ID: "3f4c9d3a1b5e7f90a1b2c3d4e5f60718293a4b5c6d7e8f901a2b3c4d5e6f7081", Name: "app", CgroupVersion: 2,
+		Identity:   rows.Identity{ID: "3f4c9d3a1b5e7f90a1b2c3d4e5f60718293a4b5c6d7e8f901a2b3c4d5e6f7081", Name: "app", CgroupVersion: 2},
 		LimitBytes: size(512 * mib), UsageBytes: size(400 * mib), WorkingSetBytes: size(380 * mib), RSSBytes: size(350 * mib),
 		ReclaimableBytes: size(20 * mib), HeadroomBytes: size(132 * mib), OOMKills: size(0),
 		Memory: []breakdown.Row{
@@ -45,7 +46,7 @@ func report() *breakdown.Report {
 	java.Threads.Live = 42
 	java.Threads.Pools = []threads.Pool{{Name: "http-nio-8080-exec-#", Count: 10}}
 	app.JVMs = []breakdown.JVM{java}
-	other := breakdown.Container{ID: "77aa", UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: breakdown.Heap}, {Name: breakdown.GC, Bytes: size(2 * mib)}}}
+	other := breakdown.Container{Identity: rows.Identity{ID: "77aa"}, UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: breakdown.Heap}, {Name: breakdown.GC, Bytes: size(2 * mib)}}}
 	other.JVMs = []breakdown.JVM{java, java}
 	return &breakdown.Report{
 		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 4, 5, 678_900_000, time.FixedZone("", 3600)),
@@ -83,7 +84,7 @@ func split(t *testing.T, text string) []string {
 func suspicion() *diagnosis.Diagnosis {
 	rate := &diagnosis.Rate{BytesPerHour: 300 * mib, LowBytesPerHour: 250 * mib, HighBytesPerHour: 350 * mib}
 	return &diagnosis.Diagnosis{
-		ID: report().Containers[0].ID, Name: "app", Verdict: diagnosis.Threads, Subject: "leak-#", Confidence: new(0.98765),
+		Identity: rows.Identity{ID: report().Containers[0].ID, Name: "app"}, Verdict: diagnosis.Threads, Subject: "leak-#", Confidence: new(0.98765),
 		Summary: "threads leak (leak-#), +300.0 MiB an hour, 93 % of the growth; the limit is reached, and the kernel kills, in 26 min (23 min to 31 min)",
 		Growth:  rate, Forecast: &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 1584.5, LowSeconds: 1358, HighSeconds: 1901},
 		Findings: []diagnosis.Finding{{

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -26,12 +27,9 @@ const (
 
 // line is a step of a container on disk.
 type line struct {
-	ID            string               `json:"id,omitempty"`
-	Name          string               `json:"name,omitempty"`
-	Cgroup        string               `json:"cgroup,omitempty"`
-	CgroupVersion int                  `json:"cgroup_version,omitempty"`
-	Time          int64                `json:"time_unix_ms"`
-	Series        map[string][3]*int64 `json:"series"` // last, min, max
+	rows.Identity
+	Time   int64                `json:"time_unix_ms"`
+	Series map[string][3]*int64 `json:"series"` // last, min, max
 }
 
 // disk appends lines to files of a folder. A line that was written in part, as when
@@ -157,7 +155,7 @@ func (s *Store) write(c *Container, index int) error {
 		return nil
 	}
 	t := c.coarse()
-	l := line{ID: c.ID, Name: c.Name, Cgroup: c.Cgroup, CgroupVersion: c.CgroupVersion, Time: t.Times[index], Series: make(map[string][3]*int64)}
+	l := line{Identity: c.Identity, Time: t.Times[index], Series: make(map[string][3]*int64)}
 	for name, column := range t.Series {
 		if p := column.At(index); p.Last != Unknown {
 			l.Series[name] = [3]*int64{&p.Last, &p.Min, &p.Max}
@@ -172,7 +170,7 @@ func (s *Store) load(since int64) error {
 		if l.Time < since {
 			return
 		}
-		c := s.container(&breakdown.Container{ID: l.ID, Name: l.Name, Cgroup: l.Cgroup, CgroupVersion: l.CgroupVersion})
+		c := s.container(&breakdown.Container{Identity: l.Identity})
 		if last, ok := c.LastTime(); ok && l.Time < last.UnixMilli() {
 			c.shift(l.Time - 1 - last.UnixMilli()) // a clock that was set back
 		}

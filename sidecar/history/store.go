@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -23,10 +24,7 @@ const (
 
 // Container is what is remembered of one container.
 type Container struct {
-	ID            string `json:"id,omitempty"`
-	Name          string `json:"name,omitempty"`
-	Cgroup        string `json:"cgroup,omitempty"`
-	CgroupVersion int    `json:"cgroup_version,omitempty"`
+	rows.Identity
 	// JVMs are those of the last sample, without their threads.
 	JVMs []breakdown.JVM `json:"jvms,omitempty"`
 	// Missing are the rows of the last sample that were not known.
@@ -106,7 +104,7 @@ func (s *Store) Note(of *breakdown.Container, at time.Time, names []string, valu
 	defer s.mu.Unlock()
 	s.follow(at)
 	for _, c := range s.containers {
-		if c.is(of) {
+		if c.Same(of.Identity) {
 			s.add(c, at, names, values)
 		}
 	}
@@ -170,16 +168,12 @@ func (c *Container) LastTime() (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-func (c *Container) is(of *breakdown.Container) bool {
-	return c.ID == of.ID && c.Cgroup == of.Cgroup
-}
-
 // forget makes room: it drops the ended containers that are too many, the one
 // that ended first before the others.
 func (s *Store) forget(live []breakdown.Container) {
 	ended := 0
 	for i := len(s.containers) - 1; i >= 0; i-- {
-		if slices.ContainsFunc(live, func(of breakdown.Container) bool { return s.containers[i].is(&of) }) {
+		if slices.ContainsFunc(live, func(of breakdown.Container) bool { return s.containers[i].Same(of.Identity) }) {
 			continue
 		}
 		if ended++; ended > maxEnded {
@@ -191,7 +185,7 @@ func (s *Store) forget(live []breakdown.Container) {
 // container returns what is remembered of a container, brought up to date; nil if
 // there is no room for it.
 func (s *Store) container(of *breakdown.Container) *Container {
-	i := slices.IndexFunc(s.containers, func(c *Container) bool { return c.is(of) })
+	i := slices.IndexFunc(s.containers, func(c *Container) bool { return c.Same(of.Identity) })
 	var c *Container
 	switch {
 	case i >= 0:
@@ -200,7 +194,7 @@ func (s *Store) container(of *breakdown.Container) *Container {
 	case len(s.containers) == maxContainers:
 		return nil
 	default:
-		c = &Container{ID: of.ID, Cgroup: of.Cgroup, CgroupVersion: of.CgroupVersion, Tracks: []*Track{{}, {}}}
+		c = &Container{Identity: of.Identity, Tracks: []*Track{{}, {}}}
 		s.containers = append(s.containers, c)
 		s.share()
 	}
@@ -238,7 +232,7 @@ func (s *Store) Container(of *breakdown.Container, f func(*Container)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.containers {
-		if c.is(of) {
+		if c.Same(of.Identity) {
 			f(c)
 		}
 	}

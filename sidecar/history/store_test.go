@@ -17,6 +17,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 var start = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
@@ -24,7 +25,7 @@ var start = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
 // report is a container with as many series as a real one has.
 func report(at time.Time, heap int64, pools ...string) *breakdown.Report {
 	c := breakdown.Container{
-		ID: "0123", Name: "app", CgroupVersion: 2,
+		Identity:   rows.Identity{ID: "0123", Name: "app", CgroupVersion: 2},
 		UsageBytes: new(heap + 1000), LimitBytes: new(int64(1 << 29)),
 		Memory: []breakdown.Row{
 			{Name: breakdown.Heap, Bytes: &heap, UsedBytes: new(heap / 2)},
@@ -366,7 +367,7 @@ func TestDiskIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := d.append(&line{ID: "x", Time: 1}); err != nil {
+		if err := d.append(&line{Identity: rows.Identity{ID: "x"}, Time: 1}); err != nil {
 			t.Fatal(err)
 		}
 		d.close()
@@ -375,7 +376,7 @@ func TestDiskIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	long := &line{ID: "x", Time: 1, Series: map[string][3]*int64{}}
+	long := &line{Identity: rows.Identity{ID: "x"}, Time: 1, Series: map[string][3]*int64{}}
 	for i := range 500 {
 		long.Series[fmt.Sprint(i)] = [3]*int64{new(int64(1 << 40)), new(int64(1 << 40)), new(int64(1 << 40))}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // remembered is a state with two samples of one container.
@@ -27,7 +28,7 @@ func remembered(t *testing.T) *State {
 		}
 	}
 	s.Set(r)
-	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Name: "app", Summary: "nothing <b> grows"}}})
+	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Identity: rows.Identity{Name: "app"}, Summary: "nothing <b> grows"}}})
 	return s
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -62,7 +63,7 @@ func observed(tb testing.TB) *State {
 	}
 	d := &diagnosis.Report{Time: r.Time.Add(-30 * time.Second), Containers: []diagnosis.Diagnosis{
 		{
-			ID: app.ID, Verdict: diagnosis.DirectBuffers,
+			Identity: rows.Identity{ID: app.ID}, Verdict: diagnosis.DirectBuffers,
 			Growth: &diagnosis.Rate{BytesPerHour: 90 << 20}, Forecast: &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 3630},
 			Findings: []diagnosis.Finding{
 				finding(diagnosis.DirectBuffers, 40<<20), finding(diagnosis.NativeUntracked, 30<<20), finding(diagnosis.Threads, 20<<20),
@@ -70,7 +71,7 @@ func observed(tb testing.TB) *State {
 			},
 			Budget: &diagnosis.BudgetCheck{Fits: false},
 		},
-		{ID: young.ID, Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
+		{Identity: rows.Identity{ID: young.ID}, Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
 	}}
 	s := &State{Version: "v1.2.3", Autopsies: new(autopsy.Store), LogDropped: func() int64 { return 7 }}
 	for _, a := range []autopsy.Autopsy{
@@ -180,7 +181,7 @@ func TestMetricsUnknown(t *testing.T) {
 	if got := values(t, scrape(t, s)); len(got) != 2 || got[`jvmem_source_up{container="",source="processes"}`] != 0 {
 		t.Errorf("without a JVM: %v", got)
 	}
-	s.Set(&breakdown.Report{Containers: []breakdown.Container{{Name: "app", Memory: []breakdown.Row{{Name: breakdown.GC}}}}})
+	s.Set(&breakdown.Report{Containers: []breakdown.Container{{Identity: rows.Identity{Name: "app"}, Memory: []breakdown.Row{{Name: breakdown.GC}}}}})
 	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: diagnosis.NotEnoughHistory}}})
 	got := slices.Sorted(maps.Keys(values(t, scrape(t, s))))
 	want := []string{slices.Collect(maps.Keys(build))[0], `jvmem_source_up{container="",source="processes"}`, `jvmem_source_up{container="app",source="consistency"}`}
@@ -213,16 +214,16 @@ func TestMetricsNames(t *testing.T) {
 	one := breakdown.JVM{PID: 4711}
 	s := &State{}
 	s.Set(&breakdown.Report{Containers: []breakdown.Container{
-		{Name: "app", ID: longID, UsageBytes: new(int64(1)), JVMs: []breakdown.JVM{
+		{Identity: rows.Identity{Name: "app", ID: longID}, UsageBytes: new(int64(1)), JVMs: []breakdown.JVM{
 			pods("a\xff", "a\xfe", "other", "\"\\\n", "jvmem_up 1\n# HELP"), pods("other", "b"),
 		}},
-		{Name: "app", ID: longID, UsageBytes: new(int64(2))},
-		{ID: longID, Cgroup: "/a", UsageBytes: new(int64(3))},
-		{Cgroup: "/a", UsageBytes: new(int64(4)), JVMs: []breakdown.JVM{one}},
+		{Identity: rows.Identity{Name: "app", ID: longID}, UsageBytes: new(int64(2))},
+		{Identity: rows.Identity{ID: longID, Cgroup: "/a"}, UsageBytes: new(int64(3))},
+		{Identity: rows.Identity{Cgroup: "/a"}, UsageBytes: new(int64(4)), JVMs: []breakdown.JVM{one}},
 		{UsageBytes: new(int64(5))},
 		{UsageBytes: new(int64(6))},
 	}})
-	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{ID: longID, Verdict: diagnosis.None}, {Verdict: diagnosis.None}, {Verdict: diagnosis.None}}})
+	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Identity: rows.Identity{ID: longID}, Verdict: diagnosis.None}, {Verdict: diagnosis.None}, {Verdict: diagnosis.None}}})
 	all := values(t, scrape(t, s))
 	for i, label := range []string{"app", longID[:12], "/a", "pid 4711", "container 4", "container 5"} {
 		if v := all[fmt.Sprintf("jvmem_container_usage_bytes{container=%q}", label)]; v != float64(i+1) {

@@ -19,6 +19,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const maxAge = time.Minute
@@ -27,7 +28,7 @@ func report() *breakdown.Report {
 	return &breakdown.Report{
 		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC),
 		Containers: []breakdown.Container{{
-			Name: "app", UsageBytes: new(int64(300 << 20)),
+			Identity: rows.Identity{Name: "app"}, UsageBytes: new(int64(300 << 20)),
 			Memory: []breakdown.Row{{Name: breakdown.Heap, Bytes: new(int64(200 << 20))}, {Name: breakdown.GC}},
 		}},
 	}

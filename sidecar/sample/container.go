@@ -15,6 +15,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -121,7 +122,7 @@ func ask(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Facts, error) {
 }
 
 func facts(path cgroup.Path) breakdown.Facts {
-	return breakdown.Facts{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}
+	return breakdown.Facts{Identity: rows.Identity{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}}
 }
 
 // walkAll adds the resident pages of each JVM to what it told.
