@@ -2,6 +2,7 @@ package attach
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -107,7 +108,7 @@ func startJVM(t *testing.T, uid int, java string, flags ...string) *child {
 
 func (p *child) awaitReady(t *testing.T) *child {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(p.said(), "READY"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(p.said(), "READY"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the JVM did not start: %s", p.said())
 		}
@@ -139,7 +140,14 @@ func (p *child) wantQuiet(t *testing.T) {
 	}
 }
 
-func (p *child) client(o Options) *Client { return New(Target{PID: p.pid}, o) }
+// patience replaces the default timeouts, which a JVM on a busy machine can exceed.
+const patience = time.Minute
+
+// client returns one with the timeouts given, and patience for the others.
+func (p *child) client(o Options) *Client {
+	o.Timeout, o.AttachTimeout, o.SlowTimeout = cmp.Or(o.Timeout, patience), cmp.Or(o.AttachTimeout, patience), cmp.Or(o.SlowTimeout, patience)
+	return New(Target{PID: p.pid}, o)
+}
 
 // TestHelper is the other process of the live tests: it sleeps, or attaches
 // to the PID given.
@@ -154,7 +162,7 @@ func TestHelper(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := New(Target{PID: pid}, Options{}).Do(t.Context(), VMVersion)
+		got, err := (&child{pid: pid}).client(Options{}).Do(t.Context(), VMVersion)
 		var e *Error
 		if errors.As(err, &e) {
 			fmt.Println("reason", e.Reason, "fix", e.Fix)

@@ -60,7 +60,7 @@ func TestLiveCommands(t *testing.T) {
 func TestLiveHungJVM(t *testing.T) {
 	java := javas(t)[0]
 	p := startJVM(t, os.Geteuid(), java).awaitReady(t)
-	impatient, patient := p.client(Options{Timeout: 150 * time.Millisecond}), p.client(Options{Timeout: 30 * time.Second})
+	impatient, patient := p.client(Options{Timeout: 150 * time.Millisecond}), p.client(Options{})
 	signal := func(s syscall.Signal) {
 		t.Helper()
 		if err := syscall.Kill(p.pid, s); err != nil {
@@ -177,8 +177,8 @@ func TestLiveStartingJVM(t *testing.T) {
 	for i := range starts {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			p := startJVM(t, os.Geteuid(), all[i%len(all)])
-			c := p.client(Options{AttachTimeout: 10 * time.Second})
-			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+			c := p.client(Options{})
+			for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Microsecond) {
 				_, err := c.Do(t.Context(), VMVersion)
 				if err == nil {
 					break
