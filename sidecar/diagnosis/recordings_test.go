@@ -25,9 +25,14 @@ type recording struct {
 	End     time.Time `json:"end"`   // the JVM's; none if it was watched for a while only
 }
 
-func recordings(t *testing.T) []recording {
+func recordings(t testing.TB) []recording { return listed(t, "testdata/recordings", "recordings.json") }
+
+// servers are recordings of real servers under load that comes and goes. testdata/servers/README.md describes them.
+func servers(t testing.TB) []recording { return listed(t, "testdata/servers", "servers.json") }
+
+func listed(t testing.TB, folder, index string) []recording {
 	t.Helper()
-	text, err := os.ReadFile("testdata/recordings/recordings.json")
+	text, err := os.ReadFile(filepath.Join(folder, index))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,16 +41,18 @@ func recordings(t *testing.T) []recording {
 		t.Fatal(err)
 	}
 	for i := range all {
-		if r := &all[i]; r.End.IsZero() {
+		r := &all[i]
+		r.File = filepath.Join(folder, r.File)
+		if r.End.IsZero() {
 			r.End, _ = r.open(t).LastTime()
 		}
 	}
 	return all
 }
 
-func (r *recording) open(t *testing.T) *history.Container {
+func (r *recording) open(t testing.TB) *history.Container {
 	t.Helper()
-	file, err := os.Open(filepath.Join("testdata/recordings", r.File))
+	file, err := os.Open(r.File)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +66,15 @@ func (r *recording) open(t *testing.T) *history.Container {
 		t.Fatalf("%s: %v", r.File, err)
 	}
 	return d.Containers[0]
+}
+
+// length is how long it was recorded, or from the begin of the leak to the end.
+func (r *recording) length(t testing.TB) time.Duration {
+	if !r.Start.IsZero() {
+		return r.End.Sub(r.Start)
+	}
+	track := merged(r.open(t))
+	return time.Duration(track.Times[len(track.Times)-1]-track.Times[0]) * time.Millisecond
 }
 
 // until returns the history as it was at a time.
