@@ -93,7 +93,7 @@ func signal(s syscall.Signal) *proc.Exit    { return &proc.Exit{Signal: &s} }
 func kills(from, to int64) (*int64, *int64) { return &from, &to }
 
 func TestPerform(t *testing.T) {
-	threads := &diagnosis.Diagnosis{Verdict: diagnosis.Threads, Subject: "exec-#", Summary: "threads leak", Findings: []diagnosis.Finding{{Next: []string{"find them"}}}}
+	threads := &diagnosis.Diagnosis{Verdict: diagnosis.Threads, Subject: "exec-#", Summary: "thread leak", Findings: []diagnosis.Finding{{Next: []string{"find them"}}}}
 	none := &diagnosis.Diagnosis{Verdict: diagnosis.None}
 	unfit := &diagnosis.Diagnosis{Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{NeededBytes: 300 * mib, LimitBytes: 256 * mib}}
 	slowly := before(map[string][2]float64{"row/native": {100, 110}, "detail/native/direct_buffers": {10, 20}, "row/heap": {60, 61}, "row/page_cache": {0, 90}})
@@ -108,7 +108,7 @@ func TestPerform(t *testing.T) {
 	}{
 		"killed with a verdict": {
 			death: Death{Exit: signal(syscall.SIGKILL), Last: level(220, 256)}, state: State{Diagnosis: threads, Before: slowly},
-			kind: OOMKill, cause: diagnosis.Threads, subject: "exec-#", says: "threads leak",
+			kind: OOMKill, cause: diagnosis.Threads, subject: "exec-#", says: "thread leak",
 		},
 		"killed without one: what grew most, and page cache did not kill": {
 			death: Death{Exit: signal(syscall.SIGKILL)}, state: State{Diagnosis: none, Before: slowly},
@@ -267,7 +267,7 @@ func TestText(t *testing.T) {
 	if err := (&Report{Schema: Schema, Autopsies: []Autopsy{a}}).WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2026-11-26T01:50:00Z", "OOM_KILL", "native code leaks", "at its limit of 256.0 MiB", "native           +140.0 MiB in 120 s", "0.4 s old", "0.05 s before the end"} {
+	for _, want := range []string{"2026-11-26T01:50:00Z", "OOM_KILL", "native memory leak", "at its limit of 256.0 MiB", "native           +140.0 MiB in 120 s", "0.4 s old", "0.05 s before the end"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("it lacks %q:\n%s", want, fmt.Sprint(b.String()))
 		}

@@ -231,7 +231,7 @@ func (a *Autopsy) findCause() {
 			a.Cause = diagnosis.Budget
 		}
 	}
-	a.Next = diagnosis.Next(a.Cause, a.Subject)
+	a.Next = diagnosis.Next(a.Cause, a.Subject, nil)
 }
 
 func (a *Autopsy) verdict() {

@@ -3,25 +3,18 @@ package diagnosis
 import (
 	"fmt"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// budgetRows are the rows beside the heap that the kernel cannot take back.
-// Mapped files and page cache it can.
-var budgetRows = []breakdown.RowName{
-	breakdown.Metaspace, breakdown.ThreadStacks, breakdown.CodeCache, breakdown.GC, breakdown.Native,
-	breakdown.OtherProcesses, breakdown.Shmem, breakdown.Kernel,
-}
-
-// budget compares the heap's maximum, with all else as it is now, with the limit.
-// Nil: the limit or the maximum is not known.
+// budget compares the limit with the maximum heap and everything else at its present
+// size. Nil: the limit or the maximum is unknown.
 func (j *judge) budget() *BudgetCheck {
 	limit, limited := j.now(history.Limit)
-	maxHeap, told := j.maxHeap()
+	maxHeap, reported := j.maxHeap()
 	firm, known := j.now(history.Firm)
-	heap, knownHeap := j.now(history.Row(breakdown.Heap))
-	if !limited || !told || !known || !knownHeap || limit <= 0 {
+	heap, knownHeap := j.now(history.Row(rows.Heap))
+	if !limited || !reported || !known || !knownHeap || limit <= 0 {
 		return nil
 	}
 	b := &BudgetCheck{LimitBytes: int64(limit)}
@@ -33,17 +26,17 @@ func (j *judge) budget() *BudgetCheck {
 	}
 	part("heap", maxHeap)
 	rest := firm - heap
-	for _, row := range budgetRows {
-		now, ok := j.now(history.Row(row))
-		if !ok {
+	for _, row := range rows.All() {
+		now, ok := j.now(history.Row(row.Name))
+		if !ok || !row.Sized || row.Name == rows.Heap {
 			continue
 		}
 		rest -= now
-		if committed, ok := j.now(history.Committed(breakdown.Heap)); ok && row == breakdown.GC && committed > 0 {
-			// The collector's tables grow as the heap does.
+		if committed, ok := j.now(history.Committed(rows.Heap)); ok && row.Name == rows.GC && committed > 0 {
+			// The collector's structures grow with the heap.
 			now *= max(1, min(maxHeap/committed, maxHeap/max(heap, 1)))
 		}
-		part(string(row), now)
+		part(string(row.Name), now)
 	}
 	part("other", rest)
 	b.Fits = b.NeededBytes <= b.LimitBytes
@@ -70,25 +63,26 @@ func (j *judge) declared(maxHeap float64) *int64 {
 	return new(int64(sum))
 }
 
-// overBudget is the finding that the settings do not fit.
+// overBudget is the finding that the settings do not fit the limit.
 func (j *judge) overBudget(b *BudgetCheck) (Finding, bool) {
 	if b == nil || b.Fits {
 		return Finding{}, false
 	}
 	over := float64(b.NeededBytes - b.LimitBytes)
-	f := Finding{Verdict: Budget, Confidence: 1}
+	f := Finding{Verdict: rows.VerdictBudget, Confidence: 1}
 	maxHeap := float64(b.Parts[0].Bytes)
 	rest := float64(b.NeededBytes) - maxHeap
 	f.Evidence = []string{
-		fmt.Sprintf("the heap may grow to %s (MaxHeapSize), and all else takes %s now: together %s, the limit is %s",
+		fmt.Sprintf("maximum heap %s (MaxHeapSize) + everything else now %s = %s, the limit is %s",
 			bytesText(maxHeap), bytesText(rest), bytesText(float64(b.NeededBytes)), bytesText(float64(b.LimitBytes))),
 	}
-	if heap, ok := j.now(history.Row(breakdown.Heap)); ok {
-		f.Evidence = append(f.Evidence, fmt.Sprintf("the heap has %s now: the kernel kills when it has grown by %s more", bytesText(heap), bytesText(max(0, maxHeap-heap-over))))
+	if heap, ok := j.now(history.Row(rows.Heap)); ok {
+		f.Evidence = append(f.Evidence, fmt.Sprintf("the heap is %s now: an OOM kill follows when it has grown by another %s", bytesText(heap), bytesText(max(0, maxHeap-heap-over))))
 	}
 	f.Next = []string{fmt.Sprintf("raise the memory limit to %s or more", bytesText(1.1*float64(b.NeededBytes)))}
-	if fit := 0.9*float64(b.LimitBytes) - rest; fit >= 16<<20 {
-		f.Next = append(f.Next, fmt.Sprintf("or set -Xmx%dm (a tenth of the limit is left free)", int64(fit)>>20))
+	initial, _ := j.flag("InitialHeapSize")
+	if fit := 0.9*float64(b.LimitBytes) - rest; fit >= max(16<<20, initial) {
+		f.Next = append(f.Next, fmt.Sprintf("or set -Xmx%dm (leaves a tenth of the limit free); -Xms must not be larger", int64(fit)>>20))
 	}
 	return f, true
 }

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -34,22 +34,22 @@ func (j *judge) leaks() []Finding {
 	var all []Finding
 	for _, find := range []func() (Finding, bool){
 		j.threads, j.classLoader, j.heap,
-		j.row(DirectBuffers, history.Detail(breakdown.Native, "direct_buffers"), ""),
-		j.row(NativeUntracked, history.Detail(breakdown.Native, "untracked"), ""),
+		j.row(rows.VerdictDirectBuffers, history.Detail(rows.Native, rows.DirectBuffers), ""),
+		j.row(rows.VerdictNativeUntracked, history.Detail(rows.Native, rows.Untracked), ""),
 		// Without Native Memory Tracking malloc is in one piece.
-		j.row(NativeUntracked, history.Detail(breakdown.Native, "malloc"), "malloc"),
-		j.row(NativeUntracked, history.Detail(breakdown.Native, "mmap"), "mmap"),
-		j.row(AllocatorRetention, history.Detail(breakdown.Native, "allocator_retained"), ""),
+		j.row(rows.VerdictNativeUntracked, history.Detail(rows.Native, rows.Malloc), rows.Malloc),
+		j.row(rows.VerdictNativeUntracked, history.Detail(rows.Native, rows.Mmap), rows.Mmap),
+		j.row(rows.VerdictAllocatorRetention, history.Detail(rows.Native, rows.AllocatorRetained), ""),
 		j.internal,
-		j.row(CodeCache, history.Row(breakdown.CodeCache), ""),
-		j.row(GC, history.Row(breakdown.GC), ""),
+		j.row(rows.VerdictCodeCache, history.Row(rows.CodeCache), ""),
+		j.row(rows.VerdictGC, history.Row(rows.GC), ""),
 		// What is shared with a file can be taken back.
-		j.row(MappedFiles, history.Detail(breakdown.MappedFiles, "private"), ""),
-		j.row(MappedFiles, history.Detail(breakdown.Libraries, "private"), "libraries"),
-		j.row(Shmem, history.Row(breakdown.Shmem), ""),
-		j.parts(Kernel, history.Row(breakdown.Kernel), history.Detail(breakdown.Kernel, "")),
-		j.parts(OtherProcess, history.Row(breakdown.OtherProcesses), history.PrefixProcess),
-		j.row(Unexplained, history.Row(history.Unattributed), ""),
+		j.row(rows.VerdictMappedFiles, history.Detail(rows.MappedFiles, rows.Private), ""),
+		j.row(rows.VerdictMappedFiles, history.Detail(rows.Libraries, rows.Private), string(rows.Libraries)),
+		j.row(rows.VerdictShmem, history.Row(rows.Shmem), ""),
+		j.parts(rows.VerdictKernel, history.Row(rows.Kernel), history.Detail(rows.Kernel, "")),
+		j.parts(rows.VerdictOtherProcess, history.Row(rows.OtherProcesses), history.PrefixProcess),
+		j.row(rows.VerdictUnexplained, history.Row(rows.Unattributed), ""),
 	} {
 		if f, ok := find(); ok {
 			all = append(all, f)
@@ -59,7 +59,7 @@ func (j *judge) leaks() []Finding {
 }
 
 // finding makes a finding of a trend in bytes.
-func (j *judge) finding(v Verdict, subject string, t trend) (Finding, bool) {
+func (j *judge) finding(v rows.Verdict, subject string, t trend) (Finding, bool) {
 	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour(), window: window{t.from, t.to}}
 	f.Confidence = t.confidence(j.scale())
 	f.Share = j.share(t.rate, f.window)
@@ -86,7 +86,7 @@ func (j *judge) share(rate float64, w window) *float64 {
 }
 
 // row finds growth of one series.
-func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
+func (j *judge) row(v rows.Verdict, series, subject string) func() (Finding, bool) {
 	return func() (Finding, bool) {
 		t, ok := j.rising(series, j.least())
 		if !ok {
@@ -94,12 +94,12 @@ func (j *judge) row(v Verdict, series, subject string) func() (Finding, bool) {
 		}
 		f, ok := j.finding(v, subject, t)
 		f.Evidence = []string{grew(series, t)}
-		if v == NativeUntracked || v == AllocatorRetention {
+		if v == rows.VerdictNativeUntracked || v == rows.VerdictAllocatorRetention {
 			// What it is not.
-			for _, part := range []string{"direct_buffers", "jvm_internal", "untracked"} {
-				other := history.Detail(breakdown.Native, part)
+			for _, part := range []string{rows.DirectBuffers, rows.JVMInternal, rows.Untracked} {
+				other := history.Detail(rows.Native, part)
 				if of, ok := j.trendOf(other, window{t.from, t.to}); ok && other != series {
-					f.Evidence = append(f.Evidence, "beside "+grew(other, of))
+					f.Evidence = append(f.Evidence, "for comparison: "+grew(other, of))
 				}
 			}
 		}
@@ -119,45 +119,45 @@ func (j *judge) counting(series, row string, least float64) (trend, bool) {
 
 // threads: the count of threads grows. Their bytes are stacks and kernel memory.
 func (j *judge) threads() (Finding, bool) {
-	count, ok := j.counting(history.Threads, history.Row(breakdown.ThreadStacks), minThreads)
+	count, ok := j.counting(history.Threads, history.Row(rows.Threads), minThreads)
 	if !ok {
 		return Finding{}, false
 	}
 	w := window{count.from, count.to}
 	pool := j.fastest(history.PrefixPool, w)
-	stacks, _ := j.trendOf(history.Row(breakdown.ThreadStacks), w)
+	stacks, _ := j.trendOf(history.Row(rows.Threads), w)
 	bytes := stacks
-	kernel, _ := j.trendOf(history.Row(breakdown.Kernel), w)
+	kernel, _ := j.trendOf(history.Row(rows.Kernel), w)
 	if kernel.rate > 0 {
 		bytes.rate, bytes.low, bytes.high = bytes.rate+kernel.rate, bytes.low+max(0, kernel.low), bytes.high+kernel.high
 	}
 	f := Finding{
-		Verdict: Threads, Subject: strings.TrimPrefix(pool, history.PrefixPool), Rate: bytes.perHour(),
+		Verdict: rows.VerdictThreads, Subject: strings.TrimPrefix(pool, history.PrefixPool), Rate: bytes.perHour(),
 		Share: j.share(bytes.rate, w), window: w,
 	}
 	f.Confidence = count.tau * min(1, count.bend) * (1 - math.Exp(-count.growth/manyCount-max(0, bytes.growth)/(enough*j.scale())))
 	f.Evidence = []string{counted("threads", count)}
 	if t, ok := j.trendOf(pool, w); ok {
-		f.Evidence = append(f.Evidence, counted("threads of the pool "+f.Subject, t))
+		f.Evidence = append(f.Evidence, counted("threads in pool "+f.Subject, t))
 	}
-	f.Evidence = append(f.Evidence, grew(history.Row(breakdown.ThreadStacks), stacks), grew(history.Row(breakdown.Kernel), kernel))
+	f.Evidence = append(f.Evidence, grew(history.Row(rows.Threads), stacks), grew(history.Row(rows.Kernel), kernel))
 	return f, f.Confidence >= suspicion
 }
 
 // classLoader: more and more classes are loaded, and metaspace grows with them. With
 // a flat number it is the JIT, which keeps profiles there.
 func (j *judge) classLoader() (Finding, bool) {
-	count, ok := j.counting(history.Classes, history.Row(breakdown.Metaspace), minClasses)
+	count, ok := j.counting(history.Classes, history.Row(rows.Metaspace), minClasses)
 	if !ok {
 		return Finding{}, false
 	}
-	t, ok := j.trendOf(history.Row(breakdown.Metaspace), window{count.from, count.to})
+	t, ok := j.trendOf(history.Row(rows.Metaspace), window{count.from, count.to})
 	if !ok || t.z < minZ || t.growth < j.least() {
 		return Finding{}, false
 	}
-	f, _ := j.finding(ClassLoader, "", t)
+	f, _ := j.finding(rows.VerdictClassLoader, "", t)
 	f.Confidence = min(count.tau*min(1, count.bend), f.Confidence/min(1, t.bend))
-	f.Evidence = []string{counted("loaded classes", count), grew(history.Row(breakdown.Metaspace), t)}
+	f.Evidence = []string{counted("loaded classes", count), grew(history.Row(rows.Metaspace), t)}
 	return f, f.Confidence >= suspicion
 }
 
@@ -168,7 +168,7 @@ var countOf = map[string]string{
 
 // internal: what HotSpot itself mallocs grows.
 func (j *judge) internal() (Finding, bool) {
-	f, ok := j.parts(JVMInternal, history.Detail(breakdown.Native, "jvm_internal"), history.PrefixNMT)()
+	f, ok := j.parts(rows.VerdictJVMInternal, history.Detail(rows.Native, rows.JVMInternal), history.PrefixNMT)()
 	if count := countOf[history.PrefixNMT+f.Subject]; ok && count != "" {
 		if t, ok := j.trendOf(count, f.window); ok && t.z >= minZ {
 			return Finding{}, false // that is the cause, found or still to be found
@@ -178,7 +178,7 @@ func (j *judge) internal() (Finding, bool) {
 }
 
 // parts finds growth of a series whose subject is the part that grows fastest.
-func (j *judge) parts(v Verdict, series, prefix string) func() (Finding, bool) {
+func (j *judge) parts(v rows.Verdict, series, prefix string) func() (Finding, bool) {
 	return func() (Finding, bool) {
 		t, ok := j.rising(series, j.least())
 		if !ok {
@@ -211,7 +211,7 @@ func (j *judge) fastest(prefix string, w window) string {
 func sideEffects(all []Finding) []Finding {
 	weight := func(f *Finding) float64 {
 		rate := float64(f.Rate.BytesPerHour)
-		if f.Verdict == Threads || f.Verdict == ClassLoader {
+		if f.Verdict == rows.VerdictThreads || f.Verdict == rows.VerdictClassLoader {
 			return causal * rate
 		}
 		return rate
@@ -227,9 +227,9 @@ func sideEffects(all []Finding) []Finding {
 		}
 		with := side
 		switch {
-		case first.Verdict == Threads && (f.Verdict == Kernel || f.Verdict == JVMInternal),
-			first.Verdict == ClassLoader && (f.Verdict == Heap || f.Verdict == JVMInternal || f.Verdict == CodeCache),
-			first.Verdict == Heap && f.Verdict == GC:
+		case first.Verdict == rows.VerdictThreads && (f.Verdict == rows.VerdictKernel || f.Verdict == rows.VerdictJVMInternal),
+			first.Verdict == rows.VerdictClassLoader && (f.Verdict == rows.VerdictHeap || f.Verdict == rows.VerdictJVMInternal || f.Verdict == rows.VerdictCodeCache),
+			first.Verdict == rows.VerdictHeap && f.Verdict == rows.VerdictGC:
 			with = causal
 		}
 		return float64(f.Rate.BytesPerHour) < with*float64(first.Rate.BytesPerHour)

@@ -6,41 +6,42 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
-	// nearLimit is how much of the limit is in use when it looks dangerous, and
-	// cacheShare how much of it must be reclaimable to say that it is not.
+	// From nearLimit of the limit on, usage looks dangerous. It is not if at least
+	// cacheShare of the limit is reclaimable.
 	nearLimit, cacheShare = 0.8, 0.1
 )
 
-// Diagnose judges what is remembered of a container, as of its last sample.
+// Diagnose judges the history of a container as of its last sample.
 func Diagnose(c *history.Container) Diagnosis {
 	j := newJudge(c)
-	d := Diagnosis{Identity: c.Identity, Verdict: None, Findings: []Finding{}}
+	d := Diagnosis{Identity: c.Identity, Verdict: rows.VerdictNone, Findings: []Finding{}}
 	if len(j.windows) == 0 {
-		d.Verdict = NotEnoughHistory
+		d.Verdict = rows.VerdictNotEnoughHistory
 	} else {
 		d.Since = new(time.UnixMilli(j.windows[0].from).UTC())
 		d.Findings = append(d.Findings, j.leaks()...)
 		for i := range d.Findings {
 			f := &d.Findings[i]
-			if f.Verdict == Unexplained && len(c.Missing) > 0 {
-				f.Evidence = append(f.Evidence, "not known: "+strings.Join(c.Missing, ", "))
+			if f.Verdict == rows.VerdictUnexplained && len(c.Missing) > 0 {
+				f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(c.Missing, ", "))
 			}
-			f.Next = Next(f.Verdict, f.Subject)
+			f.Next = Next(f.Verdict, f.Subject, j.onlyJVM())
 		}
 		d.Growth, d.Forecast = j.forecast(d.Findings)
 	}
 	d.Budget = j.budget()
-	// With a leak all else takes what the leak has taken.
+	// A leak is part of everything else: it explains why the settings do not fit.
 	if f, ok := j.overBudget(d.Budget); ok && len(d.Findings) == 0 {
 		d.Findings = append(d.Findings, f)
 	}
 	if f, ok := j.pageCache(); ok {
 		d.Findings = append(d.Findings, f)
 	}
-	if len(d.Findings) > 0 && d.Verdict != NotEnoughHistory {
+	if len(d.Findings) > 0 && d.Verdict != rows.VerdictNotEnoughHistory {
 		first := &d.Findings[0]
 		d.Verdict, d.Subject, d.Confidence = first.Verdict, first.Subject, &first.Confidence
 		if first.Verdict.Leak() {
@@ -51,7 +52,7 @@ func Diagnose(c *history.Container) Diagnosis {
 	return d
 }
 
-// DiagnoseAll judges every container of a recorded history, as of its last sample.
+// DiagnoseAll judges each container of a recorded history as of its last sample.
 func DiagnoseAll(d *history.Document) *Report {
 	r := &Report{Schema: Schema, Time: d.Time, Pod: d.Pod, Containers: []Diagnosis{}}
 	for _, c := range d.Containers {
@@ -60,7 +61,7 @@ func DiagnoseAll(d *history.Document) *Report {
 	return r
 }
 
-// pageCache: usage is near the limit, but much of it can be taken back.
+// pageCache: usage is near the limit, but much of it is reclaimable.
 func (j *judge) pageCache() (Finding, bool) {
 	usage, ok := j.now(history.Usage)
 	reclaimable, known := j.now(history.Reclaimable)
@@ -69,15 +70,16 @@ func (j *judge) pageCache() (Finding, bool) {
 		return Finding{}, false
 	}
 	return Finding{
-		Verdict: PageCache, Confidence: 1,
+		Verdict: rows.VerdictPageCache, Confidence: 1,
 		Evidence: []string{
-			fmt.Sprintf("usage is %s of %s (%.1f %%), of which %s are page cache and slab that the kernel takes back before it kills",
+			fmt.Sprintf("usage is %s of %s (%.1f %%), of which %s are reclaimable page cache and slab",
 				bytesText(usage), bytesText(limit), 100*usage/limit, bytesText(reclaimable)),
-			fmt.Sprintf("what it cannot take back is %s (%.1f %%)", bytesText(usage-reclaimable), 100*(usage-reclaimable)/limit),
+			fmt.Sprintf("unreclaimable memory is %s (%.1f %%)", bytesText(usage-reclaimable), 100*(usage-reclaimable)/limit),
 		},
 		Next: []string{
-			"nothing: alarm on usage - reclaimable (jvmem), or on the working set (container_memory_working_set_bytes, kubernetes.container.memory.workingset.bytes), not on usage",
-			"if the application is slow meanwhile, look at what reads files: pages in constant use have to be read again",
+			"nothing to fix: alert on usage - reclaimable (jvmem) or on the working set " +
+				"(container_memory_working_set_bytes, kubernetes.container.memory.workingset.bytes), not on usage",
+			"if the application is slow, look at what reads files: pages in constant use are evicted and read again",
 		},
 	}, true
 }

@@ -1,34 +1,35 @@
-// Package diagnosis judges how a container's memory developed: what grows and does
-// not stop, when a limit is reached, and whether the JVM's settings fit the limit.
-// It is a pure function of a history (sidecar/history), so that a recording from
-// anywhere can be judged again.
+// Package diagnosis judges how the memory of a container developed: which part has
+// sustained growth, when a limit is reached, and whether the JVM's settings fit the
+// limit. It is a pure function of a history (package history), so a recording can be
+// judged again anywhere.
 //
 // # How growth is judged
 //
-// A window is cut into 20 parts, and of each the least value counts: what is freed
-// within a part (garbage, a batch job, a spike) does not. Through these floors goes
-// the line of Theil and Sen, the median of all slopes, which a third of wrong
-// values does not move (Theil 1950; Sen 1968, also for its interval). Kendall's S
-// tells whether they rise at all, at p < 0.001 (Mann 1945, Kendall 1975). Then
+// A window is divided into 20 parts, and the minimum of each part counts: memory that
+// is freed within a part (garbage, a batch job, a spike) does not. The trend of these
+// minima is the Theil-Sen estimator, the median of all pairwise slopes, which tolerates
+// a third of outliers (Theil 1950; Sen 1968, also for its confidence interval). The
+// Mann-Kendall test shows whether they rise at all, at p < 0.001 (Mann 1945, Kendall
+// 1975). In addition, growth must
 //
-//   - it must not have come at once: at most 45 % of it between two floors (a
-//     deploy, a change of load);
-//   - it must go on: the second half rises at 80 % of the first half's rate or
-//     more. What slows down is a warm-up or a plateau, unless what is still to come
-//     (halves that shrink by the same factor) would pass the limit;
-//   - it must be much, compared with the limit.
+//   - not come at once: at most 45 % of it between two minima (a deploy, a change of
+//     load);
+//   - continue: the second half grows at 95 % of the first half's rate or more. What
+//     slows down is a warm-up or a plateau, unless the growth still to come (halves
+//     that shrink by the same factor) would exceed the limit;
+//   - matter, compared with the limit.
 //
-// The first window begins with the JVM; the others are its last half, quarter and
-// so on, for what began late. A part by itself is believed only if it grows as fast
-// as the whole: any curve that levels off looks straight in a small part.
+// The first window begins with the JVM; the others are its last half, quarter and so
+// on, for growth that began late. A later window alone counts only if it grows as fast
+// as the whole: any curve that levels off looks straight in a short window.
 //
 // # What is judged
 //
-// Not what is used but what stays: of the heap what survives collections of the old
-// generation, of metaspace only what comes with more classes, of malloc what
-// glibc says is in use, beside Native Memory Tracking. Threads are judged by
-// their number, and named by the pool that grows.
+// Memory that stays, not memory in use: of the heap, what survives collections of the
+// old generation; of metaspace, only growth that comes with more classes; of malloc,
+// what glibc reports as in use, compared with Native Memory Tracking. Threads are judged
+// by their number, and named by the pool that grows.
 //
-// A finding that grows at less than a quarter of the fastest is its side effect. More
+// A finding that grows at less than a quarter of the fastest one is a side effect. More
 // threads or classes count as the cause of what grows up to three times as fast.
 package diagnosis

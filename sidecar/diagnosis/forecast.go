@@ -3,8 +3,8 @@ package diagnosis
 import (
 	"math"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // forecast tells when a limit is reached, by how fast it went in the second half
@@ -29,7 +29,7 @@ func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
 		rate = firm.perHour()
 		container = j.toContainerLimit(&firm)
 	}
-	if len(found) > 0 && found[0].Verdict == Heap {
+	if len(found) > 0 && found[0].Verdict == rows.VerdictHeap {
 		if heap := j.toHeapLimit(w); heap.Seconds < container.Seconds {
 			return rate, &heap
 		}
@@ -54,10 +54,10 @@ func (j *judge) toContainerLimit(firm *trend) Forecast {
 		return never()
 	}
 	w := window{firm.from, firm.to}
-	heap := min(max(0, j.rate(history.Row(breakdown.Heap), w)), firm.rate)
+	heap := min(max(0, j.rate(history.Row(rows.Heap), w)), firm.rate)
 	heapRoom := math.Inf(1)
 	if limit, ok := j.maxHeap(); ok {
-		if now, ok := j.now(history.Row(breakdown.Heap)); ok {
+		if now, ok := j.now(history.Row(rows.Heap)); ok {
 			heapRoom = max(0, limit-now)
 		}
 	}

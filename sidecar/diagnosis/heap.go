@@ -5,6 +5,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -32,14 +33,14 @@ func (j *judge) heap() (Finding, bool) {
 		return Finding{}, false
 	}
 	w := window{t.from, t.to}
-	f := Finding{Verdict: Heap, Rate: t.perHour(), Confidence: t.confidence(limit), window: w}
+	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit), window: w}
 	f.Share = j.share(t.rate, w)
 	f.Evidence = []string{
-		fmt.Sprintf("after %d collections of the old generation, what survives them: %s", j.collections(w), t.text(inBytes())),
-		fmt.Sprintf("the most that the old generation may hold is %s", bytesText(limit)),
+		fmt.Sprintf("old generation after collection: %s, over %d collections", t.text(inBytes()), j.collections(w)),
+		fmt.Sprintf("the old generation can grow to %s", bytesText(limit)),
 	}
-	if row, ok := j.trendOf(history.Row(breakdown.Heap), w); ok {
-		f.Evidence = append(f.Evidence, grew(history.Row(breakdown.Heap), row))
+	if row, ok := j.trendOf(history.Row(rows.Heap), w); ok {
+		f.Evidence = append(f.Evidence, grew(history.Row(rows.Heap), row))
 	}
 	return f, f.Confidence >= suspicion
 }
@@ -124,4 +125,12 @@ func number(value any) (float64, bool) {
 		return n, true
 	}
 	return 0, false
+}
+
+// onlyJVM is the container's JVM; nil if there is none, or more than one.
+func (j *judge) onlyJVM() *breakdown.JVM {
+	if len(j.c.JVMs) != 1 {
+		return nil
+	}
+	return &j.c.JVMs[0]
 }

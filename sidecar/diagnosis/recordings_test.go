@@ -12,17 +12,18 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // recording is a run of a real JVM, made by `make bench-diagnosis`.
 type recording struct {
-	File    string    `json:"file"`
-	Case    string    `json:"case"`
-	JVM     string    `json:"jvm"`
-	Verdict Verdict   `json:"verdict"`
-	Subject string    `json:"subject"`
-	Start   time.Time `json:"start"` // of what leaks
-	End     time.Time `json:"end"`   // the JVM's; none if it was watched for a while only
+	File    string       `json:"file"`
+	Case    string       `json:"case"`
+	JVM     string       `json:"jvm"`
+	Verdict rows.Verdict `json:"verdict"`
+	Subject string       `json:"subject"`
+	Start   time.Time    `json:"start"` // of what leaks
+	End     time.Time    `json:"end"`   // the JVM's; none if it was watched for a while only
 }
 
 func recordings(t testing.TB) []recording { return listed(t, "testdata/recordings", "recordings.json") }
@@ -133,12 +134,12 @@ func TestExamples(t *testing.T) {
 	const path, begin = "../../docs/diagnosis.md", "## One real example each\n"
 	var b strings.Builder
 	b.WriteString("\nOf the recordings of `make bench-diagnosis`, a JVM each whose leak is fast, shortly before the end (`go test ./sidecar/diagnosis -update` writes them).\n")
-	told := map[Verdict]bool{None: true}
+	shown := map[rows.Verdict]bool{rows.VerdictNone: true}
 	for _, r := range recordings(t) {
-		if told[r.Verdict] {
+		if shown[r.Verdict] {
 			continue
 		}
-		told[r.Verdict] = true
+		shown[r.Verdict] = true
 		at := r.Start.Add(r.End.Sub(r.Start) * 9 / 10)
 		fmt.Fprintf(&b, "\n### `%s`: %s (%s)\n\n```\n", r.Verdict, r.Case, r.JVM)
 		if err := (&Report{Containers: []Diagnosis{Diagnose(until(r.open(t), at))}}).WriteText(&b); err != nil {

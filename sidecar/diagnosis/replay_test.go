@@ -9,6 +9,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // pointsPerJudgment is how many samples and readings come between two judgments, as in
@@ -25,7 +26,7 @@ func replay(t testing.TB, recorded *history.Container, each func(at time.Time, c
 	}
 	track := merged(recorded)
 	names := slices.Sorted(maps.Keys(track.Series))
-	of := &breakdown.Container{ID: recorded.ID, Name: recorded.Name, Cgroup: recorded.Cgroup, CgroupVersion: recorded.CgroupVersion, JVMs: recorded.JVMs}
+	of := &breakdown.Container{Identity: recorded.Identity, JVMs: recorded.JVMs}
 	for i, millis := range track.Times {
 		at := time.UnixMilli(millis)
 		if i == 0 {
@@ -86,7 +87,7 @@ type course struct {
 	lapses   int           // judgments after it that did not name it
 	changes  int           // of the verdict
 	accused  []string      // wrong leaks, each once, with the time
-	last     Verdict
+	last     rows.Verdict
 	sentence string
 }
 
@@ -119,7 +120,7 @@ func follow(t testing.TB, r *recording) course {
 			}
 		}
 		now := string(d.Verdict) + d.Subject
-		if d.Verdict == NotEnoughHistory || d.Verdict == None {
+		if d.Verdict == rows.VerdictNotEnoughHistory || d.Verdict == rows.VerdictNone {
 			now = ""
 		}
 		if now != said {

@@ -31,9 +31,9 @@ const (
 type state struct {
 	hours    float64
 	now      time.Time
-	rows     map[breakdown.RowName]float64 // MiB
-	native   map[string]float64            // details, MiB
-	old      float64                       // what survives collections, MiB
+	rows     map[rows.Name]float64 // MiB
+	native   map[string]float64    // details, MiB
+	old      float64               // what survives collections, MiB
 	threads  float64
 	classes  float64
 	maxHeap  float64 // MiB
@@ -46,7 +46,7 @@ type scenario struct {
 	interval time.Duration // between samples; 0: the constant
 	sparse   int           // only each so many-th is one, between them is what is cheap; 0: all are
 	change   func(*state)
-	want     Verdict
+	want     rows.Verdict
 	subject  string
 	// clean: at no time before the end may anything be accused.
 	clean bool
@@ -83,18 +83,18 @@ func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func
 		at := time.Duration(i) * step
 		v := state{
 			hours: at.Hours(), now: start.Add(at), old: 60, threads: 60, classes: 12000, maxHeap: 160,
-			rows: map[breakdown.RowName]float64{
-				breakdown.Heap: 120, breakdown.Metaspace: 60, breakdown.ThreadStacks: 12, breakdown.CodeCache: 20,
-				breakdown.GC: 5, breakdown.Native: 0, breakdown.Libraries: 5, breakdown.OtherProcesses: 0,
-				breakdown.MappedFiles: 1, breakdown.Shmem: 0, breakdown.PageCache: 20, breakdown.Kernel: 6,
+			rows: map[rows.Name]float64{
+				rows.Heap: 120, rows.Metaspace: 60, rows.Threads: 12, rows.CodeCache: 20,
+				rows.GC: 5, rows.Native: 0, rows.Libraries: 5, rows.OtherProcesses: 0,
+				rows.MappedFiles: 1, rows.Shmem: 0, rows.PageCache: 20, rows.Kernel: 6,
 			},
 			native: map[string]float64{"jvm_internal": 15, "direct_buffers": 10, "untracked": 8, "allocator_retained": 6},
 		}
 		s.change(&v)
 		v.native["untracked"] += math.Abs(jitter("untracked", 1))
 		v.native["allocator_retained"] += math.Abs(jitter("retained", 2))
-		v.rows[breakdown.Heap] += jitter("heap", 2)
-		v.rows[breakdown.PageCache] = max(0, v.rows[breakdown.PageCache]+jitter("cache", 2))
+		v.rows[rows.Heap] += jitter("heap", 2)
+		v.rows[rows.PageCache] = max(0, v.rows[rows.PageCache]+jitter("cache", 2))
 		v.threads += 3 * jitter("threads", 1)
 		garbage += random.Float64() * 80 * step.Minutes() / 3
 		if garbage > 40 {
@@ -131,25 +131,25 @@ func note(store *history.Store, r *breakdown.Report) error {
 func (v *state) report(garbage float64, collections int64) *breakdown.Report {
 	size := func(m float64) *int64 { return new(int64(m * mib)) }
 	c := breakdown.Container{Identity: rows.Identity{ID: "x", Name: "app", CgroupVersion: 2}, LimitBytes: new(int64(limit)), OOMKills: new(int64(0))}
-	native := breakdown.Row{Name: breakdown.Native}
+	native := breakdown.Row{Name: rows.Native}
 	for _, name := range []string{"jvm_internal", "direct_buffers", "untracked", "allocator_retained"} {
 		native.Detail = append(native.Detail, breakdown.Detail{Name: name, Bytes: size(v.native[name])})
-		v.rows[breakdown.Native] += v.native[name]
+		v.rows[rows.Native] += v.native[name]
 	}
 	usage := v.inactive
-	for _, name := range []breakdown.RowName{
-		breakdown.Heap, breakdown.Metaspace, breakdown.ThreadStacks, breakdown.CodeCache, breakdown.GC, breakdown.Native,
-		breakdown.Libraries, breakdown.OtherProcesses, breakdown.MappedFiles, breakdown.Shmem, breakdown.PageCache, breakdown.Kernel,
+	for _, name := range []rows.Name{
+		rows.Heap, rows.Metaspace, rows.Threads, rows.CodeCache, rows.GC, rows.Native,
+		rows.Libraries, rows.OtherProcesses, rows.MappedFiles, rows.Shmem, rows.PageCache, rows.Kernel,
 	} {
 		row := breakdown.Row{Name: name, Bytes: size(v.rows[name])}
-		if name == breakdown.Native {
+		if name == rows.Native {
 			row.Detail = native.Detail
 		}
 		usage += v.rows[name]
 		c.Memory = append(c.Memory, row)
 	}
 	c.UsageBytes = size(usage)
-	c.ReclaimableBytes = size(v.rows[breakdown.PageCache] + v.inactive)
+	c.ReclaimableBytes = size(v.rows[rows.PageCache] + v.inactive)
 	c.WorkingSetBytes = size(usage - v.inactive)
 	j := breakdown.JVM{PID: 1, StartTicks: 5, LoadedClasses: new(int64(v.classes)), Flags: map[string]any{"MaxHeapSize": uint64(v.maxHeap * mib)}}
 	j.OldGeneration = &jvm.Old{UsedBytes: *size(v.old + garbage), Collections: &collections}
@@ -163,54 +163,54 @@ func (v *state) report(garbage float64, collections int64) *breakdown.Report {
 func saturate(hours, constant float64) float64 { return 1 - math.Exp(-hours/constant) }
 
 var scenarios = []scenario{
-	{name: "1 MiB an hour of malloc for a week", length: 7 * 24 * time.Hour, interval: 3 * time.Minute, want: NativeUntracked,
+	{name: "1 MiB an hour of malloc for a week", length: 7 * 24 * time.Hour, interval: 3 * time.Minute, want: rows.VerdictNativeUntracked,
 		change: func(s *state) { s.native["untracked"] += s.hours }},
-	{name: "6 MiB an hour of direct buffers", length: 24 * time.Hour, want: DirectBuffers,
+	{name: "6 MiB an hour of direct buffers", length: 24 * time.Hour, want: rows.VerdictDirectBuffers,
 		change: func(s *state) { s.native["direct_buffers"] += 6 * s.hours }},
-	{name: "heap under garbage, 3 MiB an hour", length: 24 * time.Hour, want: Heap,
+	{name: "heap under garbage, 3 MiB an hour", length: 24 * time.Hour, want: rows.VerdictHeap,
 		change: func(s *state) { s.old += 3 * s.hours }},
-	{name: "10 threads an hour", length: 12 * time.Hour, want: Threads, subject: "http-nio-8080-e-#",
+	{name: "10 threads an hour", length: 12 * time.Hour, want: rows.VerdictThreads, subject: "http-nio-8080-e-#",
 		change: func(s *state) {
 			s.threads += 10 * s.hours
-			s.rows[breakdown.ThreadStacks] += 2 * s.hours
-			s.rows[breakdown.Kernel] += 0.3 * s.hours
+			s.rows[rows.Threads] += 2 * s.hours
+			s.rows[rows.Kernel] += 0.3 * s.hours
 		}},
-	{name: "classes", length: 12 * time.Hour, want: ClassLoader,
+	{name: "classes", length: 12 * time.Hour, want: rows.VerdictClassLoader,
 		change: func(s *state) {
 			s.classes += 500 * s.hours
-			s.rows[breakdown.Metaspace] += 5 * s.hours
+			s.rows[rows.Metaspace] += 5 * s.hours
 			s.native["jvm_internal"] += 1.5 * s.hours
 			s.old += 2 * s.hours
 		}},
-	{name: "retention", length: 24 * time.Hour, want: AllocatorRetention,
+	{name: "retention", length: 24 * time.Hour, want: rows.VerdictAllocatorRetention,
 		change: func(s *state) { s.native["allocator_retained"] += 5 * s.hours }},
-	{name: "tmpfs", length: 24 * time.Hour, want: Shmem,
-		change: func(s *state) { s.rows[breakdown.Shmem] += 5 * s.hours }},
-	{name: "a leak that begins after 20 hours", length: 24 * time.Hour, want: NativeUntracked,
+	{name: "tmpfs", length: 24 * time.Hour, want: rows.VerdictShmem,
+		change: func(s *state) { s.rows[rows.Shmem] += 5 * s.hours }},
+	{name: "a leak that begins after 20 hours", length: 24 * time.Hour, want: rows.VerdictNativeUntracked,
 		change: func(s *state) { s.native["untracked"] += 25 * max(0, s.hours-20) }},
-	{name: "a leak after a warm-up", length: 12 * time.Hour, want: NativeUntracked,
+	{name: "a leak after a warm-up", length: 12 * time.Hour, want: rows.VerdictNativeUntracked,
 		change: func(s *state) {
-			s.rows[breakdown.Metaspace] += 40 * saturate(s.hours, 0.3)
+			s.rows[rows.Metaspace] += 40 * saturate(s.hours, 0.3)
 			s.native["untracked"] += 8*s.hours + 20*saturate(s.hours, 0.3)
 		}},
 
-	{name: "idle", length: 24 * time.Hour, want: None, clean: true, change: func(*state) {}},
-	{name: "warm-up of an hour", length: 12 * time.Hour, want: None, clean: true,
+	{name: "idle", length: 24 * time.Hour, want: rows.VerdictNone, clean: true, change: func(*state) {}},
+	{name: "warm-up of an hour", length: 12 * time.Hour, want: rows.VerdictNone, clean: true,
 		change: func(s *state) {
-			s.rows[breakdown.Metaspace] += 60 * saturate(s.hours, 1)
-			s.rows[breakdown.CodeCache] += 30 * saturate(s.hours, 1)
+			s.rows[rows.Metaspace] += 60 * saturate(s.hours, 1)
+			s.rows[rows.CodeCache] += 30 * saturate(s.hours, 1)
 			s.classes += 8000 * saturate(s.hours, 1)
 			s.native["untracked"] += 20 * saturate(s.hours, 1)
 		}},
-	{name: "step of a deploy", length: 24 * time.Hour, want: None, clean: true,
+	{name: "step of a deploy", length: 24 * time.Hour, want: rows.VerdictNone, clean: true,
 		change: func(s *state) {
 			if s.hours > 9 {
-				s.rows[breakdown.Metaspace] += 40
+				s.rows[rows.Metaspace] += 40
 				s.classes += 3000
 				s.native["untracked"] += 60
 			}
 		}},
-	{name: "hourly batch job", length: 24 * time.Hour, want: None, clean: true,
+	{name: "hourly batch job", length: 24 * time.Hour, want: rows.VerdictNone, clean: true,
 		change: func(s *state) {
 			if minute := 60 * math.Mod(s.hours, 1); minute > 40 {
 				ramp := min(1, (minute-40)/6)
@@ -218,13 +218,13 @@ var scenarios = []scenario{
 				s.threads += 60 * ramp
 			}
 		}},
-	{name: "heap grows to its maximum", length: 24 * time.Hour, want: None, clean: true,
-		change: func(s *state) { s.rows[breakdown.Heap] = min(158, 60+6*s.hours) }},
-	{name: "page cache up to the limit", length: 24 * time.Hour, want: PageCache,
+	{name: "heap grows to its maximum", length: 24 * time.Hour, want: rows.VerdictNone, clean: true,
+		change: func(s *state) { s.rows[rows.Heap] = min(158, 60+6*s.hours) }},
+	{name: "page cache up to the limit", length: 24 * time.Hour, want: rows.VerdictPageCache,
 		change: func(s *state) { s.inactive = min(180, 40*s.hours) }},
-	{name: "settings that do not fit", length: time.Hour, want: Budget,
+	{name: "settings that do not fit", length: time.Hour, want: rows.VerdictBudget,
 		change: func(s *state) { s.maxHeap = 400 }},
-	{name: "two samples", length: 2 * interval, want: NotEnoughHistory, change: func(*state) {}},
+	{name: "two samples", length: 2 * interval, want: rows.VerdictNotEnoughHistory, change: func(*state) {}},
 }
 
 func TestScenarios(t *testing.T) {
@@ -266,7 +266,7 @@ func TestSparse(t *testing.T) {
 			s.sparse = 5
 			play(t, s, 1, func(at time.Duration, d Diagnosis) {
 				sparse = d
-				if enough := at/s.step()/5+1 >= minSamples; d.Verdict != NotEnoughHistory && !enough {
+				if enough := at/s.step()/5+1 >= minSamples; d.Verdict != rows.VerdictNotEnoughHistory && !enough {
 					t.Errorf("after %s a verdict: %s", at, d.Summary)
 				}
 				if d.Verdict.Leak() && (s.clean || d.Verdict != s.want) {
@@ -293,7 +293,7 @@ func TestSparse(t *testing.T) {
 // checkForecast: all leaks of the generator are straight lines.
 func checkForecast(t *testing.T, d *Diagnosis) {
 	t.Helper()
-	if d.Forecast == nil || d.Growth == nil && d.Verdict != Heap {
+	if d.Forecast == nil || d.Growth == nil && d.Verdict != rows.VerdictHeap {
 		t.Errorf("no forecast: %s", d.Summary)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // WriteText writes the report for a terminal.
@@ -17,13 +18,13 @@ func (r *Report) WriteText(w io.Writer) error {
 		r.Containers[i].writeText(&b)
 	}
 	if len(r.Containers) == 0 {
-		b.WriteString("no JVM was seen yet\n")
+		b.WriteString("no JVM found yet\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// WriteSummaries writes a line for each container.
+// WriteSummaries writes one line for each container.
 func (r *Report) WriteSummaries(w io.Writer) error {
 	var b strings.Builder
 	for i := range r.Containers {
@@ -55,16 +56,24 @@ func (d *Diagnosis) writeText(b *strings.Builder) {
 		for _, e := range f.Evidence {
 			fmt.Fprintf(b, "   - %s\n", e)
 		}
-		if f.Gathered != nil {
-			for _, e := range f.Gathered.Text {
-				fmt.Fprintf(b, "   | %s\n", e)
-			}
-			if f.Gathered.Failed != "" {
-				fmt.Fprintf(b, "   ! %s\n", f.Gathered.Failed)
-			}
-		}
+		f.Gathered.writeText(b)
 		for _, n := range f.Next {
 			fmt.Fprintf(b, "   → %s\n", n)
 		}
+	}
+}
+
+// writeText writes the evidence with the time of the query: it can be much older than
+// the verdict.
+func (g *Gathered) writeText(b *strings.Builder) {
+	if g == nil || len(g.Text) == 0 && g.Failed == "" {
+		return
+	}
+	fmt.Fprintf(b, "   | reported by the JVM at %s:\n", g.Time.UTC().Format(time.RFC3339))
+	for _, e := range g.Text {
+		fmt.Fprintf(b, "   | %s\n", e)
+	}
+	if g.Failed != "" {
+		fmt.Fprintf(b, "   ! %s\n", g.Failed)
 	}
 }

@@ -1,5 +1,7 @@
 package diagnosis
 
+import "github.com/jvmem/jvmem/sidecar/rows"
+
 // Change is what became of a verdict.
 type Change string
 
@@ -22,14 +24,14 @@ type Tracker struct {
 }
 
 type verdictKey struct {
-	verdict Verdict
+	verdict rows.Verdict
 	subject string
 }
 
 // Update takes the next diagnosis in and returns what changed.
 func (t *Tracker) Update(d *Diagnosis) Change {
 	now := verdictKey{d.Verdict, d.Subject}
-	if d.Verdict == NotEnoughHistory || d.Verdict == None {
+	if d.Verdict == rows.VerdictNotEnoughHistory || d.Verdict == rows.VerdictNone {
 		now = verdictKey{}
 	}
 	if now != t.seen {

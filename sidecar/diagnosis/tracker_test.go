@@ -3,12 +3,14 @@ package diagnosis
 import (
 	"slices"
 	"testing"
+
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // TestTracker: a verdict is told when it is given twice in a row, and not again.
 func TestTracker(t *testing.T) {
-	leak := func(subject string) Diagnosis { return Diagnosis{Verdict: Threads, Subject: subject} }
-	none, early := Diagnosis{Verdict: None}, Diagnosis{Verdict: NotEnoughHistory}
+	leak := func(subject string) Diagnosis { return Diagnosis{Verdict: rows.VerdictThreads, Subject: subject} }
+	none, early := Diagnosis{Verdict: rows.VerdictNone}, Diagnosis{Verdict: rows.VerdictNotEnoughHistory}
 	var tracker Tracker
 	var changes []Change
 	for _, d := range []Diagnosis{
@@ -16,8 +18,8 @@ func TestTracker(t *testing.T) {
 		leak("a"), none, leak("a"), leak("a"), leak("a"), // once it lasts
 		leak("b"), leak("a"), leak("a"), // for a moment
 		leak("b"), leak("b"), leak("b"),
-		{Verdict: Budget}, {Verdict: Budget},
-		none, {Verdict: Budget}, none, none, early, none,
+		{Verdict: rows.VerdictBudget}, {Verdict: rows.VerdictBudget},
+		none, {Verdict: rows.VerdictBudget}, none, none, early, none,
 		leak("b"), leak("b"),
 	} {
 		changes = append(changes, tracker.Update(&d))

@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Schema names the JSON form. Fields may be added to it, none is renamed.
+// Schema is the version of the JSON form. Fields may be added, none is renamed.
 const Schema = "jvmem.diagnosis/v1"
 
 // Verdict is a bridge: use package rows.
@@ -37,7 +37,7 @@ const (
 	NotEnoughHistory   = rows.VerdictNotEnoughHistory
 )
 
-// Report is the diagnosis of all containers that are remembered and alive.
+// Report is the diagnosis of all containers.
 type Report struct {
 	Schema     string         `json:"schema"`
 	Time       time.Time      `json:"time"`
@@ -45,40 +45,39 @@ type Report struct {
 	Containers []Diagnosis    `json:"containers"`
 }
 
-// Diagnosis is what is concluded of one container. The first finding is its
-// verdict.
+// Diagnosis is the conclusion about one container. The first finding is its verdict.
 type Diagnosis struct {
 	rows.Identity
 
-	Verdict Verdict `json:"verdict"`
-	// Subject is what of it: a pool of threads, a command, a kind of memory.
+	Verdict rows.Verdict `json:"verdict"`
+	// Subject is a thread pool, a command or a kind of memory.
 	Subject string `json:"subject,omitempty"`
 	// Confidence is that of the first finding; nil without one.
 	Confidence *float64 `json:"confidence"`
 	Summary    string   `json:"summary"`
-	// Since is when what was judged begins, at the start of the JVM or later.
+	// Since is the begin of the time that was judged, the start of the JVM or later.
 	Since *time.Time `json:"since"`
-	// Growth is how fast what the kernel cannot take back grows; nil if it does not.
+	// Growth is that of unreclaimable memory; nil if it does not grow.
 	Growth   *Rate        `json:"growth"`
 	Forecast *Forecast    `json:"forecast"`
 	Findings []Finding    `json:"findings"`
 	Budget   *BudgetCheck `json:"budget"`
 }
 
-// Finding is one thing that is the matter.
+// Finding is one problem that was found.
 type Finding struct {
-	Verdict Verdict `json:"verdict"`
-	Subject string  `json:"subject,omitempty"`
-	// Share is how much of the growth it explains, up to 1; nil where nothing grows.
+	Verdict rows.Verdict `json:"verdict"`
+	Subject string       `json:"subject,omitempty"`
+	// Share is its part of the growth of unreclaimable memory, up to 1; nil without growth.
 	Share *float64 `json:"share"`
-	// Rate is how fast it grows; nil if it is not about growth.
+	// Rate is its growth; nil if the finding is not about growth.
 	Rate *Rate `json:"rate"`
-	// Confidence is up to 1. What is below 0.5 is not a finding.
+	// Confidence is 0.5 to 1.
 	Confidence float64  `json:"confidence"`
 	Evidence   []string `json:"evidence"`
-	// Next says what to do, the first thing first.
+	// Next lists what to do, the first step first.
 	Next []string `json:"next"`
-	// Gathered is what the JVM told when it was asked because of this.
+	// Gathered is evidence that the JVM was queried for because of this finding.
 	Gathered *Gathered `json:"gathered,omitempty"`
 
 	window window
@@ -91,12 +90,11 @@ type Rate struct {
 	HighBytesPerHour int64 `json:"high_bytes_per_hour"`
 }
 
-// Forecast is when a limit is reached if all goes on as it did.
+// Forecast is the time at which a limit is reached if growth continues.
 type Forecast struct {
-	// Reached is "container_limit", where the kernel kills, or "heap_limit", where
-	// the JVM throws OutOfMemoryError.
+	// Reached is "container_limit" (OOM kill) or "heap_limit" (Java OutOfMemoryError).
 	Reached string `json:"reached"`
-	// Seconds from the time of the report on.
+	// Seconds from the time of the report.
 	Seconds     float64 `json:"seconds"`
 	LowSeconds  float64 `json:"low_seconds"`
 	HighSeconds float64 `json:"high_seconds"`
@@ -108,31 +106,31 @@ const (
 	HeapLimit      = "heap_limit"
 )
 
-// BudgetCheck compares what the JVM may take with the limit: the heap at its
-// maximum, and everything else as it is now.
+// BudgetCheck compares the limit with the memory that the JVM may use: the maximum heap,
+// and everything else at its present size.
 type BudgetCheck struct {
 	Fits        bool         `json:"fits"`
 	LimitBytes  int64        `json:"limit_bytes"`
 	NeededBytes int64        `json:"needed_bytes"`
 	Parts       []BudgetPart `json:"parts"`
-	// DeclaredBytes is the sum of all maxima that are set: heap, metaspace, code
-	// cache, direct buffers, stacks. It is rarely reached. nil: one is unlimited.
+	// DeclaredBytes is the sum of all maxima: heap, metaspace, code cache, direct
+	// buffers, stacks. It is rarely reached. Nil: one is unlimited.
 	DeclaredBytes *int64 `json:"declared_bytes"`
 }
 
-// BudgetPart is a part of what is needed.
+// BudgetPart is a part of NeededBytes.
 type BudgetPart struct {
 	Name  string `json:"name"`
 	Bytes int64  `json:"bytes"`
 }
 
-// Gathered is evidence that was asked for. What does not apply is left out.
+// Gathered is evidence from queries of the JVM.
 type Gathered struct {
-	// Time is when the JVM was asked.
+	// Time of the query.
 	Time time.Time `json:"time"`
-	// Text is one line of evidence each.
+	// Text has one line of evidence each.
 	Text []string `json:"text,omitempty"`
-	// Failed says why there is none, or not all.
+	// Failed is the reason why evidence is missing.
 	Failed string `json:"failed,omitempty"`
 }
 
