@@ -36,11 +36,11 @@ type answers struct {
 // handshake and no pause. Those of heap and metaspace are of the last
 // collection, so they are no word on what is used now.
 func (p *Process) readHsperf(f *Facts) {
-	data, err := p.readPerfData()
+	data, err := p.readCounters()
 	p.sameThreads, p.collections = false, nil
 	if err != nil {
 		fix := p.fix(err)
-		if errors.Is(err, errNoPerfData) {
+		if errors.Is(err, hsperf.ErrNoFile) {
 			fix = "start the JVM without -XX:-UsePerfData and -XX:+PerfDisableSharedMem, with a writable /tmp and a name for its UID in /etc/passwd"
 		}
 		f.failed(SourceHsperf, err, fix)
@@ -60,6 +60,18 @@ func (p *Process) readHsperf(f *Facts) {
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
 		f.Old = &Old{UsedBytes: *old.UsedBytes, MaxBytes: old.MaxBytes, Collections: s.OldCollections()}
 	}
+}
+
+// readCounters opens the file once: its descriptor outlives the file, and the JVM.
+func (p *Process) readCounters() (*hsperf.Data, error) {
+	if p.perf == nil {
+		f, err := hsperf.Open(p.proc, p.status.PID)
+		if err != nil {
+			return nil, err
+		}
+		p.perf = f
+	}
+	return p.perf.Read()
 }
 
 func isSet(data *hsperf.Data, flag string) bool {

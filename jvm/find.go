@@ -1,16 +1,11 @@
 package jvm
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
-
-	"github.com/shirou/gopsutil/v3/common"
-	"github.com/shirou/gopsutil/v3/process"
 
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/threads"
@@ -22,45 +17,6 @@ var (
 	// ErrGone says that the process ended (or never was).
 	ErrGone = proc.ErrGone
 )
-
-// PIDs lists the processes that this PID namespace shows.
-func PIDs(ctx context.Context, procfs string) ([]int, error) {
-	pids, err := process.PidsWithContext(withProc(ctx, procfs))
-	if err != nil {
-		return nil, fmt.Errorf("list processes in %s: %w", procfs, err)
-	}
-	out := make([]int, len(pids))
-	for i, pid := range pids {
-		out[i] = int(pid)
-	}
-	return out, nil
-}
-
-// withProc has gopsutil read the proc file system at procfs.
-func withProc(ctx context.Context, procfs string) context.Context {
-	return context.WithValue(ctx, common.EnvKey, common.EnvMap{common.HostProcEnvKey: procfs})
-}
-
-// nativeStack returns the size of stacks whose creator names none, in bytes: the
-// limit of the process, or 2 MiB without one (glibc's ARCH_STACK_DEFAULT_SIZE). 0
-// means that it cannot be read.
-func nativeStack(procfs string, pid int) uint64 {
-	p := process.Process{Pid: int32(pid)}
-	limits, err := p.RlimitWithContext(withProc(context.Background(), procfs))
-	if err != nil {
-		return 0
-	}
-	for _, l := range limits {
-		switch {
-		case l.Resource != process.RLIMIT_STACK:
-		case l.Soft == math.MaxUint64:
-			return 2 << 20
-		default:
-			return l.Soft
-		}
-	}
-	return 0
-}
 
 // Identify tells whether a process is a HotSpot JVM: one that has mapped a
 // libjvm.so (so that any launcher counts), or, where its mappings may not be

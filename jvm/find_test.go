@@ -48,14 +48,11 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %v", name, p, err, tt.want)
 		}
 	}
-	if _, err := readTmpfs("/proc", dead.Process.Pid); !errors.Is(err, ErrGone) {
-		t.Errorf("mounts of a zombie: %v", err)
-	}
-	pids, err := PIDs(t.Context(), "/proc")
+	pids, err := proc.PIDs(t.Context(), "/proc")
 	if err != nil || !slices.Contains(pids, os.Getpid()) || !slices.Contains(pids, alive.Process.Pid) {
 		t.Errorf("PIDs: %v, %v", pids, err)
 	}
-	if pids, err := PIDs(t.Context(), t.TempDir()+"/none"); err == nil {
+	if pids, err := proc.PIDs(t.Context(), t.TempDir()+"/none"); err == nil {
 		t.Errorf("no proc file system: %v", pids)
 	}
 }
@@ -65,7 +62,7 @@ func TestUptimeOfThisProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if age := uptime(s.StartTicks); age == nil || *age > 3600 {
+	if age := proc.Uptime(s.StartTicks); age == nil || *age > 3600 {
 		t.Errorf("uptime %v", age)
 	}
 }

@@ -1,9 +1,6 @@
 package jvm
 
 import (
-	"errors"
-	"io"
-
 	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/proc"
 )
@@ -38,23 +35,17 @@ func (g *Gauge) Read() {
 	if g.process.perf == nil {
 		return // Ask tells why
 	}
-	if g.buf == nil {
-		info, err := g.process.perf.Stat()
-		if err != nil {
-			return
-		}
-		g.buf = make([]byte, min(info.Size(), maxPerfData))
-	}
-	n, err := g.process.perf.ReadAt(g.buf, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
+	text, err := g.process.perf.ReadBytes(g.buf)
+	if err != nil {
 		return
 	}
-	if !g.places.Hold(g.buf[:n]) {
-		if g.places, err = hsperf.Locate(g.buf[:n]); err != nil {
+	g.buf = text
+	if !g.places.Hold(text) {
+		if g.places, err = hsperf.Locate(text); err != nil {
 			return
 		}
 	}
-	g.text = g.buf[:n]
+	g.text = text
 }
 
 // Threads is how many threads the process has now, and whether that is known.

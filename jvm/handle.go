@@ -2,7 +2,6 @@ package jvm
 
 import (
 	"errors"
-	"os"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/hsperf"
@@ -13,7 +12,7 @@ import (
 // Process any more, and may be used from another goroutine.
 type Handle struct {
 	*proc.Handle
-	perf *os.File // nil: the JVM keeps no counters that may be read
+	perf *hsperf.File // nil: the JVM keeps no counters that may be read
 }
 
 // Handle opens what is needed at the end: three descriptors, until Close. ErrGone:
@@ -23,7 +22,7 @@ func (p *Process) Handle() (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	perf, _ := openPerfData(p.proc, p.status.PID) // Ask tells why not
+	perf, _ := hsperf.Open(p.proc, p.status.PID) // Ask tells why not
 	return &Handle{Handle: h, perf: perf}, nil
 }
 
@@ -65,7 +64,7 @@ func (h *Handle) LastWords() *LastWords {
 	if h.perf == nil {
 		return nil
 	}
-	text, err := readPerfText(h.perf, nil)
+	text, err := h.perf.ReadBytes(nil)
 	if err != nil {
 		return nil
 	}

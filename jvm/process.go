@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/pages"
@@ -24,13 +22,10 @@ type Process struct {
 	status proc.Status
 	lib    *proc.Library // nil: the mappings may not be read
 
-	client *attach.Client
-	target attach.Target // of client
-	perf   *os.File      // hsperfdata
-	// What was read of it last, and made of that.
-	perfText []byte
-	perfData *hsperf.Data
-	structs  *vmstructs.Reader
+	client  *attach.Client
+	target  attach.Target // of client
+	perf    *hsperf.File
+	structs *vmstructs.Reader
 	// structsErr is why structs is nil.
 	structsErr error
 	asks       int
@@ -83,7 +78,7 @@ func Open(procfs string, pid int) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Process{proc: procfs, status: status, lib: lib, nativeStack: nativeStack(procfs, pid), mallocErr: errNotWalked}, nil
+	return &Process{proc: procfs, status: status, lib: lib, nativeStack: proc.StackBytes(procfs, pid), mallocErr: errNotWalked}, nil
 }
 
 // Close gives back what is held open. It does not touch the JVM.
@@ -128,7 +123,7 @@ func (p *Process) Ask(ctx context.Context) (*Facts, error) {
 	p.fresh = false
 	f := &Facts{
 		PID: p.status.PID, NSPID: p.status.NSPID, StartTicks: p.status.StartTicks,
-		UptimeSeconds: uptime(p.status.StartTicks), PageTablesBytes: p.status.PageTablesBytes,
+		UptimeSeconds: proc.Uptime(p.status.StartTicks), PageTablesBytes: p.status.PageTablesBytes,
 	}
 	f.Threads.Live = p.status.Threads
 
@@ -154,7 +149,7 @@ func (p *Process) renew() bool {
 }
 
 func (p *Process) young() bool {
-	age := uptime(p.status.StartTicks)
+	age := proc.Uptime(p.status.StartTicks)
 	return age == nil || *age < youngSeconds
 }
 
@@ -172,20 +167,6 @@ func (p *Process) refresh() error {
 	}
 	p.status = status
 	return nil
-}
-
-// uptime is the age of a process, in seconds.
-func uptime(startTicks uint64) *float64 {
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return nil
-	}
-	const ticksPerSecond = 100 // USER_HZ: the same on every architecture
-	age := float64(now.Nano())/1e9 - float64(startTicks)/ticksPerSecond
-	if age < 0 {
-		return nil
-	}
-	return &age
 }
 
 // fix says which user may read this JVM, if that is what err is about.

@@ -47,8 +47,8 @@ func (p *Process) Walk(f *Facts) (again bool, err error) {
 	f.worked(SourceSmaps)
 
 	if p.tmpfs == nil || p.renew() {
-		if p.tmpfs, err = readTmpfs(p.proc, p.status.PID); err != nil {
-			return false, proc.Gone(p.status.PID, err)
+		if p.tmpfs, err = proc.Tmpfs(p.proc, p.status.PID); err != nil {
+			return false, err
 		}
 	}
 	l := layout{tmpfs: p.tmpfs}

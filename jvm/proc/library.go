@@ -1,16 +1,16 @@
 package proc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-// ErrNotHotSpot says that a process is no HotSpot JVM.
+// ErrNotHotSpot means that a process is no HotSpot JVM.
 var ErrNotHotSpot = errors.New("not a HotSpot JVM")
 
 // Library is the libjvm.so that a process has mapped.
@@ -20,59 +20,38 @@ type Library struct {
 	Inode uint64
 }
 
-const (
-	maxMapsBytes = 256 << 20 // some 2.5 million mappings
-	maxMapsLine  = 64 << 10  // a path has at most 4096 bytes, each printed as up to 4
-)
+// maxMapsBytes bounds a maps file: some 2.5 million mappings.
+const maxMapsBytes = 256 << 20
 
-// FindLibrary looks for libjvm.so in a /proc/<pid>/maps. Eclipse OpenJ9 ships a
-// libjvm.so too, but has another attach protocol and answers SIGQUIT with a
-// dump file: it is refused, so maps is read to its end. The errors are
-// ErrNotHotSpot, ErrGone for a process without any memory, and what is wrong
-// with the text.
+// FindLibrary looks for libjvm.so in a /proc/<pid>/maps. Eclipse OpenJ9 has a
+// libjvm.so too, but another attach protocol, and answers SIGQUIT with a dump file: a
+// process that has mapped libj9vm is refused, so maps is always read to its end. The
+// errors are ErrNotHotSpot, ErrGone for a process without any memory, and errors of
+// the text.
 func FindLibrary(maps io.Reader) (*Library, error) {
 	var lib *Library
-	scan := scanLines(maps, maxMapsBytes, maxMapsLine)
-	empty := true
-	for scan.Scan() {
+	var reader pages.Reader
+	empty, openJ9 := true, false
+	err := reader.ReadMaps(&bounded{maps, maxMapsBytes}, func(m *pages.Mapping) {
 		empty = false
-		line := scan.Bytes()
-		slash := bytes.IndexByte(line, '/')
-		if slash < 0 {
-			continue
+		if !strings.HasPrefix(m.Path, "/") {
+			return
 		}
-		path := strings.TrimSuffix(string(line[slash:]), " (deleted)")
-		switch name := filepath.Base(path); {
-		case strings.HasPrefix(name, "libj9vm"):
-			return nil, fmt.Errorf("%w: it runs Eclipse OpenJ9", ErrNotHotSpot)
-		case name != "libjvm.so" || lib != nil:
-			continue
+		path := strings.TrimSuffix(m.Path, " (deleted)")
+		name := filepath.Base(path)
+		openJ9 = openJ9 || strings.HasPrefix(name, "libj9vm")
+		if name == "libjvm.so" && m.Offset == 0 && lib == nil {
+			lib = &Library{Path: path, Base: m.Start, Inode: m.Inode}
 		}
-		fields := strings.Fields(string(line[:slash])) // start-end perm offset major:minor inode
-		if len(fields) != 5 {
-			return nil, fmt.Errorf("mapping of libjvm.so: %.40q", line)
-		}
-		if strings.Trim(fields[2], "0") != "" {
-			continue // a later part of the file
-		}
-		start, _, _ := strings.Cut(fields[0], "-")
-		base, err := strconv.ParseUint(start, 16, 64)
-		if err != nil {
-			return nil, fmt.Errorf("mapping of libjvm.so: %w", err)
-		}
-		inode, err := strconv.ParseUint(fields[4], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("mapping of libjvm.so: %w", err)
-		}
-		lib = &Library{Path: path, Base: base, Inode: inode}
-	}
-	if err := scan.Err(); err != nil {
+	})
+	switch {
+	case openJ9:
+		return nil, fmt.Errorf("%w: it runs Eclipse OpenJ9", ErrNotHotSpot)
+	case err != nil:
 		return nil, err
-	}
-	if empty { // it ended, and has no memory any more
+	case empty: // it ended, and has no memory any more
 		return nil, ErrGone
-	}
-	if lib == nil {
+	case lib == nil:
 		return nil, ErrNotHotSpot
 	}
 	return lib, nil

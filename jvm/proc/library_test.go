@@ -51,11 +51,12 @@ func TestFindLibrary(t *testing.T) {
 		"a later part lies lower": {
 			"7e00-7e10 r-xp 00256000 fe:00 42 /jdk/libjvm.so\n" + mapping + "/jdk/libjvm.so\n7f10-7f20 r-xp 00010000 fe:00 42 /jdk/libjvm.so\n",
 			&Library{"/jdk/libjvm.so", 0x7f00, 42}},
-		"only a name like it": {mapping + "/jdk/libjvm.so.bak\n" + mapping + "/libjvm.so/x\n" + mapping + "/opt/libjvm.so.d/mylibjvm.so\n" + mapping + "[anon:libjvm.so]\n", nil},
-		"only a later part":   {"7e00-7e10 r-xp 00256000 fe:00 42 /jdk/libjvm.so\n", nil},
-		"OpenJ9":              {strings.Replace(openJ9, "8", "6", 2) + mapping + "/jdk/lib/server/libjvm.so\n", nil},
-		"OpenJ9, above":       {mapping + "/jdk/lib/server/libjvm.so\n" + openJ9, nil},
-		"no files":            {"7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-p 00000000 00:00 0 [heap]\n", nil},
+		"only a name like it": {mapping + "/jdk/libjvm.so.bak\n" + "7f10-7f20 r--p 00000000 fe:00 42 /libjvm.so/x\n" +
+			"7f20-7f30 r--p 00000000 fe:00 42 /opt/libjvm.so.d/mylibjvm.so\n" + "7f30-7f40 r--p 00000000 00:00 0 [anon:/libjvm.so]\n", nil},
+		"only a later part": {"7e00-7e10 r-xp 00256000 fe:00 42 /jdk/libjvm.so\n", nil},
+		"OpenJ9":            {strings.Replace(openJ9, "8", "6", 2) + mapping + "/jdk/lib/server/libjvm.so\n", nil},
+		"OpenJ9, above":     {mapping + "/jdk/lib/server/libjvm.so\n" + openJ9, nil},
+		"no files":          {"7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-p 00000000 00:00 0 [heap]\n", nil},
 	} {
 		got, err := FindLibrary(strings.NewReader(tt.maps))
 		switch {
@@ -80,7 +81,7 @@ func TestFindLibraryMalformed(t *testing.T) {
 		"no inode":         strings.NewReader("7f00-7f10 r--p 00000000 fe:00 x /libjvm.so\n"),
 		"its line cut":     strings.NewReader(mapping + "/jdk/libjvm.so"),
 		"a later line cut": strings.NewReader(found + "8000-8010 r--p 00000000 fe:00 43 /jdk/lib/default/libj9"),
-		"an endless line":  strings.NewReader(found + strings.Repeat("x", maxMapsLine+1) + "\n"),
+		"an endless line":  strings.NewReader(found + strings.Repeat("x", 64<<10) + "\n"),
 		"an endless text":  io.MultiReader(strings.NewReader(found), endless(strings.Repeat("x", 10<<10)+"\n")),
 	} {
 		if got, err := FindLibrary(maps); got != nil || err == nil || errors.Is(err, ErrNotHotSpot) || errors.Is(err, ErrGone) {

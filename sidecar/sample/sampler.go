@@ -9,6 +9,7 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
@@ -35,7 +36,7 @@ type Sampler struct {
 	jvms    map[int]*jvm.Process
 	groups  map[cgroup.Path]*cgroup.Group
 	// strangers are the processes that are no JVM.
-	strangers *jvm.Strangers
+	strangers *proc.NonJVMs
 	// members are the containers of the last reading.
 	members map[cgroup.Path]*container
 	// rests are what no row had when the pages of a container were last counted, in bytes.
@@ -47,7 +48,7 @@ func New(o Options) *Sampler {
 	return &Sampler{
 		options: o, cgroups: cgroup.FS{Proc: o.Proc},
 		jvms: make(map[int]*jvm.Process), groups: make(map[cgroup.Path]*cgroup.Group),
-		rests: make(map[cgroup.Path]int64), strangers: jvm.NewStrangers(o.Proc),
+		rests: make(map[cgroup.Path]int64), strangers: proc.NewNonJVMs(o.Proc),
 	}
 }
 
@@ -86,7 +87,7 @@ func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
 // Read reads the facts of every container that runs a JVM, in the order of their
 // PIDs. The error is about those that could not be read: there may be others.
 func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
-	pids, err := jvm.PIDs(ctx, s.options.Proc)
+	pids, err := proc.PIDs(ctx, s.options.Proc)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (s *Sampler) follow(pids []int) error {
 	}
 	s.strangers.Keep(pids)
 	for _, pid := range pids {
-		if s.jvms[pid] != nil || s.strangers.Known(pid) {
+		if s.jvms[pid] != nil || s.strangers.Contains(pid) {
 			continue
 		}
 		p, err := jvm.Open(s.options.Proc, pid)

@@ -1,19 +1,19 @@
-package jvm
+package hsperf
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// TestOpenPerfData: the file is the container's, and may be anything by the
+// TestOpen: the file is the container's, and may be anything by the
 // time that it is opened.
-func TestOpenPerfData(t *testing.T) {
+func TestOpen(t *testing.T) {
 	const path = "/tmp/hsperfdata_app/1"
 	for name, tt := range map[string]struct {
 		// put makes what lies at the path, and returns the inode that the JVM mapped.
@@ -55,7 +55,7 @@ func TestOpenPerfData(t *testing.T) {
 			return inodeOf(t, file)
 		}},
 		"nothing":   {put: func(*testing.T, string, string) uint64 { return 42 }},
-		"a deleted": {want: errPerfDataDeleted, suffix: " (deleted)", put: func(*testing.T, string, string) uint64 { return 42 }},
+		"a deleted": {want: ErrDeleted, suffix: " (deleted)", put: func(*testing.T, string, string) uint64 { return 42 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -67,7 +67,7 @@ func TestOpenPerfData(t *testing.T) {
 			inode := tt.put(t, file, filepath.Join(dir, "secret"))
 			write(t, filepath.Join(proc, "7", "maps"), fmt.Sprintf(
 				"7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-s 00000000 fe:00 %d       %s%s\n", inode, path, tt.suffix))
-			f, err := openPerfData(proc, 7)
+			f, err := Open(proc, 7)
 			if tt.ok != (err == nil) || (tt.want != nil && !errors.Is(err, tt.want)) {
 				t.Fatalf("got %v, %v", f, err)
 			}
@@ -75,10 +75,34 @@ func TestOpenPerfData(t *testing.T) {
 				return
 			}
 			defer f.Close()
-			if text, err := io.ReadAll(f); err != nil || string(text) != "counters" {
+			if text, err := f.ReadBytes(nil); err != nil || string(text) != "counters" {
 				t.Errorf("%q, %v", text, err)
 			}
 		})
+	}
+}
+
+// TestOpenUnreadableMaps: mappings that cannot be read to their end are no sign of a
+// JVM without the file, whose fix would be to change the JVM's flags.
+func TestOpenUnreadableMaps(t *testing.T) {
+	for name, text := range map[string]string{
+		"fails while it is read": "", // a folder: EISDIR
+		"a line without end":     strings.Repeat("x", 1<<20),
+		"cut in a line":          "7f00-7f10 rw-p 00000000 00:00 0 \n7f10-7f20 rw-s 00000000 fe:00 7       /tmp/hsperf",
+	} {
+		dir := filepath.Join(t.TempDir(), "7")
+		var err error
+		if text == "" {
+			err = os.MkdirAll(filepath.Join(dir, "maps"), 0o755)
+		} else if err = os.MkdirAll(dir, 0o755); err == nil {
+			err = os.WriteFile(filepath.Join(dir, "maps"), []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := Open(filepath.Dir(dir), 7); err == nil || errors.Is(err, ErrNoFile) {
+			t.Errorf("%s: %v, %v", name, f, err)
+		}
 	}
 }
 

@@ -1,15 +1,9 @@
-package jvm
+package proc
 
 import (
 	"maps"
-	"os"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
-
-	"github.com/jvmem/jvmem/jvm/pages"
-	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 func TestParseTmpfs(t *testing.T) {
@@ -27,47 +21,9 @@ cut
 	if got, err := parseTmpfs(strings.NewReader(text)); err != nil || !maps.Equal(got, want) {
 		t.Errorf("%v, %v; want %v", got, err, want)
 	}
-	if got, err := parseTmpfs(strings.NewReader(strings.Repeat("x", maxMount+1))); err == nil {
+	if got, err := parseTmpfs(strings.NewReader(strings.Repeat("x", maxMountLine+1))); err == nil {
 		t.Errorf("a line without end: %v", got)
 	}
-}
-
-// TestTmpfsOfThisProcess maps a file of a tmpfs: by its device it is shared
-// memory, wherever it lies.
-func TestTmpfsOfThisProcess(t *testing.T) {
-	f, err := os.CreateTemp("/dev/shm", "jvmem-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	defer func() { _ = os.Remove(f.Name()) }()
-	if err := f.Truncate(4096); err != nil {
-		t.Fatal(err)
-	}
-	mem, err := unix.Mmap(int(f.Fd()), 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = unix.Munmap(mem) }()
-	tmpfs, err := readTmpfs("/proc", os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := classifyFiles(nil, tmpfs)
-	for _, m := range readMappings(t, "/proc/self/smaps") {
-		if m.Path == f.Name() {
-			m.Path = "/mnt/elsewhere"
-			if !tmpfs[m.Dev] || files.kind(&m) != ranges.SharedMem {
-				t.Errorf("%+v is %v; tmpfs %v", m, files.kind(&m), tmpfs)
-			}
-			m.Dev = 1 << 50
-			if files.kind(&m) != ranges.MappedFile || m.Perm&pages.Shared == 0 {
-				t.Errorf("%+v of another file system is %v", m, files.kind(&m))
-			}
-			return
-		}
-	}
-	t.Error("the mapping was not found")
 }
 
 // Whatever a container mounts where, in the kernel's spelling, makes no tmpfs of a disk.

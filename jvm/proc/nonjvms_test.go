@@ -1,15 +1,13 @@
-package jvm
+package proc
 
 import (
 	"io"
 	"os/exec"
 	"testing"
 	"time"
-
-	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-func TestStrangers(t *testing.T) {
+func TestNonJVMs(t *testing.T) {
 	shell := exec.Command("sh", "-c", "echo; read line; exec sleep 600")
 	stdin, err := shell.StdinPipe()
 	if err != nil {
@@ -27,8 +25,8 @@ func TestStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	pid := shell.Process.Pid
-	s := NewStrangers("/proc")
-	if s.Add(pid); s.Known(pid) {
+	s := NewNonJVMs("/proc")
+	if s.Add(pid); s.Contains(pid) {
 		t.Error("a launcher that has just begun is not looked at again")
 	}
 	add := func() { // as if it had run for long
@@ -37,26 +35,26 @@ func TestStrangers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.known[pid] = stranger{program: now}
+		s.known[pid] = nonJVM{program: now}
 	}
 	known := func(times int) {
 		t.Helper()
 		for range times {
-			if !s.Known(pid) {
+			if !s.Contains(pid) {
 				t.Fatal("not known")
 			}
 		}
 	}
 	add()
-	known(renewEvery - 1)
-	if s.Known(pid) {
-		t.Errorf("not looked at after %d times: it may load the JVM late", renewEvery)
+	known(recheckEvery - 1)
+	if s.Contains(pid) {
+		t.Errorf("not looked at after %d times: it may load the JVM late", recheckEvery)
 	}
 	add()
-	if s.Keep([]int{pid, 1}); !s.Known(pid) {
+	if s.Keep([]int{pid, 1}); !s.Contains(pid) {
 		t.Error("forgotten")
 	}
-	if s.Keep([]int{1}); s.Known(pid) {
+	if s.Keep([]int{1}); s.Contains(pid) {
 		t.Error("kept, though it ended")
 	}
 	add()
@@ -64,7 +62,7 @@ func TestStrangers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for {
-		status, err := proc.ReadStatus("/proc", pid)
+		status, err := ReadStatus("/proc", pid)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +71,7 @@ func TestStrangers(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if s.Known(pid) {
+	if s.Contains(pid) {
 		t.Error("known, though it runs another program")
 	}
 }
