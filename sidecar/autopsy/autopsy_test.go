@@ -260,6 +260,37 @@ func TestStore(t *testing.T) {
 	}
 }
 
+// TestRestartOfNameless: without names and IDs only the cgroup tells two containers apart.
+func TestRestartOfNameless(t *testing.T) {
+	s, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nameless := func(cgroup string, pid int) *breakdown.Container {
+		c := container(nil)
+		c.Identity = rows.Identity{Cgroup: cgroup, CgroupVersion: 2}
+		c.JVMs[0].PID = pid
+		return c
+	}
+	a := Perform(Death{Time: end, PID: 7, StartTicks: 99}, State{Last: nameless("/one.service", 7), LastTime: end})
+	if err := s.Add(&a); err != nil {
+		t.Fatal(err)
+	}
+	restarted := func(c *breakdown.Container) *time.Time {
+		t.Helper()
+		if err := s.Seen(end.Add(time.Minute), c); err != nil {
+			t.Fatal(err)
+		}
+		return s.Report().Autopsies[0].RestartedAt
+	}
+	if at := restarted(nameless("/two.service", 8)); at != nil {
+		t.Errorf("a JVM of another container is taken for the restarted one: %v", at)
+	}
+	if at := restarted(nameless("/one.service", 9)); at == nil {
+		t.Error("the restart is not noticed")
+	}
+}
+
 func TestText(t *testing.T) {
 	a := Perform(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Last: level(230, 256)},
 		State{Last: container(nil), LastTime: end.Add(-400 * time.Millisecond), Before: before(map[string][2]float64{"row/native": {20, 160}, "detail/native/untracked": {5, 145}})})

@@ -22,13 +22,13 @@ type Kills struct {
 // started again, but not its ID.
 func (a *Autopsy) one() Kills {
 	k := Kills{Cause: a.Cause, Count: 1}
-	switch {
-	case a.ContainerName != "":
-		k.ContainerName = a.ContainerName
-	case a.ContainerID != "":
-		k.ContainerID = a.ContainerID
-	case a.Last != nil:
-		k.Cgroup = a.Last.Cgroup
+	switch of := a.identity(); {
+	case of.Name != "":
+		k.ContainerName = of.Name
+	case of.ID != "":
+		k.ContainerID = of.ID
+	default:
+		k.Cgroup = of.Cgroup
 	}
 	return k
 }

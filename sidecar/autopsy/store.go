@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Schema names the JSON form. Fields may be added to it, none is renamed.
@@ -90,7 +91,7 @@ func (s *Store) Add(a *Autopsy) error {
 func (s *Store) Seen(at time.Time, c *breakdown.Container) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.all, func(a Autopsy) bool { return a.of(c) })
+	i := slices.IndexFunc(s.all, func(a Autopsy) bool { return c.Succeeds(a.identity()) })
 	if i < 0 || s.all[i].RestartedAt != nil || s.all[i].Kind == OOMKillOther || s.all[i].runs(c) {
 		return nil
 	}
@@ -99,8 +100,13 @@ func (s *Store) Seen(at time.Time, c *breakdown.Container) error {
 	return s.save()
 }
 
-func (a *Autopsy) of(c *breakdown.Container) bool {
-	return a.ContainerID == c.ID && c.ID != "" || a.ContainerName == c.Name
+// identity is what the container is known by.
+func (a *Autopsy) identity() rows.Identity {
+	of := rows.Identity{ID: a.ContainerID, Name: a.ContainerName}
+	if a.Last != nil {
+		of.Cgroup, of.CgroupVersion = a.Last.Cgroup, a.Last.CgroupVersion
+	}
+	return of
 }
 
 // runs reports whether the JVM is one of the container's: it was seen a moment

@@ -170,7 +170,12 @@ func (s *Store) load(since int64) error {
 		if l.Time < since {
 			return
 		}
-		c := s.container(&breakdown.Container{Identity: l.Identity})
+		of := &breakdown.Container{Identity: l.Identity}
+		c := s.container(of)
+		if c == nil { // those seen last are kept
+			s.containers = slices.Delete(s.containers, 0, 1)
+			c = s.container(of)
+		}
 		if last, ok := c.LastTime(); ok && l.Time < last.UnixMilli() {
 			c.shift(l.Time - 1 - last.UnixMilli()) // a clock that was set back
 		}

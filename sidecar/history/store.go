@@ -32,6 +32,8 @@ type Container struct {
 	// Tracks cover the time from the oldest to now, the coarser ones first: what
 	// a later one covers too, an earlier one does not count for.
 	Tracks []*Track `json:"tracks"`
+
+	err error // of the last write to the folder
 }
 
 // Options say how much to remember.
@@ -48,7 +50,6 @@ type Store struct {
 	mu         sync.Mutex
 	containers []*Container // the one with the oldest last sample first
 	disk       *disk        // nil: in memory only
-	err        error        // of the last write
 	last       time.Time    // of the last report or note
 }
 
@@ -69,12 +70,22 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.containers {
-		s.err = s.write(c, len(c.coarse().Times)-1)
+		c.err = s.write(c, len(c.coarse().Times)-1)
 	}
 	if s.disk != nil && s.disk.file != nil {
 		s.disk.close()
 	}
-	return s.err
+	return s.failure()
+}
+
+// failure returns the error of a container whose last write failed.
+func (s *Store) failure() error {
+	for _, c := range s.containers {
+		if c.err != nil {
+			return c.err
+		}
+	}
+	return nil
 }
 
 // Add remembers a report. The error is that of the last write to the folder; it is
@@ -92,7 +103,7 @@ func (s *Store) Add(r *breakdown.Report) error {
 		sample := sampleOf(&r.Containers[i])
 		s.add(c, r.Time, sample.names, sample.values)
 	}
-	return s.err
+	return s.failure()
 }
 
 // Note remembers a few series of a container between two reports; one that was in
@@ -108,7 +119,7 @@ func (s *Store) Note(of *breakdown.Container, at time.Time, names []string, valu
 			s.add(c, at, names, values)
 		}
 	}
-	return s.err
+	return s.failure()
 }
 
 func (s *Store) add(c *Container, at time.Time, names []string, values []int64) {
@@ -119,7 +130,7 @@ func (s *Store) add(c *Container, at time.Time, names []string, values []int64) 
 	}
 	c.Tracks[1].add(now, names, point)
 	if c.coarse().add(now, names, point) {
-		s.err = s.write(c, len(c.coarse().Times)-2)
+		c.err = s.write(c, len(c.coarse().Times)-2)
 	}
 }
 
@@ -168,17 +179,21 @@ func (c *Container) LastTime() (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
-// forget makes room: it drops the ended containers that are too many, the one
-// that ended first before the others.
+// forget drops the ended containers that are too many, those that ended first.
 func (s *Store) forget(live []breakdown.Container) {
-	ended := 0
+	room := min(maxEnded, max(0, maxContainers-len(live)))
+	before := len(s.containers)
 	for i := len(s.containers) - 1; i >= 0; i-- {
 		if slices.ContainsFunc(live, func(of breakdown.Container) bool { return s.containers[i].Same(of.Identity) }) {
 			continue
 		}
-		if ended++; ended > maxEnded {
+		s.containers[i].err = nil // it is not written any more
+		if room--; room < 0 {
 			s.containers = slices.Delete(s.containers, i, i+1)
 		}
+	}
+	if len(s.containers) < before {
+		s.share()
 	}
 }
 
@@ -214,7 +229,7 @@ func (s *Store) container(of *breakdown.Container) *Container {
 
 // share divides the room between the containers.
 func (s *Store) share() {
-	n := len(s.containers)
+	n := max(1, len(s.containers))
 	coarse := coarsePoints / n
 	step := max(s.options.Retention.Milliseconds()/int64(coarse), 1)
 	for _, c := range s.containers {
