@@ -20,13 +20,13 @@ import (
 )
 
 const (
-	// shown is how many lines of a table there are; the others are one line.
+	// shown is the number of lines of a table; the others are summed up in one line.
 	shown = 12
-	// binaryGoalMB is the most that the binary may be.
+	// binaryGoalMB is the allowed size of the binary.
 	binaryGoalMB = 12
 )
 
-// TestBinary tells what is in the binary, and what it does before main.
+// TestBinary measures the parts of the binary and its initialization before main.
 func TestBinary(t *testing.T) {
 	info, err := os.Stat(*binary)
 	if err != nil {
@@ -44,11 +44,11 @@ func TestBinary(t *testing.T) {
 	})
 	modules := &report.Table{Head: []string{"part", "kB"}}
 	top(partBytes(t), func(name string, bytes float64, _ []string) { modules.Add(name, report.Number(bytes/1000)) })
-	write(t, "binary", fmt.Sprintf("%s\n\n`bin/jvmem` has %s MB; goal 12: %s. What of it is whose:\n\n%s\nBefore `main` (`GODEBUG=inittrace=1 jvmem version`), %s ms in all:\n\n%s",
+	write(t, "binary", fmt.Sprintf("%s\n\n`bin/jvmem` has %s MB (goal 12: %s), by module:\n\n%s\nInitialization before `main` (`GODEBUG=inittrace=1 jvmem version`), %s ms in total:\n\n%s",
 		machine(t), report.Number(size), report.Met(size <= binaryGoalMB), modules, report.Number(total(milliseconds)), starts))
 }
 
-// initTrace returns what initializing each package takes, and allocates.
+// initTrace returns the time and the allocations of initializing each package.
 //
 //	init internal/bytealg @0.008 ms, 0.001 ms clock, 16 bytes, 1 allocs
 func initTrace(t *testing.T) (milliseconds, kilobytes map[string]float64) {
@@ -70,8 +70,8 @@ func initTrace(t *testing.T) (milliseconds, kilobytes map[string]float64) {
 	return milliseconds, kilobytes
 }
 
-// partBytes returns what of the binary is of each module, by the symbols that lie in its
-// sections. It has no symbols: the same is built with them.
+// partBytes returns the size of each module in the binary by its symbols. The binary is
+// stripped, so it is built again with symbols.
 func partBytes(t *testing.T) map[string]float64 {
 	t.Helper()
 	whole := filepath.Join(t.TempDir(), "jvmem")
@@ -106,7 +106,7 @@ func partBytes(t *testing.T) map[string]float64 {
 	named := total(parts)
 	for _, section := range file.Sections {
 		if inFile(section) && section.Name == stackTables {
-			parts["Go's tables for stack traces, of all of it"] = float64(section.Size)
+			parts["Go's tables for stack traces"] = float64(section.Size)
 		} else if inFile(section) {
 			named -= float64(section.Size)
 		}
@@ -117,12 +117,12 @@ func partBytes(t *testing.T) map[string]float64 {
 
 const stackTables = ".gopclntab"
 
-// inFile says whether a section is loaded, and has bytes in the file: zeroed memory has
-// not, and what is for debuggers is in no stripped binary.
+// inFile reports whether a section is loaded and has bytes in the file, unlike zeroed
+// memory and debug information.
 func inFile(s *elf.Section) bool { return s.Flags&elf.SHF_ALLOC != 0 && s.Type != elf.SHT_NOBITS }
 
-// moduleOf returns which module a symbol is of: the one with the longest path that it
-// begins with.
+// moduleOf returns the module of a symbol: the one with the longest path that is a prefix
+// of it.
 func moduleOf(modules []string, symbol string) string {
 	best := ""
 	for _, m := range modules {
@@ -141,14 +141,14 @@ func moduleOf(modules []string, symbol string) string {
 	first, _, _ := strings.Cut(path, "/")
 	switch {
 	case strings.HasPrefix(symbol, "type:"), strings.HasPrefix(symbol, "go:"), strings.HasPrefix(symbol, "runtime"):
-		return "Go's runtime, types of all of it"
+		return "Go's runtime and type information"
 	case !found: // assembly, a constant
-		return "standard library: others"
+		return "standard library: other"
 	}
 	return "standard library: " + first
 }
 
-// top calls show for the largest values, and once for all others together.
+// top calls show for each of the largest values and once for the sum of the others.
 func top(values map[string]float64, show func(name string, value float64, names []string)) {
 	names := slices.SortedFunc(maps.Keys(values), func(a, b string) int {
 		return cmp.Or(cmp.Compare(values[b], values[a]), cmp.Compare(a, b))

@@ -12,21 +12,21 @@ import (
 	"github.com/jvmem/jvmem/e2e/performance/report"
 )
 
-// TestCaptures makes tables of what Go's benchmarks printed: one of evidence, which has
-// measures of its own, and one of all others.
+// TestCaptures makes two tables of the output of Go's benchmarks: one of evidence, which
+// reports other units, and one of the rest.
 func TestCaptures(t *testing.T) {
 	file, err := os.Open(*benchmarks)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	code := &report.Table{Head: []string{"", "time", "MB/s", "allocations", "kB", "CPU ms", "in the JVM, CPU ms"}}
-	evidence := &report.Table{Head: []string{"", "wall ms", "stopped ms", "longest stop ms", "in the JVM, CPU ms", "all grew it by KiB"}}
+	code := &report.Table{Head: []string{"", "time", "MB/s", "allocations", "kB", "CPU ms", "JVM CPU ms"}}
+	evidence := &report.Table{Head: []string{"", "wall ms", "stopped ms", "longest stop ms", "JVM CPU ms", "JVM grew in total, KiB"}}
 	lines := benchfmt.NewReader(file, *benchmarks)
 	for lines.Scan() {
 		r, ok := lines.Result().(*benchfmt.Result)
 		if !ok {
-			continue // a package without any
+			continue // not a benchmark
 		}
 		value := func(unit string, scale float64) string {
 			x, ok := r.Value(unit)
@@ -48,17 +48,17 @@ func TestCaptures(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(code.Rows) == 0 || len(evidence.Rows) == 0 {
-		t.Fatalf("%s has %d benchmarks, and %d of evidence", *benchmarks, len(code.Rows), len(evidence.Rows))
+		t.Fatalf("%s has %d benchmarks and %d of evidence", *benchmarks, len(code.Rows), len(evidence.Rows))
 	}
 	write(t, "captures", machine(t)+"\n\n"+code.String())
 	write(t, "evidence", machine(t)+"\n\n"+evidence.String())
 }
 
-// benchmarkCPUs is the number at the end of a benchmark's name, 0 for none.
+// benchmarkCPUs returns the number at the end of a benchmark's name, 0 if there is none.
 func benchmarkCPUs(r *benchfmt.Result) (n int) {
 	_, parts := r.Name.Parts()
 	if len(parts) > 0 {
-		_, _ = fmt.Sscanf(string(parts[len(parts)-1]), "-%d", &n) // a part of another kind has none
+		_, _ = fmt.Sscanf(string(parts[len(parts)-1]), "-%d", &n) // other parts have none
 	}
 	return n
 }

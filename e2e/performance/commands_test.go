@@ -15,18 +15,18 @@ import (
 	"github.com/jvmem/jvmem/jvm/attach"
 )
 
-// again is how often a command is sent after the first time.
+// again is the number of requests after the first.
 const again = 10
 
-// effect is what a command does to a JVM, in milliseconds and KiB.
+// effect is the effect of a command on a JVM, in milliseconds and KiB.
 type effect struct {
-	first, later               []float64 // until it has answered
-	stoppedFirst, stoppedLater []float64 // all threads, by the JVM's log of safepoints; later: the longest
-	grewFirst, grewLater       []float64 // private memory; later: in all of them
-	answerKB                   float64
+	first, later               []float64 // until the reply is complete
+	stoppedFirst, stoppedLater []float64 // from the JVM's safepoint log; later: the longest
+	grewFirst, grewLater       []float64 // private memory; later: of all of them
+	replyKB                    float64
 }
 
-// TestCommands sends each command of the list to JVMs of its own.
+// TestCommands sends each command that jvmem can send to fresh JVMs.
 func TestCommands(t *testing.T) {
 	jdks := []*jdk{installed(t)}
 	latest, noLatest := newest()
@@ -36,8 +36,8 @@ func TestCommands(t *testing.T) {
 	var versions []string
 	var text strings.Builder
 	for _, d := range jdks {
-		out := &report.Table{Head: []string{"command", "first ms", "later ms", "stops ms, first", "stops ms, longest later", "grows KiB, first",
-			fmt.Sprintf("KiB, next %d", again), "answer kB"}}
+		out := &report.Table{Head: []string{"command", "first ms", "later ms", "stop ms, first", "longest later", "grows KiB, first",
+			fmt.Sprintf("next %d", again), "reply kB"}}
 		for c := attach.VMVersion; c.String() != ""; c++ {
 			t.Run(strings.ReplaceAll(fmt.Sprint(d.name, " ", c), " ", "_"), func(t *testing.T) {
 				e := &effect{}
@@ -47,12 +47,12 @@ func TestCommands(t *testing.T) {
 						versions = append(versions, of)
 					}
 					if !known {
-						out.Add("`"+c.String()+"`", "unknown to it")
+						out.Add("`"+c.String()+"`", "unsupported")
 						return
 					}
 				}
 				out.Add("`"+c.String()+"`", number(e.first), number(e.later), number(e.stoppedFirst), number(e.stoppedLater),
-					number(e.grewFirst), number(e.grewLater), report.Number(e.answerKB))
+					number(e.grewFirst), number(e.grewLater), report.Number(e.replyKB))
 			})
 		}
 		if len(versions) > 0 {
@@ -60,16 +60,16 @@ func TestCommands(t *testing.T) {
 		}
 	}
 	if noLatest != nil {
-		fmt.Fprintf(&text, "The newest JDK could not be had: %v\n", noLatest)
+		fmt.Fprintf(&text, "The newest JDK is not available: %v\n", noLatest)
 	}
 	if t.Failed() {
 		return
 	}
-	write(t, "commands", fmt.Sprintf("%s Medians of %d fresh JVMs for each command.\n\n%s", machine(t, versions...), *fresh, text.String()))
+	write(t, "commands", fmt.Sprintf("%s\nMedians of %d fresh JVMs for each command.\n\n%s", machine(t, versions...), *fresh, text.String()))
 }
 
-// try sends a command to a fresh JVM. It returns the version of the JVM, and whether it
-// knows the command.
+// try sends a command to a fresh JVM. It returns the version of the JVM and whether it
+// supports the command.
 func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, known bool) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "safepoints")
@@ -78,7 +78,7 @@ func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, k
 		flags = append(flags, "-XX:NativeMemoryTracking=detail")
 	}
 	j := d.start(t, 200, 64, flags...)
-	client := attach.New(target(t, j), attach.Options{}) // the handshake is not the command's
+	client := attach.New(target(t, j), attach.Options{}) // not measured: the handshake
 	stops, before := len(safepoints(t, log)), privateKiB(t, j.PID)
 	begun := time.Now()
 	reply, err := client.Do(t.Context(), command)
@@ -94,7 +94,7 @@ func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, k
 	e.stoppedFirst = append(e.stoppedFirst, milliseconds(sum(firstStops)))
 	grown := privateKiB(t, j.PID)
 	e.grewFirst = append(e.grewFirst, grown-before)
-	e.answerKB = float64(len(reply.Text)) / 1000
+	e.replyKB = float64(len(reply.Text)) / 1000
 
 	stops += len(firstStops)
 	begun = time.Now()
@@ -116,7 +116,7 @@ func sum(durations []time.Duration) (total time.Duration) {
 	return total
 }
 
-// safepoints returns how long each stop in a JVM's log was.
+// safepoints returns the durations of the stops in a JVM's log.
 func safepoints(t *testing.T, log string) []time.Duration {
 	t.Helper()
 	text, err := os.ReadFile(log)
@@ -134,8 +134,8 @@ func safepoints(t *testing.T, log string) []time.Duration {
 	return stops
 }
 
-// privateKiB is the anonymous memory of a process: counted page by page, where
-// RssAnon may be some pages a CPU behind.
+// privateKiB is the anonymous memory of a process from its page tables; RssAnon can lag
+// by some pages per CPU.
 func privateKiB(t *testing.T, pid int) float64 {
 	t.Helper()
 	return fileMiB(t, fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Anonymous") * 1024

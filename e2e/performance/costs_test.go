@@ -14,17 +14,17 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// batch is how long a look is repeated for one value, so that the shortest are not
-// measured by one of them.
+// batch is the time for which a way is repeated to get one value: a single run of the
+// shortest is too short to measure.
 const batch = 10 * time.Millisecond
 
-// cell is a JVM to look at. Without a number of mappings it has some 3 for a thread.
+// cell is a JVM to sample. If mappings is 0 it has about 3 per thread.
 type cell struct {
 	jdk                        *jdk
 	threads, heapMiB, mappings int
 }
 
-// base is the cell that the others differ from in one number.
+// base is the cell from which each other differs in one number.
 func base(d *jdk) cell { return cell{jdk: d, threads: 200, heapMiB: 64} }
 
 func (c cell) String() string {
@@ -35,25 +35,25 @@ func (c cell) String() string {
 	return text
 }
 
-// cost is what looks cost, each value in all rounds.
+// cost is the cost of one way, with one value per round.
 type cost struct {
-	name           string    // of the look
-	wall, cpu, jvm []float64 // milliseconds for one
-	allocations    []float64 // empty: of another process
+	name           string    // of the way
+	wall, cpu, jvm []float64 // milliseconds per run
+	allocations    []float64 // none for another process
 	allocatedBytes []float64
-	peakMiB        float64 // of another process; 0: not known
+	peakMiB        float64 // of another process; 0 is unknown
 }
 
-// costs are of all looks at a JVM.
+// costs are those of all ways to sample one JVM.
 type costs []*cost
 
 func (c costs) of(name string) *cost {
 	return c[slices.IndexFunc(c, func(of *cost) bool { return of.name == name })]
 }
 
-// TestLooks looks at each JVM in all ways, one after the other in a new order in each
-// round: what else the machine does meets all of them.
-func TestLooks(t *testing.T) {
+// TestSamples samples each JVM in all ways, in a new random order in each round, so that
+// other load affects all of them.
+func TestSamples(t *testing.T) {
 	pathJDK := installed(t)
 	small := base(pathJDK)
 	cells := []cell{small}
@@ -73,13 +73,13 @@ func TestLooks(t *testing.T) {
 		t.Run(strings.ReplaceAll(fmt.Sprint("JDK ", c.jdk.name, " ", c), " ", "_"), func(t *testing.T) {
 			j := c.jdk.start(t, c.threads, c.heapMiB)
 			addMappings(t, j, c.mappings)
-			var others []look
-			if c.heapMiB > small.heapMiB { // in the same rounds, as the difference may be small
-				others = append(others, look{name: smallLook, run: cheap(t, c.jdk.start(t, small.threads, small.heapMiB))})
+			var others []way
+			if c.heapMiB > small.heapMiB { // in the same rounds, as the difference is small
+				others = append(others, way{name: smallReading, run: light(t, c.jdk.start(t, small.threads, small.heapMiB))})
 			}
-			ways := append(looks(t, c.jdk, j), others...)
+			candidates := append(ways(t, c.jdk, j), others...)
 			time.Sleep(youngFor)
-			all[c] = compare(t, j.PID, ways)
+			all[c] = compare(t, j.PID, candidates)
 			of := version(t, j)
 			if !slices.Contains(versions, of) {
 				versions = append(versions, of)
@@ -87,46 +87,46 @@ func TestLooks(t *testing.T) {
 			fmt.Fprintf(&text, "**JDK %s, %s** (%s)\n\n%s\n", feature(of), c, counts(t, j.PID), table(all[c]))
 		})
 	}
-	if t.Failed() || len(all) < len(cells) { // some, by -run
+	if t.Failed() || len(all) < len(cells) { // -run selected some
 		t.Log(text.String())
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(&text, "The newest JDK could not be had: %v\n", err)
+		fmt.Fprintf(&text, "The newest JDK is not available: %v\n", err)
 	}
-	head := fmt.Sprintf("%s Medians of %d rounds.\n\n%s\n", machine(t, versions...), *rounds, goals(all, pathJDK, latest))
-	write(t, "looks", head+text.String())
+	head := fmt.Sprintf("%s\nMedians of %d rounds.\n\n%s\n", machine(t, versions...), *rounds, goals(all, pathJDK, latest))
+	write(t, "samples", head+text.String())
 }
 
-// compare takes all looks in turn.
-func compare(t *testing.T, pid int, looks []look) costs {
+// compare measures all ways in turn.
+func compare(t *testing.T, pid int, ways []way) costs {
 	t.Helper()
-	all := make(costs, len(looks))
-	repeats := make([]int, len(looks))
-	for i, l := range looks {
+	all := make(costs, len(ways))
+	repeats := make([]int, len(ways))
+	for i, l := range ways {
 		all[i] = &cost{name: l.name}
 		begun := time.Now()
 		if _, err := l.run(); err != nil {
 			t.Fatalf("%s: %v", l.name, err)
 		}
-		repeats[i] = max(1, l.turn, int(batch/max(time.Since(begun), time.Microsecond)))
+		repeats[i] = max(1, l.cycle, int(batch/max(time.Since(begun), time.Microsecond)))
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range *rounds {
-		for _, i := range random.Perm(len(looks)) {
-			all[i].measure(t, pid, looks[i], repeats[i])
+		for _, i := range random.Perm(len(ways)) {
+			all[i].measure(t, pid, ways[i], repeats[i])
 		}
 	}
 	return all
 }
 
-// measure adds a value of each kind: the mean of some repeats.
-func (c *cost) measure(t *testing.T, pid int, l look, repeats int) {
+// measure adds one value of each kind, the mean of several runs.
+func (c *cost) measure(t *testing.T, pid int, l way, repeats int) {
 	t.Helper()
 	var before, after runtime.MemStats
 	var children time.Duration
 	other := false
-	runtime.GC() // or one look would pay for another's garbage
+	runtime.GC() // or one way would collect the garbage of another
 	runtime.ReadMemStats(&before)
 	jvm, cpu, begun := jvmtest.CPUTime(t, pid), jvmtest.CPUTime(t, os.Getpid()), time.Now()
 	for range repeats {
@@ -137,8 +137,8 @@ func (c *cost) measure(t *testing.T, pid int, l look, repeats int) {
 		if child != nil {
 			other = true
 			children += child.UserTime() + child.SystemTime()
-			// Linux starts a child's maximum with what its parent had at exec
-			// (setmax_mm_hiwater_rss): a smaller child's own is not known.
+			// Linux initializes a child's peak with that of its parent at exec
+			// (setmax_mm_hiwater_rss): the peak of a smaller child is unknown.
 			if peak := float64(child.SysUsage().(*syscall.Rusage).Maxrss) / 1024; peak > peakMiB(t)*1.1 {
 				c.peakMiB = max(c.peakMiB, peak)
 			}
@@ -159,7 +159,7 @@ func (c *cost) measure(t *testing.T, pid int, l look, repeats int) {
 	c.jvm = append(c.jvm, milliseconds(jvm)/n)
 }
 
-// peakMiB is the most that was resident of this process.
+// peakMiB is the peak resident size of this process.
 func peakMiB(t *testing.T) float64 {
 	t.Helper()
 	return statusMiB(t, os.Getpid(), "VmHWM")

@@ -1,15 +1,14 @@
-// Package performance measures what jvmem costs, and what it does to the JVM that it
-// looks at, and writes docs/performance.md. Nothing is asserted about time, but by
-// TestSoak, which fails where something grows.
+// Package performance measures what jvmem costs and how it affects the observed JVM, and
+// writes docs/performance.md. No test asserts a time; TestSoak fails if jvmem grows.
 //
-//	TestLooks      make bench    one look, beside jcmd, jattach and a shell script
-//	TestCommands   make bench    each diagnostic command: pause, time, memory
-//	TestCaptures   make bench    what Go's benchmarks printed
-//	TestStalls     make stalls   how long an application stalls, with jvmem and without
-//	TestSoak       make soak     a day of samples, with JVMs that come and go
-//	TestFootprint  make soak     at the defaults, with a day of history
-//	TestBinary     make soak     what is in the binary, and what it does at its start
+//	TestSamples    make bench    one sample, compared with jcmd, jattach and a shell script
+//	TestCommands   make bench    each diagnostic command: stop, time, memory
+//	TestCaptures   make bench    the output of Go's benchmarks
+//	TestStalls     make stalls   stalls of an application with and without jvmem
+//	TestSoak       make soak     a day's worth of samples while JVMs start and stop
+//	TestFootprint  make soak     default flags and a day of history
+//	TestBinary     make soak     the parts of the binary and its initialization
 //
-// They run as the first process of a PID namespace (go test -exec unshare ...), as
-// in a pod: jvmem sees the JVMs of the test and no others, and nothing outlives it.
+// The tests run as the first process of a PID namespace (go test -exec unshare ...), as
+// in a pod: jvmem sees only the JVMs of the test, and no process outlives it.
 package performance

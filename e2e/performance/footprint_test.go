@@ -14,8 +14,8 @@ import (
 
 const day = 24 * time.Hour
 
-// TestFootprint leaves jvmem alone at its defaults, beside a JVM of 200 threads of which
-// it remembers a day.
+// TestFootprint runs jvmem with default flags and a day of history of a JVM with 200
+// threads.
 func TestFootprint(t *testing.T) {
 	const settle = 30 * time.Second
 	state := t.TempDir()
@@ -30,7 +30,7 @@ func TestFootprint(t *testing.T) {
 	first := usageOf(t, s, begun)
 	last := first
 	for time.Since(begun) < *settled {
-		time.Sleep(min(lookEach, *settled))
+		time.Sleep(min(measureEach, *settled))
 		last = usageOf(t, s, begun)
 		resident = append(resident, last.rssMiB)
 	}
@@ -39,16 +39,16 @@ func TestFootprint(t *testing.T) {
 
 	out := &report.Table{Head: []string{"", "measured", "goal", ""}}
 	out.Add("resident, MiB", number(resident), "16", report.Met(report.Median(resident) <= 16))
-	out.Add("at most, its start included, MiB", report.Number(last.peakMiB), "", "")
-	out.Add("of it anonymous, MiB", report.Number(last.anonMiB), "", "")
+	out.Add("peak including start, MiB", report.Number(last.peakMiB), "", "")
+	out.Add("anonymous, MiB", report.Number(last.anonMiB), "", "")
 	out.Add("millicores", report.Number(millicores), "1", report.Met(millicores <= 1))
 	out.Add("descriptors", report.Number(last.descriptors), "", "")
 	out.Add("threads", report.Number(last.threads), "", "")
-	write(t, "footprint", fmt.Sprintf("%s %v without a request, beside a JVM of 200 threads, with %v of history.\n\n%s",
+	write(t, "footprint", fmt.Sprintf("%s\n%v without a request, with a JVM of 200 threads and %v of history.\n\n%s",
 		machine(t, version(t, j)), (last.at-first.at).Round(time.Second), remembered.Round(time.Minute), out))
 }
 
-// fillHistory leaves in the folder what jvmem would have written about a JVM in a day.
+// fillHistory writes a day of history of a JVM to a state folder.
 func fillHistory(t *testing.T, j *jvmtest.JVM, dir string) {
 	t.Helper()
 	sampler := sample.New(sample.Options{Proc: "/proc", PID: j.PID, ContainerName: "app"})

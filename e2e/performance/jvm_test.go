@@ -17,16 +17,16 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// jdk is one that JVMs are measured of.
+// jdk is a JDK whose JVMs are measured.
 type jdk struct {
 	name string // "17"
-	// wrap runs its java in place of this machine's; nil: it is this machine's.
+	// wrap is a command that runs its java; nil for the JDK of this machine.
 	wrap []string
-	// jcmd runs its jcmd in the same place.
+	// jcmd returns the command line of its jcmd.
 	jcmd func(j *jvmtest.JVM, command string) []string
 }
 
-// installed is the JDK of JAVA_HOME or PATH.
+// installed returns the JDK of JAVA_HOME or PATH.
 func installed(t *testing.T) *jdk {
 	t.Helper()
 	bin := ""
@@ -44,9 +44,9 @@ func installed(t *testing.T) *jdk {
 	}}
 }
 
-// newest is the newest of Debian sid, in the root file system that the end-to-end
-// tests use: this machine's C library may be too old for it. What it mounts is gone
-// with the process. The machine's /tmp is its /tmp, so that it finds the workload.
+// newest returns the newest JDK of Debian sid, in the root file system of the end-to-end
+// tests, as the C library of this machine may be too old for it. Its mounts end with the
+// process. It shares /tmp with this machine, where the workload is.
 var newest = sync.OnceValues(func() (*jdk, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -67,7 +67,7 @@ var newest = sync.OnceValues(func() (*jdk, error) {
 	return &jdk{
 		name: name,
 		wrap: []string{"unshare", "--mount", "sh", "-ec", script, "sh", tree.Base(), filepath.Join(tree.JDKFolder(), name)},
-		// Debian's JRE has the module, not the program: which is java with this argument.
+		// Debian's JRE has the module but not the launcher.
 		jcmd: func(j *jvmtest.JVM, command string) []string {
 			pid := strconv.Itoa(j.PID)
 			return append([]string{"nsenter", "--target", pid, "--mount", "--root", "--wd", "/opt/jdk/bin/java", "-Xms8m",
@@ -76,7 +76,7 @@ var newest = sync.OnceValues(func() (*jdk, error) {
 	}, nil
 })
 
-// start starts a JVM with G1, with as many threads and as much touched heap.
+// start starts a JVM with G1, a number of threads and a size of touched heap.
 func (d *jdk) start(t *testing.T, threads, heapMiB int, flags ...string) *jvmtest.JVM {
 	t.Helper()
 	size := fmt.Sprintf("%dm", heapMiB+heapMiB/8+64)
@@ -87,7 +87,7 @@ func (d *jdk) start(t *testing.T, threads, heapMiB int, flags ...string) *jvmtes
 	return j
 }
 
-// addMappings gives a JVM as many mappings, if it has less.
+// addMappings adds mappings to a JVM until it has count.
 func addMappings(t *testing.T, j *jvmtest.JVM, count int) {
 	t.Helper()
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", j.PID))
@@ -99,7 +99,7 @@ func addMappings(t *testing.T, j *jvmtest.JVM, count int) {
 	}
 }
 
-// version asks a JVM for the whole of it: "17.0.15+6-Debian-1deb12u1".
+// version returns the full version that a JVM reports: "17.0.15+6-Debian-1deb12u1".
 func version(t *testing.T, j *jvmtest.JVM) string {
 	t.Helper()
 	reply, err := attach.New(attach.Target{PID: j.PID}, attach.Options{}).Do(t.Context(), attach.VMVersion)
@@ -115,7 +115,7 @@ func version(t *testing.T, j *jvmtest.JVM) string {
 	return of
 }
 
-// target is a JVM whose version is known, as jvmem knows it, and whose socket is open.
+// target returns a JVM with its version, after the handshake.
 func target(t *testing.T, j *jvmtest.JVM) attach.Target {
 	t.Helper()
 	major, err := strconv.Atoi(feature(version(t, j)))

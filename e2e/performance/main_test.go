@@ -12,15 +12,15 @@ import (
 )
 
 var (
-	binary     = flag.String("jvmem", "", "the binary under test, an absolute path")
-	document   = flag.String("document", "", "the document to write into")
-	need       = flag.String("need", "", ".ci/need, which installs Debian packages")
-	benchmarks = flag.String("benchmarks", "", "what Go's benchmarks printed")
-	rounds     = flag.Int("rounds", 15, "how often everything is measured")
-	fresh      = flag.Int("fresh", 3, "JVMs for each diagnostic command")
-	observed   = flag.Duration("observed", time.Minute, "one observation of stalls")
-	soak       = flag.Duration("soak", 30*time.Minute, "how long the soak lasts")
-	settled    = flag.Duration("settled", 5*time.Minute, "how long the footprint is watched")
+	binary     = flag.String("jvmem", "", "absolute path of the binary under test")
+	document   = flag.String("document", "", "document to write sections of")
+	need       = flag.String("need", "", "path of .ci/need, which installs Debian packages")
+	benchmarks = flag.String("benchmarks", "", "output of Go's benchmarks")
+	rounds     = flag.Int("rounds", 15, "number of measurements")
+	fresh      = flag.Int("fresh", 3, "number of JVMs per diagnostic command")
+	observed   = flag.Duration("observed", time.Minute, "duration of one observation of stalls")
+	soak       = flag.Duration("soak", 30*time.Minute, "duration of the soak")
+	settled    = flag.Duration("settled", 5*time.Minute, "duration of the footprint test")
 )
 
 func TestMain(m *testing.M) {
@@ -34,15 +34,15 @@ func TestMain(m *testing.M) {
 
 func ready() error {
 	if *binary == "" || *document == "" {
-		return errors.New("this is run by `make bench`, `make stalls` and `make soak`")
+		return errors.New("run `make bench`, `make stalls` or `make soak`")
 	}
 	if os.Getpid() != 1 {
-		return errors.New("it has to be the first process of a PID namespace: go test -exec 'unshare --mount-proc --pid --fork --kill-child'")
+		return errors.New("not the first process of a PID namespace: use go test -exec 'unshare --mount-proc --pid --fork --kill-child'")
 	}
 	return nil
 }
 
-// write puts a section into the document, and shows it.
+// write replaces a section of the document and logs it.
 func write(t *testing.T, section, text string) {
 	t.Helper()
 	t.Logf("%s\n\n%s", section, text)

@@ -16,38 +16,38 @@ import (
 )
 
 const (
-	// without is the observation that the others are compared with.
+	// without is the baseline.
 	without = "without jvmem"
-	// answers has the JVM answer what every sample asks, and nothing else: to tell what
-	// of a stall is the JVM's own.
-	answers = "only the JVM's answers, each second"
+	// requests sends what every sample sends and does nothing else: it shows which part of a
+	// stall the JVM causes.
+	requests = "requests only, each second"
 )
 
 const (
-	// stallGoal is how much longer the longest stall may be.
+	// stallGoal is the allowed increase of the longest stall.
 	stallGoal = 1.0 // ms
-	// tellRounds is how many observations can differ by more than chance (p < 0.05).
-	tellRounds = 4
+	// significantRounds is the least number of observations for which p < 0.05 is possible.
+	significantRounds = 4
 )
 
-// TestStalls has an application time itself, in turn without jvmem and beside it, at
-// intervals from the default to the shortest that there is.
+// TestStalls runs an application that measures its own delays, alternately without jvmem
+// and with it, at intervals from the default to the shortest allowed.
 func TestStalls(t *testing.T) {
 	intervals := []string{"10s", "1s", "100ms"}
 	waits := []struct{ name, text string }{
-		{"turn", "a thread that parks for 0.2 ms again and again: from turn to turn"},
+		{"turn", "parking for 0.2 ms in a loop: time per iteration"},
 		{"map", "mapping 64 KiB of a file"},
 		{"unmap", "unmapping it"},
 		{"start", "starting a thread"},
 	}
 	d := installed(t)
-	// No collection within the time: young objects have room for hours.
+	// No collection happens: the young generation has room for hours.
 	j := d.start(t, 2000, 4096, "-Xms6g", "-Xmx6g", "-Xmn1g")
 	j.Do("stallstart")
 
 	longest, usual, cpu := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	flags := unlimited(t)
-	arms := append([]string{without, answers}, intervals...)
+	arms := append([]string{without, requests}, intervals...)
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range *rounds {
 		for _, i := range random.Perm(len(arms)) {
@@ -66,16 +66,16 @@ func TestStalls(t *testing.T) {
 	}
 
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s %d observations of %v each, in turn, %s\n\n", machine(t, version(t, j)), *rounds, *observed, counts(t, j.PID))
+	fmt.Fprintf(&text, "%s\n%d observations of %v each, in turn, %s\n\n", machine(t, version(t, j)), *rounds, *observed, counts(t, j.PID))
 	for _, w := range waits {
-		out := &report.Table{Head: []string{"", "longest, ms", "from", "to", "added", "p", "at most 1 ms", "99.9 %, ms", "added", "jvmem, millicores"}}
+		out := &report.Table{Head: []string{"", "longest, ms", "from", "to", "added", "p", "at most 1 ms", "p99.9, ms", "added", "millicores"}}
 		none := w.name + " " + without
 		for _, arm := range arms {
 			key := w.name + " " + arm
 			all := longest[key]
 			row := []string{arm, number(all), report.Number(slices.Min(all)), report.Number(slices.Max(all)), "", "", "", number(usual[key]), "", ""}
 			if arm != without {
-				if arm != answers {
+				if arm != requests {
 					row[0] = "--interval " + arm
 				}
 				p := benchmath.AssumeNothing.Compare(benchmath.NewSample(longest[none], &benchmath.DefaultThresholds),
@@ -83,7 +83,7 @@ func TestStalls(t *testing.T) {
 				added := report.Median(all) - report.Median(longest[none])
 				row[4], row[5], row[6] = report.Number(added), report.Number(p), report.Met(added <= stallGoal)
 				switch {
-				case *rounds < tellRounds:
+				case *rounds < significantRounds:
 					row[6] = "too few observations"
 				case added > stallGoal && p > benchmath.DefaultThresholds.CompareAlpha:
 					row[6] = "within noise"
@@ -98,7 +98,7 @@ func TestStalls(t *testing.T) {
 	write(t, "stalls", text.String())
 }
 
-// stalls observes once. The first sample, with its handshake, is before it.
+// stalls observes once, after the first sample and its handshake.
 func stalls(t *testing.T, j *jvmtest.JVM, arm string, flags []string) (numbers map[string]int64, millicores float64) {
 	t.Helper()
 	const settle = 2 * time.Second
@@ -108,7 +108,7 @@ func stalls(t *testing.T, j *jvmtest.JVM, arm string, flags []string) (numbers m
 		time.Sleep(*observed)
 		return jvmtest.Numbers(j.Do("stalls")), 0
 	}
-	if arm == answers {
+	if arm == requests {
 		client := attach.New(target(t, j), attach.Options{})
 		j.Do("stalls")
 		for end := time.Now().Add(*observed); time.Now().Before(end); time.Sleep(time.Second) {

@@ -11,10 +11,10 @@ import (
 	"github.com/jvmem/jvmem/e2e/performance/report"
 )
 
-// table has a row for each look at a JVM. Ratios are to one full sample.
+// table has a row for each way to sample a JVM, with ratios to one full sample.
 func table(all costs) *report.Table {
-	out := &report.Table{Head: []string{"", "wall ms", "times", "CPU ms", "times", "in the JVM, CPU ms", "allocations", "MiB"}}
-	full := all.of(fullLook)
+	out := &report.Table{Head: []string{"", "wall ms", "ratio", "CPU ms", "ratio", "JVM CPU ms", "allocations", "peak MiB"}}
+	full := all.of(fullSample)
 	for _, of := range all {
 		row := []string{
 			of.name, number(of.wall), ratio(of.wall, full.wall), number(of.cpu), ratio(of.cpu, full.cpu), number(of.jvm), "", "",
@@ -36,7 +36,7 @@ func ratio(values, to []float64) string {
 	return report.Number(report.Median(values) / report.Median(to))
 }
 
-// goals compares with what issue 6 asks for.
+// goals compares the measurements with the goals.
 func goals(all map[cell]costs, path, latest *jdk) *report.Table {
 	out := &report.Table{Head: []string{"goal", "measured", ""}}
 	add := func(goal string, measured float64, most float64, how string) {
@@ -47,24 +47,24 @@ func goals(all map[cell]costs, path, latest *jdk) *report.Table {
 			continue
 		}
 		of := all[base(d)].of
-		full, jcmd := report.Median(of(fullLook).cpu), report.Median(of(jcmdLook).cpu)
-		add(fmt.Sprintf("CPU of a full sample beside 200 threads: at most 1/200 of one `jcmd` of JDK %s", d.name), full/jcmd*200, 1,
-			fmt.Sprintf("1/%s, %%s times that", report.Number(jcmd/full)))
-		counted := report.Median(of(countLook).cpu)
-		add("the same where memory moves all the time, so that the pages are counted in each", counted/jcmd*200, 1,
-			fmt.Sprintf("1/%s, %%s times that", report.Number(jcmd/counted)))
-		nmt, answer := report.Median(of(nmtLook).wall), report.Median(of(answerLook).wall)
-		add(fmt.Sprintf("NMT over attach: at most 1.5 times what JDK %s takes to answer (wall)", d.name), nmt/answer, 1.5, "%s times")
+		full, jcmd := report.Median(of(fullSample).cpu), report.Median(of(jcmdNMT).cpu)
+		add(fmt.Sprintf("full sample, 200 threads: CPU at most 1/200 of `jcmd`, JDK %s", d.name), full/jcmd*200, 1,
+			fmt.Sprintf("1/%s, %%s times the goal", report.Number(jcmd/full)))
+		counted := report.Median(of(countSample).cpu)
+		add("same, if pages are counted in every sample", counted/jcmd*200, 1,
+			fmt.Sprintf("1/%s, %%s times the goal", report.Number(jcmd/counted)))
+		nmt, answer := report.Median(of(nmtAttach).wall), report.Median(of(bareRequest).wall)
+		add(fmt.Sprintf("NMT over attach: wall time at most 1.5 times a bare request, JDK %s", d.name), nmt/answer, 1.5, "%s times")
 	}
 	large := all[cell{path, 200, 4096, 0}]
-	small := large.of(smallLook)
-	add("cheap sample: CPU beside 4 GiB of heap as beside 64 MiB (at most 1.2 times)", report.Median(large.of(cheapLook).cpu)/report.Median(small.cpu), 1.2, "%s times")
-	const background = 0.01 // of the runtime itself, in hundreds of repeats
-	add("cheap sample: no allocation", report.Median(small.allocations), background, "%s")
+	small := large.of(smallReading)
+	add("light reading: CPU with 4 GiB of heap, at most 1.2 times that with 64 MiB", report.Median(large.of(lightReading).cpu)/report.Median(small.cpu), 1.2, "%s times")
+	const background = 0.01 // allocations of the Go runtime in hundreds of runs
+	add("light reading: no allocation", report.Median(small.allocations), background, "%s")
 	return out
 }
 
-// counts says how large a JVM is to the kernel.
+// counts describes the size of a JVM: mappings and resident memory.
 func counts(t *testing.T, pid int) string {
 	t.Helper()
 	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))

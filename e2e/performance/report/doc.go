@@ -1,7 +1,7 @@
-// Package report writes what was measured into a document, and has the statistics
-// and the description of the machine that belong to it.
+// Package report writes measurements into a document. It has the statistics, the tables
+// and the description of the machine for that.
 //
-// A run writes only its own sections. Each is between two lines, which stay:
+// A run replaces only its own sections. Each is enclosed by two marks, which stay:
 //
 //	<!-- name: written by make target -->
 //	<!-- /name -->

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine says in a sentence what this machine is, when it is now, and how busy it is.
-// jdks are the versions of the JVMs that were measured.
+// Machine describes this machine, the time and the load, in two lines. jdks are the
+// versions of the measured JVMs.
 func Machine(jdks ...string) (string, error) {
 	cpus, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -36,7 +36,7 @@ func Machine(jdks ...string) (string, error) {
 	if len(jdks) > 0 {
 		measured = "JDK " + strings.Join(jdks, " and ") + "; "
 	}
-	return fmt.Sprintf("%s; %d CPUs, %s%s; Linux %s, cgroup %s; %s%s; load %s (1 minute), %s (15 minutes) at the end.",
+	return fmt.Sprintf("%s; %d CPUs, %s%s; Linux %s, cgroup %s;\n%s%s; load average at the end %s (1 minute), %s (15 minutes).",
 		time.Now().UTC().Format("2 January 2006, 15:04 MST"), runtime.NumCPU(), model(string(cpus)), guest(string(cpus)),
 		release, cgroups, measured, strings.Replace(runtime.Version(), "go", "Go ", 1), busy[0], busy[2]), nil
 }
@@ -47,7 +47,7 @@ func model(cpuinfo string) string {
 			return strings.TrimSpace(value)
 		}
 	}
-	return runtime.GOARCH // not told on arm64
+	return runtime.GOARCH // arm64 does not report it
 }
 
 func guest(cpuinfo string) string {

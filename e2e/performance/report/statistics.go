@@ -18,8 +18,8 @@ func Median(values []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// Slope returns by how much y rises with x: the median over all pairs (Theil and Sen),
-// which three outliers in ten do not move. NaN where no two x differ.
+// Slope returns the slope of y over x: the median over all pairs (Theil-Sen), which is
+// robust against three outliers in ten. It is NaN if no two x differ.
 func Slope(x, y []float64) float64 {
 	var slopes []float64
 	for i := range x {

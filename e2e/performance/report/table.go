@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// Table is rows of cells, the first of which is a name.
+// Table is a table whose first column has names.
 type Table struct {
 	Head []string
 	Rows [][]string
 }
 
-// Add adds a row. Missing cells at its end are empty.
+// Add adds a row; missing cells at the end are empty.
 func (t *Table) Add(cells ...string) { t.Rows = append(t.Rows, cells) }
 
-// String returns the table in Markdown, aligned for reading it as text too. The first
-// column is to the left, the others are to the right.
+// String returns the table in Markdown, padded so that it is readable as text. The first
+// column is left-aligned, the others are right-aligned.
 func (t *Table) String() string {
 	widths := make([]int, len(t.Head))
 	for _, row := range append([][]string{t.Head}, t.Rows...) {
@@ -53,7 +53,7 @@ func (t *Table) String() string {
 	return out.String()
 }
 
-// Number writes three digits that count: 12,300, 1.23, 0.00123.
+// Number formats three significant digits: 12,300, 1.23, 0.00123.
 func Number(x float64) string {
 	if x == 0 || math.IsNaN(x) {
 		return fmt.Sprint(x)
@@ -80,7 +80,7 @@ func Number(x float64) string {
 	return whole
 }
 
-// Met says whether a goal was met.
+// Met formats whether a goal was met.
 func Met(met bool) string {
 	if met {
 		return "met"

@@ -21,62 +21,62 @@ import (
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
-// The looks that goals are about.
+// The ways that goals refer to.
 const (
-	cheapLook  = "jvmem, cheap sample"
-	fullLook   = "jvmem, full sample"
-	countLook  = "jvmem, JVM asked, its pages counted"
-	nmtLook    = "jvmem, NMT summary by attach"
-	answerLook = "the JVM's answer to it"
-	jcmdLook   = "`jcmd` NMT summary"
-	smallLook  = "jvmem, cheap sample of one with 64 MiB"
+	lightReading = "jvmem, light reading"
+	fullSample   = "jvmem, full sample"
+	countSample  = "jvmem, full sample, pages counted"
+	nmtAttach    = "jvmem, NMT summary over attach"
+	bareRequest  = "same request on a bare socket"
+	jcmdNMT      = "`jcmd` NMT summary"
+	smallReading = "jvmem, light reading, heap of 64 MiB"
 )
 
 const (
-	// recountEvery is in how many samples of a JVM at rest its pages are counted, and
-	// youngFor how long more of it is read each time (package jvm).
+	// recountEvery is the number of samples of an idle JVM of which one counts pages;
+	// until youngFor has passed, each sample reads more (package jvm).
 	recountEvery = 30
 	youngFor     = 31 * time.Second
 )
 
-// look is a way to look at a JVM. One of this process' own leaves child nil.
-type look struct {
+// way is one way to sample a JVM. child is nil if it starts no process.
+type way struct {
 	name string
 	run  func() (child *os.ProcessState, err error)
-	// turn is after how many times it has done all that it does; 0: each time.
-	turn int
+	// cycle is the number of runs after which its work repeats; 0 is one.
+	cycle int
 }
 
-func looks(t *testing.T, d *jdk, j *jvmtest.JVM) []look {
+func ways(t *testing.T, d *jdk, j *jvmtest.JVM) []way {
 	t.Helper()
 	pid, nmt := strconv.Itoa(j.PID), attach.NativeMemorySummary.String()
 	of := target(t, j)
 	client := attach.New(of, attach.Options{})
-	return []look{
-		{name: cheapLook, run: cheap(t, j)},
-		{fullLook, full(t, j), recountEvery},
-		{name: countLook, run: count(t, j)},
-		{name: "jvmem, first sample, with the handshake", run: own(func() error {
+	return []way{
+		{name: lightReading, run: light(t, j)},
+		{fullSample, full(t, j), recountEvery},
+		{name: countSample, run: count(t, j)},
+		{name: "jvmem, first sample with handshake", run: own(func() error {
 			s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})
 			defer s.Close()
 			return errors.Join(forgetSocket(j), complete(t.Context(), s))
 		})},
-		{name: "jvmem, first attach: handshake, NMT summary", run: own(func() error {
+		{name: "jvmem, first attach with handshake", run: own(func() error {
 			if err := forgetSocket(j); err != nil {
 				return err
 			}
 			reply, err := attach.New(of, attach.Options{}).Do(t.Context(), attach.NativeMemorySummary)
 			return errors.Join(err, checkNMT(reply.Text))
 		})},
-		{name: nmtLook, run: own(func() error {
+		{name: nmtAttach, run: own(func() error {
 			reply, err := client.Do(t.Context(), attach.NativeMemorySummary)
 			return errors.Join(err, checkNMT(reply.Text))
 		})},
-		{name: answerLook, run: own(func() error { return ask(j, of.MajorVersion, nmt) })},
-		{name: "`jvmem breakdown`, a process", run: process(nil, *binary, "breakdown", "--pid", pid)},
-		{name: jcmdLook, run: process(checkNMT, d.jcmd(j, nmt)...)},
+		{name: bareRequest, run: own(func() error { return request(j, of.MajorVersion, nmt) })},
+		{name: "`jvmem breakdown`", run: process(nil, *binary, "breakdown", "--pid", pid)},
+		{name: jcmdNMT, run: process(checkNMT, d.jcmd(j, nmt)...)},
 		{name: "`jattach` NMT summary", run: process(checkNMT, "jattach", pid, "jcmd", nmt)},
-		{name: "a shell script with awk", run: process(nil, "sh", "shell.sh", pid, j.CgroupDir())},
+		{name: "shell script with awk", run: process(nil, "sh", "shell.sh", pid, j.CgroupDir())},
 	}
 }
 
@@ -84,8 +84,8 @@ func own(run func() error) func() (*os.ProcessState, error) {
 	return func() (*os.ProcessState, error) { return nil, run() }
 }
 
-// cheap is what is read each interval, between two full samples.
-func cheap(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
+// light is the reading at each interval, between two full samples.
+func light(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	t.Helper()
 	group, err := (&cgroup.FS{Proc: "/proc"}).Open(j.PID)
 	if err != nil {
@@ -123,7 +123,7 @@ func cheap(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	})
 }
 
-// count is the dear part of a full sample, as where memory moves all the time.
+// count is a full sample that counts resident pages, as while memory changes.
 func count(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	t.Helper()
 	p, err := jvm.Open("/proc", j.PID)
@@ -141,13 +141,13 @@ func count(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	})
 }
 
-// full is what a served jvmem repeats at its longer interval.
+// full is a sample of jvmem serve.
 func full(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	t.Helper()
 	s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})
 	t.Cleanup(func() { _ = s.Close() })
 	run := own(func() error { return complete(t.Context(), s) })
-	for range 3 { // until it keeps all that it keeps
+	for range 3 { // until everything that it reuses is filled
 		if _, err := run(); err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func full(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	return run
 }
 
-// complete takes a sample in which no row is missing.
+// complete takes a sample and fails if a row is unknown.
 func complete(ctx context.Context, s *sample.Sampler) error {
 	r, err := s.Sample(ctx)
 	if err != nil {
@@ -166,36 +166,36 @@ func complete(ctx context.Context, s *sample.Sampler) error {
 	}
 	for _, row := range r.Containers[0].Memory {
 		if row.Bytes == nil {
-			return fmt.Errorf("row %s is not known: %+v", row.Name, r.Containers[0].Sources)
+			return fmt.Errorf("row %s is unknown: %+v", row.Name, r.Containers[0].Sources)
 		}
 	}
 	return nil
 }
 
-// forgetSocket has the next client shake hands: HotSpot makes its socket anew where
-// that was deleted (from 11 on).
+// forgetSocket deletes the JVM's socket: the next client repeats the handshake, in which
+// HotSpot creates the socket again (JDK 11 and newer).
 func forgetSocket(j *jvmtest.JVM) error { return os.Remove(socket(j)) }
 
 func socket(j *jvmtest.JVM) string { return fmt.Sprintf("/proc/%d/root/tmp/.java_pid%d", j.PID, j.PID) }
 
-// ask has the JVM answer one command, with nothing around it: what is sent is known,
-// and what comes is not looked at. This is as fast as a client can be.
-func ask(j *jvmtest.JVM, major int, command string) error {
-	request := "1\x00jcmd\x00" + command + "\x00\x00\x00"
+// request sends one command and reads the reply without parsing it: the lower bound for a
+// client.
+func request(j *jvmtest.JVM, major int, command string) error {
+	text := "1\x00jcmd\x00" + command + "\x00\x00\x00"
 	if major >= 25 { // docs/protocol.md
 		rest := "jcmd streaming=0\x00" + command + "\x00"
-		request = fmt.Sprintf("2\x00%d\x00%s", len(rest), rest)
+		text = fmt.Sprintf("2\x00%d\x00%s", len(rest), rest)
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	conn := os.NewFile(uintptr(fd), "attach") // blocks, without a poller
+	conn := os.NewFile(uintptr(fd), "attach") // blocking, without the poller
 	defer conn.Close()
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: socket(j)}); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(conn, request); err != nil {
+	if _, err := io.WriteString(conn, text); err != nil {
 		return err
 	}
 	var part [8192]byte
@@ -212,7 +212,7 @@ func ask(j *jvmtest.JVM, major int, command string) error {
 	}
 }
 
-// process runs a program, whose output check looks at.
+// process runs a program and passes its output to check.
 func process(check func(string) error, command ...string) func() (*os.ProcessState, error) {
 	return func() (*os.ProcessState, error) {
 		cmd := exec.Command(command[0], command[1:]...)
@@ -230,7 +230,7 @@ func process(check func(string) error, command ...string) func() (*os.ProcessSta
 	}
 }
 
-// checkNMT checks that a whole report came, not some complaint.
+// checkNMT returns an error unless the text is a complete report.
 func checkNMT(text string) error {
 	if !strings.Contains(text, "Native Memory Tracking:") || !strings.Contains(text, "Total: reserved=") {
 		return fmt.Errorf("no NMT report: %.400s", text)
