@@ -47,7 +47,7 @@ func container(flags map[string]any) *breakdown.Container {
 // before is two minutes of history in steps of 10 s; of each series the first and the
 // last value, in MiB (pools as counts), and a straight line between.
 func before(series map[string][2]float64) *history.Track {
-	t := &history.Track{Series: map[string]*history.Column{history.Firm: {}, history.Epoch: {Last: make(history.Values, 13)}}}
+	t := &history.Track{Series: map[string]*history.Column{history.Unreclaimable: {}, history.JVMGeneration: {Last: make(history.Values, 13)}}}
 	for i := range 13 {
 		t.Times = append(t.Times, end.Add(-time.Second-time.Duration(12-i)*10*time.Second).UnixMilli())
 		firm := int64(0)
@@ -61,7 +61,7 @@ func before(series map[string][2]float64) *history.Track {
 			}
 			t.Series[name].Last = append(t.Series[name].Last, n)
 		}
-		t.Series[history.Firm].Last = append(t.Series[history.Firm].Last, firm)
+		t.Series[history.Unreclaimable].Last = append(t.Series[history.Unreclaimable].Last, firm)
 	}
 	return t
 }
@@ -73,7 +73,7 @@ func sparse(t *history.Track) *history.Track {
 	for name, c := range t.Series {
 		out.Series[name] = &history.Column{Last: slices.Clone(c.Last)}
 		for i := range c.Last {
-			if name != history.Firm && i%3 != 1 {
+			if name != history.Unreclaimable && i%3 != 1 {
 				out.Series[name].Last[i] = history.Unknown
 			}
 		}

@@ -117,7 +117,7 @@ func grew(t *history.Track) ([]Growth, float64) {
 		return nil, 0
 	}
 	end, base := len(t.Times)-1, 0
-	firm := t.Series[history.Firm]
+	firm := t.Series[history.Unreclaimable]
 	for i := range t.Times {
 		if p := firm.At(i); p.Last != history.Unknown && p.Last <= firm.At(base).Last {
 			base = i

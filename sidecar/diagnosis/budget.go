@@ -12,7 +12,7 @@ import (
 func (j *judge) budget() *BudgetCheck {
 	limit, limited := j.now(history.Limit)
 	maxHeap, reported := j.maxHeap()
-	firm, known := j.now(history.Firm)
+	firm, known := j.now(history.Unreclaimable)
 	heap, knownHeap := j.now(history.Row(rows.Heap))
 	if !limited || !reported || !known || !knownHeap || limit <= 0 {
 		return nil

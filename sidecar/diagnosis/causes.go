@@ -78,7 +78,7 @@ func (t *trend) perHour() *Rate {
 
 // share is how much of the growth of what cannot be reclaimed is explained.
 func (j *judge) share(rate float64, w window) *float64 {
-	firm := j.rate(history.Firm, w)
+	firm := j.rate(history.Unreclaimable, w)
 	if firm <= 0 {
 		return nil
 	}

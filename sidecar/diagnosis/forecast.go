@@ -13,15 +13,15 @@ func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
 	w, ok := window{}, false
 	if len(found) > 0 && found[0].Verdict.Leak() {
 		w, ok = found[0].window, true
-	} else if t, rising := j.rising(history.Firm, j.least()); rising {
+	} else if t, rising := j.rising(history.Unreclaimable, j.least()); rising {
 		w, ok = window{t.from, t.to}, true
 	}
 	if !ok {
 		return nil, nil
 	}
-	firm, ok := j.trendOf(history.Firm, w.half())
+	firm, ok := j.trendOf(history.Unreclaimable, w.half())
 	if !ok || firm.z < minZ || firm.low <= 0 {
-		firm, ok = j.trendOf(history.Firm, w)
+		firm, ok = j.trendOf(history.Unreclaimable, w)
 	}
 	var rate *Rate
 	container := never()

@@ -50,7 +50,7 @@ func newJudge(c *history.Container) *judge {
 	// Only where everything was sampled the epoch is known.
 	var times []int64
 	epoch := history.Unknown
-	for time, p := range c.Points(history.Epoch) {
+	for time, p := range c.Points(history.JVMGeneration) {
 		if p.Last != epoch {
 			times = times[:0]
 		}
@@ -146,7 +146,7 @@ func (t *trend) endless(room float64) bool {
 // room is what may still be charged before the kernel kills; +Inf without a limit.
 func (j *judge) room() float64 {
 	limit, limited := j.now(history.Limit)
-	firm, known := j.now(history.Firm)
+	firm, known := j.now(history.Unreclaimable)
 	if !limited || !known {
 		return math.Inf(1)
 	}
@@ -167,7 +167,7 @@ func (j *judge) scale() float64 {
 	if limit, ok := j.now(history.Limit); ok && limit > 0 {
 		return limit
 	}
-	firm, _ := j.now(history.Firm)
+	firm, _ := j.now(history.Unreclaimable)
 	return max(firm, 64<<20)
 }
 

@@ -92,7 +92,7 @@ func sparse(c *history.Container, every int) *history.Container {
 	t := c.Between(time.Unix(0, 0), time.Now())
 	for name, column := range t.Series {
 		for i := range column.Last {
-			if i%every != 0 && (name == history.Epoch || strings.Contains(name, "/")) {
+			if i%every != 0 && (name == history.JVMGeneration || strings.Contains(name, "/")) {
 				column.Last[i] = history.Unknown
 			}
 		}

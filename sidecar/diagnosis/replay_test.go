@@ -41,7 +41,7 @@ func replay(t testing.TB, recorded *history.Container, each func(at time.Time, c
 				known, values = append(known, name), append(values, p.Last)
 			}
 		}
-		if err := store.Note(of, at, known, values); err != nil {
+		if err := store.AddReading(of, at, known, values); err != nil {
 			t.Fatal(err)
 		}
 		if i%pointsPerJudgment == pointsPerJudgment-1 || i == len(track.Times)-1 {

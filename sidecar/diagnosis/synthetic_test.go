@@ -119,8 +119,8 @@ func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func
 func note(store *history.Store, r *breakdown.Report) error {
 	c := &r.Containers[0]
 	j := &c.JVMs[0]
-	return store.Note(c, r.Time, []string{
-		history.Usage, history.WorkingSet, history.Reclaimable, history.Firm, history.Limit, history.OOMKills,
+	return store.AddReading(c, r.Time, []string{
+		history.Usage, history.WorkingSet, history.Reclaimable, history.Unreclaimable, history.Limit, history.OOMKills,
 		history.Threads, history.Classes, history.OldUsed, history.OldCollections,
 	}, []int64{
 		*c.UsageBytes, *c.WorkingSetBytes, *c.ReclaimableBytes, *c.UsageBytes - *c.ReclaimableBytes, *c.LimitBytes, *c.OOMKills,

@@ -58,7 +58,7 @@ func counted(what string, t trend) string {
 
 // seriesText is the name of a series as in a breakdown.
 func seriesText(series string) string {
-	if series == history.Firm {
+	if series == history.Unreclaimable {
 		return "unreclaimable memory"
 	}
 	name := series

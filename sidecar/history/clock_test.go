@@ -34,7 +34,7 @@ func TestClockSet(t *testing.T) {
 				r := report(setClock(t, begun.Add(time.Duration(i)*10*time.Second), by), int64(i))
 				if i%3 != 0 || i == 0 {
 					add(t, s, r)
-				} else if err := s.Note(&r.Containers[0], r.Time, []string{Usage}, []int64{*r.Containers[0].UsageBytes}); err != nil {
+				} else if err := s.AddReading(&r.Containers[0], r.Time, []string{Usage}, []int64{*r.Containers[0].UsageBytes}); err != nil {
 					t.Fatal(err)
 				}
 			}

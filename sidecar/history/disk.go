@@ -183,7 +183,7 @@ func (s *Store) load(since int64) error {
 		points := make([]Point, 0, len(l.Series))
 		for name, v := range l.Series {
 			if len(name) < 2*maxName && v[0] != nil && v[1] != nil && v[2] != nil {
-				names, points = append(names, jvm.Printable(name, 2*maxName)), append(points, Point{*v[0], *v[1], *v[2]})
+				names, points = append(names, jvm.Printable(currentName(name), 2*maxName)), append(points, Point{*v[0], *v[1], *v[2]})
 			}
 		}
 		c.coarse().add(l.Time, names, func(i int) Point { return points[i] })

@@ -14,21 +14,32 @@ const (
 	Usage       = "usage"
 	WorkingSet  = "working_set"
 	Reclaimable = "reclaimable"
-	// Firm is what the kernel cannot take back: usage - reclaimable. At the limit
-	// it kills.
-	Firm     = "firm"
-	Limit    = "limit"
-	Swap     = "swap"
-	OOMKills = "oom_kills"
+	// Unreclaimable is usage - reclaimable, see rows.Unreclaimable.
+	Unreclaimable = "unreclaimable"
+	Limit         = "limit"
+	Swap          = "swap"
+	OOMKills      = "oom_kills"
 
 	Threads        = "threads"
 	Classes        = "classes"
 	OldUsed        = "old_used"        // old generation, see jvm.Old
 	OldCollections = "old_collections" // and how often it was collected
-	// Epoch changes when another JVM runs. Its value means nothing. It is known
-	// wherever a sample of everything was taken, see Store.Note.
-	Epoch = "epoch"
+	// JVMGeneration changes when another JVM runs; its value has no meaning. It is
+	// known wherever a full sample was taken, see Store.AddReading.
+	JVMGeneration = "jvm_generation"
 )
+
+// currentName returns the present name of a series that may have been recorded under
+// an earlier one.
+func currentName(series string) string {
+	switch series {
+	case "firm":
+		return Unreclaimable
+	case "epoch":
+		return JVMGeneration
+	}
+	return series
+}
 
 // Row names the series of a row.
 func Row(row rows.Name) string { return "row/" + string(row) }
@@ -85,9 +96,7 @@ func sampleOf(c *breakdown.Container) sample {
 	} {
 		s.add(name, value)
 	}
-	if c.UsageBytes != nil && c.ReclaimableBytes != nil {
-		s.add(Firm, new(max(0, *c.UsageBytes-*c.ReclaimableBytes)))
-	}
+	s.add(Unreclaimable, rows.Unreclaimable(c.UsageBytes, c.ReclaimableBytes))
 	for i := range c.Memory {
 		row := &c.Memory[i]
 		s.add(Row(row.Name), row.Bytes)
@@ -119,13 +128,13 @@ func sampleOf(c *breakdown.Container) sample {
 // addJVMs adds what is told of the JVMs, summed up; a count that one of them does not
 // tell is not known.
 func (s *sample) addJVMs(jvms []breakdown.JVM) {
-	var threads, epoch int64
+	var threads, generation int64
 	classes, old, collections := new(int64(0)), new(int64(0)), new(int64(0))
 	pools := make(map[string]int64)
 	for i := range jvms {
 		j := &jvms[i]
 		threads += int64(j.Threads.Live)
-		epoch = epoch*31 + int64(j.StartTicks&(1<<48-1)) ^ int64(j.PID)
+		generation = generation*31 + int64(j.StartTicks&(1<<48-1)) ^ int64(j.PID)
 		classes = plus(classes, j.LoadedClasses)
 		if j.OldGeneration == nil {
 			old, collections = nil, nil
@@ -137,7 +146,7 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 		}
 	}
 	s.add(Threads, &threads)
-	s.add(Epoch, new(epoch&(1<<52-1))) // exact in JSON everywhere
+	s.add(JVMGeneration, new(generation&(1<<52-1))) // exact in JSON everywhere
 	s.add(Classes, classes)
 	s.add(OldUsed, old)
 	s.add(OldCollections, collections)

@@ -106,11 +106,11 @@ func (s *Store) Add(r *breakdown.Report) error {
 	return s.failure()
 }
 
-// Note remembers a few series of a container between two reports; one that was in
-// none is left out. The others are not known at that time, Epoch neither: that is
+// AddReading remembers a few series of a container between two reports; one that was in
+// none is left out. The others are not known at that time, JVMGeneration neither: that is
 // how to tell it from a sample. It allocates nothing, once the history is as long as
 // it gets, and keeps neither names nor values. The error is as that of Add.
-func (s *Store) Note(of *breakdown.Container, at time.Time, names []string, values []int64) error {
+func (s *Store) AddReading(of *breakdown.Container, at time.Time, names []string, values []int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.follow(at)

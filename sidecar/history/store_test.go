@@ -181,21 +181,21 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestNote: what is read between two samples is remembered beside them, and told
+// TestAddReading: what is read between two samples is remembered beside them, and told
 // apart, and nothing is allocated for it.
-func TestNote(t *testing.T) {
+func TestAddReading(t *testing.T) {
 	s := open(t, Options{Retention: 24 * time.Hour})
 	r := report(start, 100)
 	names := []string{Usage, Threads}
 	at := start
-	note := func(c *breakdown.Container, values ...int64) {
+	reading := func(c *breakdown.Container, values ...int64) {
 		t.Helper()
-		if err := s.Note(c, at, names, values); err != nil {
+		if err := s.AddReading(c, at, names, values); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c := &r.Containers[0]
-	note(c, 1, 1)
+	reading(c, 1, 1)
 	if len(s.containers) != 0 {
 		t.Error("a container that was never sampled is remembered")
 	}
@@ -203,7 +203,7 @@ func TestNote(t *testing.T) {
 		if r.Time = at; i%3 == 1 {
 			add(t, s, r)
 		} else {
-			note(c, 5000+i, 30+i)
+			reading(c, 5000+i, 30+i)
 		}
 		at = at.Add(10 * time.Second)
 	}
@@ -211,7 +211,7 @@ func TestNote(t *testing.T) {
 	fine, coarse := d.Tracks[1], d.Tracks[0]
 	for name, want := range map[string]Values{
 		Usage: {1100, 5002, 5003, 1100, 5005, 5006}, Threads: {21, 32, 33, 21, 35, 36},
-		Row(breakdown.Heap): {100, Unknown, Unknown, 100, Unknown, Unknown}, Epoch: {fine.Series[Epoch].Last[0], Unknown, Unknown, fine.Series[Epoch].Last[0], Unknown, Unknown},
+		Row(breakdown.Heap): {100, Unknown, Unknown, 100, Unknown, Unknown}, JVMGeneration: {fine.Series[JVMGeneration].Last[0], Unknown, Unknown, fine.Series[JVMGeneration].Last[0], Unknown, Unknown},
 	} {
 		if got := fine.Series[name].Last; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -229,7 +229,7 @@ func TestNote(t *testing.T) {
 	long := func() { // more than is kept
 		for range finePoints * 2 {
 			at = at.Add(10 * time.Second)
-			note(c, values...)
+			reading(c, values...)
 		}
 	}
 	for range coarsePoints / finePoints * 4 {

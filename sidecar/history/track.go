@@ -45,14 +45,14 @@ func (c *Column) At(i int) Point {
 // rows are as they were then; the first one after i if there is none, -1 if there is
 // none at all.
 func (t *Track) Sampled(i int) int {
-	epoch := t.Series[Epoch]
+	generation := t.Series[JVMGeneration]
 	for k := i; k >= 0; k-- {
-		if epoch.At(k).Last != Unknown {
+		if generation.At(k).Last != Unknown {
 			return k
 		}
 	}
 	for k := i + 1; k < len(t.Times); k++ {
-		if epoch.At(k).Last != Unknown {
+		if generation.At(k).Last != Unknown {
 			return k
 		}
 	}

@@ -45,6 +45,21 @@ func (v *Values) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
+// UnmarshalJSON reads a track of any version.
+func (t *Track) UnmarshalJSON(text []byte) error {
+	type plain Track
+	if err := json.Unmarshal(text, (*plain)(t)); err != nil {
+		return err
+	}
+	for name, c := range t.Series {
+		if current := currentName(name); current != name {
+			delete(t.Series, name)
+			t.Series[current] = c
+		}
+	}
+	return nil
+}
+
 // Point is the value of a series in a step of time.
 type Point struct {
 	Last, Min, Max int64

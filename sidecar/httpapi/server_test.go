@@ -79,7 +79,7 @@ func TestNow(t *testing.T) {
 	}
 	before := get(t, h, http.MethodGet, "/metrics", "").Body.String()
 	at := r.Time.Add(42 * time.Second)
-	if err := remembered.Note(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
+	if err := remembered.AddReading(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
 		t.Fatal(err)
 	}
 	var told breakdown.Report

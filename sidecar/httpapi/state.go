@@ -69,7 +69,7 @@ func (s *State) current() *breakdown.Report {
 	for i := range copied.Containers {
 		c := &copied.Containers[i]
 		s.History.Container(c, func(h *history.Container) {
-			if at, ok := h.LastTime(); ok && at.After(report.Time) && h.Latest(history.Epoch) == nil {
+			if at, ok := h.LastTime(); ok && at.After(report.Time) && h.Latest(history.JVMGeneration) == nil {
 				c.Now = nowOf(h, at)
 			}
 		})

@@ -105,7 +105,7 @@ func (g *Readings) Note(h *history.Store) error {
 	var err error
 	for _, c := range g.containers {
 		if c.read() {
-			err = h.Note(c.of, time.Now(), c.names, c.values)
+			err = h.AddReading(c.of, time.Now(), c.names, c.values)
 		}
 	}
 	return err
@@ -129,7 +129,7 @@ func (c *gauge) readMemory() {
 	c.put(history.WorkingSet, workingSet, known)
 	reclaimable, known := g.ReclaimableBytes()
 	c.put(history.Reclaimable, reclaimable, known)
-	c.put(history.Firm, max(0, g.UsageBytes-reclaimable), known)
+	c.put(history.Unreclaimable, max(0, g.UsageBytes-reclaimable), known)
 	if g.LimitBytes != nil {
 		c.put(history.Limit, *g.LimitBytes, true)
 	}

@@ -43,7 +43,7 @@ func TestReadings(t *testing.T) {
 	noted := h.Document(time.Time{}, 0).Containers[0]
 	sampled := sample()
 	for name, slack := range map[string]int64{
-		history.Usage: mib, history.WorkingSet: mib, history.Reclaimable: mib, history.Firm: mib,
+		history.Usage: mib, history.WorkingSet: mib, history.Reclaimable: mib, history.Unreclaimable: mib,
 		history.Limit: 0, history.OOMKills: 0, history.Threads: 0, history.Classes: 0, history.OldUsed: 0, history.OldCollections: 0,
 	} {
 		is, want := noted.Latest(name), sampled.Latest(name)
@@ -51,7 +51,7 @@ func TestReadings(t *testing.T) {
 			t.Errorf("%s: %v, a sample says %v", name, is, want)
 		}
 	}
-	if noted.Latest(history.Epoch) != nil || noted.Latest(history.Row("heap")) != nil {
+	if noted.Latest(history.JVMGeneration) != nil || noted.Latest(history.Row("heap")) != nil {
 		t.Error("it is taken for a sample")
 	}
 	if allocs := testing.AllocsPerRun(100, func() {

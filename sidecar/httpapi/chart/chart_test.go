@@ -46,7 +46,7 @@ func example() Picture {
 		}
 		add(history.Usage, sum)
 		add(history.Limit, 512)
-		add(history.Epoch, 1)
+		add(history.JVMGeneration, 1)
 	}
 	return Picture{
 		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffers (or Unsafe memory) leak, +120.0 MiB an hour, 98 % of the growth; the limit is reached, and the kernel kills, in 54 min (50 min to 59 min)",

@@ -82,10 +82,10 @@ function isGap(times, i) {
 }
 
 // sampled returns for each step the last one up to it in which everything was sampled,
-// or the first one after it. Between two samples only what is cheap is read: the epoch
+// or the first one after it. Between two samples only what is cheap is read: the generation
 // is not known.
 function sampled(of) {
-  const epoch = of.series.get('epoch') ?? [];
+  const epoch = of.series.get('jvm_generation') ?? [];
   let last = epoch.findIndex((v) => v != null);
   return of.times.map((_, i) => (epoch[i] != null ? (last = i) : last));
 }

@@ -41,7 +41,7 @@ export class StackChart {
     });
     const highest = Math.max(0, ...usage, ...limit, ...sum);
     this.most = Math.max(highest * 1.07, 64 * MiB);
-    const data = [steps.times.map((t) => t / 1000), ...layers, limit, steps.at('firm')];
+    const data = [steps.times.map((t) => t / 1000), ...layers, limit, steps.at('unreclaimable')];
     if (!this.plot) {
       this.plot = new uPlot(this.options(), data, this.root);
     } else {

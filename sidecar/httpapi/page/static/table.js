@@ -5,7 +5,7 @@ import { exact, make, moment, percent, signed, size, span } from './words.js';
 const $ = (id) => document.getElementById(id);
 
 // lines are what the table shows: rows from the top of the stack down, and the sum.
-const sum = [{ id: 'usage', name: 'usage', series: 'usage' }, { id: 'firm', name: 'not reclaimable', series: 'firm' }, { id: 'limit', name: 'limit', series: 'limit' }];
+const sum = [{ id: 'usage', name: 'usage', series: 'usage' }, { id: 'firm', name: 'not reclaimable', series: 'unreclaimable' }, { id: 'limit', name: 'limit', series: 'limit' }];
 
 export class Table {
   constructor() {
