@@ -152,7 +152,7 @@ func TestKillIsExplained(t *testing.T) {
 		t.Errorf("what was known before: age %v, level %v, history %+v", a.LastAgeSeconds, a.Level, a.Before)
 	}
 	logged := s.log.of(t, "jvmem.oom")
-	if len(logged) != 1 || logged[0]["log.level"] != "error" || !strings.Contains(logged[0]["message"].(string), "direct buffers") {
+	if len(logged) != 1 || logged[0]["log.level"] != "error" || !strings.Contains(logged[0]["message"].(string), "direct buffer leak") {
 		t.Errorf("logged %v", logged)
 	}
 	s.end()
@@ -211,7 +211,7 @@ func TestEvidence(t *testing.T) {
 		j.Do("threads 1 100 leaky")
 		return len(s.log.of(t, "jvmem.diagnosis")) > 0
 	})
-	if text := s.get(t, "/breakdown?format=text"); !strings.Contains(text, "Diagnosis: threads leak (leaky-#)") {
+	if text := s.get(t, "/breakdown?format=text"); !strings.Contains(text, "Diagnosis: thread leak (leaky-#)") {
 		t.Errorf("the table does not end with the verdict:\n%s", text)
 	}
 	recorded := s.get(t, "/history")

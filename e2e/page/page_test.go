@@ -78,7 +78,7 @@ func TestPage(t *testing.T) {
 	b.await("the picture", `document.querySelector('#chart canvas') !== null && document.getElementById('chart-empty').hidden`)
 
 	t.Run("verdict", func(t *testing.T) {
-		b.await("cause, forecast and advice", `['Direct buffers', 'Limit is reached in', '-XX:MaxDirectMemorySize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
+		b.await("cause, forecast and advice", `['Direct buffer leak', 'Limit is reached in', '-XX:MaxDirectMemorySize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
 	})
 	t.Run("picture", func(t *testing.T) { checkPicture(t, b, light) })
 	t.Run("numbers", func(t *testing.T) { checkMoments(t, b, s) })
@@ -125,7 +125,7 @@ func TestPage(t *testing.T) {
 	b.looks(960, 500, false, "light")
 	time.Sleep(time.Second)
 	b.do(chromedp.Navigate(s.URL + "/chart.svg?since=5m"))
-	if text := eval[string](b, `document.documentElement.textContent`); !strings.Contains(text, "direct buffers (or Unsafe memory) leak") || !strings.Contains(text, "limit 1.00 GiB") {
+	if text := eval[string](b, `document.documentElement.textContent`); !strings.Contains(text, "irect buffer leak") || !strings.Contains(text, "limit 1.00 GiB") {
 		t.Errorf("chart.svg lacks verdict or limit: %s", text)
 	}
 	b.shoot("chart-svg")
@@ -319,7 +319,7 @@ func TestKill(t *testing.T) {
 	j.Send("direct 300")
 	<-j.Exited()
 	b.await("the end is told", `document.querySelector('#ends .end') !== null`)
-	if text := b.text("#ends"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The kernel killed the JVM for lack of memory") || !strings.Contains(text, "irect buffers") {
+	if text := b.text("#ends"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The kernel killed the JVM for lack of memory") || !strings.Contains(text, "irect buffer") {
 		t.Errorf("the end: %s", text)
 	}
 	b.await("the minutes before it are drawn", `document.querySelector('#ends canvas') !== null`)
