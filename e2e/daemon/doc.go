@@ -1,17 +1,15 @@
-// Package daemon runs the daemon of a container engine for tests, so that it
-// shares nothing with one that already runs on this machine, and that nothing of
-// it stays.
+// Package daemon runs the daemon of a container engine for tests. It shares nothing with a
+// daemon that already runs on this machine, and removes everything it created.
 //
-// All it has is in one folder below /var/tmp (on disk: a file in a tmpfs would be
-// shared memory to the kernel), and its containers' cgroups are below one of that
-// name.
+// All its files are in one folder below /var/tmp (on disk, as files in a tmpfs are charged
+// as shared memory), and the cgroups of its containers are below one with the same name.
 //
-// It is the first process of a PID namespace and of a mount namespace. So when
-// it ends, in whatever way, the kernel ends every process of its and drops every
-// mount; it is told to end when the process that started it is gone. Only what
-// speaks to systemd cannot have a PID namespace, as systemd is told PIDs: it runs
-// in a slice instead. What may be left after a kill (the folder, empty cgroups,
-// what runs in a slice) is removed by the next New.
+// The daemon is the first process of a PID namespace and of a mount namespace. When it
+// exits for any reason, the kernel ends all its processes and removes its mounts; it
+// receives a signal when the process that started it exits. A daemon that talks to systemd
+// cannot have a PID namespace, as systemd needs PIDs: it runs in a slice instead. What
+// remains after a kill (the folder, empty cgroups, processes in a slice) is removed by the
+// next New.
 //
-// Root only.
+// It needs root.
 package daemon

@@ -1,11 +1,10 @@
-// Package docker gives tests a Docker daemon of their own (package daemon), and
-// drives it by the docker command.
+// Package docker runs a Docker daemon for tests (package daemon) and drives it with the
+// docker command.
 //
-// It has no bridge, and touches no iptables rule: containers run with
-// --network=none or --network=host. A Docker that already runs on this machine
-// is left alone, and its configuration is not read.
+// The daemon has no bridge and changes no iptables rules: containers use --network=none or
+// --network=host. A Docker daemon that already runs on this machine is not affected, and
+// its configuration is not read.
 //
-// It needs root. Where dockerd is missing it is installed with apt-get, as all
-// that the Makefile needs. It pulls and builds nothing: Import makes images of
-// this machine's files.
+// It needs root. If dockerd is missing it is installed with apt-get. Nothing is pulled or
+// built: Import creates images from files of this machine.
 package docker

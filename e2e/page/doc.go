@@ -1,4 +1,4 @@
-// Package page tests the page at / as a person uses it: a real JVM, jvmem beside it,
-// and a real Chromium, by pointer and by keyboard, in light and dark, on a desk and
-// on a phone. It keeps screenshots for looking at. `make e2e-page` runs it.
+// Package page tests the page at / as a person uses it: a JVM, jvmem and Chromium, with
+// pointer and keyboard, in light and dark mode, at desktop and phone size. It saves
+// screenshots. `make e2e-page` runs it.
 package page

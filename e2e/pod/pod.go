@@ -1,19 +1,19 @@
-// Package pod says what the tests ask of a container engine: packages docker
-// and cri both do it.
+// Package pod has the types with which tests use a container engine; packages docker and
+// cri implement it.
 //
-// A pod is a container that holds the PID namespace, as the pause container of
-// Kubernetes does, and the containers that join it. All run without new
-// privileges and with the network of the host.
+// A pod is a container that holds the PID namespace, like the pause container of
+// Kubernetes, and the containers that join it. All run with no_new_privs and use the
+// network of the host.
 package pod
 
-// Options say how a pod runs.
+// Options configure a pod.
 type Options struct {
-	// LimitBytes is the memory limit of the pod's own cgroup, as kubelet sets
-	// it; 0 means none.
+	// LimitBytes is the memory limit of the pod's cgroup, as kubelet sets it; 0
+	// means none.
 	LimitBytes int64
 }
 
-// Container says how a container of a pod runs.
+// Container configures a container of a pod.
 type Container struct {
 	Name, Image string
 	// Command is the program and its arguments.
@@ -22,10 +22,10 @@ type Container struct {
 	Env []string
 	// User is a numeric UID:GID.
 	User string
-	// Add and Drop are capabilities, without CAP_; without any the container
-	// has the engine's default set.
+	// Add and Drop are capabilities without CAP_, relative to the engine's default
+	// set.
 	Add, Drop []string
-	// Writable is said of the root file system.
+	// Writable makes the root file system writable.
 	Writable bool
 	Mounts   []Mount
 	// LimitBytes is the memory limit, with swap; 0 means none.
@@ -38,7 +38,7 @@ type Mount struct {
 	ReadOnly       bool
 }
 
-// State is what an engine tells of a container.
+// State is the state of a container.
 type State struct {
 	Running bool
 	// ExitCode is 0 while it runs.

@@ -1,17 +1,16 @@
-// Package result is what the suite says of a unit that it ran: a line of JSON
-// each, written by the test binary and read by the command run, which keeps it
-// and makes docs/accuracy.md of it.
+// Package result has the result of one unit. The test binary writes one per line in JSON;
+// the command run stores them and writes docs/accuracy.md from them.
 package result
 
-// Result is the outcome of one unit, a test that is run and kept as a whole.
+// Result is the outcome of one unit.
 type Result struct {
 	Unit    string  `json:"unit"`
 	Passed  bool    `json:"passed"`
 	Seconds float64 `json:"seconds"`
-	// Cell is nil where the unit is no cell of the matrix.
+	// Cell is nil unless the unit is a cell of the matrix.
 	Cell  *Cell  `json:"cell,omitempty"`
 	Steps []Step `json:"steps,omitempty"`
-	// Notes are what it found that is worth telling, a sentence each.
+	// Notes are further findings, one sentence each.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -24,28 +23,28 @@ type Cell struct {
 	Version       string `json:"version"`
 	Collector     string `json:"collector"`
 	NMT           string `json:"nmt"`
-	// Setting is "" for a cell of the matrix, else what is special.
+	// Setting is "" for a cell of the matrix, else the special setting.
 	Setting string `json:"setting,omitempty"`
 }
 
-// Step is one command of the workload and what became of it. All sizes are bytes.
+// Step is one command of the workload and its effect. All sizes are bytes.
 type Step struct {
 	Command string `json:"command"`
 	// Row had to grow by Want and grew by Got.
 	Row  string `json:"row"`
 	Want int64  `json:"want"`
 	Got  int64  `json:"got"`
-	// Other is the row that changed most beside it, by OtherGot.
+	// Other is the other row that changed most, by OtherGot.
 	Other    string `json:"other,omitempty"`
 	OtherGot int64  `json:"other_got,omitempty"`
-	// Unattributed is nil where a row is unknown: its bytes are in there.
+	// Unattributed is nil if a row is unknown, as it includes the bytes of that row.
 	Unattributed *int64 `json:"unattributed,omitempty"`
 	// Freed is how much of it freeing took out of use; nil where the step is
 	// not freed, or nobody tells what is in use.
 	Freed *int64 `json:"freed,omitempty"`
 }
 
-// Error returns by how many bytes the row is off.
+// Error returns the error of the row in bytes.
 func (s *Step) Error() int64 { return abs(s.Got - s.Want) }
 
 func abs(n int64) int64 { return max(n, -n) }

@@ -13,14 +13,14 @@ import (
 
 const accuracyHead = `# Accuracy
 
-Written by ` + "`make accuracy`" + ` from real runs; no number here is by hand. In each cell a JVM in a container grows one kind of
-memory after the other by a known amount, and frees it again. Checked at each step: the rows add up to the kernel's usage, the
-right row grew by the amount within 2 % + 1 MiB (4 % + 1 MiB with NMT off), no other row grew by more than 2 MiB, and at least
-80 % of what was freed is no more in use. The amounts are those that the workload wrote, or the account that the JVM's own pools
-and glibc give of them; none comes from jvmem. A cell without numbers was not run, or did not pass.
+` + "`make accuracy`" + ` writes this document from test runs. In each cell, a JVM in a container grows one kind of memory after the other by a
+known amount and frees it again. Each step checks that the rows add up to the usage that the kernel reports, that the right row grew by
+the amount within 2 % + 1 MiB (4 % + 1 MiB with NMT off), that no other row grew by more than 2 MiB, and that at least 80 % of freed
+memory is no longer in use. The amounts are what the workload wrote, or what the pools of the JVM and glibc report; none comes from
+jvmem. A cell without numbers was not run or failed.
 `
 
-// writeAccuracy makes the document of all results.
+// writeAccuracy writes the document from all results.
 func writeAccuracy(path string, all []result.Result) error {
 	all = slices.DeleteFunc(slices.Clone(all), func(r result.Result) bool { return !r.Passed })
 	var doc strings.Builder
@@ -35,7 +35,7 @@ func writeAccuracy(path string, all []result.Result) error {
 	return os.WriteFile(path, []byte(doc.String()), 0o644)
 }
 
-// sizes of a table, in MiB.
+// inMiB formats a size for a table.
 func inMiB(bytes int64) string { return fmt.Sprintf("%.2f", float64(bytes)/mib) }
 
 // row writes a row of a table.
@@ -48,8 +48,8 @@ func head(doc *strings.Builder, cells ...string) {
 	doc.WriteString(strings.Repeat("|---", len(cells)) + "|\n")
 }
 
-// cellText is the largest error of any row, and the most that was unattributed:
-// "-" where it has the bytes of a row that nobody tells.
+// cellText returns the largest error of any row and the largest unattributed size, "-" if
+// that includes the bytes of an unknown row.
 func cellText(r *result.Result) string {
 	var error int64
 	var unattributed *int64
@@ -80,7 +80,7 @@ func writeMatrix(doc *strings.Builder, version int, all []result.Result) {
 		if where == "" {
 			where = fmt.Sprintf("Linux %s, %s", r.Cell.Kernel, engine)
 		} else if !strings.HasSuffix(where, engine) {
-			continue // the second engine has a sample only
+			continue // other engines run only a part
 		}
 		l := line{r.Cell.JDK, r.Cell.Version, r.Cell.Collector}
 		if cells[l] == nil {
@@ -89,14 +89,14 @@ func writeMatrix(doc *strings.Builder, version int, all []result.Result) {
 		}
 		cells[l][r.Cell.NMT] = cellText(&all[i])
 	}
-	fmt.Fprintf(doc, "\n## Cgroup v%d (%s)\n\nLargest error of any row / most that was unattributed (-: a row is unknown, as `gc` is on JDK 8 without NMT=detail), in MiB.\n\n", version, where)
+	fmt.Fprintf(doc, "\n## Cgroup v%d (%s)\n\nLargest error of any row / largest unattributed size, in MiB (-: a row is unknown, as `gc` on JDK 8 without NMT detail).\n\n", version, where)
 	head(doc, "JDK", "collector", "NMT off", "NMT summary", "NMT detail")
 	for _, l := range lines {
 		row(doc, l.jdk+" ("+l.version+")", l.collector, cells[l]["off"], cells[l]["summary"], cells[l]["detail"])
 	}
 }
 
-// writeKinds tells of each kind of memory how far it was off in all cells.
+// writeKinds writes the error of each kind of memory over all cells.
 func writeKinds(doc *strings.Builder, all []result.Result) {
 	type kind struct{ command, row string }
 	errors := make(map[kind]*[3][]int64) // by version
@@ -118,7 +118,7 @@ func writeKinds(doc *strings.Builder, all []result.Result) {
 			*of = append(*of, s.Error())
 		}
 	}
-	doc.WriteString("\n## By kind of memory\n\nThe error of the row that had to grow, over all cells above, in MiB: median, largest. The command is the\nworkload's (jvm/jvmtest/doc.go).\n\n")
+	doc.WriteString("\n## By kind of memory\n\nError of the row that had to grow over all cells above, in MiB: median, largest. Package jvmtest documents the commands.\n\n")
 	head(doc, "command", "row", "v1", "v2")
 	for _, k := range kinds {
 		row(doc, "`"+k.command+"`", "`"+k.row+"`", spread(errors[k][1]), spread(errors[k][2]))
@@ -151,8 +151,8 @@ func writeFreed(doc *strings.Builder, all []result.Result) {
 			cells[s.Row]++
 		}
 	}
-	doc.WriteString("\n## Freed\n\nHow much of what was freed is no more in use, at least. What the allocator keeps is not in use: `native` without\n`allocator_retained`, of `heap` and `code_cache` what the JVM says.\n\n")
-	head(doc, "row", "at least", "cells where it is known")
+	doc.WriteString("\n## Freed\n\nSmallest share of freed memory that is no longer in use. Memory that an allocator retains is not in use: `native` counts without\n`allocator_retained`, `heap` and `code_cache` as the JVM reports them.\n\n")
+	head(doc, "row", "at least", "cells with a known value")
 	for _, name := range slices.Sorted(maps.Keys(least)) {
 		row(doc, "`"+name+"`", fmt.Sprintf("%.0f %%", 100*least[name]), fmt.Sprint(cells[name]))
 	}
@@ -173,7 +173,7 @@ func writeSettings(doc *strings.Builder, all []result.Result) {
 		}
 		texts[l][r.Cell.CgroupVersion] = cellText(&all[i])
 	}
-	doc.WriteString("\n## Settings\n\nLargest error of any row / most that was unattributed (-: a row is unknown), in MiB.\n\n")
+	doc.WriteString("\n## Settings\n\nLargest error of any row / largest unattributed size, in MiB (-: a row is unknown).\n\n")
 	head(doc, "setting", "with", "v1", "v2")
 	for _, l := range lines {
 		row(doc, l.setting, l.how, texts[l][1], texts[l][2])
@@ -189,7 +189,7 @@ func writeScenarios(doc *strings.Builder, all []result.Result) {
 			engines[name] = append(engines[name], engine+" ("+host+")")
 		}
 	}
-	doc.WriteString("\n## Scenarios\n\nPassed, in real pods:\n\n")
+	doc.WriteString("\n## Scenarios\n\nPassed in pods:\n\n")
 	head(doc, "scenario", "engines")
 	for _, name := range slices.Sorted(maps.Keys(engines)) {
 		row(doc, strings.ReplaceAll(name, "_", " "), strings.Join(engines[name], ", "))

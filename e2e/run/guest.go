@@ -16,10 +16,9 @@ import (
 )
 
 const (
-	// guests run side by side, as each of them keeps one CPU busy.
+	// guests run concurrently, as each of them uses one CPU.
 	guests = 2
-	// guestTime is how long the suite may take in them: every instruction is
-	// emulated.
+	// guestTime limits the suite in a guest, whose CPU is emulated.
 	guestTime = 4 * time.Hour
 )
 
@@ -69,18 +68,18 @@ func runGuest(ctx context.Context, k *kit, args []string, out, results io.Writer
 		Program: append([]string{
 			"/work/suite", "-jdks", "/kit/jdk", "-base", "/kit/base", "-app", "/work/app", "-jvmem", "/work/jvmem",
 			"-need", "/bin/true", "-results", "/dev/ttyS2", "-test.parallel=1",
-			"-interval", "1s", // as one takes it some 0.4 s
+			"-interval", "1s", // a sample takes about 0.4 s in the guest
 		}, args...),
 		Stdout:  out,
 		Results: results,
 	})
 	if err == nil && code != 0 {
-		err = fmt.Errorf("the suite: exit code %d", code)
+		err = fmt.Errorf("test suite: exit code %d", code)
 	}
 	return err
 }
 
-// lineWriter writes whole lines to what it shares with others.
+// lineWriter writes whole lines to a writer that it shares with others.
 type lineWriter struct {
 	to   io.Writer
 	lock *sync.Mutex

@@ -12,7 +12,7 @@ import (
 
 const mib = 1 << 20
 
-// hosts are all there are.
+// hosts are all hosts.
 var hosts = []host{
 	{"v1", "docker,containerd-cgroupfs", false, runHere},
 	{"v2", "containerd-systemd,containerd-cgroupfs", true, runGuests},
@@ -21,7 +21,7 @@ var hosts = []host{
 // runHere runs the suite on this machine.
 func runHere(ctx context.Context, k *kit, args []string, out, results io.Writer) error {
 	if _, err := os.Stat("/sys/fs/cgroup/memory"); err != nil {
-		return errors.New("this machine has no cgroup v1, which these tests are about (boot it with systemd.unified_cgroup_hierarchy=0)")
+		return errors.New("this machine has no cgroup v1, which these tests need (boot it with systemd.unified_cgroup_hierarchy=0)")
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -35,14 +35,14 @@ func runHere(ctx context.Context, k *kit, args []string, out, results io.Writer)
 	cmd := exec.CommandContext(ctx, k.path("suite"), args...)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = out, out, []*os.File{write}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute // it ends its engines first
+	cmd.WaitDelay = time.Minute // it stops its engines first
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	_ = write.Close() // it is the suite's now
+	_ = write.Close() // the suite has it now
 	_, copied := io.Copy(results, read)
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("the suite: %w", err)
+		return fmt.Errorf("test suite: %w", err)
 	}
 	return copied
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// kit is what the suite is run with.
+// kit is everything that the suite needs.
 type kit struct {
 	tree *debian.Tree
 	need string
-	// work has jvmem, suite (the test binary) and app (the workload).
+	// work is a folder with jvmem, suite (the test binary) and app (the workload).
 	work string
-	// key is of the content of all of it.
+	// key is a hash of the content of all of it.
 	key string
 }
 
@@ -44,10 +44,10 @@ func makeKit(ctx context.Context, root string) (*kit, error) {
 	return k, nil
 }
 
-func (k *kit) remove() { _ = os.RemoveAll(k.work) } // else the system removes it some time
+func (k *kit) remove() { _ = os.RemoveAll(k.work) } // the system removes it otherwise
 
-// build compiles. The binary under test has no version, as that would be
-// another one at each commit.
+// build compiles. The binary under test has no version, which would change its hash with
+// each commit.
 func (k *kit) build(ctx context.Context, root string) error {
 	for dir, args := range map[string][]string{
 		root:                       {"build", "-trimpath", "-buildvcs=false", "-o", k.path("jvmem"), "./cmd/jvmem"},
@@ -76,7 +76,7 @@ func (k *kit) build(ctx context.Context, root string) error {
 		return err
 	}
 	k.key = hex.EncodeToString(sum.Sum(nil)[:8])
-	return os.Chmod(k.work, 0o755) // the containers' users read the workload
+	return os.Chmod(k.work, 0o755) // the users of containers read the workload
 }
 
 func (k *kit) path(name string) string { return filepath.Join(k.work, name) }

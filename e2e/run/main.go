@@ -1,9 +1,9 @@
-// Command run makes what the end-to-end tests need, runs them on this machine
-// and in a guest, and keeps what passed: a unit is run again only when something
-// that it depends on has changed. `make e2e` calls it.
+// Command run builds what the end-to-end tests need, runs them on this machine and in a
+// guest, and stores the results that passed: a unit runs again only after a change of
+// something it depends on. `make e2e-containers` calls it.
 //
-//	v1  this machine, where its cgroups are v1: Docker, and containerd driven as kubelet does
-//	v2  a QEMU guest with systemd: containerd with both drivers of cgroups
+//	v1  this machine, if it has cgroup v1: Docker, and containerd driven as kubelet does
+//	v2  a QEMU guest with systemd: containerd with both cgroup drivers
 package main
 
 import (
@@ -30,12 +30,12 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	root := flag.String("root", "..", "the repository")
+	root := flag.String("root", "..", "root of the repository")
 	names := flag.String("hosts", "v1,v2", "hosts to run on")
-	full := flag.Bool("full", false, "the whole matrix, not only a covering part")
-	accuracy := flag.String("accuracy", "", "file to write the accuracy of what passed to")
-	match := flag.String("match", "", "run only units whose name contains this, and keep no result")
-	verbose := flag.Bool("v", false, "show what the tests log")
+	full := flag.Bool("full", false, "run the whole matrix instead of a covering part")
+	accuracy := flag.String("accuracy", "", "file to write the accuracy to")
+	match := flag.String("match", "", "run only units whose name contains this, and store no result")
+	verbose := flag.Bool("v", false, "show the log of the tests")
 	flag.Parse()
 
 	kit, err := makeKit(ctx, *root)
@@ -56,7 +56,7 @@ func run(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 		for _, one := range results {
-			one.Unit = name + "/" + one.Unit // else those of two hosts have one name
+			one.Unit = name + "/" + one.Unit // names are unique per host only
 			all = append(all, one)
 		}
 	}

@@ -17,12 +17,12 @@ import (
 	"github.com/jvmem/jvmem/e2e/result"
 )
 
-// host is where the suite runs.
+// host is a machine on which the suite runs.
 type host struct {
 	name string
-	// engines run the containers. The first one gets the whole matrix.
+	// engines run the containers; the first one runs the whole matrix.
 	engines string
-	// guest: nobody else uses it.
+	// guest is true if nothing else uses the machine.
 	guest bool
 	run   func(ctx context.Context, k *kit, args []string, out, results io.Writer) error
 }
@@ -35,8 +35,8 @@ type runner struct {
 	match         string
 }
 
-// run returns the results of all units, those that were kept among them. A unit
-// that fails, or of which nothing is heard, is an error.
+// run returns the results of all units, stored ones included. A unit that fails or sends no
+// result is an error.
 func (r *runner) run(ctx context.Context) ([]result.Result, error) {
 	units, err := r.units(ctx)
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *runner) run(ctx context.Context) ([]result.Result, error) {
 			missing = append(missing, u)
 		}
 	}
-	fmt.Printf("%s: %d units, %d of them known from an earlier run\n", r.host.name, len(units), len(all))
+	fmt.Printf("%s: %d units, %d of them passed in an earlier run\n", r.host.name, len(units), len(all))
 	if len(missing) == 0 {
 		return all, nil
 	}
@@ -70,7 +70,7 @@ func (r *runner) run(ctx context.Context) ([]result.Result, error) {
 	for _, u := range missing {
 		i := slices.IndexFunc(fresh, func(f result.Result) bool { return f.Unit == u })
 		if i < 0 || !fresh[i].Passed {
-			err = errors.Join(err, fmt.Errorf("%s: did not pass", u))
+			err = errors.Join(err, fmt.Errorf("%s: failed", u))
 		}
 	}
 	return all, err
@@ -82,7 +82,7 @@ func (r *runner) units(ctx context.Context) ([]string, error) {
 	cmd := exec.CommandContext(ctx, r.kit.path("suite"), append(r.args(r.kit.tree.JDKFolder()), "-units")...)
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("list the units: %w", err)
+		return nil, fmt.Errorf("list units: %w", err)
 	}
 	units := strings.Split(strings.TrimSpace(out.String()), "\n")
 	return slices.DeleteFunc(units, func(u string) bool { return !strings.Contains(u, r.match) }), nil
@@ -92,7 +92,7 @@ func (r *runner) args(jdks string) []string {
 	return []string{"-jdks", jdks, "-engines", r.host.engines, fmt.Sprintf("-full=%v", r.full), fmt.Sprintf("-guest=%v", r.host.guest)}
 }
 
-// runUnits runs units on the host, and calls with each result as it comes.
+// runUnits runs units on the host and calls done with each result.
 func (r *runner) runUnits(ctx context.Context, units []string, done func(result.Result) error) ([]result.Result, error) {
 	if err := os.WriteFile(r.kit.path("units"), []byte(strings.Join(units, "\n")), 0o644); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (r *runner) runUnits(ctx context.Context, units []string, done func(result.
 		for lines := bufio.NewReader(read); ; {
 			line, err := lines.ReadBytes('\n')
 			if err != nil {
-				_ = read.CloseWithError(err) // or a writer would wait for ever
+				_ = read.CloseWithError(err) // a writer would wait forever
 				return
 			}
 			var one result.Result
@@ -129,7 +129,7 @@ func (r *runner) runUnits(ctx context.Context, units []string, done func(result.
 	return all, errors.Join(err, failed)
 }
 
-// describe says in a line what became of a unit.
+// describe formats a result as a line.
 func describe(host string, r *result.Result, n, of int) string {
 	state := "ok  "
 	if !r.Passed {
@@ -163,7 +163,7 @@ func openKept(path string) (*kept, error) {
 	for lines := bufio.NewReader(file); ; {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
-			return k, nil // the end; a line that was not finished is run again
+			return k, nil // an incomplete last line is ignored
 		}
 		var one result.Result
 		if json.Unmarshal(line, &one) == nil {
