@@ -78,7 +78,7 @@ func TestPage(t *testing.T) {
 	b.await("the picture", `document.querySelector('#chart canvas') !== null && document.getElementById('chart-empty').hidden`)
 
 	t.Run("verdict", func(t *testing.T) {
-		b.await("cause, forecast and advice", `['Direct buffer leak', 'Limit is reached in', '-XX:MaxDirectMemorySize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
+		b.await("cause, forecast and advice", `['Direct buffer leak', 'Limit is reached in', 'maxCachedBufferSize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
 	})
 	t.Run("picture", func(t *testing.T) { checkPicture(t, b, light) })
 	t.Run("numbers", func(t *testing.T) { checkMoments(t, b, s) })

@@ -39,9 +39,6 @@ type Step struct {
 	OtherGot int64  `json:"other_got,omitempty"`
 	// Unattributed is nil if a row is unknown, as it includes the bytes of that row.
 	Unattributed *int64 `json:"unattributed,omitempty"`
-	// Freed is how much of it freeing took out of use; nil where the step is
-	// not freed, or nobody tells what is in use.
-	Freed *int64 `json:"freed,omitempty"`
 }
 
 // Error returns the error of the row in bytes.
