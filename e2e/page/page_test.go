@@ -224,7 +224,7 @@ func checkMoment(t *testing.T, b *browser, s *testSidecar) time.Time {
 	}
 	for row, text := range shown.Rows {
 		name := "row/" + row
-		if row == "usage" || row == "firm" || row == "limit" {
+		if row == "usage" || row == "unreclaimable" || row == "limit" {
 			name = row
 		}
 		want := "unknown"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Breakdown writes one line for each container of the report, with its diagnosis;
@@ -22,7 +23,7 @@ func (l *Log) Breakdown(ctx context.Context, r *breakdown.Report, verdict func(*
 		}
 		err := event{
 			level: slog.LevelInfo, time: r.Time, message: message(c, d), dataset: datasetBreakdown, kind: "metric", action: "breakdown",
-			containerID: c.ID, containerName: c.Name, pod: r.Pod,
+			container: c.Identity, pod: r.Pod,
 		}.write(ctx, l.breakdowns, fields...)
 		if err != nil {
 			return err
@@ -31,39 +32,31 @@ func (l *Log) Breakdown(ctx context.Context, r *breakdown.Report, verdict func(*
 	return nil
 }
 
-// unreclaimable is what counts when the limit is near.
-func unreclaimable(c *breakdown.Container) *int64 {
-	if c.UsageBytes == nil || c.ReclaimableBytes == nil {
-		return nil
-	}
-	return new(max(0, *c.UsageBytes-*c.ReclaimableBytes))
-}
-
 func numbers(c *breakdown.Container) []slog.Attr {
-	var rows, details []slog.Attr
+	var byRow, details []slog.Attr
 	for _, row := range c.Memory {
-		rows = append(rows, size(string(row.Name), row.Bytes))
+		byRow = append(byRow, size(string(row.Name), row.Bytes))
 		var parts []slog.Attr
 		for _, d := range row.Detail {
 			parts = append(parts, size(d.Name, d.Bytes))
 		}
-		// The names of other processes are anybody's: no fields of their own.
-		if row.Name != breakdown.OtherProcesses {
+		// Processes have arbitrary names: they must not become fields.
+		if row.Name != rows.OtherProcesses {
 			details = append(details, group(string(row.Name), parts...))
 		}
 	}
-	rows = append(rows, size("unattributed", c.UnattributedBytes))
+	byRow = append(byRow, size(string(rows.Unattributed), c.UnattributedBytes))
 	attrs := []slog.Attr{
 		size("usage_bytes", c.UsageBytes),
 		size("working_set_bytes", c.WorkingSetBytes),
 		size("rss_bytes", c.RSSBytes),
 		size("reclaimable_bytes", c.ReclaimableBytes),
-		size("unreclaimable_bytes", unreclaimable(c)),
+		size("unreclaimable_bytes", rows.Unreclaimable(c.UsageBytes, c.ReclaimableBytes)),
 		size("headroom_bytes", c.HeadroomBytes),
 		size("limit_bytes", c.LimitBytes),
 		size("oom_kills", c.OOMKills),
 		slog.Bool("complete", c.Complete()),
-		group("row_bytes", rows...),
+		group("row_bytes", byRow...),
 		group("detail_bytes", details...),
 	}
 	threads := 0

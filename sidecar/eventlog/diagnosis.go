@@ -8,6 +8,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Diagnosis writes that a container's verdict appeared, changed or cleared.
@@ -17,11 +18,11 @@ func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d
 		summary = "the suspicion did not last: " + summary
 	}
 	e := event{
-		level: slog.LevelInfo, time: at, message: whoIn(d.Name, d.ID, pod) + ": " + summary,
+		level: slog.LevelInfo, time: at, message: whoIn(d.Identity, pod) + ": " + summary,
 		dataset: datasetDiagnosis, kind: "event", action: string(change),
-		containerID: d.ID, containerName: d.Name, pod: pod,
+		container: d.Identity, pod: pod,
 	}
-	if d.Verdict.Leak() || d.Verdict == diagnosis.Budget {
+	if d.Verdict.Leak() || d.Verdict == rows.VerdictBudget {
 		e.level, e.kind = slog.LevelWarn, "alert"
 	}
 	return e.write(ctx, l.diagnoses, Verdict(d))

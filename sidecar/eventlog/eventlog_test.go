@@ -31,14 +31,14 @@ func report() *breakdown.Report {
 		LimitBytes: size(512 * mib), UsageBytes: size(400 * mib), WorkingSetBytes: size(380 * mib), RSSBytes: size(350 * mib),
 		ReclaimableBytes: size(20 * mib), HeadroomBytes: size(132 * mib), OOMKills: size(0),
 		Memory: []breakdown.Row{
-			{Name: breakdown.Heap, Bytes: size(200 * mib), CommittedBytes: size(256 * mib)},
-			{Name: breakdown.Metaspace, Bytes: size(60 * mib), Detail: []breakdown.Detail{{Name: "non_class", Bytes: size(50 * mib)}, {Name: "class_space", Bytes: size(10 * mib)}}},
-			{Name: breakdown.Native, Bytes: size(100 * mib), Detail: []breakdown.Detail{
+			{Name: rows.Heap, Bytes: size(200 * mib), CommittedBytes: size(256 * mib)},
+			{Name: rows.Metaspace, Bytes: size(60 * mib), Detail: []breakdown.Detail{{Name: "non_class", Bytes: size(50 * mib)}, {Name: "class_space", Bytes: size(10 * mib)}}},
+			{Name: rows.Native, Bytes: size(100 * mib), Detail: []breakdown.Detail{
 				{Name: "jvm_internal", Bytes: size(40 * mib), Detail: []breakdown.Detail{{Name: "symbol", Bytes: size(40 * mib)}}},
 				{Name: "direct_buffers", Bytes: size(60 * mib)}, {Name: "untracked"},
 			}},
-			{Name: breakdown.OtherProcesses, Bytes: size(1 * mib), Detail: []breakdown.Detail{{Name: "odd \"name\"\n", Bytes: size(1 * mib)}}},
-			{Name: breakdown.Kernel, Bytes: size(9 * mib)},
+			{Name: rows.OtherProcesses, Bytes: size(1 * mib), Detail: []breakdown.Detail{{Name: "odd \"name\"\n", Bytes: size(1 * mib)}}},
+			{Name: rows.Kernel, Bytes: size(9 * mib)},
 		},
 		UnattributedBytes: size(-64 << 10),
 	}
@@ -46,7 +46,7 @@ func report() *breakdown.Report {
 	java.Threads.Live = 42
 	java.Threads.Pools = []threads.Pool{{Name: "http-nio-8080-exec-#", Count: 10}}
 	app.JVMs = []breakdown.JVM{java}
-	other := breakdown.Container{Identity: rows.Identity{ID: "77aa"}, UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: breakdown.Heap}, {Name: breakdown.GC, Bytes: size(2 * mib)}}}
+	other := breakdown.Container{Identity: rows.Identity{ID: "77aa"}, UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: rows.Heap}, {Name: rows.GC, Bytes: size(2 * mib)}}}
 	other.JVMs = []breakdown.JVM{java, java}
 	return &breakdown.Report{
 		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 4, 5, 678_900_000, time.FixedZone("", 3600)),
@@ -84,11 +84,11 @@ func split(t *testing.T, text string) []string {
 func suspicion() *diagnosis.Diagnosis {
 	rate := &diagnosis.Rate{BytesPerHour: 300 * mib, LowBytesPerHour: 250 * mib, HighBytesPerHour: 350 * mib}
 	return &diagnosis.Diagnosis{
-		Identity: rows.Identity{ID: report().Containers[0].ID, Name: "app"}, Verdict: diagnosis.Threads, Subject: "leak-#", Confidence: new(0.98765),
+		Identity: rows.Identity{ID: report().Containers[0].ID, Name: "app"}, Verdict: rows.VerdictThreads, Subject: "leak-#", Confidence: new(0.98765),
 		Summary: "threads leak (leak-#), +300.0 MiB an hour, 93 % of the growth; the limit is reached, and the kernel kills, in 26 min (23 min to 31 min)",
 		Growth:  rate, Forecast: &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 1584.5, LowSeconds: 1358, HighSeconds: 1901},
 		Findings: []diagnosis.Finding{{
-			Verdict: diagnosis.Threads, Subject: "leak-#", Share: new(0.93), Rate: rate, Confidence: 0.98765,
+			Verdict: rows.VerdictThreads, Subject: "leak-#", Share: new(0.93), Rate: rate, Confidence: 0.98765,
 			Evidence: []string{"threads: 22 → 529 in 20 min", "threads of the pool leak-#: 2 → 507 in 20 min"}, Next: []string{"find who starts the threads", "jcmd <pid> Thread.print"},
 			Gathered: &diagnosis.Gathered{Text: []string{"500 of them wait in java.lang.Thread.sleep"}},
 		}},
@@ -183,7 +183,7 @@ func TestNumbers(t *testing.T) {
 
 func TestMessage(t *testing.T) {
 	r := report()
-	r.Containers[0].Memory = slices.DeleteFunc(r.Containers[0].Memory, func(row breakdown.Row) bool { return row.Name == breakdown.Kernel })
+	r.Containers[0].Memory = slices.DeleteFunc(r.Containers[0].Memory, func(row breakdown.Row) bool { return row.Name == rows.Kernel })
 	r.Containers[0].LimitBytes = new(int64(0)) // no division by it
 	none := breakdown.Container{}
 	r.Containers = append(r.Containers, none)

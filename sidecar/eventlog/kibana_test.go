@@ -1,255 +1,289 @@
 package eventlog
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// objects are the saved objects of the file, one a line.
-func objects(t *testing.T) map[string]savedObject {
+// There is no Kibana and no Elasticsearch here. These tests check what needs none: that
+// the files are JSON, that references lead somewhere, that the fields exist in lines
+// which jvmem writes, and that the dashboard repeats the table of rows correctly.
+
+const savedObjects = kibanaFolder + "saved-objects.ndjson"
+
+type savedObject struct {
+	ID                   string         `json:"id"`
+	Type                 string         `json:"type"`
+	Attributes           map[string]any `json:"attributes"`
+	References           []reference    `json:"references"`
+	CoreMigrationVersion string         `json:"coreMigrationVersion"`
+	TypeMigrationVersion string         `json:"typeMigrationVersion"`
+	Managed              bool           `json:"managed"`
+}
+
+type reference struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// readObjects returns the saved objects of the file, one a line.
+func readObjects(t *testing.T) []savedObject {
 	t.Helper()
-	text, err := os.ReadFile(kibanaFolder + "saved-objects.ndjson")
+	text, err := os.ReadFile(savedObjects)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(map[string]savedObject)
-	for line := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n"), "\n") {
+	var all []savedObject
+	for line := range strings.Lines(string(text)) {
 		var o savedObject
 		d := json.NewDecoder(strings.NewReader(line))
 		d.DisallowUnknownFields()
 		if err := d.Decode(&o); err != nil || d.More() {
 			t.Fatalf("not one object a line: %v: %.100s", err, line)
 		}
-		key := o.Type + "/" + o.ID
-		if _, twice := all[key]; twice || o.References == nil || o.TypeMigrationVersion == "" {
-			t.Errorf("%s twice, or without references or version", key)
-		}
-		all[key] = o
+		all = append(all, o)
 	}
 	return all
 }
 
-// unpack decodes a JSON text that an attribute holds.
-func unpack(t *testing.T, o savedObject, path string, into any) {
+// expand replaces each text that holds a JSON object or list by what it holds: saved
+// objects are JSON within JSON.
+func expand(t *testing.T, value any) any {
 	t.Helper()
-	if err := json.Unmarshal([]byte(asText(get(o.Attributes, path))), into); err != nil {
-		t.Fatalf("%s of %s: %v", path, o.ID, err)
+	switch v := value.(type) {
+	case map[string]any:
+		for key := range v {
+			v[key] = expand(t, v[key])
+		}
+	case []any:
+		for i := range v {
+			v[i] = expand(t, v[i])
+		}
+	case string:
+		if strings.HasPrefix(v, "{") || strings.HasPrefix(v, "[{") {
+			var inner any
+			if err := json.Unmarshal([]byte(v), &inner); err != nil {
+				t.Fatalf("%v: %.200s", err, v)
+			}
+			return expand(t, inner)
+		}
+	}
+	return value
+}
+
+// visit calls f with each value that has a key, and with the key.
+func visit(value any, f func(key string, value any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		for key, below := range v {
+			f(key, below)
+			visit(below, f)
+		}
+	case []any:
+		for _, below := range v {
+			visit(below, f)
+		}
 	}
 }
 
-// TestSavedObjects: they refer to each other and to fields that exist.
-func TestSavedObjects(t *testing.T) {
-	m := newMapper(t)
-	all := objects(t)
-	for key, o := range all {
-		names := make(map[string]bool)
-		for _, r := range o.References {
-			if _, ok := all[r.Type+"/"+r.ID]; !ok || names[r.Name] {
-				t.Errorf("%s refers to %+v, which is not there, or twice", key, r)
-			}
-			names[r.Name] = true
+// writtenFields are the fields of real lines.
+func writtenFields(t *testing.T) map[string]bool {
+	t.Helper()
+	written := make(map[string]bool)
+	for _, line := range realLines(t) {
+		for name := range flatten(t, line) {
+			written[name] = true
 		}
 	}
-	view := all["index-pattern/"+dataViewID]
+	return written
+}
+
+// queriedField is a field in a KQL query.
+var queriedField = regexp.MustCompile(`([a-z@_]+(?:\.[a-z_]+)*)\s*(?:[:<>])`)
+
+// TestSavedObjects: references lead to objects of the file, and each field that an
+// object names is one that jvmem writes.
+func TestSavedObjects(t *testing.T) {
+	all, written := readObjects(t), writtenFields(t)
+	for _, o := range all {
+		if o.TypeMigrationVersion == "" || o.References == nil {
+			t.Errorf("%s %s: no version or no references", o.Type, o.ID)
+		}
+		named := make(map[string]bool)
+		for _, r := range o.References {
+			found := slices.ContainsFunc(all, func(to savedObject) bool { return to.Type == r.Type && to.ID == r.ID })
+			if !found || named[r.Name] {
+				t.Errorf("%s %s: reference %+v leads nowhere, or is there twice", o.Type, o.ID, r)
+			}
+			named[r.Name] = true
+		}
+		fields := 0
+		check := func(field any) {
+			fields++
+			if name := asText(field); name != "___records___" && !written[name] { // Lens' name for the number of documents
+				t.Errorf("%s %s names %v, which no line has", o.Type, o.ID, field)
+			}
+		}
+		visit(expand(t, o.Attributes), func(key string, value any) {
+			switch key {
+			case "sourceField", "fieldName", "sortField", "timeFieldName":
+				check(value)
+			case "query":
+				for _, m := range queriedField.FindAllStringSubmatch(asText(value), -1) {
+					check(m[1])
+				}
+			case "fieldFormatMap":
+				for name := range value.(map[string]any) {
+					check(name)
+				}
+			case "columns":
+				if list, ok := value.([]any); ok {
+					for _, column := range list {
+						if name, ok := column.(string); ok { // of a saved search
+							check(name)
+						}
+					}
+				}
+			}
+		})
+		if fields == 0 {
+			t.Errorf("%s %s names no field", o.Type, o.ID)
+		}
+	}
+}
+
+// TestDataView: it is for the data streams of the index template, and each field with a
+// unit has a format.
+func TestDataView(t *testing.T) {
 	var index struct {
 		IndexPatterns []string `json:"index_patterns"`
 	}
 	text, err := os.ReadFile(kibanaFolder + "index-template.json")
-	if err != nil || json.Unmarshal(text, &index) != nil || view.Attributes["title"] != index.IndexPatterns[0] || view.Attributes["timeFieldName"] != "@timestamp" {
-		t.Errorf("the data view is for %v, the template for %v: %v", view.Attributes["title"], index.IndexPatterns, err)
+	if err == nil {
+		err = json.Unmarshal(text, &index)
 	}
-	var formats map[string]struct{ ID string }
-	unpack(t, view, "fieldFormatMap", &formats)
-	for name, format := range formats {
-		if p := m.fields[name]; p.Type != "long" && p.Type != "float" {
-			t.Errorf("%s is shown as %s, but is %q", name, format.ID, p.Type)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := readObjects(t)
+	view := all[slices.IndexFunc(all, func(o savedObject) bool { return o.Type == "index-pattern" })]
+	if view.Attributes["title"] != index.IndexPatterns[0] {
+		t.Errorf("the data view is for %v, the template for %v", view.Attributes["title"], index.IndexPatterns)
+	}
+	formats := expand(t, view.Attributes["fieldFormatMap"]).(map[string]any)
+	for name, p := range newMapper(t).fields {
+		format, _ := formats[name].(map[string]any)
+		if want := map[string]string{"byte": "bytes", "percent": "percent", "s": "duration"}[p.Meta["unit"]]; asText(format["id"]) != want {
+			t.Errorf("%s is formatted as %q, want %q", name, asText(format["id"]), want)
 		}
-	}
-	for name, p := range m.fields {
-		if want := map[string]string{"byte": "bytes", "percent": "percent", "s": "duration"}[p.Meta["unit"]]; formats[name].ID != want {
-			t.Errorf("%s is shown as %q, want %q", name, formats[name].ID, want)
-		}
-	}
-
-	found := all["search/"+searchID]
-	var source map[string]any
-	unpack(t, found, "kibanaSavedObjectMeta.searchSourceJSON", &source)
-	lines := flatLines(t)
-	events := matching(t, m, asText(get(source, "query.query")), lines)
-	if source["indexRefName"] != found.References[0].Name || found.References[0].ID != dataViewID {
-		t.Errorf("the search is of %v, references %v", source["indexRefName"], found.References)
-	}
-	for _, c := range found.Attributes["columns"].([]any) {
-		checkWritten(t, "the search", c.(string), events)
 	}
 }
 
-// checkWritten checks that what is shown of lines is in one of them.
-func checkWritten(t *testing.T, who, field string, lines []map[string]any) {
+// TestDashboardRows: the panel of the rows has those of the table in the order of
+// pictures, with their titles and colours. -update writes them into the file.
+func TestDashboardRows(t *testing.T) {
+	all := readObjects(t)
+	board := &all[slices.IndexFunc(all, func(o savedObject) bool { return o.Type == "dashboard" })]
+	var panels []map[string]any
+	if err := json.Unmarshal([]byte(asText(board.Attributes["panelsJSON"])), &panels); err != nil {
+		t.Fatal(err)
+	}
+	panel := panels[slices.IndexFunc(panels, func(p map[string]any) bool { return p["panelIndex"] == "rows" })]
+	state := below(panel, "embeddableConfig", "attributes", "state")
+	layer := below(state, "datasourceStates", "formBased", "layers", "rows")
+	columns := map[string]any{"rows-0": below(layer, "columns", "rows-0")} // time
+	order, accessors, colors := []any{"rows-0"}, []any{}, []any{}
+	for i, row := range rows.Stacked() {
+		id := fmt.Sprintf("rows-%d", i+1)
+		columns[id] = map[string]any{
+			"operationType": "average", "sourceField": "jvmem.row_bytes." + string(row.Name), "label": row.Title, "customLabel": true,
+			"dataType": "number", "isBucketed": false, "scale": "ratio", "params": map[string]any{"emptyAsNull": true},
+		}
+		order, accessors = append(order, id), append(accessors, id)
+		colors = append(colors, map[string]any{"forAccessor": id, "color": row.Style.Flat(), "axisMode": "left"})
+	}
+	areas := below(state, "visualization")["layers"].([]any)[0].(map[string]any)
+	same := reflect.DeepEqual(layer["columns"], columns) && reflect.DeepEqual(layer["columnOrder"], order) &&
+		reflect.DeepEqual(areas["accessors"], accessors) && reflect.DeepEqual(areas["yConfig"], colors)
+	if *update && !same {
+		layer["columns"], layer["columnOrder"], areas["accessors"], areas["yConfig"] = columns, order, accessors, colors
+		board.Attributes["panelsJSON"] = strings.TrimSpace(encode(t, panels))
+		var text strings.Builder
+		for _, o := range all {
+			text.WriteString(encode(t, o))
+		}
+		if err := os.WriteFile(savedObjects, []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !same {
+		t.Errorf("the panel of the rows differs from the table (go test -update writes it)")
+	}
+}
+
+// below returns the object below the keys.
+func below(object map[string]any, keys ...string) map[string]any {
+	for _, key := range keys {
+		object, _ = object[key].(map[string]any)
+	}
+	return object
+}
+
+func encode(t *testing.T, v any) string {
 	t.Helper()
-	if !slices.ContainsFunc(lines, func(fields map[string]any) bool { return fields[field] != nil }) {
-		t.Errorf("%s shows %s, which none of its %d lines has", who, field, len(lines))
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		t.Fatal(err)
 	}
+	return b.String()
 }
 
-// lensState is what a Lens panel keeps.
-type lensState struct {
-	Title, Type       string
-	VisualizationType string
-	References        []reference
-	State             struct {
-		DatasourceStates struct {
-			FormBased struct {
-				Layers map[string]struct {
-					Columns           map[string]map[string]any
-					ColumnOrder       []string
-					IncompleteColumns map[string]any
-				}
-			}
-		}
-		Visualization map[string]any
-		Query         map[string]any
-	}
-}
-
-// operations are the types that an operation of Lens takes.
-var operations = map[string][]string{
-	"date_histogram": {"date"}, "terms": {"keyword", "boolean", "long"}, "last_value": {"keyword", "boolean", "long", "float", "date"},
-	"unique_count": {"keyword", "boolean", "long", "float", "date"},
-	"average":      {"long", "float"}, "min": {"long", "float", "date"}, "max": {"long", "float", "date"}, "sum": {"long", "float"},
-}
-
-// TestDashboard: panels lie side by side, and each column does with its field what
-// can be done with its type.
-func TestDashboard(t *testing.T) {
+// TestPipelines: the pipelines are JSON with processors of one kind each, and name
+// fields that are in the template.
+func TestPipelines(t *testing.T) {
 	m := newMapper(t)
-	d, lines := objects(t)["dashboard/"+dashboardID], flatLines(t)
-	names := make(map[string]reference)
-	for _, r := range d.References {
-		names[r.Name] = r
-	}
-	var panels []struct {
-		Type, PanelIndex, PanelRefName, Title, Version string
-		GridData                                       struct {
-			X, Y, W, H int
-			I          string
+	for _, file := range []string{"pipeline.json", "pipeline-elastic-agent.json"} {
+		var p struct {
+			Description string
+			Processors  []map[string]map[string]any
+			Version     int
+			Meta        map[string]string `json:"_meta"`
 		}
-		EmbeddableConfig struct{ Attributes lensState }
-	}
-	unpack(t, d, "panelsJSON", &panels)
-	taken := make(map[[2]int]string)
-	for _, p := range panels {
-		g := p.GridData
-		if g.I != p.PanelIndex || g.X < 0 || g.W < 1 || g.H < 1 || g.X+g.W > 48 || p.Title == "" {
-			t.Errorf("%s: %+v", p.PanelIndex, g)
+		decodeFile(t, file, &p)
+		if len(p.Processors) == 0 {
+			t.Errorf("%s has no processors", file)
 		}
-		for x := g.X; x < g.X+g.W; x++ {
-			for y := g.Y; y < g.Y+g.H; y++ {
-				if other := taken[[2]int{x, y}]; other != "" {
-					t.Fatalf("%s lies on %s", p.PanelIndex, other)
+		for _, step := range p.Processors {
+			if len(step) != 1 {
+				t.Errorf("%s: %d kinds in one step", file, len(step))
+			}
+			for kind, s := range step {
+				if !slices.Contains([]string{"json", "dot_expander", "set", "remove", "pipeline"}, kind) {
+					t.Errorf("%s: processor %s", file, kind)
 				}
-				taken[[2]int{x, y}] = p.PanelIndex
+				if kind == "pipeline" && s["name"] != "jvmem" { // as docs/kibana.md calls it
+					t.Errorf("%s hands on to %v", file, s["name"])
+				}
+				for _, key := range []string{"field", "copy_from"} {
+					name := asText(s[key])
+					if _, _, ok := m.find(name, ""); !ok && name != "" && name != "_index" {
+						t.Errorf("%s: %s %s is not in the template", file, key, name)
+					}
+				}
 			}
 		}
-		if p.Type == "search" {
-			if r := names[p.PanelIndex+":"+p.PanelRefName]; r.Type != "search" || r.ID != searchID {
-				t.Errorf("%s shows %+v", p.PanelIndex, r)
-			}
-			continue
-		}
-		l := &p.EmbeddableConfig.Attributes
-		checkLens(t, m, p.PanelIndex, l, names, matching(t, m, asText(l.State.Query["query"]), lines))
-	}
-	var controls map[string]struct {
-		Type          string
-		ExplicitInput struct{ ID, FieldName string }
-	}
-	unpack(t, d, "controlGroupInput.panelsJSON", &controls)
-	for id, c := range controls {
-		if m.fields[c.ExplicitInput.FieldName].Type != "keyword" || c.ExplicitInput.ID != id || names["controlGroup_"+id+":optionsListDataView"].ID != dataViewID {
-			t.Errorf("control %s: %+v", id, c)
-		}
-	}
-	for _, attribute := range []string{"optionsJSON", "controlGroupInput.ignoreParentSettingsJSON", "kibanaSavedObjectMeta.searchSourceJSON"} {
-		unpack(t, d, attribute, &map[string]any{})
-	}
-}
-
-func checkLens(t *testing.T, m *mapper, id string, l *lensState, names map[string]reference, lines []map[string]any) {
-	t.Helper()
-	columns := make(map[string]bool)
-	for layerID, layer := range l.State.DatasourceStates.FormBased.Layers {
-		name := "indexpattern-datasource-layer-" + layerID
-		if names[id+":"+name].ID != dataViewID || !slices.Contains(l.References, reference{"index-pattern", dataViewID, name}) {
-			t.Errorf("%s: layer %s has no data view", id, layerID)
-		}
-		if len(layer.ColumnOrder) != len(layer.Columns) || len(layer.IncompleteColumns) > 0 {
-			t.Errorf("%s: %v of %d columns", id, layer.ColumnOrder, len(layer.Columns))
-		}
-		metrics := false
-		for _, columnID := range layer.ColumnOrder {
-			c := layer.Columns[columnID]
-			columns[layerID+"/"+columnID] = true
-			operation, field := asText(c["operationType"]), asText(c["sourceField"])
-			kind := m.fields[field].Type
-			if operation == "count" && field == records {
-				kind = "long"
-			} else if checkWritten(t, id, field, lines); !slices.Contains(operations[operation], kind) {
-				t.Errorf("%s: %s of %s, which is %q", id, operation, field, kind)
-			}
-			wantType := map[string]string{"keyword": "string", "boolean": "boolean", "date": "date"}[kind]
-			if wantType == "" || operation == "unique_count" {
-				wantType = "number"
-			}
-			if c["dataType"] != wantType {
-				t.Errorf("%s: %s of %s gives %v, want %s", id, operation, field, c["dataType"], wantType)
-			}
-			bucketed := operation == "terms" || operation == "date_histogram"
-			if bucketed != c["isBucketed"] || bucketed && metrics {
-				t.Errorf("%s: %s is a bucket %v, after a metric %v", id, columnID, c["isBucketed"], metrics)
-			}
-			metrics = metrics || !bucketed
-			if filter, ok := c["filter"]; ok {
-				matching(t, m, asText(filter.(map[string]any)["query"]), lines)
-			}
-			if by := get(c, "params.orderBy.columnId"); by != nil && layer.Columns[by.(string)]["isBucketed"] != false {
-				t.Errorf("%s: ordered by %v", id, by)
-			}
-		}
-	}
-	shown := 0
-	check := func(layer, column any) {
-		shown++
-		if !columns[asText(layer)+"/"+asText(column)] {
-			t.Errorf("%s shows %v of %v, which is not there", id, column, layer)
-		}
-	}
-	v := l.State.Visualization
-	switch l.VisualizationType {
-	case "lnsMetric":
-		check(v["layerId"], v["metricAccessor"])
-	case "lnsDatatable":
-		for _, c := range v["columns"].([]any) {
-			check(v["layerId"], c.(map[string]any)["columnId"])
-		}
-	case "lnsXY":
-		for _, layer := range v["layers"].([]any) {
-			layer := layer.(map[string]any)
-			check(layer["layerId"], layer["xAccessor"])
-			if split, ok := layer["splitAccessor"]; ok {
-				check(layer["layerId"], split)
-			}
-			for _, a := range layer["accessors"].([]any) {
-				check(layer["layerId"], a)
-			}
-		}
-	default:
-		t.Errorf("%s: visualization %s", id, l.VisualizationType)
-	}
-	if shown != len(columns) {
-		t.Errorf("%s shows %d of %d columns", id, shown, len(columns))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // ecsVersion is the version of the Elastic Common Schema that the fields follow.
@@ -112,8 +113,7 @@ type event struct {
 	time                  time.Time
 	message               string
 	dataset, kind, action string
-	containerID           string
-	containerName         string
+	container             rows.Identity
 	pod                   *breakdown.Pod
 }
 
@@ -121,7 +121,7 @@ type event struct {
 // Filebeat's autodiscover overwrites container.id with that of the sidecar.
 func (e event) write(ctx context.Context, lines slog.Handler, fields ...slog.Attr) error {
 	record := slog.NewRecord(e.time, e.level, e.message, 0)
-	container := group("container", text("id", e.containerID), text("name", e.containerName))
+	container := group("container", text("id", e.container.ID), text("name", e.container.Name))
 	record.AddAttrs(source(e.dataset, slog.String("kind", e.kind), slog.String("action", e.action))...)
 	record.AddAttrs(container)
 	if e.pod != nil && *e.pod != (breakdown.Pod{}) {

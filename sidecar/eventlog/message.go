@@ -8,20 +8,21 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // message is a breakdown for people: how full, how much of it comes back, what
 // takes most, and what is the matter.
 func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 	var b strings.Builder
-	b.WriteString(who(c.Name, c.ID))
+	b.WriteString(who(c.Identity))
 	b.WriteString(usage(c))
-	rows := slices.DeleteFunc(slices.Clone(c.Memory), func(row breakdown.Row) bool { return row.Bytes == nil })
-	slices.SortStableFunc(rows, func(a, b breakdown.Row) int { return cmp.Compare(*b.Bytes, *a.Bytes) })
-	for i, row := range rows[:min(len(rows), 3)] {
+	known := slices.DeleteFunc(slices.Clone(c.Memory), func(row breakdown.Row) bool { return row.Bytes == nil })
+	slices.SortStableFunc(known, func(a, b breakdown.Row) int { return cmp.Compare(*b.Bytes, *a.Bytes) })
+	for i, row := range known[:min(len(known), 3)] {
 		b.WriteString([]string{": ", ", ", ", "}[i] + string(row.Name) + " " + breakdown.Size(row.Bytes))
 	}
-	if d != nil && (d.Verdict.Leak() || d.Verdict == diagnosis.Budget || d.Verdict == diagnosis.PageCache) {
+	if d != nil && (d.Verdict.Leak() || d.Verdict == rows.VerdictBudget || d.Verdict == rows.VerdictPageCache) {
 		b.WriteString("; " + d.Summary)
 	}
 	var unknown []string
@@ -56,12 +57,12 @@ func usage(c *breakdown.Container) string {
 }
 
 // who names a container.
-func who(name, id string) string { return cmp.Or(name, id[:min(len(id), 12)], "the container") }
+func who(c rows.Identity) string { return cmp.Or(c.Label(), "the container") }
 
-// whoIn names a container and its pod, for a line that stands alone in an alert.
-func whoIn(name, id string, pod *breakdown.Pod) string {
+// whoIn names a container and its pod, for a line that is read alone, as in an alert.
+func whoIn(c rows.Identity, pod *breakdown.Pod) string {
 	if pod == nil || pod.Name == "" {
-		return who(name, id)
+		return who(c)
 	}
-	return who(name, id) + " in pod " + pod.Name
+	return who(c) + " in pod " + pod.Name
 }

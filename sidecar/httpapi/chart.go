@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -10,11 +11,11 @@ import (
 	"github.com/jvmem/jvmem/sidecar/httpapi/chart"
 )
 
-// chartSteps is how many steps a chart has: as many as are told apart.
+// chartSteps is how many steps a chart has: more could not be told apart.
 const chartSteps = 320
 
-// chart draws what is remembered of a container: of the one that is named (its
-// name, ID or cgroup), else of the one that was sampled last.
+// chart draws the history of a container: of the one that the query names (name, ID or
+// cgroup), else of the one that was sampled last.
 func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	query, now := r.URL.Query(), time.Now()
 	text := query.Get("since")
@@ -29,19 +30,17 @@ func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusBadRequest, err.Error()+": say since=1h or since=2006-01-02T15:04:05Z\n")
 		return
 	}
-	picture := chart.Picture{Title: "Memory of a JVM container: none was seen in this time", From: since, To: now}
+	picture := chart.Picture{Title: "Memory of a JVM container: no samples in this time", From: since, To: now}
 	document := s.History.Document(since, max(now.Sub(since)/chartSteps, 100*time.Millisecond))
 	wanted := query.Get("container")
-	for _, c := range document.Containers {
-		if wanted == "" || c.Name == wanted || c.ID == wanted || c.Cgroup == wanted {
-			if first := time.UnixMilli(c.Tracks[0].Times[0]); first.Sub(since) > now.Sub(since)/20 {
-				picture.From = first // no room for what is not remembered
-			}
-			picture.Title, picture.Track, picture.Verdict = s.title(c), c.Tracks[0], s.summary(c)
+	switch c := chosen(document.Containers, wanted); {
+	case c != nil:
+		picture.Title, picture.Track, picture.Verdict = s.title(c), c.Tracks[0], s.summary(c)
+		if first := time.UnixMilli(c.Tracks[0].Times[0]); first.Sub(since) > now.Sub(since)/20 {
+			picture.From = first // no empty space before the first sample
 		}
-	}
-	if wanted != "" && picture.Track == nil {
-		writeText(w, http.StatusNotFound, fmt.Sprintf("no container %q is remembered of this time: /history names them\n", wanted))
+	case wanted != "":
+		writeText(w, http.StatusNotFound, fmt.Sprintf("no samples of container %q in this time: /history lists the containers\n", wanted))
 		return
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")
@@ -49,11 +48,19 @@ func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	_ = chart.Write(w, picture) // the client is gone
 }
 
-func (s *State) title(c *history.Container) string {
-	title := "Memory of container " + c.Name
-	if c.Name == "" {
-		title += c.ID[:min(len(c.ID), 12)]
+// chosen returns the container with that name, ID or cgroup; "": the one that was
+// sampled last. Of several it returns the one that was sampled last; nil: none.
+func chosen(containers []*history.Container, wanted string) *history.Container {
+	for _, c := range slices.Backward(containers) {
+		if wanted == "" || c.Name == wanted || c.ID == wanted || c.Cgroup == wanted {
+			return c
+		}
 	}
+	return nil
+}
+
+func (s *State) title(c *history.Container) string {
+	title := "Memory of container " + c.Label()
 	if report, _ := s.latest(); report != nil && report.Pod != nil && report.Pod.Name != "" {
 		title += " in pod " + report.Pod.Name
 	}
@@ -66,12 +73,8 @@ func (s *State) title(c *history.Container) string {
 
 // summary is the verdict on a container; "" if there is none.
 func (s *State) summary(c *history.Container) string {
-	if verdicts := s.verdicts(); verdicts != nil {
-		for i := range verdicts.Containers {
-			if d := &verdicts.Containers[i]; d.ID == c.ID && d.Name == c.Name {
-				return d.Summary
-			}
-		}
+	if d := diagnosisOf(c.Identity, s.verdicts()); d != nil {
+		return d.Summary
 	}
 	return ""
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -16,25 +16,20 @@ const (
 	// others are in the pool otherPools. Pools are named by the application.
 	maxPools   = 20
 	otherPools = "other"
-	// shortIDLength is what tools print of a container's ID.
-	shortIDLength = 12
 )
 
-func shortID(id string) string { return id[:min(len(id), shortIDLength)] }
-
-// containerLabel names a container: what is known of it, in this order.
-func containerLabel(name, id, cgroup string) string { return cmp.Or(name, shortID(id), cgroup) }
-
-// containerLabels names the containers of a report, each in its own way.
+// containerLabels returns a label for each container of a report, all different.
 func containerLabels(containers []breakdown.Container) []string {
 	labels := make([]string, len(containers))
 	for i := range containers {
 		c := &containers[i]
-		candidates := []string{c.Name, shortID(c.ID), c.Cgroup, "container " + strconv.Itoa(i)}
+		last := "container " + strconv.Itoa(i)
 		if len(c.JVMs) > 0 {
-			candidates[3] = "pid " + strconv.Itoa(c.JVMs[0].PID)
+			last = "pid " + strconv.Itoa(c.JVMs[0].PID)
 		}
-		for _, label := range candidates {
+		withoutName := rows.Identity{ID: c.ID, Cgroup: c.Cgroup}
+		onlyCgroup := rows.Identity{Cgroup: c.Cgroup}
+		for _, label := range []string{c.Label(), withoutName.Label(), onlyCgroup.Label(), last} {
 			if label != "" && !slices.Contains(labels[:i], label) {
 				labels[i] = label
 				break
@@ -49,14 +44,14 @@ func (e *exposition) container(label string, c *breakdown.Container) {
 	for i := range c.Memory {
 		row := &c.Memory[i]
 		e.known(memoryBytes, row.Bytes, label, string(row.Name))
-		if row.Name == breakdown.OtherProcesses {
+		if row.Name == rows.OtherProcesses {
 			continue // by command: anybody's names, any number of them
 		}
 		for _, d := range row.Detail {
 			e.known(memoryDetailBytes, d.Bytes, label, string(row.Name), d.Name)
 		}
 	}
-	e.known(memoryBytes, c.UnattributedBytes, label, string(history.Unattributed))
+	e.known(memoryBytes, c.UnattributedBytes, label, string(rows.Unattributed))
 	e.known(usageBytes, c.UsageBytes, label)
 	e.known(workingSetBytes, c.WorkingSetBytes, label)
 	e.known(rssBytes, c.RSSBytes, label)

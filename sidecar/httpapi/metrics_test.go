@@ -58,27 +58,27 @@ func observed(tb testing.TB) *State {
 		Time: time.Date(2026, 11, 26, 1, 0, 30, 0, time.UTC), SampleSeconds: new(0.012),
 		Containers: []breakdown.Container{app, young},
 	}
-	finding := func(v diagnosis.Verdict, rate int64) diagnosis.Finding {
+	finding := func(v rows.Verdict, rate int64) diagnosis.Finding {
 		return diagnosis.Finding{Verdict: v, Rate: &diagnosis.Rate{BytesPerHour: rate}}
 	}
 	d := &diagnosis.Report{Time: r.Time.Add(-30 * time.Second), Containers: []diagnosis.Diagnosis{
 		{
-			Identity: rows.Identity{ID: app.ID}, Verdict: diagnosis.DirectBuffers,
+			Identity: app.Identity, Verdict: rows.VerdictDirectBuffers,
 			Growth: &diagnosis.Rate{BytesPerHour: 90 << 20}, Forecast: &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 3630},
 			Findings: []diagnosis.Finding{
-				finding(diagnosis.DirectBuffers, 40<<20), finding(diagnosis.NativeUntracked, 30<<20), finding(diagnosis.Threads, 20<<20),
-				{Verdict: diagnosis.PageCache},
+				finding(rows.VerdictDirectBuffers, 40<<20), finding(rows.VerdictNativeUntracked, 30<<20), finding(rows.VerdictThreads, 20<<20),
+				{Verdict: rows.VerdictPageCache},
 			},
 			Budget: &diagnosis.BudgetCheck{Fits: false},
 		},
-		{Identity: rows.Identity{ID: young.ID}, Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
+		{Identity: young.Identity, Verdict: rows.VerdictNotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
 	}}
 	s := &State{Version: "v1.2.3", Autopsies: new(autopsy.Store), LogDropped: func() int64 { return 7 }}
 	for _, a := range []autopsy.Autopsy{
-		{Kind: autopsy.OOMKill, ContainerName: "app", ContainerID: "the one before", Cause: diagnosis.DirectBuffers},
-		{Kind: autopsy.OOMKillOther, ContainerName: "app", ContainerID: app.ID, Cause: diagnosis.DirectBuffers},
-		{Kind: autopsy.JavaOutOfMemory, ContainerName: "app", ContainerID: app.ID, Cause: diagnosis.Heap},
-		{Kind: autopsy.OOMKill, ContainerID: "fedcba98765432100123", Cause: diagnosis.Budget}, // it is gone
+		{Kind: autopsy.OOMKill, ContainerName: "app", ContainerID: "the one before", Cause: rows.VerdictDirectBuffers},
+		{Kind: autopsy.OOMKillOther, ContainerName: "app", ContainerID: app.ID, Cause: rows.VerdictDirectBuffers},
+		{Kind: autopsy.JavaOutOfMemory, ContainerName: "app", ContainerID: app.ID, Cause: rows.VerdictHeap},
+		{Kind: autopsy.OOMKill, ContainerID: "fedcba98765432100123", Cause: rows.VerdictBudget}, // it is gone
 	} {
 		if err := s.Autopsies.Add(&a); err != nil {
 			tb.Fatal(err)
@@ -181,14 +181,14 @@ func TestMetricsUnknown(t *testing.T) {
 	if got := values(t, scrape(t, s)); len(got) != 2 || got[`jvmem_source_up{container="",source="processes"}`] != 0 {
 		t.Errorf("without a JVM: %v", got)
 	}
-	s.Set(&breakdown.Report{Containers: []breakdown.Container{{Identity: rows.Identity{Name: "app"}, Memory: []breakdown.Row{{Name: breakdown.GC}}}}})
-	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: diagnosis.NotEnoughHistory}}})
+	s.Set(&breakdown.Report{Containers: []breakdown.Container{{Identity: rows.Identity{Name: "app"}, Memory: []breakdown.Row{{Name: rows.GC}}}}})
+	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: rows.VerdictNotEnoughHistory}}})
 	got := slices.Sorted(maps.Keys(values(t, scrape(t, s))))
 	want := []string{slices.Collect(maps.Keys(build))[0], `jvmem_source_up{container="",source="processes"}`, `jvmem_source_up{container="app",source="consistency"}`}
 	if !slices.Equal(got, want) {
 		t.Errorf("nothing is known, but: %v", got)
 	}
-	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: diagnosis.None}}})
+	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: rows.VerdictNone}}})
 	all := values(t, scrape(t, s))
 	for _, series := range []string{`jvmem_growth_bytes_per_hour{container="app",row="total"}`, `jvmem_leak_suspected{cause="heap",container="app"}`} {
 		if v, known := all[series]; !known || v != 0 {
@@ -223,14 +223,18 @@ func TestMetricsNames(t *testing.T) {
 		{UsageBytes: new(int64(5))},
 		{UsageBytes: new(int64(6))},
 	}})
-	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Identity: rows.Identity{ID: longID}, Verdict: diagnosis.None}, {Verdict: diagnosis.None}, {Verdict: diagnosis.None}}})
+	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{
+		{Identity: rows.Identity{ID: longID}, Verdict: rows.VerdictNone},
+		{Identity: rows.Identity{ID: longID, Cgroup: "/a"}, Verdict: rows.VerdictNone},
+		{Verdict: rows.VerdictNone}, {Verdict: rows.VerdictNone},
+	}})
 	all := values(t, scrape(t, s))
 	for i, label := range []string{"app", longID[:12], "/a", "pid 4711", "container 4", "container 5"} {
 		if v := all[fmt.Sprintf("jvmem_container_usage_bytes{container=%q}", label)]; v != float64(i+1) {
 			t.Errorf("usage of %s: %v", label, v)
 		}
 		if _, judged := all[fmt.Sprintf(`jvmem_leak_suspected{cause="heap",container=%q}`, label)]; judged != (i < 3) {
-			t.Errorf("%s: judged %v: which diagnosis of two is its own?", label, judged)
+			t.Errorf("%s: judged %v: only containers that can be told apart are", label, judged)
 		}
 	}
 	for pool, want := range map[string]float64{"a�": 4, "other": 4, `\"\\\n`: 2, `jvmem_up 1\n# HELP`: 2, "b": 2} {
@@ -250,14 +254,14 @@ func TestMetricsBounded(t *testing.T) {
 	threads := 0
 	for i := range 1000 {
 		c.JVMs[0].Threads.Pools = append(c.JVMs[0].Threads.Pools, jvmthreads.Pool{Name: fmt.Sprintf("pool-%c%c", 'a'+i/26%26, 'a'+i%26), Count: 1})
-		others := c.Row(breakdown.OtherProcesses)
+		others := c.Row(rows.OtherProcesses)
 		others.Detail = append(others.Detail, breakdown.Detail{Name: fmt.Sprint("process", i), Bytes: new(int64(i))})
 	}
 	for _, p := range c.JVMs[0].Threads.Pools {
 		threads += p.Count
 	}
 	for i := range 40 { // each start has another ID
-		if err := s.Autopsies.Add(&autopsy.Autopsy{Kind: autopsy.OOMKill, ContainerID: fmt.Sprintf("%064d", i), Cause: diagnosis.Heap}); err != nil {
+		if err := s.Autopsies.Add(&autopsy.Autopsy{Kind: autopsy.OOMKill, ContainerID: fmt.Sprintf("%064d", i), Cause: rows.VerdictHeap}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -287,7 +291,7 @@ func TestMetricsOfOneMoment(t *testing.T) {
 		for range 200 {
 			s.Set(report)
 			s.SetDiagnosis(verdicts)
-			_ = s.Autopsies.Add(&autopsy.Autopsy{Kind: autopsy.OOMKill, ContainerName: "app", Cause: diagnosis.Heap})
+			_ = s.Autopsies.Add(&autopsy.Autopsy{Kind: autopsy.OOMKill, ContainerName: "app", Cause: rows.VerdictHeap})
 		}
 	}()
 	last := 0.0

@@ -4,53 +4,31 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
-	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// leakRows are all causes of growth that does not stop, and the row that it is in.
-var leakRows = map[diagnosis.Verdict]breakdown.RowName{
-	diagnosis.Threads:            breakdown.ThreadStacks,
-	diagnosis.ClassLoader:        breakdown.Metaspace,
-	diagnosis.Heap:               breakdown.Heap,
-	diagnosis.DirectBuffers:      breakdown.Native,
-	diagnosis.NativeUntracked:    breakdown.Native,
-	diagnosis.AllocatorRetention: breakdown.Native,
-	diagnosis.JVMInternal:        breakdown.Native,
-	diagnosis.CodeCache:          breakdown.CodeCache,
-	diagnosis.GC:                 breakdown.GC,
-	diagnosis.MappedFiles:        breakdown.MappedFiles,
-	diagnosis.Shmem:              breakdown.Shmem,
-	diagnosis.Kernel:             breakdown.Kernel,
-	diagnosis.OtherProcess:       breakdown.OtherProcesses,
-	diagnosis.Unexplained:        history.Unattributed,
-}
-
-// totalRow is the growth of all that cannot be reclaimed, beside that of the rows.
+// totalRow labels the growth of unreclaimable memory, beside that of the rows.
 const totalRow = "total"
 
-func leakRow(f *diagnosis.Finding) string {
-	if f.Verdict == diagnosis.MappedFiles && f.Subject == string(breakdown.Libraries) {
-		return f.Subject
-	}
-	return string(leakRows[f.Verdict])
-}
-
-// verdicts puts what was concluded of the containers of a report. The conclusions
-// may be some samples older: they are for those that are in both.
+// verdicts exposes the diagnoses of the containers of a report. They may be some samples
+// older than the report: containers that are in both are exposed.
 func (e *exposition) verdicts(labels []string, r *breakdown.Report, verdicts *diagnosis.Report) {
 	for i := range r.Containers {
-		if d := diagnosisOf(&r.Containers[i], verdicts); d != nil {
+		if d := diagnosisOf(r.Containers[i].Identity, verdicts); d != nil {
 			e.verdict(labels[i], d, r.Time.Sub(verdicts.Time).Seconds())
 		}
 	}
 }
 
-// diagnosisOf returns the one diagnosis of a container; nil if there is none, or if
-// it can't be told which one it is.
-func diagnosisOf(c *breakdown.Container, verdicts *diagnosis.Report) *diagnosis.Diagnosis {
+// diagnosisOf returns the diagnosis of a container; nil if there is none, or if several
+// containers with this identity have one.
+func diagnosisOf(c rows.Identity, verdicts *diagnosis.Report) *diagnosis.Diagnosis {
+	if verdicts == nil {
+		return nil
+	}
 	var found *diagnosis.Diagnosis
 	for i := range verdicts.Containers {
-		if d := &verdicts.Containers[i]; d.ID == c.ID {
+		if d := &verdicts.Containers[i]; d.Same(c) {
 			if found != nil {
 				return nil
 			}
@@ -64,12 +42,12 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 	if d.Budget != nil {
 		e.put(budgetFits, truth(d.Budget.Fits), label)
 	}
-	if d.Verdict == diagnosis.NotEnoughHistory {
+	if d.Verdict == rows.VerdictNotEnoughHistory {
 		return
 	}
-	suspected := make(map[diagnosis.Verdict]bool)
-	for cause := range leakRows {
-		suspected[cause] = false // an alert ends when it is 0, not when it was not told
+	suspected := make(map[rows.Verdict]bool)
+	for _, cause := range rows.Leaks() {
+		suspected[cause] = false // an alert ends when it is 0, not when it is absent
 	}
 	rates := map[string]int64{totalRow: 0}
 	if d.Growth != nil {
@@ -82,7 +60,7 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 		}
 		suspected[f.Verdict] = true
 		if f.Rate != nil {
-			rates[leakRow(f)] += f.Rate.BytesPerHour
+			rates[string(rows.RowOf(f.Verdict, f.Subject))] += f.Rate.BytesPerHour
 		}
 	}
 	for cause, yes := range suspected {
@@ -96,22 +74,23 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 	}
 }
 
-// kills puts the kills of all containers that had some, and a 0 for each cause that
-// can still come: what is never scraped as 0 does not increase to 1.
+// kills exposes the kills of each container, and a 0 for each cause that did not kill
+// yet: a counter that first appears as 1 has not increased.
 func (e *exposition) kills(labels []string, kills []autopsy.Kills) {
 	type series struct {
 		label string
-		cause diagnosis.Verdict
+		cause rows.Verdict
 	}
 	counts := make(map[series]int64)
 	for _, label := range labels {
-		counts[series{label, diagnosis.Budget}] = 0
-		for cause := range leakRows {
+		counts[series{label, rows.VerdictBudget}] = 0
+		for _, cause := range rows.Leaks() {
 			counts[series{label, cause}] = 0
 		}
 	}
 	for _, k := range kills {
-		counts[series{containerLabel(k.ContainerName, k.ContainerID, k.Cgroup), k.Cause}] += k.Count
+		label := rows.Identity{Name: k.ContainerName, ID: k.ContainerID, Cgroup: k.Cgroup}.Label()
+		counts[series{label, k.Cause}] += k.Count
 	}
 	for s, n := range counts {
 		e.put(oomKills, float64(n), s.label, string(s.cause))

@@ -29,7 +29,7 @@ func report() *breakdown.Report {
 		Schema: breakdown.Schema, Time: time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC),
 		Containers: []breakdown.Container{{
 			Identity: rows.Identity{Name: "app"}, UsageBytes: new(int64(300 << 20)),
-			Memory: []breakdown.Row{{Name: breakdown.Heap, Bytes: new(int64(200 << 20))}, {Name: breakdown.GC}},
+			Memory: []breakdown.Row{{Name: rows.Heap, Bytes: new(int64(200 << 20))}, {Name: rows.GC}},
 		}},
 	}
 }

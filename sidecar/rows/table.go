@@ -45,6 +45,15 @@ type Style struct {
 	Dark    *Shades
 }
 
+// Flat returns a colour for pictures that draw no patterns, as those of Grafana and
+// Kibana: a light shade of the ink where the colour is transparent.
+func (s Style) Flat() string {
+	if len(s.Color) > len("#rrggbb") {
+		return s.Ink + "66"
+	}
+	return s.Color
+}
+
 // Shades replace the colours of a Style on a dark background.
 type Shades struct{ Color, Ink, Label string }
 

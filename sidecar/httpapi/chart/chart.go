@@ -10,6 +10,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Picture is what to draw.
@@ -40,13 +41,14 @@ func Write(w io.Writer, p Picture) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" role="img" aria-labelledby="jvmem-title jvmem-verdict" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif" font-size="13" fill="%[3]s">`+"\n", width, height, ink)
 	fmt.Fprintf(&b, "<title id=\"jvmem-title\">%s</title>\n<desc id=\"jvmem-verdict\">%s</desc>\n", escape(p.Title), escape(p.Verdict))
-	define(&b)
+	stacked := rows.Stacked()
+	define(&b, stacked)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", width, height)
 	text(&b, left, 34, `font-size="18" font-weight="600"`, p.Title)
 	for i, line := range wrap(p.Verdict, lineLetters, 2) {
 		text(&b, left, 58+18*i, `fill="`+soft+`"`, line)
 	}
-	d := &drawing{Picture: p, b: &b}
+	d := &drawing{Picture: p, rows: stacked, b: &b}
 	if p.Track == nil || len(p.Track.Times) == 0 {
 		text(&b, (left+right)/2, (top+bottom)/2, `text-anchor="middle" fill="`+soft+`"`, "nothing is remembered of this time")
 	}
@@ -64,12 +66,13 @@ func Write(w io.Writer, p Picture) error {
 // drawing is a picture under way.
 type drawing struct {
 	Picture
+	rows []rows.Row // from the bottom up
 	b    *strings.Builder
 	most float64 // the value at the top of the plot
 }
 
 // row returns what is told of a row in a step: what the last sample said.
-func (d *drawing) row(row breakdown.RowName, i int) (float64, bool) {
+func (d *drawing) row(row rows.Name, i int) (float64, bool) {
 	return d.at(history.Row(row), d.Track.Sampled(i))
 }
 
@@ -124,10 +127,10 @@ func (d *drawing) areas() {
 	ground := make([]float64, d.steps())
 	roof := make([]float64, d.steps())
 	runs := d.runs()
-	for k := range looks {
-		l := &looks[k]
+	for k := range d.rows {
+		row := &d.rows[k]
 		for i := range roof {
-			v, _ := d.row(l.row, i)
+			v, _ := d.row(row.Name, i)
 			roof[i] = ground[i] + max(v, 0)
 		}
 		var path strings.Builder
@@ -141,7 +144,7 @@ func (d *drawing) areas() {
 			path.WriteString("Z")
 		}
 		if !slices.Equal(roof, ground) {
-			fmt.Fprintf(d.b, `<path d="%s" fill="%s" stroke="#ffffff" stroke-width="0.5"/>`+"\n", path.String(), l.fill())
+			fmt.Fprintf(d.b, `<path d="%s" fill="%s" stroke="#ffffff" stroke-width="0.5"/>`+"\n", path.String(), fill(row))
 		}
 		copy(ground, roof)
 	}
@@ -221,9 +224,10 @@ func (d *drawing) legend() {
 		y += lineHeight
 	}
 	line("usage", size(history.Usage), `font-weight="600"`)
-	for k := len(looks) - 1; k >= 0; k-- {
-		fmt.Fprintf(d.b, `<rect x="%d" y="%d" width="14" height="14" fill="%s" stroke="%s" stroke-width="0.5"/>`+"\n", legendX, y-11, looks[k].fill(), soft)
-		line(looks[k].name, size(history.Row(looks[k].row)), "")
+	for k := len(d.rows) - 1; k >= 0; k-- {
+		row := &d.rows[k]
+		fmt.Fprintf(d.b, `<rect x="%d" y="%d" width="14" height="14" fill="%s" stroke="%s" stroke-width="0.5"/>`+"\n", legendX, y-11, fill(row), soft)
+		line(row.Title, size(history.Row(row.Name)), "")
 	}
 }
 

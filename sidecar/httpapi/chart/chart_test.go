@@ -149,21 +149,3 @@ func TestAnyInput(t *testing.T) {
 		}
 	}
 }
-
-// TestSameAsPage: the page has the same rows in the same order and colours.
-func TestSameAsPage(t *testing.T) {
-	script, err := os.ReadFile("../page/static/rows.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	rest := string(script)
-	for _, l := range looks {
-		_, after, ok := strings.Cut(rest, fmt.Sprintf("{ id: '%s', name: '%s', color: '%s", l.row, l.name, l.color))
-		line, _, _ := strings.Cut(after, "\n")
-		if !ok || l.pattern != "" && !strings.Contains(line, fmt.Sprintf("pattern: '%s', ink: '%s'", l.pattern, l.ink)) {
-			t.Errorf("rows.js has %s otherwise", l.row)
-			continue
-		}
-		rest = after
-	}
-}

@@ -4,63 +4,34 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// look is how a row is drawn: a colour, and lines or dots in another one for those
-// that share their hue.
-type look struct {
-	row     breakdown.RowName
-	name    string
-	color   string
-	pattern string // "", "up", "down" or "dots"
-	ink     string
-}
-
-// looks are all rows, from the ground up: what the kernel can take back is on
-// top. The page has the same (page/static/rows.js).
-var looks = []look{
-	{breakdown.Heap, "heap", "#0072b2", "", ""},
-	{breakdown.Metaspace, "metaspace", "#56b4e9", "", ""},
-	{breakdown.ThreadStacks, "threads", "#e69f00", "", ""},
-	{breakdown.CodeCache, "code cache", "#009e73", "", ""},
-	{breakdown.GC, "gc", "#f0e442", "", ""},
-	{breakdown.Native, "native", "#d55e00", "", ""},
-	{breakdown.Libraries, "libraries", "#cc79a7", "", ""},
-	{breakdown.OtherProcesses, "other processes", "#9bd0f0", "up", "#0072b2"},
-	{breakdown.Shmem, "shmem", "#ebc6da", "down", "#a0487a"},
-	{breakdown.Kernel, "kernel", "#7a828c", "", ""},
-	{history.Unattributed, "unattributed", "#ffffff", "up", "#7a828c"},
-	{breakdown.MappedFiles, "mapped files", "#8fd6bf", "dots", "#00735a"},
-	{breakdown.PageCache, "page cache", "#e3e7eb", "dots", "#9aa4ae"},
-}
-
-// fill is what the row is filled with.
-func (l *look) fill() string {
-	if l.pattern == "" {
-		return l.color
+// fill is the fill attribute of a row.
+func fill(row *rows.Row) string {
+	if row.Style.Pattern == "" {
+		return row.Style.Color
 	}
-	return "url(#jvmem-" + string(l.row) + ")"
+	return "url(#jvmem-" + string(row.Name) + ")"
 }
 
-// define writes the patterns.
-func define(b *strings.Builder) {
+// define writes the patterns of the rows.
+func define(b *strings.Builder, stacked []rows.Row) {
 	b.WriteString("<defs>\n")
-	for i := range looks {
-		l := &looks[i]
+	for i := range stacked {
+		row := &stacked[i]
 		ink := ""
-		switch l.pattern {
-		case "up":
-			ink = fmt.Sprintf(`<path d="M-2 2 2 -2M0 8 8 0M6 10 10 6" stroke="%s" stroke-width="1.5"/>`, l.ink)
-		case "down":
-			ink = fmt.Sprintf(`<path d="M-2 6 2 10M0 0 8 8M6 -2 10 2" stroke="%s" stroke-width="1.5"/>`, l.ink)
-		case "dots":
-			ink = fmt.Sprintf(`<circle cx="2" cy="2" r="1" fill="%[1]s"/><circle cx="6" cy="6" r="1" fill="%[1]s"/>`, l.ink)
+		switch row.Style.Pattern {
+		case rows.Rising:
+			ink = fmt.Sprintf(`<path d="M-2 2 2 -2M0 8 8 0M6 10 10 6" stroke="%s" stroke-width="1.5"/>`, row.Style.Ink)
+		case rows.Falling:
+			ink = fmt.Sprintf(`<path d="M-2 6 2 10M0 0 8 8M6 -2 10 2" stroke="%s" stroke-width="1.5"/>`, row.Style.Ink)
+		case rows.Dotted:
+			ink = fmt.Sprintf(`<circle cx="2" cy="2" r="1" fill="%[1]s"/><circle cx="6" cy="6" r="1" fill="%[1]s"/>`, row.Style.Ink)
 		default:
 			continue
 		}
-		fmt.Fprintf(b, `<pattern id="jvmem-%s" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="8" height="8" fill="%s"/>%s</pattern>`+"\n", l.row, l.color, ink)
+		fmt.Fprintf(b, `<pattern id="jvmem-%s" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="8" height="8" fill="%s"/>%s</pattern>`+"\n", row.Name, row.Style.Color[:len("#rrggbb")], ink) // not every viewer knows alpha, and the background is white
 	}
 	b.WriteString("</defs>\n")
 }

@@ -39,6 +39,9 @@ func Part(w http.ResponseWriter, r *http.Request) {
 
 func serve(w http.ResponseWriter, r *http.Request, name string) {
 	content, err := static.ReadFile("static/" + name)
+	if name == tablesName {
+		content, err = tables(), nil
+	}
 	if err != nil {
 		http.NotFound(w, r)
 		return

@@ -1,11 +1,14 @@
 package page
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 func get(t *testing.T, target string, header http.Header) *httptest.ResponseRecorder {
@@ -25,6 +28,7 @@ func TestParts(t *testing.T) {
 		"/":                    "text/html; charset=utf-8",
 		"/page/page.css":       "text/css; charset=utf-8",
 		"/page/page.js":        "text/javascript; charset=utf-8",
+		"/page/tables.js":      "text/javascript; charset=utf-8",
 		"/page/uplot.js":       "text/javascript; charset=utf-8",
 		"/page/uplot.LICENSE":  "text/plain; charset=utf-8",
 		"/page/nothing.js":     "",
@@ -94,5 +98,21 @@ func TestSelfContained(t *testing.T) {
 		if r := get(t, Dir+name, nil); r.Code != http.StatusOK {
 			t.Errorf("%s is named, and is not there", name)
 		}
+	}
+}
+
+// TestTables: the generated script has each row once, in the order of the stack.
+func TestTables(t *testing.T) {
+	script := get(t, Dir+tablesName, nil).Body.String()
+	rest := script
+	for _, row := range rows.Stacked() {
+		_, after, ok := strings.Cut(rest, fmt.Sprintf("\"id\": %q,\n    \"name\": %q,", row.Name, row.Title))
+		if !ok {
+			t.Errorf("no row %s, or not in its place, in\n%s", row.Name, script)
+		}
+		rest = after
+	}
+	if strings.Count(script, `"id":`) != len(rows.All()) {
+		t.Errorf("%d rows, want %d", strings.Count(script, `"id":`), len(rows.All()))
 	}
 }

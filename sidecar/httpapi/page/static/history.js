@@ -1,12 +1,14 @@
 // What /history told. It is asked for whole when another range is shown, and then
 // only for what is new.
 
+import { names } from './tables.js';
+
 const steps = 360; // of a range: as many as are told apart
 
 export const ranges = { '15m': 15 * 60e3, '1h': 3600e3, '6h': 6 * 3600e3, '24h': 24 * 3600e3 };
 
-// key names a container in all documents.
-export const key = (c) => c.id || c.cgroup || c.name || '';
+// key identifies a container in all documents, as rows.Key does.
+export const key = (c) => [c.id, c.cgroup].filter(Boolean).join(' ');
 
 export class History {
   constructor(range) {
@@ -85,9 +87,9 @@ function isGap(times, i) {
 // or the first one after it. Between two samples only what is cheap is read: the generation
 // is not known.
 function sampled(of) {
-  const epoch = of.series.get('jvm_generation') ?? [];
-  let last = epoch.findIndex((v) => v != null);
-  return of.times.map((_, i) => (epoch[i] != null ? (last = i) : last));
+  const generation = of.series.get(names.generation) ?? [];
+  let last = generation.findIndex((v) => v != null);
+  return of.times.map((_, i) => (generation[i] != null ? (last = i) : last));
 }
 
 // withGaps returns a container's steps with one of nothing in each gap, so that

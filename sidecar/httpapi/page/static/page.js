@@ -58,28 +58,26 @@ async function refreshEnds(report) {
 
 // containers are those that are known, the living ones first.
 function containers() {
-  const all = new Map((state.report?.containers ?? []).map((c, i) => [key(c), { report: c, diagnosis: verdictOf(c, i), name: c.name, id: c.id }]));
+  const all = new Map((state.report?.containers ?? []).map((c) => [key(c), { report: c, diagnosis: verdictOf(c), name: c.name, id: c.id, cgroup: c.cgroup }]));
   for (const [k, c] of [...(state.history?.containers ?? [])].reverse()) {
-    all.set(k, { ...(all.get(k) ?? ended(c)), name: c.name, id: c.id, history: c });
+    all.set(k, { ...(all.get(k) ?? ended(c)), name: c.name, id: c.id, cgroup: c.cgroup, history: c });
   }
-  for (const [k, c] of all) {
-    const twin = [...all.values()].some((other) => other !== c && other.name === c.name);
-    c.told = (!twin && c.name) || c.id || k; // as chart.svg finds it
-    c.title = [c.name, (twin || !c.name) && (c.id?.slice(0, 12) || k.split('/').pop()), c.ended && '(ended)'].filter(Boolean).join(' ');
+  for (const c of all.values()) {
+    const unique = (field) => c[field] && ![...all.values()].some((other) => other !== c && other[field] === c[field]);
+    c.query = ['name', 'id', 'cgroup'].filter(unique).map((field) => c[field])[0]; // as chart.svg finds it
+    c.title = [c.name, !unique('name') && (unique('id') ? c.id.slice(0, 12) : c.cgroup?.split('/').pop()), c.ended && '(ended)'].filter(Boolean).join(' ');
   }
   return all;
 }
 
 // ended is a container without a JVM: the last that is known of it is in the autopsy.
 function ended(c) {
-  const end = state.ends?.find((a) => (c.id ? a.container_id === c.id : a.container_name === c.name) && a.kind !== 'oom_kill_other');
+  const same = (a) => (a.last_breakdown ? key(a.last_breakdown) === key(c) : c.id ? a.container_id === c.id : c.name && a.container_name === c.name);
+  const end = state.ends?.find((a) => same(a) && a.kind !== 'oom_kill_other');
   return { ended: true, end, report: end?.last_breakdown, diagnosis: end?.diagnosis };
 }
 
-const verdictOf = (c, i) => {
-  const all = state.diagnosis?.containers ?? [];
-  return all.find((d) => (d.id ?? '') === (c.id ?? '') && (c.id || all.length === 1)) ?? all[i];
-};
+const verdictOf = (c) => state.diagnosis?.containers.find((d) => key(d) === key(c));
 
 function show() {
   const all = containers();
@@ -101,7 +99,7 @@ function show() {
   showBudget(c?.diagnosis?.budget);
   showEnds(state.ends);
   showSources(state.report);
-  $('svg').href = `chart.svg?since=${range()}${c ? `&container=${encodeURIComponent(c.told)}` : ''}`;
+  $('svg').href = `chart.svg?since=${range()}${c?.query ? `&container=${encodeURIComponent(c.query)}` : ''}`;
 }
 
 function showMoment() {

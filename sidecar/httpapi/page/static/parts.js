@@ -1,7 +1,7 @@
 // The smaller parts: which number kills, the budget, ends, and what could not be read.
 import { StackChart } from './stack.js';
 import { withGaps } from './history.js';
-import { advice, bar, day, clock, make, moment, percent, sentence, set, signed, size, span } from './words.js';
+import { advice, bar, day, clock, make, moment, percent, sentence, set, signed, size, span, unreclaimable } from './words.js';
 
 const body = (id) => document.querySelector(`#${id} .body`);
 
@@ -11,13 +11,12 @@ export function showMeaning(c) {
   const numbers = c && [c.usage_bytes, c.working_set_bytes, c.rss_bytes, c.reclaimable_bytes, c.limit_bytes, c.oom_kills];
   set(body('meaning'), JSON.stringify(numbers ?? null), () => {
     if (!c) return [make('p', { class: 'empty' }, 'There is no container to read yet.')];
-    const firm = c.usage_bytes != null && c.reclaimable_bytes != null ? Math.max(0, c.usage_bytes - c.reclaimable_bytes) : null;
     const item = (name, bytes, meaning, kind) => make('div', { class: kind },
       make('dt', {}, name), make('dd', { class: 'amount' }, make('b', {}, size(bytes)), ' ', make('span', {}, percent(bytes, whole))),
       make('dd', { class: 'picture' }, bytes == null ? make('span', { class: 'meter hatched', 'aria-hidden': 'true' }) : bar(bytes / whole, kind)), make('dd', { class: 'meaning' }, meaning));
     return [
       make('dl', { class: 'numbers-list' },
-        item('not reclaimable', firm, c.limit_bytes == null ? 'usage − reclaimable. There is no limit: the node’s memory is what ends.' : 'usage − reclaimable. When this reaches the limit, the kernel kills.', 'firm'),
+        item('unreclaimable', unreclaimable(c), c.limit_bytes == null ? 'usage − reclaimable. There is no limit: the node’s memory is what ends.' : 'usage − reclaimable. When this reaches the limit, the kernel kills.', 'unreclaimable'),
         item('usage', c.usage_bytes, 'All that is charged, page cache too. 99 % of the limit is no danger by itself: the kernel fills what is free with files, and takes it back before it kills.', 'usage'),
         item('working set', c.working_set_bytes, 'usage − inactive_file: what kubectl top shows, and what the kubelet evicts by. It still holds cache that is in use.', 'working'),
         item('rss', c.rss_bytes, 'Private memory of all processes (anon), as cAdvisor’s rss. It lacks tmpfs and kernel memory, which count, too.', 'rss'),

@@ -1,6 +1,6 @@
 // The rows over time, stacked, against the limit. uPlot draws; the keyboard, the
 // names in the areas and what a screen reader says are ours.
-import { dark, fill, look, rows, series } from './rows.js';
+import { dark, fill, names, rows, series, style } from './rows.js';
 import { clock, day, size } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -33,7 +33,7 @@ export class StackChart {
   // show draws steps (see withGaps) from a time to another one.
   show(steps, from, to) {
     Object.assign(this, { steps, from, to });
-    const usage = steps.at('usage'), limit = steps.at('limit');
+    const usage = steps.at(names.usage), limit = steps.at(names.limit);
     const sum = usage.map((v) => (v == null ? null : 0));
     const layers = rows.map((row) => {
       const values = steps.at(series(row));
@@ -41,7 +41,7 @@ export class StackChart {
     });
     const highest = Math.max(0, ...usage, ...limit, ...sum);
     this.most = Math.max(highest * 1.07, 64 * MiB);
-    const data = [steps.times.map((t) => t / 1000), ...layers, limit, steps.at('unreclaimable')];
+    const data = [steps.times.map((t) => t / 1000), ...layers, limit, steps.at(names.unreclaimable)];
     if (!this.plot) {
       this.plot = new uPlot(this.options(), data, this.root);
     } else {
@@ -74,12 +74,12 @@ export class StackChart {
         {},
         ...rows.map((row) => ({ ...line, label: row.name, width: 1, stroke: () => color('--card'), fill: (u) => fill(row, u.ctx) })),
         { ...line, label: 'limit', width: 1.5, dash: [7, 5], stroke: () => color('--limit') },
-        { ...line, label: 'firm', width: 1.5, stroke: () => color('--ink') },
+        { ...line, label: 'unreclaimable', width: 1.5, stroke: () => color('--ink') },
       ],
       bands: rows.slice(1).map((_, i) => ({ series: [i + 2, i + 1] })),
       hooks: {
         setCursor: [(u) => this.moved(u.cursor.idx)],
-        draw: [(u) => this.names(u)],
+        draw: [(u) => this.labels(u)],
       },
     };
   }
@@ -88,15 +88,15 @@ export class StackChart {
     if (this.plot && this.root.clientWidth) this.plot.setSize({ width: this.root.clientWidth, height: this.height() });
   }
 
-  // names writes the names of rows into areas that have the room, and the limit's.
-  names(u) {
+  // labels writes the names of rows into areas that are large enough, and the limit.
+  labels(u) {
     const c = u.ctx, scale = devicePixelRatio || 1, last = u.data[0].length - 1;
     const y = (v) => u.valToPos(v, 'y', true), x = (i) => u.valToPos(u.data[0][i], 'x', true);
     c.save();
     c.font = `600 ${12 * scale}px system-ui, sans-serif`;
     c.textBaseline = 'middle';
     rows.forEach((row, k) => {
-      const { color: back, label } = look(row);
+      const { color: back, label } = style(row);
       if (!label) return;
       const width = c.measureText(row.name).width, pad = 8 * scale;
       let floor = Infinity, roof = -Infinity, i = last; // of the room that is free all along

@@ -1,11 +1,11 @@
 // The exact numbers of a moment: of now, or of what is chosen in the chart.
-import { rows, series, swatch } from './rows.js';
+import { names, rows, series, swatch } from './rows.js';
 import { exact, make, moment, percent, signed, size, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
 // lines are what the table shows: rows from the top of the stack down, and the sum.
-const sum = [{ id: 'usage', name: 'usage', series: 'usage' }, { id: 'firm', name: 'not reclaimable', series: 'unreclaimable' }, { id: 'limit', name: 'limit', series: 'limit' }];
+const sum = ['usage', 'unreclaimable', 'limit'].map((id) => ({ id, name: id, series: names[id] }));
 
 export class Table {
   constructor() {
@@ -19,7 +19,7 @@ export class Table {
     const body = $('rows').tBodies[0];
     for (const row of rows.toReversed()) body.append(line(row, make('span', { class: 'name' }, swatch(row), row.name)));
     for (const row of sum) $('rows').tFoot.append(line(row, make('span', { class: 'name' }, make('span', { class: `stroke ${row.id}`, 'aria-hidden': 'true' }), row.name)));
-    for (const row of rows) $('glossary').append(make('div', {}, make('dt', { class: 'name' }, swatch(row), row.name), make('dd', {}, row.what)));
+    for (const row of rows) $('glossary').append(make('div', {}, make('dt', { class: 'name' }, swatch(row), row.name), make('dd', {}, row.about)));
     $('exact').addEventListener('click', () => {
       this.bytes = !this.bytes;
       $('exact').setAttribute('aria-pressed', this.bytes);
@@ -35,7 +35,7 @@ export class Table {
     $('moment').replaceChildren(...(n ? [`${head}, `, make('time', { datetime: new Date(steps.times[at]).toISOString() }, moment(steps.times[at]))] : ['Now']));
     if (n && steps.sampledAt(at) < steps.times[at]) $('moment').append(`, rows of ${moment(steps.sampledAt(at))}`);
     $('now').hidden = index == null;
-    const limit = n ? steps.at('limit')[at] : null, usage = n ? steps.at('usage')[at] : null;
+    const limit = n ? steps.at(names.limit)[at] : null, usage = n ? steps.at(names.usage)[at] : null;
     $('share-head').textContent = limit == null ? 'Of usage' : 'Of limit';
     const first = steps.times.findIndex((_, i) => !steps.gap(i));
     $('change-head').textContent = n && at > first ? `In ${span((steps.times[at] - steps.times[first]) / 1000)}` : 'Change';
@@ -57,7 +57,7 @@ export class Table {
 
   // describe says a moment in a sentence, for who does not see the chart.
   describe(steps, at) {
-    const usage = steps.at('usage')[at], limit = steps.at('limit')[at];
+    const usage = steps.at(names.usage)[at], limit = steps.at(names.limit)[at];
     if (usage == null) return `${moment(steps.times[at])}: not known`;
     const largest = rows.map((row) => [row.name, steps.at(series(row))[at]]).filter(([, v]) => v != null)
       .sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, v]) => `${name} ${size(v)}`);

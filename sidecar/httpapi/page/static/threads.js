@@ -1,5 +1,5 @@
 // Threads by pool: how many now, or at the chosen moment, and how that came.
-import { dark } from './rows.js';
+import { dark, names } from './rows.js';
 import { exact, make, set, size } from './words.js';
 
 const most = 10;
@@ -14,9 +14,9 @@ function pools(container, steps, at, latest) {
     }
   }
   const all = new Map();
-  for (const name of steps.names.filter((n) => n.startsWith('pool/'))) {
+  for (const name of steps.names.filter((n) => n.startsWith(names.pool))) {
     const values = steps.at(name);
-    all.set(name.slice(5), { values, count: values[at], greatest: Math.max(...values.filter((v) => v != null)) });
+    all.set(name.slice(names.pool.length), { values, count: values[at], greatest: Math.max(...values.filter((v) => v != null)) });
   }
   for (const [name, now] of told) {
     const p = all.get(name) ?? { values: null, greatest: now.count };
@@ -61,7 +61,7 @@ export function showThreads({ container, ended, from, to }, steps, index) {
   const root = document.querySelector('#threads .body');
   const at = index ?? steps.times.length - 1, latest = index == null;
   const list = steps.times.length || container ? pools(container, steps, at, latest) : [];
-  const total = latest && container ? (container.jvms ?? []).reduce((n, j) => n + j.threads.live, 0) : steps.at('threads')[at];
+  const total = latest && container ? (container.jvms ?? []).reduce((n, j) => n + j.threads.live, 0) : steps.at(names.threads)[at];
   set(root, JSON.stringify([list.map((p) => [p.name, p.count, p.stack]), steps.times.at(-1), index, from, dark.matches]), () => {
     if (!list.length) return [make('p', { class: 'empty' }, 'No threads are known yet.')];
     const rest = list.slice(most);

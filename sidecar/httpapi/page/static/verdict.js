@@ -1,5 +1,5 @@
 // What is the matter, as a sentence; with growth, forecast, evidence and what to do.
-import { advice, make, moment, percent, rate, sentence, set, size, span } from './words.js';
+import { advice, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -28,9 +28,9 @@ function facts(d, time, c) {
     add('Grows by', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
   }
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
-  if (c?.usage_bytes != null && c.reclaimable_bytes != null) {
-    const firm = Math.max(0, c.usage_bytes - c.reclaimable_bytes);
-    add('Not reclaimable', size(firm), c.limit_bytes ? `${percent(firm, c.limit_bytes)} of the limit; usage is at ${percent(c.usage_bytes, c.limit_bytes)}` : 'there is no limit');
+  const bytes = unreclaimable(c);
+  if (bytes != null) {
+    add('Unreclaimable', size(bytes), c.limit_bytes ? `${percent(bytes, c.limit_bytes)} of the limit; usage is at ${percent(c.usage_bytes, c.limit_bytes)}` : 'there is no limit');
   }
   return out.length ? make('dl', { class: 'facts' }, out) : null;
 }

@@ -20,6 +20,9 @@ export function signed(n, text) {
   return (n < 0 ? '−' : '+') + text(Math.abs(n));
 }
 
+// unreclaimable is the memory of a container that the kernel cannot reclaim; null: unknown.
+export const unreclaimable = (c) => (c?.usage_bytes == null || c.reclaimable_bytes == null ? null : Math.max(0, c.usage_bytes - c.reclaimable_bytes));
+
 export const percent = (part, whole) => (part == null || !whole ? '' : `${(100 * part / whole).toFixed(1)} %`);
 
 // rate writes a growth by the hour, or by the minute where that (or what it is beside)
