@@ -7,7 +7,11 @@ SHELL       := /bin/bash
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.9.0
+GORELEASER_VERSION := v2.16.0
+SYFT_VERSION := v1.57.1
 GOLANGCI_LINT := $(CURDIR)/.tools/$(GOLANGCI_LINT_VERSION)/golangci-lint
+GORELEASER := $(CURDIR)/.tools/goreleaser-$(GORELEASER_VERSION)/goreleaser
+SYFT := $(CURDIR)/.tools/syft-$(SYFT_VERSION)/syft
 # The folders that have a go.mod.
 MODULES  := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod */*/go.mod)))
 VERSION  := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
@@ -148,13 +152,23 @@ corpus: ## save inputs that make fuzz found in testdata: 15 per target, of all s
 vulncheck: ## check the dependencies for known vulnerabilities; queries vuln.go.dev, so not part of check
 	@for module in $(MODULES); do (set -x; cd "$$module"; go run golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION) ./...); done
 
+.PHONY: release-check
+release-check: build $(GORELEASER) $(SYFT) ## build a release in dist/ as a snapshot and check it; publishes nothing
+	@VERSION='$(VERSION)' .ci/release-check $(GORELEASER) $(SYFT)
+
+$(GORELEASER):
+	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+
+$(SYFT):
+	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
+
 .PHONY: check
 check: ## run test, lint and e2e, as CI does
 	@.ci/run
 
 .PHONY: clean
 clean: ## remove build output and tools
-	rm -rf bin .tools
+	rm -rf bin dist .tools
 
 .PHONY: jdk
 jdk:

@@ -59,7 +59,8 @@ func includedSidecar(t *testing.T, jvm string) core.Container {
 	parent := load(t, examples+"/include")
 	parent.AddDependency(load(t, chartDir))
 	delete(parent.Values, "jvmem")
-	rendered := mustRender(t, parent, jvm, nil, kube("1.29.0"))
+	values := parse[map[string]any](t, "jvmem: {image: {repository: registry.example.org/jvmem}}")
+	rendered := mustRender(t, parent, jvm, values, kube("1.29.0"))
 	sidecar := podOf(find[*apps.Deployment](t, rendered)).Spec.InitContainers[0]
 	for i := range sidecar.Env {
 		if sidecar.Env[i].Name == "JVMEM_CONTAINER_NAME" {
@@ -87,11 +88,12 @@ func TestExampleInclude(t *testing.T) {
 // What the include template refuses.
 func TestIncludeErrors(t *testing.T) {
 	for values, want := range map[string]string{
-		"user: null":               "user and group",
-		"group: null":              "user and group",
-		"user: 0":                  "user is 0",
-		"jvmem: {nmt: some}":       "nmt",
-		"jvmem: {resources: null}": "resources",
+		"user: null":                       "user and group",
+		"group: null":                      "user and group",
+		"user: 0":                          "user is 0",
+		"jvmem: {nmt: some}":               "nmt",
+		"jvmem: {image: {repository: ''}}": "image.repository is empty",
+		"jvmem: {resources: null}":         "resources",
 	} {
 		parent := load(t, examples+"/include")
 		parent.AddDependency(load(t, chartDir))

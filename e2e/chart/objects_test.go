@@ -8,6 +8,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	admissionv1beta1 "k8s.io/api/admissionregistration/v1beta1"
 	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -33,6 +34,8 @@ func objects(t *testing.T, rendered string) []any {
 			all = append(all, parse[*core.ConfigMap](t, text))
 		case "apps/v1 Deployment":
 			all = append(all, parse[*apps.Deployment](t, text))
+		case "batch/v1 Job":
+			all = append(all, parse[*batch.Job](t, text))
 		case "networking.k8s.io/v1 NetworkPolicy":
 			all = append(all, parse[*networking.NetworkPolicy](t, text))
 		case "monitoring.coreos.com/v1 PodMonitor":

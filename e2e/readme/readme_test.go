@@ -1,5 +1,6 @@
-// Package readme runs the commands of README.md: every line of a block that is
-// marked sh. What cannot be run here is named, with what stands for it.
+// Package readme runs the commands of README.md: every line of a block that is marked
+// sh, and in blocks with output the lines that run a command of jvmem in the sidecar.
+// Commands that cannot be run here are listed with the test that replaces them.
 package readme
 
 import (
@@ -19,12 +20,13 @@ const root = "../.."
 
 // elsewhere are commands that another part of CI runs, by how they begin.
 var elsewhere = map[string]string{
-	"make test":                 "run by .ci/run",
-	"make image":                "run by make e2e-image",
-	"docker run":                "run by make e2e-image",
-	"helm ":                     "there is no cluster; e2e/chart renders the same with Helm's own code",
-	"kubectl ":                  "there is no cluster; e2e/chart decodes the same objects",
-	"(cd charts/jvmem/examples": "there is no cluster; e2e/chart renders and patches the same",
+	"make test":                "run by .ci/run",
+	"export REGISTRY":          "only names the image",
+	"make image":               "run by make e2e-image",
+	"docker push":              "there is no registry",
+	"helm ":                    "there is no cluster; e2e/chart renders the same with Helm's own code",
+	"kubectl ":                 "there is no cluster; e2e/chart decodes the same objects",
+	"cd charts/jvmem/examples": "there is no cluster; e2e/chart renders and patches the same",
 }
 
 // commands returns the lines of all blocks marked sh, continued lines joined.
@@ -38,9 +40,12 @@ func commands(t *testing.T) []string {
 	in := false
 	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", " ")) {
 		line = strings.TrimSpace(line)
+		inSidecar, found := strings.CutPrefix(line, "$ kubectl exec POD -c jvmem -- /")
 		switch {
 		case strings.HasPrefix(line, "```"):
 			in = line == "```sh"
+		case found:
+			all = append(all, inSidecar)
 		case in && line != "" && !strings.HasPrefix(line, "#"):
 			all = append(all, line)
 		}
@@ -54,7 +59,7 @@ func TestCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, filepath.Join(bin, "jvmem"))
+	proc := serve(t, filepath.Join(bin, "jvmem"))
 	dir := t.TempDir()
 	ran := 0
 	for _, command := range commands(t) {
@@ -70,6 +75,9 @@ func TestCommands(t *testing.T) {
 			cmd.Dir = root
 		}
 		cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"))
+		if strings.HasPrefix(command, "jvmem ") {
+			cmd.Env = append(cmd.Env, "JVMEM_PROC="+proc)
+		}
 		out, err := cmd.CombinedOutput()
 		if err != nil || len(out) == 0 && !strings.Contains(command, ">") {
 			t.Errorf("%s: %v\n%.2000s", command, err, out)
@@ -91,16 +99,18 @@ func standsFor(command string) string {
 }
 
 // serve runs jvmem at its default port, with a JVM, and returns when that has a verdict.
-func serve(t *testing.T, binary string) {
+// It returns the folder that jvmem sees as /proc.
+func serve(t *testing.T, binary string) string {
 	t.Helper()
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 << 20, JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
+	proc := sidecar.NewProc(t, j.PID)
 	p := sidecar.Start(t, sidecar.Options{
-		Binary: binary, Address: "localhost:9753", Proc: sidecar.NewProc(t, j.PID), Flags: []string{"--interval", "100ms", "--max-cpu", "0"},
+		Binary: binary, Address: "localhost:9753", Proc: proc, Flags: []string{"--interval", "100ms", "--max-cpu", "0"},
 	})
 	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		metrics, err := p.Metrics()
 		if err == nil && strings.Contains(metrics, "jvmem_growth_bytes_per_hour{") {
-			return
+			return proc.Dir()
 		}
 		if time.Now().After(end) {
 			t.Fatalf("no JVM has a verdict: %v: %.300s", err, metrics)

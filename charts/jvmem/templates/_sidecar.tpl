@@ -61,12 +61,20 @@ value: {{ cat (.options | default "") (include "jvmem.option" .) | trim | quote 
 {{- dict "Values" $scope.Values "AppVersion" $scope.Chart.AppVersion | toYaml -}}
 {{- end -}}
 
+{{- define "jvmem.image" -}}
+{{- $scope := include "jvmem.scope" . | fromYaml -}}
+{{- with $scope.Values.image -}}
+{{- $repository := required "image.repository is empty: no image is published yet. Push `make image` to your registry and set it (docs/install.md)" .repository -}}
+{{ $repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $scope.AppVersion }}{{ end }}
+{{- end -}}
+{{- end -}}
+
 {{/* The sidecar without what depends on the JVM's container. */}}
 {{- define "jvmem.sidecar" -}}
 {{- $scope := include "jvmem.scope" . | fromYaml -}}
 {{- with $scope.Values -}}
 name: jvmem
-image: "{{ .image.repository }}{{ if .image.digest }}@{{ .image.digest }}{{ else }}:{{ .image.tag | default $scope.AppVersion }}{{ end }}"
+image: {{ include "jvmem.image" $ | quote }}
 imagePullPolicy: {{ .image.pullPolicy }}
 restartPolicy: Always
 args:
