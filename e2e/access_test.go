@@ -16,16 +16,16 @@ const (
 	exitPartial  = 3
 )
 
-// sight is how much a sidecar can see of a JVM.
+// sight is how much a sidecar can read of a JVM.
 type sight int
 
 const (
 	sees    sight = iota // everything
 	smaps                // mappings and the cgroup, but neither pages nor memory, and no attach
-	nothing              // what everybody sees
+	nothing              // only what every process can read
 )
 
-// who is an identity that jvmem can have.
+// who is an identity with which jvmem runs.
 type who struct {
 	name      string
 	user      string
@@ -33,15 +33,15 @@ type who struct {
 	sight     sight
 }
 
-// testAccess looks at JVMs of several users as several users. The
-// kernel and HotSpot decide who may see what; what may not be seen is null and
-// says how to change that, and nothing is a wrong number.
+// testAccess runs jvmem with several identities in pods whose JVMs run with several. The
+// kernel and HotSpot decide about access. A value that jvmem cannot read is null, with a
+// fix, and no value is wrong.
 func testAccess(t *testing.T, e engine, jdk string) {
 	all, ptrace := []string{"ALL"}, []string{"SYS_PTRACE"}
 	for _, target := range []struct {
 		name string
 		user string
-		root bool // with the engine's default capabilities
+		root bool // with the default capabilities of the engine
 		as   []who
 	}{
 		{"user", user, false, []who{
@@ -70,7 +70,7 @@ func testAccess(t *testing.T, e engine, jdk string) {
 			for _, command := range []string{"heap 48", "direct 32", "mapfile /data/mapped 32", "child 32", "threads 4 8192"} {
 				w.do(command)
 			}
-			var truth *sidecar.Container // what the first one sees
+			var truth *sidecar.Container // from the first identity, which sees everything
 			for _, as := range target.as {
 				c := asUser(as.user, "breakdown", "--format", "json")
 				c.Add, c.Drop = as.add, as.drop
@@ -107,7 +107,7 @@ func checkSight(t *testing.T, as who, w *workload, code int, c *sidecar.Containe
 			t.Fatal(err)
 		}
 		if !explained(c.Sources, fmt.Sprint("runAsUser: ", uid)) || !explained(c.Sources, fmt.Sprint("runAsGroup: ", gid)) {
-			t.Errorf("no source says how to run the sidecar, beside a JVM of %s\n%v", w.user, c)
+			t.Errorf("no source explains as which user to run the sidecar, with a JVM of %s\n%v", w.user, c)
 		}
 	}
 	if code != want {
@@ -118,12 +118,12 @@ func checkSight(t *testing.T, as who, w *workload, code int, c *sidecar.Containe
 	}
 	for _, name := range failed {
 		if s, ok := c.Failed(name); !ok || s.Reason == "" || s.Fix == "" {
-			t.Errorf("source %s says %+v, want a reason and a fix", name, s)
+			t.Errorf("source %s is %+v, want a reason and a fix", name, s)
 		}
 	}
-	// What everybody may see.
+	// Every process can read this.
 	if len(c.JVMs) != 1 || c.JVMs[0].Threads.Live < 10 {
-		t.Errorf("the JVM's threads are not told: %+v", c.JVMs)
+		t.Errorf("the threads of the JVM are missing: %+v", c.JVMs)
 	}
 }
 
@@ -134,7 +134,7 @@ func marksStacks() bool {
 	return err == nil && (major > 6 || major == 6 && minor >= 7)
 }
 
-// checkSame checks that what is told is what who sees everything was told.
+// checkSame checks that known values equal those of an identity that sees everything.
 func checkSame(t *testing.T, c, truth *sidecar.Container) {
 	t.Helper()
 	if c.ID != truth.ID {
@@ -158,7 +158,7 @@ func checkSame(t *testing.T, c, truth *sidecar.Container) {
 	}
 	for _, n := range numbers {
 		if n.is != nil && (n.was == nil || abs(*n.is-*n.was) > 2*mib) {
-			t.Errorf("%s is %s, but was %s to who may see it", n.name, sidecar.KiB(n.is), sidecar.KiB(n.was))
+			t.Errorf("%s is %s, but %s with full access", n.name, sidecar.KiB(n.is), sidecar.KiB(n.was))
 		}
 	}
 	for _, p := range c.JVMs[0].Threads.Pools {

@@ -37,7 +37,7 @@ func (c *cell) describe(engine string) *result.Cell {
 	}
 }
 
-// kernel returns the release of the kernel that runs, as uname -r.
+// kernel returns the kernel release, as uname -r.
 func kernel() string {
 	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -48,13 +48,13 @@ func kernel() string {
 
 var nmtModes = []string{"off", "summary", "detail"}
 
-// cells returns the cells to run on an engine: all, or so many that each JDK,
-// each collector, each mode of NMT and (on Docker, as a guest is slow) each
-// setting is there. On an engine that is not the first of its host one is enough.
+// cells returns the cells to run on an engine: all, or enough to cover each JDK, collector
+// and NMT mode and, on Docker, as a guest is slow, each setting. On an engine that is not
+// the first of its host it returns one.
 func cells(engine string, jdks []debian.JDK, full, first bool) []cell {
 	var all []cell
 	for i, jdk := range jdks {
-		if jdk.NoAttach { // a setting
+		if jdk.NoAttach { // used by a setting
 			continue
 		}
 		for k, collector := range jdk.Collectors {
@@ -82,10 +82,9 @@ func cells(engine string, jdks []debian.JDK, full, first bool) []cell {
 	return all
 }
 
-// jvmFlags are how every JVM runs: with a heap that is large enough to need no
-// collection by itself, as that would touch bitmaps and free pages meanwhile, and
-// with a compiler that compiles only what `jit` makes, as it takes and gives back
-// malloc as it likes.
+// jvmFlags are the flags of every JVM. The heap is large enough that no collection happens,
+// which would touch bitmaps and free pages, and only the code of `jit` is compiled, as
+// compilers allocate and free memory at any time.
 func jvmFlags(collector, nmt string) []string {
 	flags := []string{
 		"-XX:NativeMemoryTracking=" + nmt, "-Xmx256m", "-XX:MetaspaceSize=256m",
@@ -93,8 +92,8 @@ func jvmFlags(collector, nmt string) []string {
 	}
 	switch collector {
 	case "Serial", "Parallel":
-		// The workload's arrays of 16 MiB are too large for so small an eden: they
-		// are never copied.
+		// The arrays of the workload have 16 MiB, which is more than eden: they are
+		// never copied.
 		flags = append(flags, "-Xms256m", "-Xmn12m")
 	case "ZGC", "GenZGC":
 		flags = append(flags, "-Xms16m") // its heap is charged when it is committed
@@ -104,12 +103,12 @@ func jvmFlags(collector, nmt string) []string {
 	return flags
 }
 
-// checkCell grows a JVM kind by kind, in a pod whose sidecar starts before it.
+// checkCell grows the memory of a JVM kind by kind, in a pod whose sidecar starts first.
 func checkCell(t *testing.T, e engine, c cell) []result.Step {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	if r := s.breakdown(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
-		t.Errorf("before there is a JVM: %+v", r)
+		t.Errorf("before the JVM started: %+v", r)
 	}
 	w := p.startJVM(jvmOptions{
 		jdk: c.jdk.Name, env: c.setting.env, program: c.setting.program, noTmp: c.setting.noTmp,
@@ -123,8 +122,7 @@ func checkCell(t *testing.T, e engine, c cell) []result.Step {
 	return trial.steps
 }
 
-// limits of a cell are 2 % and 1 MiB, 4 % where NMT is off; those of its setting
-// where it has any.
+// limits returns those of the setting, or 2 % and 1 MiB, with NMT off 4 % and 1 MiB.
 func (c *cell) limits() limits {
 	if c.setting.limits != nil {
 		return *c.setting.limits
@@ -134,12 +132,12 @@ func (c *cell) limits() limits {
 		l.share = 0.04
 	}
 	if c.jdk.Feature == 8 && c.nmt != "detail" {
-		l.unknown = []string{"gc"} // it has no command that tells
+		l.unknown = []string{"gc"} // no command reports it
 	}
 	return l
 }
 
-// growths of a cell are all that its JVM can do, and whose row is known.
+// growths returns those that the JVM supports and whose row is known.
 func (c *cell) growths() []growth {
 	if c.setting.growths != nil {
 		return c.setting.growths
@@ -149,16 +147,16 @@ func (c *cell) growths() []growth {
 		rows = sidecar.RowNames()
 	}
 	if slices.Contains(c.limits().unknown, "gc") {
-		// What HotSpot mapped for the collector may be anywhere: so may this.
+		// It cannot be told from mappings that HotSpot made for the collector.
 		without = append(slices.Clone(without), "jnimmap 32")
 	}
 	var picked []growth
 	for _, g := range growths {
 		switch {
 		case g.row == "code_cache" && c.jdk.Feature < 20:
-			g.free = nil // a thread sweeps it some time
+			g.free = nil // a thread sweeps it later
 		case g.row == "metaspace" && c.collector.Name == "ZGC" && c.jdk.Feature < 12:
-			g.free = nil // it unloads no class
+			g.free = nil // it does not unload classes
 		}
 		if slices.Contains(rows, g.row) && !slices.Contains(without, g.command) {
 			picked = append(picked, g)
@@ -177,7 +175,7 @@ func (c *cell) checkJVM(t *testing.T, seen *sidecar.Container) {
 	if j.Version == "" || j.GC != collector || j.NMT != c.nmt || j.UptimeSeconds == nil || *j.UptimeSeconds <= 0 || j.Threads.Live < 10 {
 		t.Errorf("the JVM is described as %+v", j)
 	}
-	// Only the JVM knows these sizes as of now: hsperfdata has those of its last collection.
+	// Attach reports the current sizes; hsperfdata has those of the last collection.
 	_, refused := seen.Failed("attach")
 	heap := seen.Row("heap")
 	if told := heap.CommittedBytes != nil && heap.UsedBytes != nil; told == refused {
@@ -185,7 +183,7 @@ func (c *cell) checkJVM(t *testing.T, seen *sidecar.Container) {
 	}
 }
 
-// checkSources checks which sources failed, and what those say.
+// checkSources checks which sources failed, with which reason and fix.
 func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	t.Helper()
 	want := c.setting.failed
@@ -209,7 +207,7 @@ func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	}
 }
 
-// checkPool looks for the threads of the workload by their pool's name.
+// checkPool checks the pool with the threads of the workload.
 func checkPool(t *testing.T, c *sidecar.Container) {
 	t.Helper()
 	for _, p := range c.JVMs[0].Threads.Pools {

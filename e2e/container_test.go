@@ -12,8 +12,8 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// checkContainer checks what holds of every report: the rows add up, to what the
-// kernel says to us too, and it is the JVM's container that is described.
+// checkContainer checks what holds for every breakdown: the container is the JVM's, and the
+// rows add up to usage, which equals the value that this process reads.
 func checkContainer(t *testing.T, when string, w *workload, c *sidecar.Container) {
 	t.Helper()
 	if c.ID != w.id || c.CgroupVersion != cgroupVersion() {
@@ -27,7 +27,7 @@ func checkContainer(t *testing.T, when string, w *workload, c *sidecar.Container
 		t.Errorf("%s: limit %d, headroom %d, %d OOM kills", when, *c.LimitBytes, *c.HeadroomBytes, *c.OOMKills)
 	}
 	if usage := w.usage(); abs(usage-*c.UsageBytes) > 2*mib {
-		t.Errorf("%s: usage is %d, the kernel says %d", when, *c.UsageBytes, usage)
+		t.Errorf("%s: usage is %d, the kernel reports %d", when, *c.UsageBytes, usage)
 	}
 	sum := *c.UnattributedBytes
 	for _, row := range c.Memory {
@@ -43,7 +43,7 @@ func checkContainer(t *testing.T, when string, w *workload, c *sidecar.Container
 	if sum != *c.UsageBytes {
 		t.Errorf("%s: rows and unattributed add up to %d, usage is %d", when, sum, *c.UsageBytes)
 	}
-	// The kernel's charge stock, 64 pages a CPU, and as much again that
+	// The charge stock of the kernel, 64 pages per CPU, and the same amount by which
 	// memory.stat may lag behind usage.
 	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
 	if len(c.Unknown()) == 0 && abs(*c.UnattributedBytes) > stock {

@@ -14,7 +14,7 @@ import (
 	"github.com/jvmem/jvmem/e2e/pod"
 )
 
-// engine is what runs the containers. Its methods may be called concurrently.
+// engine runs the containers. Its methods may be called concurrently.
 type engine interface {
 	Import(ctx context.Context, image string, write func(*tar.Writer) error) error
 	StartPod(context.Context, pod.Options) (id string, err error)
@@ -38,10 +38,10 @@ const (
 	jvmImage         = "jvm"
 	sidecarImage     = "jvmem"
 	pauseImage       = "pause"
-	jdkPath, appPath = "/opt/jdk", "/app" // where containers find them
+	jdkPath, appPath = "/opt/jdk", "/app" // paths in containers
 )
 
-// startEngine starts an engine and makes its images.
+// startEngine starts an engine and creates its images.
 func startEngine(ctx context.Context, name string) (e engine, err error) {
 	switch name {
 	case engineDocker:
@@ -59,7 +59,7 @@ func startEngine(ctx context.Context, name string) (e engine, err error) {
 	for image, write := range map[string]func(*tar.Writer) error{
 		pauseImage:   addBase,
 		jvmImage:     addBase,
-		sidecarImage: addBinary, // and nothing else: FROM scratch
+		sidecarImage: addBinary, // nothing else: FROM scratch
 	} {
 		if err := e.Import(ctx, image, write); err != nil {
 			return nil, errors.Join(fmt.Errorf("make image %s: %w", image, err), e.Close())
@@ -82,7 +82,7 @@ func addBinary(archive *tar.Writer) error {
 	return err
 }
 
-// aPod is a pod on an engine. It is removed with all it has when the test ends.
+// aPod is a pod on an engine. It is removed with its containers when the test ends.
 type aPod struct {
 	t      *testing.T
 	engine engine
@@ -96,7 +96,7 @@ func startPod(t *testing.T, e engine, o pod.Options) *aPod {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// The test's own context has ended by now.
+		// The context of the test has ended by now.
 		if err := e.StopPod(context.Background(), id); err != nil {
 			t.Error(err)
 		}
@@ -104,7 +104,7 @@ func startPod(t *testing.T, e engine, o pod.Options) *aPod {
 	return &aPod{t, e, id}
 }
 
-// start starts a container of the pod, as strict policies ask if it drops ALL.
+// start starts a container of the pod.
 func (p *aPod) start(c pod.Container) string {
 	p.t.Helper()
 	id, err := p.engine.Start(p.t.Context(), p.id, c)
@@ -131,14 +131,14 @@ func (p *aPod) run(c pod.Container) (stdout, stderr string, exitCode int) {
 	return stdout, stderr, state.ExitCode
 }
 
-// folder makes a folder that every container's user may write to.
+// folder creates a folder that the user of every container can write to.
 func folder(t *testing.T, e engine) string {
 	t.Helper()
 	dir, err := e.Folder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Mapped files and the page cache are some 100 MB a test.
+	// The files of a test have about 100 MB.
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
@@ -147,7 +147,7 @@ func folder(t *testing.T, e engine) string {
 	return dir
 }
 
-// makeFolder makes a folder that only we write to.
+// makeFolder creates a folder that only this process writes to.
 func makeFolder(t *testing.T, path string, mode fs.FileMode) string {
 	t.Helper()
 	if err := os.Mkdir(path, mode); err != nil {

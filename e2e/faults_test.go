@@ -12,14 +12,14 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// faults are scenarios that need a machine which nobody else uses: a guest.
+// faults are scenarios that change the machine, so they run in a guest only.
 var faults = map[string]func(*testing.T, engine, string){
 	"clock set":      testClockSet,
 	"controller off": testControllerOff,
 }
 
-// testControllerOff takes the memory controller away from a container that runs, and
-// gives it back: what cannot be known is null, with the reason, and all is there again.
+// testControllerOff disables the memory controller of a running container and enables it
+// again: unknown values are null, with a reason, and return afterwards.
 func testControllerOff(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
@@ -39,17 +39,17 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 	on := func(b *sidecar.Breakdown) bool { return len(b.Containers) == 1 && b.Containers[0].UsageBytes != nil }
 	for range 2 {
 		control("-memory")
-		r := s.AwaitBreakdown("usage is not known", off)
+		r := s.AwaitBreakdown("usage unknown", off)
 		c := r.Only(t)
 		if len(c.JVMs) != 1 || c.UnattributedBytes != nil || c.LimitBytes != nil || !explained(c.Sources, "+memory in cgroup.subtree_control") {
 			t.Errorf("without the controller: %v, %+v", c, c.Sources)
 		}
 		if heap := c.Row("heap"); heap.Bytes == nil || *heap.Bytes == 0 {
-			t.Error("without the controller the heap is not told: its pages can be counted all the same")
+			t.Error("without the controller the heap is null, although its pages can be counted")
 		}
 		control("+memory")
-		// A new cgroup has no limit, and pays for what is touched from now on.
-		r = s.AwaitBreakdown("usage is known again", on)
+		// The new cgroup has no limit, and only memory touched from now on is charged to it.
+		r = s.AwaitBreakdown("usage known again", on)
 		back := r.Only(t)
 		if len(back.JVMs) != 1 || back.UnattributedBytes == nil || back.OOMKills == nil || explained(back.Sources, "controller") {
 			t.Errorf("with the controller again: %v, %+v", back, back.Sources)
@@ -60,18 +60,18 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 			t.Errorf("32 MiB took usage from %d to %v", before, after)
 		}
 	}
-	// What watches for kills has to be back, too.
+	// OOM kills must be detected again, too.
 	if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte("268435456"), 0); err != nil {
 		t.Fatal(err)
 	}
 	w.fill(kills[0], fast)
 	if a := s.awaitAutopsy(w.id); a.Kind != "oom_kill" || a.OOMKills == nil || *a.OOMKills < 1 {
-		t.Errorf("a kill after it: %+v", a)
+		t.Errorf("the autopsy of a kill afterwards: %+v", a)
 	}
 }
 
-// testClockSet sets the clock of the guest forward by a day, and back: nothing seems
-// to have been a day ago, or to have stopped.
+// testClockSet sets the clock of the guest forward by a day and back: the history has no
+// gap of a day, and sampling continues.
 func testClockSet(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
@@ -84,7 +84,7 @@ func testClockSet(t *testing.T, e engine, jdk string) {
 		if err := syscall.Settimeofday(&now); err != nil {
 			t.Fatal(err)
 		}
-		s.AwaitBreakdown("a sample by the new clock", func(b *sidecar.Breakdown) bool { return time.Since(b.Time).Abs() < time.Hour })
+		s.AwaitBreakdown("a sample with the new clock", func(b *sidecar.Breakdown) bool { return time.Since(b.Time).Abs() < time.Hour })
 		after := s.sampleTimes()
 		if len(after) <= len(before) || !slices.IsSorted(after) {
 			t.Errorf("by %s: %d times before, %v after", by, len(before), after)

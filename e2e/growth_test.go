@@ -11,15 +11,15 @@ import (
 type growth struct {
 	command string
 	row     string
-	// bytes is the known amount. Else account names the number whose change the
-	// reply tells as before_ and after_. With both it is anything between.
+	// bytes is the known amount. Otherwise account names the number whose change the
+	// reply reports as before_ and after_. With both, anything in between is right.
 	bytes   int64
 	account string
-	// slack is how much the row may be off beside what limits allow.
+	// slack is an error that is allowed in addition to limits.
 	slack int64
-	// also are rows that grow with it by what nobody knows.
+	// also are rows that grow with it by an unknown amount.
 	also []string
-	// free are the commands that give it back.
+	// free are the commands that free it.
 	free []string
 }
 
@@ -38,11 +38,11 @@ var growths = []growth{
 	{command: "pagecache /data/cached 32", row: "page_cache", bytes: 32 * mib, free: []string{"unlink /data/cached"}},
 	{command: "child 32", row: "other_processes", bytes: 32 * mib, free: []string{"childfree"}},
 	{command: "pipes 16", row: "kernel", bytes: 16 * mib, free: []string{"pipesfree"}},
-	// Less than 24 MiB where malloc had kept memory before, which nobody counts exactly.
+	// Less than 24 MiB if malloc retained memory before, whose size is not known exactly.
 	{command: "jniretain 24 4", row: "native", bytes: 24 * mib, account: "retained_bytes"},
 }
 
-// otherGrowths are tried with one JVM only.
+// otherGrowths are tested with one JVM only.
 func otherGrowths() []growth {
 	others := []growth{
 		{command: "threads 4 8192", row: "threads", bytes: 32 * mib, free: []string{"threadfree"}},
@@ -50,19 +50,18 @@ func otherGrowths() []growth {
 		{command: "refs 32", row: "heap", bytes: 32 * mib, also: []string{"gc", "native"}, free: []string{"refsfree"}},
 		{command: "symbols 100", row: "native", account: "in_use_bytes", also: []string{"metaspace"}, free: []string{"symbolsfree"}},
 		{command: "strings 100", row: "native", account: "in_use_bytes", also: []string{"heap"}, free: []string{"stringsfree"}},
-		// A parked stack is an object, copied as others are: what is resident differs.
+		// A parked stack is a heap object and is copied like others, so the resident size varies.
 		{command: "vthreads 100 256", row: "heap", bytes: 25 * mib, slack: 16 * mib, free: []string{"vthreadsfree"}},
-		// 192 bytes each, and 8 to remember who pays (include/linux/dcache.h, memcontrol.h).
+		// 192 bytes each and 8 for the reference to the cgroup (include/linux/dcache.h, memcontrol.h).
 		{command: "dentries /data/names 100", row: "kernel", bytes: 100_000 * 200, free: []string{"dentriesfree /data/names"}},
 	}
-	if cgroupVersion() == 2 { // v1 does not charge them
+	if cgroupVersion() == 2 { // cgroup v1 does not charge them
 		others = append(others, growth{command: "sockets 16", row: "kernel", bytes: 16 * mib, free: []string{"socketsfree"}})
 	}
 	return others
 }
 
-// warmup is the same command with the smallest amount, another file and other
-// threads.
+// warmup returns the same command with the smallest amount, another file and other threads.
 func (g growth) warmup() string {
 	words := strings.Fields(g.command)
 	switch {
@@ -78,7 +77,7 @@ func (g growth) warmup() string {
 	return strings.Join(words, " ")
 }
 
-// amount returns by how many bytes the row has to grow, that did by got.
+// amount returns the number of bytes by which a row that grew by got has to grow.
 func (g growth) amount(t *testing.T, reply string, got int64) int64 {
 	t.Helper()
 	if g.account == "" {
@@ -87,7 +86,7 @@ func (g growth) amount(t *testing.T, reply string, got int64) int64 {
 	n := jvmtest.Numbers(reply)
 	want := n["after_"+g.account] - n["before_"+g.account]
 	if want < 3*mib/2 {
-		t.Fatalf("%s: %d bytes are too few to see: %s", g.command, want, reply)
+		t.Fatalf("%s: %d bytes are too few to measure: %s", g.command, want, reply)
 	}
 	if g.bytes != 0 {
 		want = min(max(got, min(want, g.bytes)), max(want, g.bytes))

@@ -14,7 +14,7 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// kill is a way to fill the memory. Commands are repeated until the kernel kills.
+// kill is a way to fill the memory. The command is repeated until the OOM kill.
 type kill struct {
 	command string // %d is the size in MiB, %s a new name
 	cause   string
@@ -24,12 +24,12 @@ type kill struct {
 var kills = []kill{
 	{"direct %d", "direct_buffers", nil},
 	{"jni %d", "native_untracked", nil},
-	{"heap %d", "budget", []string{"-Xms64m", "-Xmx4g"}}, // a heap kills only where its maximum does not fit
+	{"heap %d", "budget", []string{"-Xms64m", "-Xmx4g"}}, // a heap reaches the limit only if its maximum does not fit
 	{"threads %d 960 leak-%s", "threads", nil},
 	{"bigclasses %d", "class_loader", nil}, // 0.4 MiB each
 }
 
-// pace is how fast memory is filled: so many MiB, again and again.
+// pace is how fast memory is filled.
 type pace struct {
 	name  string
 	mib   int
@@ -38,19 +38,19 @@ type pace struct {
 }
 
 const (
-	// fullKills is how many of each pace are in a full run.
+	// fullKills is the number of kills of each pace in a full run.
 	fullKills = 20
 	// killLimit of the container leaves 250 MiB to fill.
 	killLimit = 384 * mib
 )
 
 var (
-	fast = pace{"fast", 25, 50 * time.Millisecond, 5} // 500 MB/s, if the machine can
+	fast = pace{"fast", 25, 50 * time.Millisecond, 5} // at most 500 MB/s
 	slow = pace{"slow", 5, 250 * time.Millisecond, 2}
 )
 
-// testKills lets the kernel kill JVMs one after the other in a pod, and looks for
-// the autopsy of each.
+// testKills fills the memory of JVMs, one after the other in a pod, until the OOM kill, and
+// checks the autopsy of each.
 func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 	podOf := startPod(t, e, pod.Options{})
 	s := podOf.startSidecar(user)
@@ -66,7 +66,7 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 		a := s.awaitAutopsy(w.id)
 		if before != nil {
 			if was := s.autopsies(); len(was) < 2 || was[1].RestartedAt == nil {
-				t.Errorf("kill %d: the restart after the one before is not told", i)
+				t.Errorf("kill %d: the autopsy before lacks the time of the restart", i)
 			}
 		}
 		before = a
@@ -75,7 +75,7 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 			continue
 		}
 		if a.Last == nil || a.LastAgeSeconds == nil {
-			t.Errorf("kill %d by %q: nothing is known of before: %s", i, k.command, a.Summary)
+			t.Errorf("kill %d by %q: the autopsy lacks the last breakdown: %s", i, k.command, a.Summary)
 			continue
 		}
 		caught++
@@ -88,9 +88,9 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 	return []string{fmt.Sprintf("%d of %d %s kills have an autopsy that names the cause; the oldest last breakdown was %.2f s old", caught, times, p.name, oldest)}
 }
 
-// pinFiles keeps in memory what files the container's processes have mapped. Else the
-// kernel takes back the JVM's own code, again and again, as soon as it is read from
-// the disk: that was seen to go on for three minutes without a kill.
+// pinFiles locks the mapped files of the container's processes in memory. Otherwise the
+// kernel reclaims the code of the JVM over and over, which was seen to delay the OOM kill
+// by three minutes.
 func (w *workload) pinFiles() {
 	w.t.Helper()
 	dir, err := w.pod.engine.CgroupDir(w.t.Context(), w.id)
@@ -135,7 +135,7 @@ func (w *workload) pin(path string, pinned map[[2]uint64]bool) {
 		err = syscall.Mlock(pages)
 	}
 	if err != nil {
-		w.t.Fatalf("keep %s in memory: %v", path, err)
+		w.t.Fatalf("lock %s in memory: %v", path, err)
 	}
 }
 
@@ -157,7 +157,7 @@ func (w *workload) fill(k kill, p pace) {
 	}
 }
 
-// replyOrEnd waits for a reply, or for the end of the JVM.
+// replyOrEnd waits for a reply or the exit of the JVM.
 func (w *workload) replyOrEnd(command string) (reply string, ended bool) {
 	w.t.Helper()
 	for end := time.Now().Add(replyTimeout); time.Now().Before(end); {
@@ -174,11 +174,11 @@ func (w *workload) replyOrEnd(command string) (reply string, ended bool) {
 			return "", true
 		}
 	}
-	w.t.Fatalf("%s: no reply, and the JVM is not killed", command)
+	w.t.Fatalf("%s: no reply, and no OOM kill", command)
 	return "", false
 }
 
-// args puts the size and the name in the order of the command's verbs.
+// args returns the size and the name in the order of the verbs of the command.
 func args(command string, size int, name string) []any {
 	var all []any
 	for i := range len(command) - 1 {

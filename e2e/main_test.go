@@ -19,19 +19,19 @@ import (
 	"github.com/jvmem/jvmem/e2e/result"
 )
 
-// The command run makes these and says where they are.
+// The command run creates these and passes their paths.
 var (
 	jdkDir     = flag.String("jdks", "", "folder of the JDKs, with manifest.json")
-	baseDir    = flag.String("base", "", "root file system of the JVM's container")
+	baseDir    = flag.String("base", "", "root file system of JVM containers")
 	appDir     = flag.String("app", "", "folder of the workload")
 	binary     = flag.String("jvmem", "", "the binary under test")
-	need       = flag.String("need", "", "script that installs what is missing (.ci/need)")
-	engineList = flag.String("engines", "", "engines to run on, with commas between")
-	full       = flag.Bool("full", false, "the whole matrix, not only a covering part")
-	list       = flag.Bool("units", false, "print the names of the units, and run nothing")
+	need       = flag.String("need", "", "script that installs missing programs (.ci/need)")
+	engineList = flag.String("engines", "", "engines to run on, separated by commas")
+	full       = flag.Bool("full", false, "run the whole matrix instead of a covering part")
+	list       = flag.Bool("units", false, "print the names of the units and exit")
 	only       = flag.String("only", "", "file with the names of the units to run")
-	guest      = flag.Bool("guest", false, "this machine is a guest: its clock may be set, and controllers taken away")
-	interval   = flag.Duration("interval", 500*time.Millisecond, "between two samples of the sidecar")
+	guest      = flag.Bool("guest", false, "this machine is a guest: tests may set its clock and disable controllers")
+	interval   = flag.Duration("interval", 500*time.Millisecond, "interval of the sidecar")
 	results    = flag.String("results", "", "file to append the results to, in JSON lines")
 )
 
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) int {
 	if *jdkDir == "" || *engineList == "" {
-		return complain(errors.New("the suite is run by `make e2e`"))
+		return complain(errors.New("run `make e2e-containers`"))
 	}
 	jdks, err := debian.ReadManifest(*jdkDir + "/manifest.json")
 	if err != nil {
@@ -70,7 +70,7 @@ func run(m *testing.M) int {
 	return withEngines(m, names)
 }
 
-// withEngines runs the tests with the engines that they need.
+// withEngines starts the engines that the tests need and runs the tests.
 func withEngines(m *testing.M, names []string) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -85,7 +85,7 @@ func withEngines(m *testing.M, names []string) (code int) {
 		engines[name] = e
 		defer func() {
 			if err := e.Close(); err != nil {
-				code = complain(fmt.Errorf("end %s: %w", name, err))
+				code = complain(fmt.Errorf("stop %s: %w", name, err))
 			}
 		}()
 	}
@@ -94,7 +94,7 @@ func withEngines(m *testing.M, names []string) (code int) {
 	select {
 	case code := <-done:
 		return code
-	case <-ctx.Done(): // the tests end with the process
+	case <-ctx.Done(): // the process ends the tests
 		return 130
 	}
 }
@@ -104,24 +104,24 @@ func complain(err error) int {
 	return 1
 }
 
-// TestMain has no other way to hand these on.
+// Set by TestMain.
 var (
 	units   []unit
 	engines = make(map[string]engine)
 )
 
-// unit is a test that is run, or taken from an earlier run, as a whole.
+// unit is a test that is run, or known from an earlier run, as a whole.
 type unit struct {
-	name   string // begins with the engine's
+	name   string // begins with the name of the engine
 	engine string
 	cell   *result.Cell
 	test   func(*testing.T, engine, *result.Result)
-	// alone: it disturbs others. Where the kernel kills it first takes back the
-	// page cache of the JDK's files, and others pay for them then.
+	// alone is true if it disturbs others: before an OOM kill, the kernel reclaims the
+	// page cache of the JDK, which is then charged to others.
 	alone bool
 }
 
-// makeUnits returns all that is to be run, in a fixed order.
+// makeUnits returns all units in a fixed order.
 func makeUnits(engines []string, jdks []debian.JDK, full bool) []unit {
 	var all []unit
 	for i, name := range engines {
@@ -142,20 +142,20 @@ func makeUnits(engines []string, jdks []debian.JDK, full bool) []unit {
 	return all
 }
 
-// TestUnits runs what was chosen.
+// TestUnits runs the selected units.
 func TestUnits(t *testing.T) {
 	if len(units) == 0 {
-		t.Fatal("no unit is chosen")
+		t.Fatal("no unit is selected")
 	}
 	var lock sync.Mutex
 	for _, u := range units {
 		t.Run(u.name, func(t *testing.T) {
-			if !u.alone { // those that are run before the others
+			if !u.alone { // units that are alone run first, one by one
 				t.Parallel()
 			}
 			r := result.Result{Unit: u.name, Cell: u.cell}
 			start := time.Now()
-			t.Cleanup(func() { // the first: it runs after all others
+			t.Cleanup(func() { // registered first, so it runs last
 				r.Passed, r.Seconds = !t.Failed(), time.Since(start).Seconds()
 				lock.Lock()
 				defer lock.Unlock()

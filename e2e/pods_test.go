@@ -11,15 +11,15 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// scenario is a test that is not about a way to run a JVM.
+// scenario is a test outside the matrix.
 type scenario struct {
 	name string
-	// test returns what is worth telling.
+	// test returns notes for the result.
 	test  func(*testing.T, engine) []string
 	alone bool // see unit
 }
 
-// scenarios returns those of an engine.
+// scenarios returns the scenarios of an engine.
 func scenarios(jdks []debian.JDK, full bool) []scenario {
 	jdk := jdks[slices.IndexFunc(jdks, func(j debian.JDK) bool { return j.Name == "21" })].Name
 	var all []scenario
@@ -52,9 +52,8 @@ func scenarios(jdks []debian.JDK, full bool) []scenario {
 	return all
 }
 
-// testRestartedContainer follows a pod whose JVM's container dies and is made
-// anew, as kubelet does. The pause process owns the PID namespace: the sidecar
-// lives on.
+// testRestartedContainer kills the JVM's container and starts a new one, as kubelet does.
+// The pause process owns the PID namespace, so the sidecar keeps running.
 func testRestartedContainer(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
@@ -70,7 +69,7 @@ func testRestartedContainer(t *testing.T, e engine, jdk string) {
 	}
 }
 
-// testRestartedJVM is a container whose first process starts a JVM again.
+// testRestartedJVM has a container whose first process starts a JVM again.
 func testRestartedJVM(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
@@ -83,17 +82,17 @@ func testRestartedJVM(t *testing.T, e engine, jdk string) {
 	was, is := before.Only(t), after.Only(t)
 	checkContainer(t, "again", w, is)
 	if was.JVMs[0].PID == is.JVMs[0].PID {
-		t.Errorf("the JVM that was started again has PID %d, too", is.JVMs[0].PID)
+		t.Errorf("the restarted JVM has the same PID %d", is.JVMs[0].PID)
 	}
 	if unknown := is.Unknown(); len(unknown) > 0 {
 		t.Errorf("rows %v are null\n%v", unknown, is)
 	}
 	if grew := *is.Row("native").Bytes - *was.Row("native").Bytes; grew > -28*mib {
-		t.Errorf("native changed by %s, want -32: what the first JVM had is gone", inMiB(grew))
+		t.Errorf("native changed by %s, want -32: the memory of the first JVM is freed", inMiB(grew))
 	}
 }
 
-// testTwoContainers: each is told with its own memory.
+// testTwoContainers checks that each container is reported with its own memory.
 func testTwoContainers(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
@@ -102,7 +101,7 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 	small := p.startJVM(jvmOptions{name: "small", jdk: jdk, flags: flags})
 	large.do("direct 64")
 	large.do("child 32")
-	s.AwaitBreakdown("both are reported", func(b *sidecar.Breakdown) bool { return len(b.Containers) == 2 })
+	s.AwaitBreakdown("two containers with a JVM", func(b *sidecar.Breakdown) bool { return len(b.Containers) == 2 })
 	r := s.NextBreakdown()
 	seen := make(map[string]*sidecar.Container)
 	for i := range r.Containers {
@@ -115,7 +114,7 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 		}
 		checkContainer(t, w.name, w, c)
 		if c.Name != "" {
-			t.Errorf("%s has the name %q: nobody can know which it is", w.name, c.Name)
+			t.Errorf("%s has the name %q, but jvmem cannot know which one it is", w.name, c.Name)
 		}
 	}
 	for row, want := range map[string]int64{"native": 64 * mib, "other_processes": 32 * mib} {
@@ -126,7 +125,7 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 	}
 }
 
-// testNoJVM is a pod that has none: that is told, and is an error of one look only.
+// testNoJVM has a pod without a JVM: serve reports that, and only breakdown fails.
 func testNoJVM(t *testing.T, e engine, _ string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
@@ -140,7 +139,7 @@ func testNoJVM(t *testing.T, e engine, _ string) {
 	}
 }
 
-// testPodLimit is a pod with a limit of its own, as kubelet sets it.
+// testPodLimit has a pod with a memory limit of its own, as kubelet sets it.
 func testPodLimit(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{LimitBytes: limitBytes + 64*mib})
 	s := p.startSidecar(user)
@@ -148,7 +147,7 @@ func testPodLimit(t *testing.T, e engine, jdk string) {
 	r := s.awaitJVM()
 	checkContainer(t, "in a pod with a limit", w, r.Only(t))
 
-	// The same by a command in the sidecar, and for a reader.
+	// The same from the command in the sidecar, and as text.
 	ran := s.exec()
 	checkContainer(t, "exec", w, ran.Only(t))
 	table, err := s.Get("/breakdown?format=text")

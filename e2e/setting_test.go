@@ -2,23 +2,23 @@ package e2e
 
 import "github.com/jvmem/jvmem/e2e/sidecar"
 
-// setting is a way to run a JVM that is not the usual one.
+// setting is a special way to run a JVM.
 type setting struct {
 	name string
-	// jdk, collector and nmt are what it is tried with.
+	// It is tested with one jdk, collector and nmt.
 	jdk, collector, nmt string
 	flags, env          []string
 	program             []string // instead of java
 	noTmp               bool
-	// rows are those to grow, without some commands; none: all.
+	// rows are the rows to grow, without some commands; nil is all.
 	rows    []string
 	without []string
-	growths []growth         // instead of those
-	limits  *limits          // nil: as any other
-	failed  []sidecar.Source // the sources that say something
+	growths []growth         // instead of rows
+	limits  *limits          // nil is the default
+	failed  []sidecar.Source // sources that fail
 }
 
-// few are the rows that a setting about something else is tried with.
+// few are the rows to grow for settings that are not about memory.
 var few = []string{"heap", "metaspace", "threads", "native", "mapped_files"}
 
 func settings() []setting {
@@ -26,7 +26,7 @@ func settings() []setting {
 		return setting{name: name, jdk: "21", collector: "G1", nmt: "summary", flags: flags, rows: few}
 	}
 	with := func(s setting, change func(*setting)) setting { change(&s); return s }
-	// Without the JVM's help gc is not known, and of native only malloc.
+	// Without attach, gc is unknown, and native has only malloc.
 	helpless := func(s *setting) {
 		s.limits = &limits{share: 0.05, slack: 4 * mib, unknown: []string{"gc"}}
 		s.nmt = "off"
@@ -42,14 +42,14 @@ func settings() []setting {
 			s.rows = []string{"metaspace", "threads", "native"}
 		}),
 		with(summary("small heap", "-Xms64m", "-Xmx64m", "-Xmn4m"), func(s *setting) { s.collector = "Serial" }),
-		summary("heap of 40 GiB, no compressed oops", "-Xmx40g", "-XX:G1HeapRegionSize=2m"), // else an array has half a region that is touched
+		summary("heap of 40 GiB, no compressed oops", "-Xmx40g", "-XX:G1HeapRegionSize=2m"), // with larger ones, half a region per array would be touched
 		summary("no compressed oops", "-XX:-UseCompressedOops"),
 		summary("small stacks", "-Xss256k"),
 		summary("large stacks", "-Xss8m"),
 		with(summary("jemalloc"), func(s *setting) {
 			s.env = []string{"LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"}
-			s.limits = &limits{share: 0.02, slack: 10 * mib}        // it rounds up, and keeps what is free
-			s.without = []string{"deflaters 100", "jniretain 24 4"} // measured by glibc's account
+			s.limits = &limits{share: 0.02, slack: 10 * mib}        // it rounds up and retains freed memory
+			s.without = []string{"deflaters 100", "jniretain 24 4"} // need glibc's statistics
 		}),
 		with(summary("one arena"), func(s *setting) { s.env = []string{"MALLOC_ARENA_MAX=1"} }),
 		with(summary("JVM in another program"), func(s *setting) {

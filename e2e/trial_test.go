@@ -11,11 +11,11 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// limits are how far a row may be off.
+// limits are the allowed errors of a row.
 type limits struct {
 	share float64 // of the amount
 	slack int64   // bytes
-	// unknown are the rows that nothing tells.
+	// unknown are the rows that no source reports.
 	unknown []string
 }
 
@@ -26,37 +26,36 @@ type trial struct {
 	s       *podSidecar
 	limits  limits
 	growths []growth
-	// commits is said of ZGC: its heap is charged when it is committed, by
-	// pages of 2 MiB and more, so its own count of that is the known amount.
+	// commits is true for ZGC: its heap is charged when it is committed, in pages of
+	// 2 MiB and more, so the committed size that it reports is the known amount.
 	commits bool
 	steps   []result.Step
 }
 
-// run checks that the right row grows by each amount, that no other does, that
-// all rows add up to usage each time, and that freeing is seen. It returns the
-// last report.
+// run checks that the right row grows by each amount and no other does, that the rows add
+// up to usage each time, and that freed memory disappears. It returns the breakdown with
+// all memory grown.
 func (tr *trial) run() *sidecar.Container {
 	tr.t.Helper()
-	// The first of each command loads classes, and reads the files they are in.
+	// The first use of each command loads classes and reads their files.
 	for _, g := range tr.growths {
 		tr.w.do(g.warmup())
 	}
 	if tr.commits {
-		tr.w.do("gc") // ZGC mallocs the stacks that it marks with in its first cycle
+		tr.w.do("gc") // ZGC allocates its mark stacks in the first cycle
 	}
 	tr.w.do("report")
-	// A JVM that starts starved of CPU may miss the first handshake: the next comes a
-	// minute later.
-	tr.s.AwaitBreakdown("all rows are known that can be", func(b *sidecar.Breakdown) bool {
+	// On a busy machine the first handshake may fail; jvmem retries a minute later.
+	tr.s.AwaitBreakdown("all rows known that can be", func(b *sidecar.Breakdown) bool {
 		return len(b.Containers) == 1 && len(b.Containers[0].Unknown()) <= len(tr.limits.unknown)
 	})
-	before := tr.look("before")
+	before := tr.sample("before")
 	start, heap := before, tr.heapCommitted()
 	for _, g := range tr.growths {
 		reply := tr.w.do(g.command)
 		grew := tr.heapCommitted() - heap
 		heap += grew
-		after := tr.look(g.command)
+		after := tr.sample(g.command)
 		tr.compare(g, reply, grew, before, after)
 		before = after
 	}
@@ -66,11 +65,11 @@ func (tr *trial) run() *sidecar.Container {
 			tr.w.do(command)
 		}
 	}
-	tr.checkFreed(start, grown, tr.look("free"))
+	tr.checkFreed(start, grown, tr.sample("free"))
 	return grown
 }
 
-// heapCommitted is what the JVM says, where it matters.
+// heapCommitted returns the committed size that ZGC reports, 0 for other collectors.
 func (tr *trial) heapCommitted() int64 {
 	if !tr.commits {
 		return 0
@@ -78,8 +77,8 @@ func (tr *trial) heapCommitted() int64 {
 	return jvmtest.Numbers(tr.w.do("report"))["heap_committed_bytes"]
 }
 
-// look returns a newer report, after it was checked.
-func (tr *trial) look(when string) *sidecar.Container {
+// sample returns the next breakdown after checking it.
+func (tr *trial) sample(when string) *sidecar.Container {
 	tr.t.Helper()
 	r := tr.s.NextBreakdown()
 	c := r.Only(tr.t)
@@ -89,14 +88,14 @@ func (tr *trial) look(when string) *sidecar.Container {
 	}
 	for _, name := range c.Unknown() {
 		if !explained(c.Sources, name) {
-			tr.t.Errorf("%s: no source says why %s is null\n%v", when, name, c)
+			tr.t.Errorf("%s: no source explains why %s is null\n%v", when, name, c)
 		}
 	}
 	return c
 }
 
-// compare checks that one row grew by what was wanted, and no other did.
-// committed is by how much ZGC's heap grew meanwhile.
+// compare checks that one row grew by the wanted amount and no other did. committed is the
+// growth of ZGC's heap meanwhile.
 func (tr *trial) compare(g growth, reply string, committed int64, before, after *sidecar.Container) {
 	tr.t.Helper()
 	step := result.Step{Command: g.command, Row: g.row}
@@ -115,7 +114,7 @@ func (tr *trial) compare(g growth, reply string, committed int64, before, after 
 			tr.t.Errorf("%s: the heap's committed size grew by %d", g.command, committed)
 		}
 		step.Want = committed
-		slack += 4 * mib // what was committed since it told
+		slack += 4 * mib // committed since the report
 	}
 	tolerance := int64(math.Round(float64(step.Want)*tr.limits.share)) + slack
 	for i := range after.Memory {
@@ -136,9 +135,9 @@ func (tr *trial) compare(g growth, reply string, committed int64, before, after 
 		}
 		most := int64(2 * mib)
 		switch is.Name {
-		case "heap": // the workload's own objects
+		case "heap": // objects of the workload itself
 			grew, most = grew-committed, 4*mib
-		case "page_cache": // what the JVM of another test had mapped, too, until it ended
+		case "page_cache": // also mapped by the JVM of another test that has ended
 			grew += min(0, *after.Row("libraries").Bytes-*before.Row("libraries").Bytes)
 		}
 		if grew > most {
@@ -153,7 +152,7 @@ func (tr *trial) compare(g growth, reply string, committed int64, before, after 
 		sidecar.KiB(after.UnattributedBytes), step.Other, inMiB(step.OtherGot))
 }
 
-// checkFreed checks that at least 80 % of what was freed is no more in use.
+// checkFreed checks that at least 80 % of the freed memory is no longer in use.
 func (tr *trial) checkFreed(start, grown, freed *sidecar.Container) {
 	tr.t.Helper()
 	for _, name := range sidecar.RowNames() {
@@ -177,8 +176,8 @@ func (tr *trial) checkFreed(start, grown, freed *sidecar.Container) {
 	}
 }
 
-// inUse returns what a row holds without what its allocator keeps though it was
-// freed; ok is false where nobody tells how much that is.
+// inUse returns the size of a row without freed memory that its allocator retains; ok is
+// false if that is unknown.
 func inUse(r *sidecar.Row) (bytes int64, ok bool) {
 	switch r.Name {
 	case "heap", "code_cache":

@@ -19,14 +19,14 @@ import (
 const (
 	mib        = 1 << 20
 	limitBytes = 768 * mib
-	// user is the JVM's and, as recommended, the sidecar's.
+	// user is the user of the JVM and, as recommended, of the sidecar.
 	user = "10001:10001"
-	// A JVM starts in 0.3 s, and in 10 s in a guest whose CPU is emulated.
+	// A JVM starts in 0.3 s, in a guest in 10 s.
 	startTimeout = 120 * time.Second
 	replyTimeout = 180 * time.Second
 )
 
-// jvmOptions say how the JVM's container runs.
+// jvmOptions configure the JVM's container.
 type jvmOptions struct {
 	name  string   // of the container; "" is app
 	jdk   string   // in *jdkDir
@@ -34,16 +34,16 @@ type jvmOptions struct {
 	env   []string
 	user  string // "" is user
 	limit int64  // 0 is limitBytes
-	root  bool   // with the engine's default capabilities
-	noTmp bool   // nothing in /tmp can be written
-	// program replaces java; it is given the JVM's flags.
+	root  bool   // with the default capabilities of the engine
+	noTmp bool   // /tmp is not writable
+	// program replaces java; the JVM's flags are its arguments.
 	program []string
-	// again starts another JVM in the container when one has ended.
+	// again starts another JVM in the container when one has exited.
 	again bool
 }
 
-// workload speaks to the workload in a container by two FIFOs: see package
-// jvmtest for its commands.
+// workload controls the workload in a container through two FIFOs. Package jvmtest
+// documents its commands.
 type workload struct {
 	t       *testing.T
 	pod     *aPod
@@ -54,19 +54,18 @@ type workload struct {
 	stdin   *os.File
 	replies chan string
 
-	killed bool // by the test, or by the kernel because of it
-	gone   bool // its container was removed
+	killed bool // by the test, or by an OOM kill that it caused
+	gone   bool // its container is removed
 
 	mu    sync.Mutex
-	other []string // lines that are no replies
+	other []string // lines that are not replies
 }
 
-// startJVM starts the workload in a container of a pod and returns when it
-// listens.
+// startJVM starts the workload in a container of a pod and returns when it accepts commands.
 func (p *aPod) startJVM(o jvmOptions) *workload {
 	p.t.Helper()
 	data := folder(p.t, p.engine)
-	// The kernel opens a FIFO for another user only where that one may not make files.
+	// Another user can open a FIFO only in a folder in which it cannot create files (fs.protected_fifos).
 	ctl := makeFolder(p.t, filepath.Join(data, "ctl"), 0o755)
 	if o.name == "" {
 		o.name = "app"
@@ -112,16 +111,16 @@ func (p *aPod) startJVM(o jvmOptions) *workload {
 	return w
 }
 
-// awaitReady returns when the workload listens.
+// awaitReady returns when the workload accepts commands.
 func (w *workload) awaitReady() {
 	w.t.Helper()
 	if reply := w.await("the start", startTimeout); reply != "READY" {
-		w.t.Fatalf("the workload began with %q", reply)
+		w.t.Fatalf("the first line of the workload is %q", reply)
 	}
 }
 
-// openFIFO makes a FIFO that every user may open. To have it open for both
-// directions means that neither side waits for the other, nor sees an end.
+// openFIFO creates a FIFO that every user can open. It is open for both directions, so
+// neither side waits for the other or reads an end of file.
 func openFIFO(t *testing.T, path string) *os.File {
 	t.Helper()
 	err := syscall.Mkfifo(path, 0o600)
@@ -139,7 +138,7 @@ func openFIFO(t *testing.T, path string) *os.File {
 	return file
 }
 
-// makeShared makes a folder that every user may write to.
+// makeShared creates a folder that every user can write to.
 func makeShared(t *testing.T, path string) string {
 	t.Helper()
 	makeFolder(t, path, 0o755)
@@ -149,7 +148,7 @@ func makeShared(t *testing.T, path string) string {
 	return path
 }
 
-// listen passes the replies on until the FIFO is closed.
+// listen forwards the replies until the FIFO is closed.
 func (w *workload) listen(output io.Reader) {
 	lines := bufio.NewScanner(output)
 	lines.Buffer(nil, 1<<20)
@@ -159,7 +158,7 @@ func (w *workload) listen(output io.Reader) {
 			w.replies <- line
 			continue
 		}
-		if strings.HasPrefix(line, "WARNING: ") { // JDK 24 and newer complain of sun.misc.Unsafe
+		if strings.HasPrefix(line, "WARNING: ") { // JDK 24 and newer warn about sun.misc.Unsafe
 			continue
 		}
 		w.mu.Lock()
@@ -179,7 +178,7 @@ func (w *workload) do(command string) string {
 	return reply
 }
 
-// send sends a command that is not answered.
+// send sends a command and does not wait for a reply.
 func (w *workload) send(command string) {
 	w.t.Helper()
 	if _, err := w.stdin.WriteString(command + "\n"); err != nil {
@@ -197,22 +196,21 @@ func (w *workload) await(what string, timeout time.Duration) string {
 		}
 		if state, err := w.pod.engine.State(w.t.Context(), w.id); err != nil || !state.Running {
 			stdout, stderr, _ := w.pod.engine.Logs(w.t.Context(), w.id)
-			w.t.Fatalf("%s: the JVM ended: %+v %v\n%s\n%s%s", what, state, err, w.said(), stdout, stderr)
+			w.t.Fatalf("%s: the JVM exited: %+v %v\n%s\n%s%s", what, state, err, w.said(), stdout, stderr)
 		}
 	}
 	w.t.Fatalf("%s: no reply within %v\n%s", what, timeout, w.said())
 	return ""
 }
 
-// said returns what the JVM said beside its replies, on both streams: nothing,
-// if all is well.
+// said returns the output of the JVM that is not a reply; none is expected.
 func (w *workload) said() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Join(w.other, "\n")
 }
 
-// kill ends the JVM's container.
+// kill kills the JVM's container.
 func (w *workload) kill() {
 	w.t.Helper()
 	w.killed = true
@@ -224,21 +222,21 @@ func (w *workload) kill() {
 	}
 }
 
-// end checks that the JVM lives, that it was never made to print a thread dump,
-// and that the sidecar left no trigger file behind. Then it removes the container.
+// end checks that the JVM is running, that it printed no thread dump, and that the sidecar
+// left no trigger file. Then it removes the container.
 func (w *workload) end() {
 	if w.gone {
 		return
 	}
-	ctx := context.Background() // the test's own has ended by now
+	ctx := context.Background() // the context of the test has ended by now
 	if state, err := w.pod.engine.State(ctx, w.id); err != nil || !state.Running && !w.killed {
-		w.t.Errorf("the JVM does not run any more: %+v %v", state, err)
+		w.t.Errorf("the JVM is not running: %+v %v", state, err)
 	}
 	if said := w.said(); said != "" {
-		w.t.Errorf("the JVM said:\n%.2000s", said)
+		w.t.Errorf("the JVM printed:\n%.2000s", said)
 	}
 	if left, _ := filepath.Glob(filepath.Join(w.tmp, ".attach_pid*")); w.tmp != "" && len(left) > 0 {
-		w.t.Errorf("left behind: %v", left)
+		w.t.Errorf("trigger files remain: %v", left)
 	}
 	if err := w.pod.engine.Remove(ctx, w.id); err != nil {
 		w.t.Error(err)

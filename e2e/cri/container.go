@@ -16,7 +16,7 @@ import (
 	"github.com/jvmem/jvmem/e2e/pod"
 )
 
-// pollInterval is between two looks at a container that is waited for.
+// pollInterval is the time between two polls of a container.
 const pollInterval = 100 * time.Millisecond
 
 // Start starts a container in a pod.
@@ -42,13 +42,13 @@ func (r *Runtime) Start(ctx context.Context, podID string, c pod.Container) (id 
 	return created.ContainerId, nil
 }
 
-// configure says how a container runs, as kubelet does.
+// configure returns the configuration of a container as kubelet sets it.
 func (r *Runtime) configure(sandbox *runtimeapi.PodSandboxConfig, c pod.Container) (*runtimeapi.ContainerConfig, error) {
 	var user, group int64
 	if _, err := fmt.Sscanf(c.User, "%d:%d", &user, &group); err != nil {
 		return nil, fmt.Errorf("user %q of a container: want UID:GID: %w", c.User, err)
 	}
-	// Two containers of a pod may have one name: the later is the earlier's restart.
+	// Two containers of a pod may have the same name: the later one is a restart.
 	attempt := r.attempts.Add(1)
 	config := &runtimeapi.ContainerConfig{
 		Metadata: &runtimeapi.ContainerMetadata{Name: c.Name, Attempt: attempt},
@@ -71,7 +71,7 @@ func (r *Runtime) configure(sandbox *runtimeapi.PodSandboxConfig, c pod.Containe
 	}
 	config.Labels["io.kubernetes.container.name"] = c.Name
 	if daemon.V2() {
-		// The kernel's OOM killer ends all of a container, since Kubernetes 1.28.
+		// An OOM kill ends all processes of a container, as in Kubernetes 1.28 and newer.
 		config.Linux.Resources.Unified = map[string]string{"memory.oom.group": "1"}
 	}
 	for _, env := range c.Env {
@@ -84,8 +84,8 @@ func (r *Runtime) configure(sandbox *runtimeapi.PodSandboxConfig, c pod.Containe
 	return config, nil
 }
 
-// State tells how a container is. On cgroup v2 containerd may miss that it was
-// OOM-killed, if the cgroup is gone before it looks.
+// State returns the state of a container. On cgroup v2, containerd may miss an OOM kill if
+// the cgroup is removed before it reads it.
 func (r *Runtime) State(ctx context.Context, id string) (pod.State, error) {
 	status, err := r.status(ctx, id)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *Runtime) State(ctx context.Context, id string) (pod.State, error) {
 	}, nil
 }
 
-// Wait returns when a container does not run any more.
+// Wait returns when a container has exited.
 func (r *Runtime) Wait(ctx context.Context, id string) (pod.State, error) {
 	for {
 		state, err := r.State(ctx, id)
@@ -113,15 +113,15 @@ func (r *Runtime) Wait(ctx context.Context, id string) (pod.State, error) {
 	}
 }
 
-// Kill sends SIGKILL to the first process of a container, and waits for its end.
+// Kill sends SIGKILL to the first process of a container and waits for its exit.
 func (r *Runtime) Kill(ctx context.Context, id string) error {
-	// Without a time to end by itself.
+	// Without a grace period.
 	_, err := r.runtime.StopContainer(ctx, &runtimeapi.StopContainerRequest{ContainerId: id})
 	return err
 }
 
-// Exec runs a command in a running container, with its user. A command that
-// fails is no error, one that does not exist is.
+// Exec runs a command in a running container as its user. A command that fails is not an
+// error; one that does not exist is.
 func (r *Runtime) Exec(ctx context.Context, id string, command ...string) (stdout string, exitCode int, err error) {
 	response, err := r.runtime.ExecSync(ctx, &runtimeapi.ExecSyncRequest{ContainerId: id, Cmd: command})
 	if err != nil {
@@ -136,8 +136,8 @@ func (r *Runtime) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// CgroupDir returns this machine's folder of a container's cgroup, on v1 that of
-// the memory controller.
+// CgroupDir returns the folder of a container's cgroup on this machine, on v1 that of the
+// memory controller.
 func (r *Runtime) CgroupDir(ctx context.Context, id string) (string, error) {
 	response, err := r.runtime.ListContainers(ctx, &runtimeapi.ListContainersRequest{Filter: &runtimeapi.ContainerFilter{Id: id}})
 	if err != nil {

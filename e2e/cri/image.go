@@ -19,14 +19,13 @@ import (
 	"github.com/jvmem/jvmem/e2e/daemon"
 )
 
-// reference returns the whole name of an image.
+// reference returns the full name of an image.
 func reference(image string) string { return "docker.io/library/" + image + ":latest" }
 
-// Import makes an image of one layer, with what write puts into it. As it is it
-// sleeps for ever: containerd runs image pause so, the others' containers have
-// commands of their own.
+// Import creates an image of one layer, which write fills. Its default command sleeps
+// forever, which containerd runs for the image pause; other containers set a command.
 func (r *Runtime) Import(ctx context.Context, image string, write func(*tar.Writer) error) (err error) {
-	// In a file, as containerd wants its digest and size before it.
+	// In a file, as containerd needs its digest and size first.
 	layer, err := os.CreateTemp(r.Path("shared"), "layer")
 	if err != nil {
 		return err
@@ -43,7 +42,7 @@ func (r *Runtime) Import(ctx context.Context, image string, write func(*tar.Writ
 	return r.awaitImage(ctx, image)
 }
 
-// load gives containerd an image in the form of `docker save`.
+// load imports an image in the format of `docker save`.
 func (r *Runtime) load(ctx context.Context, image string, layer *os.File, digest string) error {
 	type object map[string]any
 	config, err := json.Marshal(object{
@@ -85,7 +84,7 @@ func addFile(archive *tar.Writer, name string, size int64, from io.Reader) error
 	return err
 }
 
-// awaitImage returns when CRI knows an image that containerd has.
+// awaitImage returns when an imported image is visible through CRI.
 func (r *Runtime) awaitImage(ctx context.Context, image string) error {
 	for end := time.Now().Add(callTimeout); ; time.Sleep(pollInterval) {
 		response, err := r.images.ImageStatus(ctx, &runtimeapi.ImageStatusRequest{Image: &runtimeapi.ImageSpec{Image: reference(image)}})
@@ -93,7 +92,7 @@ func (r *Runtime) awaitImage(ctx context.Context, image string) error {
 		case err != nil || response.Image != nil:
 			return err
 		case time.Now().After(end):
-			return fmt.Errorf("containerd does not know its image %s after %v", image, callTimeout)
+			return fmt.Errorf("image %s is not visible after %v", image, callTimeout)
 		}
 	}
 }

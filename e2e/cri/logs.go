@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Logs returns what a container's processes wrote.
+// Logs returns the output of a container.
 func (r *Runtime) Logs(ctx context.Context, id string) (stdout, stderr string, err error) {
 	status, err := r.status(ctx, id)
 	if err != nil {
@@ -19,7 +19,7 @@ func (r *Runtime) Logs(ctx context.Context, id string) (stdout, stderr string, e
 	}
 	var out, errors strings.Builder
 	for line := range strings.Lines(string(text)) {
-		// 2016-10-06T00:17:09.669794202Z stdout F what it wrote; P: the line goes on
+		// 2016-10-06T00:17:09.669794202Z stdout F text; P: the line continues
 		fields := strings.SplitN(line, " ", 4)
 		if len(fields) < 4 {
 			return "", "", fmt.Errorf("log %s: unknown line %q", status.LogPath, line)

@@ -16,13 +16,13 @@ import (
 
 const namespace = "default"
 
-// StartPod makes the cgroup of a pod and starts its pause container.
+// StartPod creates the cgroup of a pod and starts its pause container.
 func (r *Runtime) StartPod(ctx context.Context, o pod.Options) (id string, err error) {
 	uid := newUID()
 	config := &runtimeapi.PodSandboxConfig{
 		Metadata:     &runtimeapi.PodSandboxMetadata{Name: "jvmem-" + uid[:8], Namespace: namespace, Uid: uid},
 		LogDirectory: r.Path(path.Join("logs", uid)),
-		DnsConfig:    &runtimeapi.DNSConfig{Servers: []string{"127.0.0.1"}}, // none: containerd needs the host's resolv.conf
+		DnsConfig:    &runtimeapi.DNSConfig{Servers: []string{"127.0.0.1"}}, // unused; without it containerd needs the host's resolv.conf
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
 			CgroupParent: r.cgroup(uid),
 			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{
@@ -54,7 +54,7 @@ func (r *Runtime) StopPod(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	// Ends its containers, too.
+	// Stops its containers, too.
 	if _, err := r.runtime.StopPodSandbox(ctx, &runtimeapi.StopPodSandboxRequest{PodSandboxId: id}); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (r *Runtime) all() map[string]*runtimeapi.PodSandboxConfig {
 	return maps.Clone(r.pods)
 }
 
-// cgroup returns the name of a pod's cgroup, as kubelet with this driver makes it.
+// cgroup returns the name of a pod's cgroup as kubelet with this driver sets it.
 func (r *Runtime) cgroup(uid string) string {
 	names := []string{r.Name(), "kubepods", "burstable", "pod" + uid}
 	if r.driver == Systemd {
@@ -110,7 +110,7 @@ func labels(config *runtimeapi.PodSandboxConfig) map[string]string {
 	}
 }
 
-// newUID returns a UUID, as Kubernetes gives pods.
+// newUID returns a UUID, like the UIDs of pods.
 func newUID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails

@@ -20,19 +20,19 @@ import (
 	"github.com/jvmem/jvmem/e2e/daemon"
 )
 
-// Driver is who makes the cgroups.
+// Driver is the cgroup driver.
 type Driver int
 
 const (
-	// Cgroupfs means kubelet and runc themselves.
+	// Cgroupfs: kubelet and runc create the cgroups.
 	Cgroupfs Driver = iota
-	// Systemd makes a slice for a pod and a scope for a container. It must be the
-	// system's first process.
+	// Systemd creates a slice for a pod and a scope for a container. It must be the
+	// first process of the system.
 	Systemd
 )
 
-// callTimeout is for the guest of the tests, which is some 15 times as slow as
-// this machine: here the slowest call takes 0.3 s.
+// callTimeout is for the guest, which is about 15 times slower than this machine, where the
+// slowest call takes 0.3 s.
 const callTimeout = 2 * time.Minute
 
 //go:embed config.toml
@@ -51,8 +51,8 @@ type Runtime struct {
 	pods     map[string]*runtimeapi.PodSandboxConfig // by ID
 }
 
-// Start starts a containerd and returns when it answers. need is the script that
-// installs Debian packages (.ci/need).
+// Start starts a containerd and returns when it responds. need is the script that installs
+// Debian packages (.ci/need).
 func Start(need string, driver Driver) (*Runtime, error) {
 	err := daemon.Install(need, [2]string{"containerd", "containerd"}, [2]string{"runc", "runc"}, [2]string{"unshare", "util-linux"})
 	if err != nil {
@@ -88,7 +88,7 @@ func (r *Runtime) start() (err error) {
 }
 
 func (r *Runtime) answers(ctx context.Context) error {
-	// gRPC would wait a second before it tries again.
+	// gRPC waits a second before it retries by default.
 	if _, err := os.Stat(r.socket()); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (r *Runtime) answers(ctx context.Context) error {
 	return err
 }
 
-// call gives a call to containerd its time, and its error the name of the call.
+// call sets the timeout of a call to containerd and adds the name of the call to its error.
 func call(ctx context.Context, method string, request, reply any, connection *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -106,11 +106,11 @@ func call(ctx context.Context, method string, request, reply any, connection *gr
 	return nil
 }
 
-// Close ends containerd with its pods and removes what it made.
+// Close stops containerd and its pods and removes its files.
 func (r *Runtime) Close() error {
 	err := r.Stop(func(ctx context.Context) {
 		for id := range r.all() {
-			_ = r.StopPod(ctx, id) // the end of the daemon or slice kills it
+			_ = r.StopPod(ctx, id) // stopping the daemon or slice kills it
 		}
 	})
 	if r.connection != nil {

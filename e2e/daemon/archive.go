@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// Archive returns a tar archive of what write puts into it, while it does. To
-// read fails as write fails. It must be closed.
+// Archive returns a reader of a tar archive while write creates it. Reading returns the error
+// of write. The reader must be closed.
 func Archive(write func(*tar.Writer) error) io.ReadCloser {
 	read, pipe := io.Pipe()
 	go func() {

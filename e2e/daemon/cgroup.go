@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// A cgroup is named as container runtimes name the parent of theirs: a path, or
-// a slice (a-b.slice) where systemd makes it.
+// A cgroup has a name as container runtimes use it for a parent: a path, or a slice
+// (a-b.slice) that systemd creates.
 
 const cgroups = "/sys/fs/cgroup"
 
-// MakeCgroup makes a cgroup with those above it, as kubelet does for a pod. The
-// memory limit is in bytes, 0 for none.
+// MakeCgroup creates a cgroup and its parents, as kubelet does for a pod. The memory limit is
+// in bytes, 0 for none.
 func MakeCgroup(name string, limit int64) error {
 	if strings.HasSuffix(name, suffix) {
 		return makeSlice(name, limit)
@@ -49,8 +49,8 @@ func MakeCgroup(name string, limit int64) error {
 	return os.WriteFile(filepath.Join(MemoryDir(name), file), []byte(strconv.FormatInt(limit, 10)), 0)
 }
 
-// RemoveCgroup removes a cgroup with those below it, wherever it exists. No
-// process may be left in it, but in a slice: systemd ends them.
+// RemoveCgroup removes a cgroup and its descendants in all hierarchies. It must be empty,
+// except for a slice, whose processes systemd ends.
 func RemoveCgroup(name string) error {
 	if strings.HasSuffix(name, suffix) {
 		return removeSlice(name)
@@ -62,8 +62,8 @@ func RemoveCgroup(name string) error {
 	return errors.Join(errs...)
 }
 
-// MemoryDir returns this machine's folder of a cgroup, that of the memory
-// controller on v1.
+// MemoryDir returns the folder of a cgroup on this machine, on v1 that of the memory
+// controller.
 func MemoryDir(name string) string {
 	if strings.HasSuffix(name, suffix) {
 		name = sliceFolder(name)
@@ -74,7 +74,7 @@ func MemoryDir(name string) string {
 	return filepath.Join(cgroups, "memory", name)
 }
 
-// V2 reports whether this machine has cgroup v2, and v1 not.
+// V2 reports whether this machine has cgroup v2 only.
 func V2() bool {
 	_, err := os.Stat(filepath.Join(cgroups, "cgroup.controllers"))
 	return err == nil
@@ -89,8 +89,8 @@ func hierarchies() []string {
 	return found
 }
 
-// removeFolders removes a folder with those below it. The kernel says EBUSY for
-// a moment after the last process has gone.
+// removeFolders removes a folder and its descendants. The kernel returns EBUSY for a moment
+// after the last process has exited.
 func removeFolders(root string) error {
 	return retry(func() error {
 		var dirs []string

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// The guest of the tests, which has no KVM, is some 15 times as slow as this.
+// The timeouts are for the guest, which is about 15 times slower than this machine.
 const (
 	startTimeout = 2 * time.Minute // takes 1 s on two idle cores
 	stopTimeout  = time.Minute     // 1 s
 	logBytes     = 4 << 10         // of the daemon's log that an error quotes
 )
 
-// Daemon is a folder and a cgroup and, once it runs, a program.
+// Daemon is a folder, a cgroup and, once it runs, a program.
 type Daemon struct {
 	dir  string
-	lock *os.File // locked while this process lives: see sweep
+	lock *os.File // locked while this process runs: see sweep
 	once sync.Once
 
 	program string
@@ -32,8 +32,8 @@ type Daemon struct {
 	exited  chan struct{}
 }
 
-// Install makes sure that commands are there, each from a Debian package. need
-// is the script that installs them (.ci/need).
+// Install installs missing commands, each from a Debian package. need is the script for that
+// (.ci/need).
 func Install(need string, tools ...[2]string) error {
 	for _, tool := range tools {
 		if out, err := exec.Command(need, tool[0], tool[1]).CombinedOutput(); err != nil {
@@ -43,7 +43,7 @@ func Install(need string, tools ...[2]string) error {
 	return nil
 }
 
-// New removes what killed runs left, and makes the folder.
+// New removes what killed runs left and creates the folder.
 func New() (*Daemon, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a daemon for containers needs root")
@@ -58,17 +58,16 @@ func New() (*Daemon, error) {
 	return &Daemon{dir: dir, lock: lock, exited: make(chan struct{})}, nil
 }
 
-// Run starts the program in namespaces of its own, and returns when answers
-// returns nil.
+// Run starts the program in its own namespaces and returns when answers returns nil.
 func (d *Daemon) Run(answers func(context.Context) error, command ...string) error {
 	return d.run(answers, []string{"unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"}, command)
 }
 
-// RunInSlice does what Run does, but for the PID namespace: what it starts ends
-// with the slice. systemd must be the system's first process.
+// RunInSlice is Run without the PID namespace: processes end with the slice. systemd must be
+// the first process of the system.
 func (d *Daemon) RunInSlice(answers func(context.Context) error, command ...string) error {
 	if _, err := os.Stat(systemd); err != nil {
-		return fmt.Errorf("run %s in a slice: systemd does not run this system: %w", command[0], err)
+		return fmt.Errorf("run %s in a slice: systemd is not the first process: %w", command[0], err)
 	}
 	return d.run(answers, []string{"systemd-run", "--quiet", "--scope", "--slice", Slice(d.Name()),
 		"unshare", "--mount", "--fork", "--kill-child"}, command)
@@ -80,22 +79,22 @@ func (d *Daemon) run(answers func(context.Context) error, prefix, command []stri
 		return err
 	}
 	defer log.Close()
-	// containerd has its shims' sockets there, whatever its configuration says.
+	// containerd puts the sockets of its shims there, regardless of its configuration.
 	const isolate = `mkdir -p /run/containerd && mount --bind "$0" /run/containerd && exec "$@"`
 	args := slices.Concat(prefix, []string{"sh", "-c", isolate, d.Path("run")}, command)
 	d.program = command[0]
 	d.cmd = exec.Command(args[0], args[1:]...)
 	d.cmd.Stdout, d.cmd.Stderr = log, log
-	// A process group of its own: Ctrl-C is for us, and we end it in order.
+	// In a process group of its own, so that Ctrl-C interrupts only this process, which stops it.
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
-		// Pdeathsig is sent when the thread that forked ends, so it must not.
+		// Pdeathsig is sent when the thread that forked exits, so lock it.
 		runtime.LockOSThread()
 		err := d.cmd.Start()
 		started <- err
 		if err == nil {
-			_ = d.cmd.Wait() // how it ended is in its log
+			_ = d.cmd.Wait() // its log has the reason
 		}
 		close(d.exited)
 	}()
@@ -105,7 +104,7 @@ func (d *Daemon) run(answers func(context.Context) error, prefix, command []stri
 	return d.await(answers)
 }
 
-// await returns when the daemon answers.
+// await returns when the daemon responds.
 func (d *Daemon) await(answers func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -116,16 +115,16 @@ func (d *Daemon) await(answers func(context.Context) error) error {
 		}
 		select {
 		case <-d.exited:
-			return fmt.Errorf("start %s: it ended\n%s", d.program, d.Log())
+			return fmt.Errorf("start %s: it exited\n%s", d.program, d.Log())
 		case <-ctx.Done():
-			return fmt.Errorf("start %s: no answer within %v: %w\n%s", d.program, startTimeout, err, d.Log())
+			return fmt.Errorf("start %s: no response within %v: %w\n%s", d.program, startTimeout, err, d.Log())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// Stop lets empty remove the containers, ends the program, and removes what it
-// made. A second call does nothing.
+// Stop calls empty to remove the containers, ends the program and removes its files. A second
+// call does nothing.
 func (d *Daemon) Stop(empty func(context.Context)) (err error) {
 	d.once.Do(func() {
 		if d.cmd != nil && d.cmd.Process != nil {
@@ -140,8 +139,8 @@ func (d *Daemon) end(empty func(context.Context)) {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	empty(ctx)
-	// unshare passes no signal on: the daemon is its only child. A PID that is
-	// not found, or a daemon that hangs, is killed with unshare.
+	// unshare forwards no signals, so signal its only child, the daemon. If the daemon is
+	// not found or hangs, it is killed with unshare.
 	if pid, err := child(d.cmd.Process.Pid); err == nil {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
 	}
@@ -173,8 +172,8 @@ func (d *Daemon) Log() string {
 	return string(text[max(0, len(text)-logBytes):])
 }
 
-// Folder makes a new folder that every container's user may write to. It is
-// removed with the daemon.
+// Folder creates a folder that the user of every container can write to. It is removed with
+// the daemon.
 func (d *Daemon) Folder() (string, error) {
 	dir, err := os.MkdirTemp(d.Path("shared"), "")
 	if err != nil {
@@ -183,7 +182,7 @@ func (d *Daemon) Folder() (string, error) {
 	return dir, os.Chmod(dir, 0o777|os.ModeSticky)
 }
 
-// Name is that of the daemon's cgroup, and unique on this machine.
+// Name is the name of the daemon's cgroup, unique on this machine.
 func (d *Daemon) Name() string { return filepath.Base(d.dir) }
 
 // Path returns the path of a file in the daemon's folder.

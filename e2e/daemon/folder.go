@@ -13,12 +13,11 @@ import (
 const (
 	parent = "/var/tmp"
 	prefix = "jvmem-e2e-"
-	// removeTimeout is how long the processes of a killed daemon may take to end.
+	// removeTimeout limits the time until the processes of a killed daemon have exited.
 	removeTimeout = 30 * time.Second
 )
 
-// makeFolder makes the folder of a daemon, with a lock file that says that its
-// owner lives.
+// makeFolder creates the folder of a daemon, with a file that is locked while its owner runs.
 func makeFolder() (string, *os.File, error) {
 	dir, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
@@ -30,14 +29,14 @@ func makeFolder() (string, *os.File, error) {
 	}
 	for _, name := range []string{"shared", "run"} {
 		if err == nil {
-			// Containers' users need not reach them by name: they are mounted for them.
+			// Containers do not open it by path: it is mounted for them.
 			err = os.Mkdir(filepath.Join(dir, name), 0o700)
 		}
 	}
 	return dir, lock, err
 }
 
-// sweep removes what daemons left whose owner was killed.
+// sweep removes the daemons of killed owners.
 func sweep() error {
 	dirs, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	if err != nil {
@@ -46,26 +45,25 @@ func sweep() error {
 	for _, dir := range dirs {
 		lock, err := os.Open(filepath.Join(dir, "lock"))
 		if err != nil {
-			continue // just being made, or removed
+			continue // being created or removed
 		}
 		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
 			err = remove(dir)
 		}
 		if err = errors.Join(err, lock.Close()); err != nil {
-			return fmt.Errorf("remove what an earlier run left: %w", err)
+			return fmt.Errorf("remove files of an earlier run: %w", err)
 		}
 	}
 	return nil
 }
 
-// remove removes a daemon's folder and cgroups. The slice goes first, with what
-// runs in it.
+// remove removes a daemon's folder and cgroups; first the slice, with its processes.
 func remove(dir string) error {
 	name := filepath.Base(dir)
 	return errors.Join(RemoveCgroup(Slice(name)), RemoveCgroup(name), removeFiles(dir))
 }
 
-// removeFiles tries again, as a daemon that was killed may write a last file.
+// removeFiles retries, as a killed daemon may still write a file.
 func removeFiles(dir string) error {
 	return retry(func() error { return os.RemoveAll(dir) })
 }

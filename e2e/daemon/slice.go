@@ -12,14 +12,14 @@ import (
 
 const (
 	suffix = ".slice"
-	// systemd is there where systemd is the system's first process.
+	// systemd exists if systemd is the first process of the system.
 	systemd = "/run/systemd/system"
-	// properties has what set-property --runtime was told, by unit.
+	// properties has the values of set-property --runtime by unit.
 	properties = "/run/systemd/system.control"
 )
 
-// Slice returns the name of a slice that is below those of the first names. As
-// kubelet does, it writes - within a name as _.
+// Slice returns the name of a slice below the slices of the first names. Like kubelet, it
+// replaces - in a name by _.
 func Slice(names ...string) string {
 	escaped := make([]string, len(names))
 	for i, name := range names {
@@ -39,7 +39,7 @@ func sliceFolder(name string) (path string) {
 	return path
 }
 
-// makeSlice has no D-Bus to call systemd by, as kubelet does.
+// makeSlice uses systemctl, as there is no D-Bus daemon; kubelet uses D-Bus.
 func makeSlice(name string, limit int64) error {
 	if limit != 0 {
 		if err := systemctl("set-property", "--runtime", name, fmt.Sprintf("MemoryMax=%d", limit)); err != nil {
@@ -49,12 +49,12 @@ func makeSlice(name string, limit int64) error {
 	return systemctl("start", name)
 }
 
-// removeSlice removes a slice with those below it, and what runs in them.
+// removeSlice removes a slice, its descendants and their processes.
 func removeSlice(name string) error {
 	if _, err := os.Stat(systemd); err != nil {
 		return nil
 	}
-	// systemd would let each process end by itself for 90 s.
+	// systemd would wait 90 s for each process to exit.
 	err := os.WriteFile(filepath.Join(MemoryDir(name), "cgroup.kill"), []byte("1"), 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

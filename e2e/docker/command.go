@@ -15,20 +15,20 @@ import (
 	"github.com/jvmem/jvmem/e2e/daemon"
 )
 
-// commandTimeout is for the guest of the tests, which is some 15 times as slow
-// as this machine: there the slowest, an import of some 200 MB, takes 2 s.
+// commandTimeout is for the guest, which is about 15 times slower than this machine, where
+// the slowest command, an import of 200 MB, takes 2 s.
 const commandTimeout = 5 * time.Minute
 
-// Command returns a docker command for this daemon, whatever else the user has
-// configured.
+// Command returns a docker command for this daemon, regardless of the configuration of the
+// user.
 func (d *Daemon) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, d.client, args...)
 	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+d.socket(), "DOCKER_CONFIG="+d.Path("client"), "DOCKER_CONTEXT=")
 	return cmd
 }
 
-// Do runs a docker command and returns what it prints, without the last line
-// feed. The error holds what it complains of; an *exec.ExitError is in it.
+// Do runs a docker command and returns its stdout without the last line feed. The error has
+// its stderr and wraps an *exec.ExitError.
 func (d *Daemon) Do(ctx context.Context, args ...string) (string, error) {
 	stdout, _, err := d.do(ctx, nil, args...)
 	return strings.TrimSuffix(stdout, "\n"), err
@@ -47,7 +47,7 @@ func (d *Daemon) do(ctx context.Context, stdin io.Reader, args ...string) (strin
 	return stdout.String(), stderr.String(), err
 }
 
-// Import makes an image of one layer, with what write puts into it.
+// Import creates an image of one layer, which write fills.
 func (d *Daemon) Import(ctx context.Context, image string, write func(*tar.Writer) error) error {
 	archive := daemon.Archive(write)
 	_, _, err := d.do(ctx, archive, "import", "-", image)

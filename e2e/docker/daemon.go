@@ -17,8 +17,8 @@ type Daemon struct {
 	client string // the docker command
 }
 
-// Start starts a daemon and returns when it answers. need is the script that
-// installs Debian packages (.ci/need).
+// Start starts a daemon and returns when it responds. need is the script that installs Debian
+// packages (.ci/need).
 func Start(need string) (*Daemon, error) {
 	client, err := install(need)
 	if err != nil {
@@ -35,8 +35,8 @@ func Start(need string) (*Daemon, error) {
 	return d, nil
 }
 
-// install returns the docker command. Debian's newer releases have it in a
-// package of its own.
+// install returns the docker command, which newer Debian releases have in a separate
+// package.
 func install(need string) (client string, err error) {
 	err = daemon.Install(need, [2]string{"dockerd", "docker.io"}, [2]string{"docker", "docker-cli"}, [2]string{"unshare", "util-linux"})
 	if err != nil {
@@ -46,7 +46,7 @@ func install(need string) (client string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// The one that belongs to the daemon first: another may be too new for it.
+	// Prefer the one next to the daemon: others may be too new for it.
 	for _, beside := range []string{filepath.Dir(program), filepath.Join(filepath.Dir(program), "../bin")} {
 		if client, err := exec.LookPath(filepath.Join(beside, "docker")); err == nil {
 			return client, nil
@@ -71,11 +71,11 @@ func (d *Daemon) start() error {
 		"--bridge=none", "--iptables=false", "--ip6tables=false")
 }
 
-// Close ends the daemon with its containers and removes what it made.
+// Close stops the daemon and its containers and removes its files.
 func (d *Daemon) Close() error {
 	return d.Stop(func(ctx context.Context) {
 		if ids, err := d.Do(ctx, "ps", "--all", "--quiet"); err == nil && ids != "" {
-			_, _ = d.Do(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(ids)...)...) // the end of the daemon kills them
+			_, _ = d.Do(ctx, append([]string{"rm", "--force", "--volumes"}, strings.Fields(ids)...)...) // stopping the daemon kills them
 		}
 	})
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/jvmem/jvmem/e2e/pod"
 )
 
-// podLabel is on each container of a pod, with the ID of its pause container,
-// which is the pod's.
+// podLabel is on each container of a pod. Its value is the ID of the pause container, which
+// is the ID of the pod.
 const podLabel = "jvmem.pod"
 
-// StartPod starts the pause container of a pod, from the image pause. The
-// containers' cgroups are below one of the pod's.
+// StartPod starts the pause container of a pod, from the image pause. The cgroups of its
+// containers are below a cgroup of the pod.
 func (d *Daemon) StartPod(ctx context.Context, o pod.Options) (id string, err error) {
 	parent := "/" + d.Name() + "/pod" + rand.Text()
 	if err := daemon.MakeCgroup(parent, o.LimitBytes); err != nil {
@@ -40,7 +40,7 @@ func (d *Daemon) StopPod(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	// The pause container last: its end would kill the others behind Docker's back.
+	// The pause container last: its exit kills the others.
 	for _, id := range append(strings.Fields(ids), id) {
 		err = errors.Join(err, d.Remove(ctx, id))
 	}
@@ -76,7 +76,7 @@ func (d *Daemon) Start(ctx context.Context, podID string, c pod.Container) (id s
 	return d.run(ctx, parent, append(args, c.Command...)...)
 }
 
-// run starts a container with what all have.
+// run starts a container with the options that all containers have.
 func (d *Daemon) run(ctx context.Context, cgroupParent string, args ...string) (id string, err error) {
 	id, err = d.Do(ctx, append([]string{"create", "--network=host", "--security-opt=no-new-privileges", "--cgroup-parent=" + cgroupParent}, args...)...)
 	if err != nil {
@@ -88,7 +88,7 @@ func (d *Daemon) run(ctx context.Context, cgroupParent string, args ...string) (
 	return id, nil
 }
 
-// State tells how a container is.
+// State returns the state of a container.
 func (d *Daemon) State(ctx context.Context, id string) (s pod.State, err error) {
 	text, err := d.Do(ctx, "inspect", "--format={{.State.Running}} {{.State.ExitCode}} {{.State.OOMKilled}}", id)
 	if err == nil {
@@ -97,9 +97,9 @@ func (d *Daemon) State(ctx context.Context, id string) (s pod.State, err error) 
 	return s, err
 }
 
-// Wait returns when a container does not run any more.
+// Wait returns when a container has exited.
 func (d *Daemon) Wait(ctx context.Context, id string) (pod.State, error) {
-	// However long it takes: Do has a limit.
+	// Not by Do, which has a time limit.
 	if out, err := d.Command(ctx, "wait", id).CombinedOutput(); err != nil {
 		return pod.State{}, fmt.Errorf("docker wait %s: %w: %s", id, err, out)
 	}
@@ -112,13 +112,13 @@ func (d *Daemon) Kill(ctx context.Context, id string) error {
 	return err
 }
 
-// Logs returns what a container's processes wrote.
+// Logs returns the output of a container.
 func (d *Daemon) Logs(ctx context.Context, id string) (stdout, stderr string, err error) {
 	return d.do(ctx, nil, "logs", id)
 }
 
-// Exec runs a command in a running container, with its user. A command that
-// fails is no error.
+// Exec runs a command in a running container as its user. A command that fails is not an
+// error.
 func (d *Daemon) Exec(ctx context.Context, id string, command ...string) (stdout string, exitCode int, err error) {
 	stdout, stderr, err := d.do(ctx, nil, append([]string{"exec", id}, command...)...)
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.Exited() && !strings.HasPrefix(stderr, "Error response from daemon") {
@@ -133,8 +133,8 @@ func (d *Daemon) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// CgroupDir returns this machine's folder of a container's cgroup, on v1 that of
-// the memory controller.
+// CgroupDir returns the folder of a container's cgroup on this machine, on v1 that of the
+// memory controller.
 func (d *Daemon) CgroupDir(ctx context.Context, id string) (string, error) {
 	parent, err := d.parent(ctx, id)
 	return daemon.MemoryDir(parent + "/" + id), err

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// cache is the folder of what is made once. Its holder has it for itself.
+// cache is the folder of files that are built once, and the lock for it.
 type cache struct {
 	dir  string
 	lock *os.File
 }
 
-// openCache waits for others who put something into the cache, and removes what
-// one that was killed left.
+// openCache waits for processes that write to the cache, and removes what a killed process
+// left.
 func openCache(ctx context.Context) (*cache, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil { // no HOME, as for a service
@@ -45,9 +45,9 @@ func openCache(ctx context.Context) (*cache, error) {
 
 func (c *cache) path(name string) string { return filepath.Join(c.dir, name) }
 
-// have returns the path of what the cache has by a name. Where it has none, build
-// makes it in a folder, by that name; the rest of the folder is removed, and so
-// is what the cache has by names that match others.
+// have returns the path of a file in the cache. If it does not exist, build creates it in a
+// folder under that name; the rest of the folder is removed, and so are files in the cache
+// whose names match others.
 func (c *cache) have(name, others string, build func(folder string) error) (string, error) {
 	path := c.path(name)
 	if _, err := os.Stat(path); err == nil {
@@ -64,7 +64,7 @@ func (c *cache) have(name, others string, build func(folder string) error) (stri
 	return path, errors.Join(err, os.RemoveAll(folder))
 }
 
-// replace moves a file into the cache, in place of those that match a pattern.
+// replace moves a file into the cache and removes those that match a pattern.
 func (c *cache) replace(others, from, to string) error {
 	old, err := filepath.Glob(c.path(others))
 	for _, path := range old {
@@ -73,16 +73,16 @@ func (c *cache) replace(others, from, to string) error {
 	return errors.Join(err, os.Rename(from, to))
 }
 
-// scratch makes a file without a name.
+// scratch creates a file without a name.
 func (c *cache) scratch() (*os.File, error) {
 	file, err := os.CreateTemp(c.dir, "vm-")
 	if err != nil {
 		return nil, err
 	}
-	return file, os.Remove(file.Name()) // a process that is killed leaves nothing
+	return file, os.Remove(file.Name()) // so nothing remains of a killed process
 }
 
-// do runs a command, with a file as its descriptor 3 unless it is nil.
+// do runs a command. Unless file is nil it is descriptor 3 of the command.
 func do(ctx context.Context, dir string, file *os.File, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var stdout, stderr bytes.Buffer

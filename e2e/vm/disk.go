@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// Sizes of the disks. They take what is written, not more.
+// Sizes of the disks, which are sparse files.
 const (
 	systemSize = "16G"
 	workSize   = "16G"
 )
 
-// systemDisk returns the system disk, to be read.
+// systemDisk returns the system disk for reading.
 func (c *cache) systemDisk(ctx context.Context, g Guest) (*os.File, error) {
 	name := "disk-" + g.Key
 	path, err := c.have(name, "disk-*", func(folder string) error {
@@ -45,16 +45,16 @@ func (c *cache) workDisk(ctx context.Context, g Guest) (*os.File, error) {
 	return disk, err
 }
 
-// makeDisk makes an ext4 file system that holds what is in a folder. It has no
-// journal: nobody reads it after a crash.
+// makeDisk creates an ext4 file system with the content of a folder. It needs no journal, as
+// it is not used after a crash.
 func makeDisk(ctx context.Context, disk *os.File, folder, size string) error {
 	_, err := do(ctx, "", disk, "mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^has_journal",
 		"-E", "lazy_itable_init=1,nodiscard", "-d", folder, "/dev/fd/3", size)
 	return err
 }
 
-// link puts what is in a folder into another: files are the same, not copies,
-// where both are on one disk.
+// link copies the content of a folder to another, with hard links to its files if both are
+// on one disk.
 func link(ctx context.Context, from, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return err

@@ -16,9 +16,9 @@ var initScript string
 //go:embed e2e.service
 var unit string
 
-// initrd returns the initial root file system without a name: a busybox that
-// loads the modules and mounts the disks, and the unit of the program. So the
-// system disk is the same for every program.
+// initrd returns the initial root file system as a file without a name: a busybox that loads
+// the modules and mounts the disks, and the unit of the program, so that the system disk is
+// the same for every program.
 func (c *cache) initrd(kernel string, g Guest) (*os.File, error) {
 	var archive archive
 	busybox, err := os.ReadFile(filepath.Join(kernel, busyboxFile))
@@ -50,7 +50,7 @@ func (c *cache) initrd(kernel string, g Guest) (*os.File, error) {
 	return file, err
 }
 
-// program is the end of the unit. The colon means that a $ is one.
+// program returns the end of the unit. The colon disables the expansion of $.
 func program(g Guest) string {
 	var text strings.Builder
 	for _, env := range g.Env {
@@ -64,12 +64,12 @@ func program(g Guest) string {
 	return text.String()
 }
 
-// quote makes one word of a text, as systemd.syntax(7) and systemd.unit(5) say.
+// quote quotes a word as systemd.syntax(7) and systemd.unit(5) require.
 func quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "%", "%%").Replace(text) + `"`
 }
 
-// archive is what the kernel unpacks: cpio in the new ASCII format.
+// archive is a cpio archive in the new ASCII format, which the kernel unpacks.
 // https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html
 type archive struct{ bytes.Buffer }
 
@@ -81,5 +81,5 @@ func (a *archive) add(name string, mode int, content []byte) {
 	a.align()
 }
 
-// align fills up to a multiple of 4.
+// align pads to a multiple of 4.
 func (a *archive) align() { a.Write(make([]byte, -a.Len()&3)) }

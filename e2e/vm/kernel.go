@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	kernelPackage  = "linux-image-cloud-amd64" // depends on that of the version
+	kernelPackage  = "linux-image-cloud-amd64" // depends on the package of the version
 	busyboxPackage = "busybox-static"
-	// What the kernel's folder in the cache holds besides modules.
+	// Files in the kernel's folder of the cache, besides modules.
 	kernelFile, busyboxFile = "vmlinuz", "busybox"
 )
 
-// modules are what the guest needs of the kernel, in the order of loading. A
-// newer kernel may have one built in.
+// modules are the modules that the guest needs, in the order of loading. Newer kernels may
+// have some of them built in.
 var modules = []string{
 	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk", // disks
-	"virtio-rng", // nothing waits for randomness
+	"virtio-rng", // entropy
 	"overlay",    // root file systems of containers
 }
 
-// kernel returns the folder of the kernel, its modules and a busybox. It is not
-// renewed: remove it to have a newer kernel.
+// kernel returns the folder with the kernel, its modules and a busybox. Remove it to get a
+// newer kernel.
 func (c *cache) kernel(ctx context.Context) (string, error) {
 	const name = "kernel"
 	return c.have(name, name, func(folder string) error {
@@ -67,8 +67,7 @@ func download(ctx context.Context, folder string) error {
 	return err
 }
 
-// pick moves what is needed of the packages' files. A file that is not there is
-// missed by the one who reads it.
+// pick moves the needed files of the packages. A missing file fails where it is read.
 func pick(ctx context.Context, folder, to string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {

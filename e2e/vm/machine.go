@@ -18,24 +18,23 @@ import (
 
 const (
 	consoleBytes = 4 << 10 // of the console that an error quotes
-	// From this exit code on it is systemd's word that it could not start the
-	// program (systemd.exec(5)).
+	// Exit codes from this one on mean that systemd could not start the program
+	// (systemd.exec(5)).
 	notStarted = 200
 )
 
-// commandLine is the kernel's. Time is the TSC's, which is that of the host: to
-// read another clock, each read leaves the emulated code. An oops is a panic and
-// a panic a reset, which ends QEMU.
+// commandLine of the kernel. The clock is the TSC, which reads that of the host without
+// leaving the emulated code. An oops causes a panic, which causes a reset, which ends QEMU.
 const commandLine = "console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nokaslr apparmor=0 " +
 	"cgroup_no_v1=all transparent_hugepage=madvise TERM=dumb systemd.tty.term.console=dumb systemd.show_status=no systemd.unit=e2e.service"
 
-// machine is what QEMU is given. Its files are open, as their names may go.
+// machine has the open files of QEMU, whose names may be removed.
 type machine struct {
 	kernel               string
 	initrd, system, work *os.File
 }
 
-// machine makes what is not in the cache yet.
+// machine builds what is missing in the cache.
 func (c *cache) machine(ctx context.Context, g Guest) (*machine, error) {
 	folder, err := c.kernel(ctx)
 	if err != nil {
@@ -56,7 +55,7 @@ func (c *cache) machine(ctx context.Context, g Guest) (*machine, error) {
 
 func (m *machine) close() {
 	for _, file := range []*os.File{m.initrd, m.system, m.work} {
-		_ = file.Close() // never written by us, or nil
+		_ = file.Close() // only read, or nil
 	}
 }
 
@@ -72,14 +71,14 @@ func (m *machine) run(ctx context.Context, g Guest) (exitCode int, err error) {
 	}
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", m.args(g)...)
 	cmd.Stderr, cmd.ExtraFiles = &complaints, append([]*os.File{m.initrd, m.system, m.work}, ports...)
-	// A process group of its own: Ctrl-C is for us.
+	// In a process group of its own, so that Ctrl-C interrupts only this process.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	// Pdeathsig is sent when the thread that forked ends, so it must not.
+	// Pdeathsig is sent when the thread that forked exits, so lock it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = cmd.Start()
 	for _, port := range ports {
-		_ = port.Close() // QEMU's now
+		_ = port.Close() // QEMU has it now
 	}
 	if err == nil {
 		err = cmd.Wait()
@@ -98,8 +97,8 @@ func (m *machine) run(ctx context.Context, g Guest) (exitCode int, err error) {
 	return 0, fmt.Errorf("%w\n%s\nthe end of its console:\n%s", err, complaints.Bytes(), console)
 }
 
-// receive makes pipes, and copies what comes from each to its writer; nil drops
-// it. wait returns when all have ended. A writer that fails cancels.
+// receive creates a pipe for each writer and copies its data to it; a nil writer discards it.
+// wait returns when all pipes are closed. A writer that fails cancels.
 func receive(cancel context.CancelCauseFunc, writers ...io.Writer) (pipes []*os.File, wait func(), err error) {
 	var copies sync.WaitGroup
 	for _, to := range writers {
@@ -124,11 +123,10 @@ func receive(cancel context.CancelCauseFunc, writers ...io.Writer) (pipes []*os.
 	return pipes, copies.Wait, nil
 }
 
-// args of QEMU. Descriptors 3 to 5 are its files, 6 to 9 its serial ports. All
-// CPUs share a thread: HotSpot changes instructions that another CPU may be
-// running, and where CPUs have threads, QEMU may read half of such a change and
-// the JVM dies (7.2; 1 start in 10 on a busy machine). It needs less CPU time too,
-// and two guests at once use two cores. Newer models of CPU make the JVM emit
+// args of QEMU. Descriptors 3 to 5 are its files, 6 to 9 its serial ports. All CPUs share a
+// thread: HotSpot patches instructions that another CPU may execute, and with one thread per
+// CPU, QEMU may read a partial change, which crashes the JVM (7.2; 1 start in 10 on a busy
+// machine). One thread also needs less CPU time. For newer CPU models, the JVM emits
 // instructions that are slower to emulate.
 func (m *machine) args(g Guest) []string {
 	args := []string{
@@ -145,13 +143,13 @@ func (m *machine) args(g Guest) []string {
 	return args
 }
 
-// exited returns the exit code, where the program exited.
+// exited returns the exit code if the program exited.
 func exited(text string) (code int, ok bool) {
 	_, err := fmt.Sscanf(text, "exited %d", &code)
 	return code, err == nil && code < notStarted
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of the data written to it.
 type tail []byte
 
 func (t *tail) Write(p []byte) (int, error) {
