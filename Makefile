@@ -156,6 +156,10 @@ vulncheck: ## check the dependencies for known vulnerabilities; queries vuln.go.
 release-check: build $(GORELEASER) $(SYFT) ## build a release in dist/ as a snapshot and check it; publishes nothing
 	@VERSION='$(VERSION)' .ci/release-check $(GORELEASER) $(SYFT)
 
+.PHONY: release
+release: $(GORELEASER) $(SYFT) ## publish the release of a tag: draft on GitHub, images as JVMEM_IMAGE
+	PATH="$(dir $(SYFT)):$$PATH" JVMEM_VERSION='$(VERSION)' JVMEM_IMAGE='$(JVMEM_IMAGE)' $(GORELEASER) release --clean
+
 $(GORELEASER):
 	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
 
