@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metric is one that is exported; docs/metrics.md explains each.
+// metric indexes metricTable; docs/metrics.md explains each metric.
 type metric int
 
 const (
@@ -40,29 +40,29 @@ var metricTable = [numMetrics]struct {
 	name, help string
 	labels     []string
 }{
-	memoryBytes:       {"jvmem_memory_bytes", "What is resident and charged, by row: all rows with row=unattributed add up to usage.", []string{"container", "row"}},
-	memoryDetailBytes: {"jvmem_memory_detail_bytes", "What is resident and charged, by part of a row: the parts add up to the row.", []string{"container", "row", "detail"}},
-	usageBytes:        {"jvmem_container_usage_bytes", "All that the kernel charges, page cache too.", []string{"container"}},
-	workingSetBytes:   {"jvmem_container_working_set_bytes", "Usage without inactive_file: kubectl top, and what kubelet evicts by.", []string{"container"}},
-	rssBytes:          {"jvmem_container_rss_bytes", "Private memory (anon) of all processes, as cAdvisor's rss.", []string{"container"}},
-	reclaimableBytes:  {"jvmem_container_reclaimable_bytes", "Page cache and slab that the kernel takes back before it kills.", []string{"container"}},
-	limitBytes:        {"jvmem_container_limit_bytes", "The memory limit; absent if there is none.", []string{"container"}},
-	threads:           {"jvmem_threads", "Threads by pool: the largest, and pool=other.", []string{"container", "pool"}},
-	growth:            {"jvmem_growth_bytes_per_hour", "How fast what does not stop growing grows, by row; row=total: all that cannot be reclaimed, 0 if it does not grow.", []string{"container", "row"}},
-	secondsToLimit:    {"jvmem_seconds_to_limit", "When the container's limit, or the heap's, is reached if all goes on as it did; absent if it is not.", []string{"container"}},
-	leakSuspected:     {"jvmem_leak_suspected", "1 for each cause of growth that does not stop, else 0; absent until there is enough history.", []string{"container", "cause"}},
-	budgetFits:        {"jvmem_budget_fits", "Whether the heap at its maximum and all else as it is now fit the limit (0 or 1).", []string{"container"}},
-	oomKills:          {"jvmem_oom_kills_total", "Processes of the container that the kernel killed for want of memory, by cause.", []string{"container", "cause"}},
-	logDropped:        {"jvmem_log_lines_dropped_total", "Log lines that were dropped because nobody read standard output.", nil},
-	sourceUp:          {"jvmem_source_up", "Whether a source of facts could be read (0 or 1).", []string{"container", "source"}},
-	sampleDuration:    {"jvmem_sample_duration_seconds", "How long the last sample took.", nil},
-	sampleInterval:    {"jvmem_sample_interval_seconds", "Time between two samples of everything, as it is now: more than the interval where jvmem keeps to its CPU limit.", nil},
-	cpuRatio:          {"jvmem_cpu_ratio", "What jvmem itself takes, as a share of one core, in the last minutes.", nil},
-	maxCPURatio:       {"jvmem_max_cpu_ratio", "The share of one core that jvmem takes at most; absent if there is no limit.", nil},
-	buildInfo:         {"jvmem_build_info", "1, with the version of jvmem.", []string{"version", "goversion"}},
+	memoryBytes:       {"jvmem_memory_bytes", "Resident memory charged to the container, by row. The sum over all rows, including unattributed, is the usage.", []string{"container", "row"}},
+	memoryDetailBytes: {"jvmem_memory_detail_bytes", "Resident memory charged to the container, by detail of a row. The details of a row add up to the row.", []string{"container", "row", "detail"}},
+	usageBytes:        {"jvmem_container_usage_bytes", "Memory charged to the container, including page cache.", []string{"container"}},
+	workingSetBytes:   {"jvmem_container_working_set_bytes", "Usage without inactive_file, as shown by kubectl top and used by the kubelet for eviction.", []string{"container"}},
+	rssBytes:          {"jvmem_container_rss_bytes", "Anonymous memory of all processes, as rss in cAdvisor.", []string{"container"}},
+	reclaimableBytes:  {"jvmem_container_reclaimable_bytes", "Page cache and slab that the kernel can reclaim before an OOM kill.", []string{"container"}},
+	limitBytes:        {"jvmem_container_limit_bytes", "Memory limit; absent if there is none.", []string{"container"}},
+	threads:           {"jvmem_threads", "Threads by pool. The largest pools have a series of their own, the others are pool=other.", []string{"container", "pool"}},
+	growth:            {"jvmem_growth_bytes_per_hour", "Rate of sustained growth, by row. row=total is that of unreclaimable memory, 0 if it does not grow.", []string{"container", "row"}},
+	secondsToLimit:    {"jvmem_seconds_to_limit", "Time until the container's limit or the maximum heap is reached at the current growth rate; absent if neither will be.", []string{"container"}},
+	leakSuspected:     {"jvmem_leak_suspected", "1 for each cause of sustained growth, 0 for each other cause; absent without enough history.", []string{"container", "cause"}},
+	budgetFits:        {"jvmem_budget_fits", "Whether the maximum heap plus the current other memory fits the limit (0 or 1).", []string{"container"}},
+	oomKills:          {"jvmem_oom_kills_total", "Processes of the container that were OOM-killed, by cause.", []string{"container", "cause"}},
+	logDropped:        {"jvmem_log_lines_dropped_total", "Log lines dropped because standard output was not read.", nil},
+	sourceUp:          {"jvmem_source_up", "Whether a source could be read completely (0 or 1).", []string{"container", "source"}},
+	sampleDuration:    {"jvmem_sample_duration_seconds", "Duration of the last sample.", nil},
+	sampleInterval:    {"jvmem_sample_interval_seconds", "Current time between two full samples. It exceeds the configured interval while jvmem keeps to its CPU limit.", nil},
+	cpuRatio:          {"jvmem_cpu_ratio", "CPU usage of jvmem in the last minutes, as a share of one core.", nil},
+	maxCPURatio:       {"jvmem_max_cpu_ratio", "CPU limit that jvmem keeps to, as a share of one core; absent if there is none.", nil},
+	buildInfo:         {"jvmem_build_info", "1, labelled with the version of jvmem.", []string{"version", "goversion"}},
 }
 
-// collector makes metrics of what the state holds: a scrape reads nothing else.
+// collector makes metrics from the state: a scrape reads nothing else.
 type collector struct {
 	state *State
 	descs [numMetrics]*prometheus.Desc
@@ -123,20 +123,20 @@ func (e *exposition) put(m metric, value float64, labels ...string) {
 	if m == oomKills || m == logDropped {
 		kind = prometheus.CounterValue
 	}
-	for i, label := range labels { // a process names itself and its threads as it likes
+	for i, label := range labels { // processes and threads have arbitrary names
 		labels[i] = strings.ToValidUTF8(label, "\uFFFD")
 	}
 	e.ch <- prometheus.MustNewConstMetric(e.descs[m], kind, value, labels...)
 }
 
-// known puts what is known.
+// known exposes a value unless it is unknown.
 func (e *exposition) known(m metric, value *int64, labels ...string) {
 	if value != nil {
 		e.put(m, float64(*value), labels...)
 	}
 }
 
-// costs puts what jvmem takes itself.
+// costs exposes the costs of jvmem itself.
 func (e *exposition) costs(c Cost) {
 	if c.SampleInterval != nil {
 		e.put(sampleInterval, c.SampleInterval.Seconds())
@@ -156,8 +156,8 @@ func truth(yes bool) float64 {
 	return 0
 }
 
-// metricsHandler answers scrapes, in plain text or as the scraper asks for it. It
-// does not compress: the buffers would take more memory than the rest of a scrape.
+// metricsHandler answers scrapes in the format that the scraper accepts. It does not
+// compress: the buffers would take more memory than the rest of a scrape.
 func metricsHandler(s *State) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(newCollector(s))

@@ -39,13 +39,13 @@ func containerLabels(containers []breakdown.Container) []string {
 	return labels
 }
 
-// container puts what a breakdown tells of a container.
+// container exposes the breakdown of a container.
 func (e *exposition) container(label string, c *breakdown.Container) {
 	for i := range c.Memory {
 		row := &c.Memory[i]
 		e.known(memoryBytes, row.Bytes, label, string(row.Name))
 		if row.Name == rows.OtherProcesses {
-			continue // by command: anybody's names, any number of them
+			continue // by command: arbitrary names, any number of them
 		}
 		for _, d := range row.Detail {
 			e.known(memoryDetailBytes, d.Bytes, label, string(row.Name), d.Name)
@@ -61,7 +61,7 @@ func (e *exposition) container(label string, c *breakdown.Container) {
 	e.sources(label, c.Sources, "consistency")
 }
 
-// threads puts the pools of all JVMs of a container.
+// threads exposes the thread pools of all JVMs of a container.
 func (e *exposition) threads(label string, jvms []breakdown.JVM) {
 	counts := make(map[string]int)
 	for i := range jvms {
@@ -89,13 +89,13 @@ func (e *exposition) threads(label string, jvms []breakdown.JVM) {
 	}
 }
 
-// sources puts whether each source gave all it has, of every JVM. rare is one that
-// is only told when it failed.
+// sources exposes whether each source could be read completely, for every JVM. A source
+// named rare is listed in a report only if it failed.
 func (e *exposition) sources(label string, sources []jvm.Source, rare string) {
 	up := map[string]bool{rare: true}
 	for _, s := range sources {
-		before, told := up[s.Name]
-		up[s.Name] = s.OK && (before || !told)
+		before, listed := up[s.Name]
+		up[s.Name] = s.OK && (before || !listed)
 	}
 	for name, ok := range up {
 		e.put(sourceUp, truth(ok), label, name)
