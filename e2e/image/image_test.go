@@ -49,12 +49,12 @@ func TestImage(t *testing.T) {
 	build(t, d, image, builder, true)
 	first := save(t, d, image)
 	t.Run("content", func(t *testing.T) { testContent(t, first) })
-	t.Run("beside a JVM", func(t *testing.T) { testPod(t, d, image) })
+	t.Run("in a pod", func(t *testing.T) { testPod(t, d, image) })
 	t.Run("reproducible", func(t *testing.T) { testReproducible(t, d, first) })
 	t.Run("arm64", func(t *testing.T) { testARM64(t, d) })
 }
 
-// build runs `make image`, without a network.
+// build runs `make image` without a network.
 func build(t *testing.T, d *docker.Daemon, image, builder string, buildKit bool, flags ...string) {
 	t.Helper()
 	client := d.Command(t.Context())
@@ -69,16 +69,16 @@ func build(t *testing.T, d *docker.Daemon, image, builder string, buildKit bool,
 	t.Logf("%s: %.0f s", image, time.Since(start).Seconds())
 }
 
-// testContent: one file, and what the image says of it.
+// testContent checks the only file and the configuration of the image.
 func testContent(t *testing.T, s *saved) {
 	if s.OS != "linux" || s.Architecture != "amd64" {
-		t.Errorf("the image is of %s/%s", s.OS, s.Architecture)
+		t.Errorf("the image is for %s/%s", s.OS, s.Architecture)
 	}
 	if len(s.files) != 1 || s.files[0].Name != "jvmem" || s.files[0].Mode&0o7777 != 0o755 || s.files[0].Uid != 0 {
-		t.Errorf("the image has %+v, want /jvmem only, root's", s.files)
+		t.Errorf("the image has %+v, want only /jvmem, owned by root", s.files)
 	}
 	if len(s.binary) > maxBytes {
-		t.Errorf("it has %d bytes, want %.0f at most", len(s.binary), maxBytes)
+		t.Errorf("the binary has %d bytes, want at most %.0f", len(s.binary), maxBytes)
 	}
 	c := s.Config
 	if c.User != "65532:65532" || !slices.Equal(c.Entrypoint, []string{"/jvmem"}) || len(c.Cmd) != 0 {
@@ -109,18 +109,18 @@ func describe(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// testReproducible: `make build` makes the same binary, though it compiles
-// elsewhere, and a build without BuildKit the same layer.
+// testReproducible checks that `make build`, which compiles in another folder, creates the
+// same binary, and a build without BuildKit the same layer.
 func testReproducible(t *testing.T, d *docker.Daemon, first *saved) {
 	const image, warm = "jvmem:classic", "warm"
-	build(t, d, warm, builder, true, "--target=build") // what was compiled is in it: that takes time
+	build(t, d, warm, builder, true, "--target=build") // includes the build cache, to save time
 	build(t, d, image, warm, false)
 	second := save(t, d, image)
 	if !bytes.Equal(first.binary, second.binary) {
-		t.Error("another build makes other bytes")
+		t.Error("another build creates another binary")
 	}
 	if !slices.Equal(first.RootFS.Layers, second.RootFS.Layers) {
-		t.Errorf("another build makes layers %v, not %v: %+v, %+v", second.RootFS.Layers, first.RootFS.Layers, second.files, first.files)
+		t.Errorf("another build creates layers %v, not %v: %+v, %+v", second.RootFS.Layers, first.RootFS.Layers, second.files, first.files)
 	}
 	if !maps.Equal(first.Config.Labels, second.Config.Labels) {
 		t.Errorf("another build has labels %v, not %v", second.Config.Labels, first.Config.Labels)
@@ -129,17 +129,17 @@ func testReproducible(t *testing.T, d *docker.Daemon, first *saved) {
 		t.Fatalf("make build: %v\n%s", err, out)
 	}
 	if built, err := os.ReadFile(root + "/bin/jvmem"); err != nil || !bytes.Equal(built, first.binary) {
-		t.Errorf("make build makes other bytes than make image: %v", err)
+		t.Errorf("make build and make image create different binaries: %v", err)
 	}
 }
 
-// testARM64 compiles for another platform, and runs the result.
+// testARM64 builds for another platform and runs the binary.
 func testARM64(t *testing.T, d *docker.Daemon) {
 	const image = "jvmem:arm64"
 	build(t, d, image, builder, true, "--platform=linux/arm64")
 	s := save(t, d, image)
 	if s.Architecture != "arm64" || len(s.binary) > maxBytes {
-		t.Errorf("the image is of %s and has %d bytes", s.Architecture, len(s.binary))
+		t.Errorf("the image is for %s and its binary has %d bytes", s.Architecture, len(s.binary))
 	}
 	file, err := elf.NewFile(bytes.NewReader(s.binary))
 	if err != nil {
@@ -158,8 +158,8 @@ func testARM64(t *testing.T, d *docker.Daemon) {
 	}
 }
 
-// The builder of the Dockerfile is new enough for go.mod: a golang image gets no
-// other Go by itself.
+// TestBuilderVersion checks that the builder of the Dockerfile is new enough for go.mod: a
+// golang image does not download another Go.
 func TestBuilderVersion(t *testing.T) {
 	find := func(file, pattern string) string {
 		text, err := os.ReadFile(filepath.Join(root, file))
@@ -174,6 +174,6 @@ func TestBuilderVersion(t *testing.T) {
 	}
 	has, wants := find("Dockerfile", `(?m)^ARG BUILDER=golang:(\d+\.\d+\.\d+)`), find("go.mod", `(?m)^go (\S+)$`)
 	if version.Compare(has, wants) < 0 {
-		t.Errorf("the Dockerfile builds with %s, go.mod wants %s", has, wants)
+		t.Errorf("the Dockerfile builds with %s, go.mod requires %s", has, wants)
 	}
 }

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	base = "pause" // as package docker calls the image of a pod's first process
+	base = "pause" // name of the image of pause containers in package docker
 	mib  = 1 << 20
-	user = "10001:10001" // the JVM's
+	user = "10001:10001" // of the JVM
 )
 
 const app = `class App {
@@ -24,12 +24,12 @@ const app = `class App {
 }
 `
 
-// testPod runs the image beside a JVM, as strict policies ask: the JVM's user,
-// no capability, nothing to write to.
+// testPod runs the image in a pod with a JVM as strict policies require: as the user of the
+// JVM, without capabilities, with a read-only root file system.
 func testPod(t *testing.T, d *docker.Daemon, image string) {
 	ctx := t.Context()
 	if out, err := d.Do(ctx, "run", "--rm", "--network=none", image, "version"); err != nil || !strings.HasPrefix(out, "jvmem ") {
-		t.Errorf("as the image's own user: %v: %s", err, out)
+		t.Errorf("as the default user of the image: %v: %s", err, out)
 	}
 	id, err := d.StartPod(ctx, pod.Options{})
 	if err != nil {
@@ -65,17 +65,17 @@ func testPod(t *testing.T, d *docker.Daemon, image string) {
 			t.Fatalf("the JVM: %+v %v %s\n/readyz: %v\njvmem breakdown: exit code %d %v\n%s%s%s", state, stateErr, complaints, err, code, execErr, table, stdout, stderr)
 		}
 	}
-	// For a look only, as README says.
+	// Once, next to a container.
 	if out, err := d.Do(ctx, "run", "--rm", "--pid=container:"+jvm, "--user="+user, "--read-only", "--cap-drop=ALL", "--network=none", image, "breakdown"); err != nil {
-		t.Errorf("beside a container: %v\n%s", err, out)
+		t.Errorf("next to a container: %v\n%s", err, out)
 	}
 	if err := d.StopPod(ctx, id); err != nil {
 		t.Error(err)
 	}
 }
 
-// jvmMounts gives a container this machine's JDK and libraries, a program, and
-// a folder to write to.
+// jvmMounts returns mounts of this machine's JDK and libraries, a program and a writable
+// folder.
 func jvmMounts(t *testing.T, d *docker.Daemon) []pod.Mount {
 	t.Helper()
 	java, err := exec.LookPath("java")

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// addBase writes a root file system: a few of this machine's programs with their
-// libraries. /usr may be replaced by this machine's.
+// addBase writes a root file system with a few programs of this machine and their libraries.
+// /usr may be replaced by that of this machine.
 func addBase(archive *tar.Writer) error {
 	if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp", Mode: 0o1777}); err != nil {
 		return err
@@ -25,7 +25,7 @@ func addBase(archive *tar.Writer) error {
 			return err
 		}
 	}
-	if err := addText(archive, "etc/passwd", "app:x:10001:10001:app:/:/bin/sh\n"); err != nil { // HotSpot asks for its user's name
+	if err := addText(archive, "etc/passwd", "app:x:10001:10001:app:/:/bin/sh\n"); err != nil { // HotSpot looks up the name of its user
 		return err
 	}
 	programs := []string{"/usr/bin/sh", "/usr/bin/sleep", "/usr/bin/touch"}
@@ -44,7 +44,7 @@ func addBase(archive *tar.Writer) error {
 	return nil
 }
 
-// addBuilder writes what a golang image has, as far as a build needs it.
+// addBuilder writes the parts of a golang image that a build needs.
 func addBuilder(ctx context.Context, modules string) func(*tar.Writer) error {
 	return func(archive *tar.Writer) error {
 		if err := addBase(archive); err != nil {
@@ -73,7 +73,7 @@ func addBuilder(ctx context.Context, modules string) func(*tar.Writer) error {
 	}
 }
 
-// addFolder writes the files of a folder, but what only tests need.
+// addFolder writes the files of a folder, except those for tests.
 func addFolder(archive *tar.Writer, from, to string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -96,7 +96,7 @@ func addText(archive *tar.Writer, name, text string) error {
 	return err
 }
 
-// addFile writes a file, or the one that a link leads to.
+// addFile writes a file; of a link, its target.
 func addFile(archive *tar.Writer, from, to string) error {
 	file, err := os.Open(from)
 	if err != nil {
@@ -114,8 +114,8 @@ func addFile(archive *tar.Writer, from, to string) error {
 	return err
 }
 
-// fetchModules fills a folder with the modules that the build needs, laid out
-// as a module proxy, from this machine's cache where that has them.
+// fetchModules downloads the modules of the build to a folder in the layout of a module
+// proxy, from the cache of this machine if possible.
 func fetchModules(ctx context.Context, root, cache string) (proxy string, err error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE", "GOPROXY").Output()
 	if err != nil {

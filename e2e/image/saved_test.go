@@ -12,7 +12,7 @@ import (
 	"github.com/jvmem/jvmem/e2e/docker"
 )
 
-// saved is what an image has in it.
+// saved is the content of an image.
 type saved struct {
 	Architecture, OS string
 	Config           struct {
@@ -27,10 +27,10 @@ type saved struct {
 	}
 
 	files  []tar.Header
-	binary []byte // the content of the last file
+	binary []byte // content of the last file
 }
 
-// save reads an image back from Docker.
+// save exports an image from Docker and reads it.
 func save(t *testing.T, d *docker.Daemon, image string) *saved {
 	t.Helper()
 	text, err := d.Do(t.Context(), "save", image)
@@ -64,7 +64,7 @@ func save(t *testing.T, d *docker.Daemon, image string) *saved {
 	return &s
 }
 
-// each calls with each member of a tar archive.
+// each calls a function for each member of a tar archive.
 func each(r io.Reader, do func(*tar.Header, []byte)) error {
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()

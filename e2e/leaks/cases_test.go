@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// testCase is a JVM and what it does.
+// testCase is a JVM and its script.
 type testCase struct {
 	name string
-	// verdict and subject are those to be told; a subject of "" is not looked at.
+	// verdict and subject are the expected ones; a subject of "" is not checked.
 	verdict, subject string
 	// lookAlike: nothing leaks.
 	lookAlike bool
-	churn     string // churn 20 8: the work that the JVM does all the time
+	churn     string // default "churn 20 8": the constant work of the JVM
 	gc        string // G1
 	nmt       string // summary
 	flags     []string
 	limit     int64 // MiB
-	// lasts is how long a case is watched that is not to end by itself. Others
-	// end with a kill by the kernel or the JVM's OutOfMemoryError.
+	// lasts is the duration of a case without an end; 0: the case ends with an OOM kill or
+	// an OutOfMemoryError.
 	lasts  time.Duration
 	script []action
 }
 
-// The JVM's settings fit the limit, whatever it does within them: only a leak
-// of what they do not bound gets it killed.
+// The settings of the JVM fit the limit: only a leak of memory that they do not limit gets
+// it killed.
 const (
 	usualLimit = 384 // MiB
 	wideLimit  = 512
-	watched    = 110 * time.Second // a case without an end
+	watched    = 110 * time.Second // duration of a case without an end
 )
 
 func usualFlags() []string {
@@ -41,8 +41,8 @@ func usualFlags() []string {
 }
 
 func leaks() []testCase {
-	// The heap's own limit is what these reach. Their garbage gets into the old
-	// generation, so that it is collected as often in these minutes as else in days.
+	// These reach the maximum heap size. Their garbage is promoted to the old generation,
+	// which is collected as often in these minutes as otherwise in days.
 	heap := func(name string, flags ...string) testCase {
 		return testCase{
 			name: name, verdict: "heap", churn: "churn 40 20", limit: wideLimit, flags: append([]string{"-Xms64m", "-Xmx192m"}, flags...),
@@ -86,7 +86,7 @@ func leaks() []testCase {
 			name: "budget too large", verdict: "budget", limit: usualLimit, flags: []string{"-Xms64m", "-Xmx512m"}, lasts: watched,
 		},
 	}
-	if cgroupVersion() == 2 { // v1 does not charge them
+	if cgroupVersion() == 2 { // cgroup v1 does not charge them
 		cases = append(cases, leak("sockets", "kernel", "sockets {n}", 2.4))
 	}
 	return cases
@@ -95,7 +95,7 @@ func leaks() []testCase {
 func lookAlikes() []testCase {
 	cases := []testCase{
 		{name: "idle", churn: "churn 1 1"},
-		// The oldest objects die in the old generation, which is collected now and then.
+		// The oldest objects become unreachable in the old generation, which is collected sometimes.
 		{name: "GC sawtooth", flags: []string{"-Xms192m", "-Xmx192m"}, script: []action{do("churn 60 60", once(quiet))}},
 		{name: "heap grows to a plateau", flags: []string{"-Xms32m", "-Xmx160m"}, script: []action{
 			do("churn 30 40", once(quiet)), do("objects {n}", saturating(60, 12*time.Second)),
@@ -122,7 +122,7 @@ func lookAlikes() []testCase {
 		{name: "page cache up to the limit", verdict: "page_cache", script: []action{
 			do("pagecache {dir}/file-{i} 6", every(500*time.Millisecond, quiet)),
 		}},
-		// The kernel writes and drops their pages, mapped or not.
+		// The kernel writes back and reclaims their pages, mapped or not.
 		{name: "shared file mappings", verdict: "page_cache", script: []action{
 			do("mapfile {dir}/file-{i} 6", every(500*time.Millisecond, quiet)),
 		}},
@@ -157,7 +157,7 @@ func lookAlikes() []testCase {
 	return cases
 }
 
-// cgroupVersion is of the hierarchy that has the memory controller.
+// cgroupVersion returns the version of the hierarchy with the memory controller.
 func cgroupVersion() int {
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil {
 		return 2
@@ -165,7 +165,7 @@ func cgroupVersion() int {
 	return 1
 }
 
-// jvmFlags are all of the JVM's, those of the case last: they win.
+// jvmFlags returns all flags of the JVM; those of the case are last and take precedence.
 func (c *testCase) jvmFlags() []string {
 	return slices.Concat([]string{"-XX:+Use" + c.collector() + "GC", "-XX:NativeMemoryTracking=" + c.tracking()}, usualFlags(), c.flags)
 }

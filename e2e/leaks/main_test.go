@@ -15,18 +15,18 @@ import (
 
 var (
 	binary   = flag.String("jvmem", "", "the binary under test")
-	interval = flag.Duration("interval", 500*time.Millisecond, "between two samples of jvmem")
+	interval = flag.Duration("interval", 500*time.Millisecond, "interval of jvmem")
 	markdown = flag.String("markdown", "", "file to write the tables to")
-	record   = flag.String("record", "", "folder to write what /history answered before each end to, and recordings.json")
-	shapes   = flag.Bool("shapes", false, "only look at how memory grows: ask for no diagnosis")
+	record   = flag.String("record", "", "folder to write the last response of /history of each case and recordings.json to")
+	shapes   = flag.Bool("shapes", false, "record the growth of rows only, without a diagnosis")
 )
 
 const mib = 1 << 20
 
-// library is the workload's, made once.
+// library is the path of the workload's library, built once.
 var library string
 
-// outcomes are of the cases that ran, in the order of their end.
+// outcomes of the cases that ran, in the order of their end.
 var outcomes outcomeList
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (code int, err error) {
 	if *binary == "" {
-		return 1, errors.New("the cases are run by `make bench-diagnosis`")
+		return 1, errors.New("run `make bench-diagnosis`")
 	}
 	if *binary, err = filepath.Abs(*binary); err != nil {
 		return 1, err
@@ -59,7 +59,7 @@ func run(m *testing.M) (code int, err error) {
 	return code, outcomes.write()
 }
 
-// TestDiagnosis runs as many cases side by side as -parallel says.
+// TestDiagnosis runs -parallel cases concurrently.
 func TestDiagnosis(t *testing.T) {
 	for _, c := range slices.Concat(leaks(), lookAlikes()) {
 		t.Run(c.name, func(t *testing.T) {

@@ -11,13 +11,13 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// said is a verdict and when it was given.
+// said is a verdict and its time.
 type said struct {
 	time time.Time
 	sidecar.Diagnosis
 }
 
-// outcome is what became of a case, and what jvmem said of it.
+// outcome is the course of a case and the verdicts of jvmem.
 type outcome struct {
 	c          *testCase
 	begun, end time.Time
@@ -26,7 +26,7 @@ type outcome struct {
 	history    []byte
 }
 
-// start is when the leak begins.
+// start returns the start of the leak.
 func (o *outcome) start() time.Time {
 	if len(o.c.script) == 0 {
 		return o.begun
@@ -34,7 +34,7 @@ func (o *outcome) start() time.Time {
 	return o.begun.Add(quiet)
 }
 
-// last is the verdict that stands at the end.
+// last returns the verdict at the end.
 func (o *outcome) last() said {
 	if len(o.said) == 0 {
 		return said{}
@@ -42,19 +42,19 @@ func (o *outcome) last() said {
 	return o.said[len(o.said)-1]
 }
 
-// right reports whether the verdict is the one to be told.
+// right reports whether the verdict is the expected one.
 func (o *outcome) right(s said) bool {
 	return s.Verdict == o.c.verdict && (o.c.subject == "" || s.Subject == o.c.subject)
 }
 
-// wrong reports whether the verdict accuses what is innocent.
+// wrong reports whether the verdict names a wrong cause.
 func (o *outcome) wrong(s said) bool {
 	harmless := slices.Contains([]string{"none", "not_enough_history", "page_cache"}, s.Verdict)
 	return !harmless && !o.right(s)
 }
 
-// timeToVerdict is from the start of the leak; ok is false if the right one
-// was never told.
+// timeToVerdict returns the time from the start of the leak to the right verdict; ok is false
+// if there was none.
 func (o *outcome) timeToVerdict() (d time.Duration, ok bool) {
 	i := slices.IndexFunc(o.said, o.right)
 	if i < 0 {
@@ -63,7 +63,7 @@ func (o *outcome) timeToVerdict() (d time.Duration, ok bool) {
 	return o.said[i].time.Sub(o.start()), true
 }
 
-// accusations says in words which wrong verdicts were told, when and how long.
+// accusations describes the wrong verdicts with their times.
 func (o *outcome) accusations() string {
 	var texts []string
 	for i := 0; i < len(o.said); {
@@ -86,13 +86,13 @@ func (o *outcome) accusations() string {
 
 func name(s said) string {
 	if s.Subject == "" {
-		return cmp.Or(s.Verdict, "nothing")
+		return cmp.Or(s.Verdict, "no verdict")
 	}
 	return s.Verdict + " (" + s.Subject + ")"
 }
 
-// halfTime is what was said at half of the time from the start of the leak to
-// the end, and the time that was left then.
+// halfTime returns the verdict at half of the time from the start of the leak to the end, and
+// the time that was left then.
 func (o *outcome) halfTime() (s said, left time.Duration) {
 	half := o.start().Add(o.end.Sub(o.start()) / 2)
 	for _, s = range o.said {
@@ -103,8 +103,8 @@ func (o *outcome) halfTime() (s said, left time.Duration) {
 	return s, o.end.Sub(s.time)
 }
 
-// forecastError is in percent of the time that was left at half time; ok is
-// false if nothing was forecast.
+// forecastError returns the error at half time in percent of the time that was left; ok is
+// false if there was no forecast.
 func (o *outcome) forecastError() (percent float64, ok bool) {
 	s, left := o.halfTime()
 	if s.Forecast == nil {
@@ -113,14 +113,14 @@ func (o *outcome) forecastError() (percent float64, ok bool) {
 	return 100 * (s.Forecast.Seconds/left.Seconds() - 1), true
 }
 
-// named reports whether the right verdict stands at the end.
+// named reports whether the verdict at the end is right.
 func (o *outcome) named() bool { return o.right(o.last()) }
 
-// complaints are what fails the test.
+// complaints returns the reasons to fail the test.
 func (o *outcome) complaints() []string {
 	var all []string
 	if len(o.said) == 0 {
-		return []string{"/diagnosis never told of the container"}
+		return []string{"/diagnosis never had the container"}
 	}
 	if !o.named() {
 		all = append(all, fmt.Sprintf("at the end the verdict is %s, want %s: %s", name(o.last()), o.c.verdict, o.last().Summary))
@@ -131,8 +131,7 @@ func (o *outcome) complaints() []string {
 	return all
 }
 
-// gap is the longest time between two samples: so long the machine was busy
-// with other things.
+// gap returns the longest time between two samples, which shows how busy the machine was.
 func (o *outcome) gap() time.Duration {
 	var gap time.Duration
 	for i := 1; i < len(o.rows); i++ {
@@ -141,12 +140,12 @@ func (o *outcome) gap() time.Duration {
 	return gap
 }
 
-// growth tells how the rows changed from the start of the leak, those that
-// changed most first; and of the first how much of it came in the first half.
+// growth describes how the rows changed from the start of the leak, the largest change first,
+// with the change in the first half.
 func (o *outcome) growth() string {
 	i := slices.IndexFunc(o.rows, func(r rows) bool { return !r.time.Before(o.start()) })
 	if i < 0 {
-		return "nothing was seen"
+		return "no samples"
 	}
 	first, middle, last := o.rows[i], o.rows[i+(len(o.rows)-i)/2], o.rows[len(o.rows)-1]
 	type change struct {

@@ -6,13 +6,13 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// rows are all rows in bytes, and the details of native, at one time.
+// rows are the sizes of all rows and of the details of native at one time.
 type rows struct {
 	time  time.Time
 	bytes map[string]int64
 }
 
-// rowsOf returns nil if there is nothing to see.
+// rowsOf returns nil unless there is one container.
 func rowsOf(b *sidecar.Breakdown) *rows {
 	if len(b.Containers) != 1 {
 		return nil

@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	tick       = 100 * time.Millisecond // between two looks at the script
-	endTimeout = 5 * time.Minute        // some 100 s are planned
+	tick       = 100 * time.Millisecond // between two steps of the script
+	endTimeout = 5 * time.Minute        // about 100 s are planned
 )
 
-// trial is a case that runs.
+// trial is a running case.
 type trial struct {
 	*testing.T
 	c        *testCase
@@ -32,7 +32,7 @@ type trial struct {
 	proc     *sidecar.Proc
 	dir, shm string
 	begun    time.Time
-	ended    chan struct{} // closed when the kernel has killed or the JVM has ended
+	ended    chan struct{} // closed at the OOM kill or the exit of the JVM
 	endTime  time.Time     // valid then
 }
 
@@ -51,7 +51,7 @@ func (c *testCase) run(t *testing.T) {
 	r.s = sidecar.Start(t, sidecar.Options{
 		Binary: *binary, Proc: r.proc, Flags: []string{"--interval", interval.String(), "--max-cpu", "0", "--log-interval", "0"},
 	})
-	t.Cleanup(func() { // before the others: what observes ends first
+	t.Cleanup(func() { // before the other cleanups: stop observing first
 		cancel()
 		background.Wait()
 	})
@@ -78,7 +78,7 @@ func (c *testCase) run(t *testing.T) {
 	}
 }
 
-// follow goes through the script until the end that the case is to have.
+// follow runs the script until the end of the case.
 func (r *trial) follow() {
 	r.Helper()
 	limit := r.c.lasts
@@ -103,11 +103,11 @@ func (r *trial) follow() {
 		}
 	}
 	if r.c.lasts == 0 {
-		r.Fatalf("nothing was killed within %v: the case is of no use on this machine", endTimeout)
+		r.Fatalf("no OOM kill within %v: the case does not work on this machine", endTimeout)
 	}
 }
 
-// do sends a command; false: that was the end.
+// do sends a command. It returns false if the case has ended.
 func (r *trial) do(line string) bool {
 	r.Helper()
 	reply, ok := r.j.Try(line)
@@ -123,15 +123,15 @@ func (r *trial) do(line string) bool {
 	return false
 }
 
-// checkEnd fails the test unless this end is the case's purpose.
+// checkEnd fails the test unless the case is meant to end.
 func (r *trial) checkEnd() {
 	r.Helper()
 	if r.c.lasts != 0 {
-		r.Fatalf("ended after %v, but was not to: %s", r.endTime.Sub(r.begun), r.j.Output())
+		r.Fatalf("unexpected end after %v: %s", r.endTime.Sub(r.begun), r.j.Output())
 	}
 }
 
-// awaitEnd notes the time when the kernel kills or the JVM ends.
+// awaitEnd records the time of the OOM kill or of the exit of the JVM.
 func (r *trial) awaitEnd(ctx context.Context) {
 	clock := time.NewTicker(10 * time.Millisecond)
 	defer clock.Stop()
@@ -144,7 +144,7 @@ func (r *trial) awaitEnd(ctx context.Context) {
 			if kills, err := oomKills(r.j); err == nil && kills == 0 {
 				continue
 			} else if err != nil {
-				r.Errorf("the kernel's kills are not known: %v", err)
+				r.Errorf("the number of OOM kills is unknown: %v", err)
 			}
 		}
 		r.endTime = time.Now()
@@ -171,7 +171,7 @@ func oomKills(j *jvmtest.JVM) (int, error) {
 	return 0, errors.New(name + " has no oom_kill")
 }
 
-// observe asks jvmem until the end, and keeps what it said.
+// observe queries jvmem until the end and keeps the responses.
 func (r *trial) observe(ctx context.Context, o *outcome) error {
 	clock := time.NewTicker(*interval)
 	defer clock.Stop()
@@ -183,7 +183,7 @@ func (r *trial) observe(ctx context.Context, o *outcome) error {
 			return nil
 		case <-clock.C:
 		}
-		if err := r.ask(o, i); err != nil {
+		if err := r.query(o, i); err != nil {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -194,11 +194,11 @@ func (r *trial) observe(ctx context.Context, o *outcome) error {
 	}
 }
 
-// historyEach is after how many questions the history is asked for; the last
-// answer before the end is what is recorded.
+// historyEach is the number of queries after which the history is queried. The last one
+// before the end is recorded.
 const historyEach = 4
 
-func (r *trial) ask(o *outcome, i int) error {
+func (r *trial) query(o *outcome, i int) error {
 	if err := r.proc.ShowCgroup(r.j.CgroupDir()); err != nil {
 		return err
 	}

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// quiet is how long a JVM only does its usual work before anything else begins.
+// quiet is the time at the start in which a JVM does only its usual work.
 const quiet = 10 * time.Second
 
-// action is a command of the workload and how often it is due by a time since
-// the start: the amount comes from the clock, so a delay is made up for.
+// action is a command of the workload and how often it is due by a time since the start. The
+// amount is derived from the clock, so delays are made up for.
 type action struct {
-	// command has {n} for what is due since the last time, {i} for the number
-	// of the call, {dir} for a folder on disk and {shm} for a path in /dev/shm.
-	// Without {n} it is sent as often as it is due.
+	// command may contain {n}, the amount due since the last time, {i}, the number of the
+	// call, {dir}, a folder on disk, and {shm}, a path in /dev/shm. Without {n} it is sent
+	// as often as it is due.
 	command string
 	due     func(time.Duration) int
 
@@ -26,7 +26,7 @@ func do(command string, due func(time.Duration) int) action {
 	return action{command: command, due: due}
 }
 
-// next returns the commands to send at this time.
+// next returns the commands to send at a time.
 func (a *action) next(now time.Duration, dir, shm string) []string {
 	n := a.due(now) - a.done
 	if n <= 0 {
@@ -65,20 +65,20 @@ func every(period, first time.Duration) func(time.Duration) int {
 	}
 }
 
-// steady is due so often a second, without an end.
+// steady is due a number of times per second, without an end.
 func steady(perSecond float64) func(time.Duration) int {
 	return between(quiet, math.MaxInt64, perSecond)
 }
 
-// between is due so often a second for a while.
+// between is due a number of times per second for a while.
 func between(from, to time.Duration, perSecond float64) func(time.Duration) int {
 	return func(now time.Duration) int {
 		return int(max(0, (min(now, to)-from).Seconds()*perSecond))
 	}
 }
 
-// saturating approaches a sum, by 63 % of what is left in each tau: a pool that
-// grows when a request finds no thread, classes that are loaded at first use.
+// saturating approaches a sum by 63 % of the remainder in each tau, like a pool that grows
+// when a request finds no idle thread, or classes that are loaded at first use.
 func saturating(sum int, tau time.Duration) func(time.Duration) int {
 	return func(now time.Duration) int {
 		since := max(0, now-quiet)

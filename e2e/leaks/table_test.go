@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// closeForecast is in percent.
+// closeForecast is the allowed error in percent.
 const closeForecast = 15
 
 type outcomeList struct {
@@ -31,7 +31,7 @@ func (l *outcomeList) start(name string) {
 	l.started = append(l.started, name)
 }
 
-// add prints a line, as the whole takes long.
+// add also prints a line, as the whole takes long.
 func (l *outcomeList) add(o *outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -39,7 +39,7 @@ func (l *outcomeList) add(o *outcome) {
 	fmt.Printf("%2d  %-28s %-30s %s\n", len(l.all), o.c.name, name(o.last()), o.growth())
 }
 
-// write prints the tables of the cases that ran, and writes what was asked for.
+// write prints the tables of the cases that ran and writes the files that flags name.
 func (l *outcomeList) write() error {
 	if len(l.started) == 0 || *shapes {
 		return nil
@@ -107,7 +107,7 @@ func (l *outcomeList) print(w io.Writer) {
 		named, leaks, accused, alikes, closeForecast, near, ended)
 }
 
-// unjudged are cases that began and have no outcome.
+// unjudged returns the cases that started and have no outcome.
 func (l *outcomeList) unjudged() []string {
 	return slices.DeleteFunc(slices.Clone(l.started), func(name string) bool {
 		return slices.ContainsFunc(l.all, func(o *outcome) bool { return o.c.name == name })
@@ -144,7 +144,7 @@ func confidence(s said) string {
 	return fmt.Sprintf("%.2f", *s.Confidence)
 }
 
-// writeTable writes nothing for a table that has only a head.
+// writeTable writes nothing for a table without rows.
 func writeTable(w io.Writer, table [][]string) {
 	if len(table) < 2 {
 		return
@@ -158,16 +158,16 @@ func writeTable(w io.Writer, table [][]string) {
 	fmt.Fprintln(w)
 }
 
-// recording says what a recorded history is of.
+// recording describes a recorded history.
 type recording struct {
 	File      string `json:"file"`
 	Case      string `json:"case"`
 	JVM       string `json:"jvm"`
 	LookAlike bool   `json:"look_alike"`
-	Verdict   string `json:"verdict"` // to be told
+	Verdict   string `json:"verdict"` // the expected one
 	Subject   string `json:"subject,omitempty"`
-	// Start is when the leak began. End is when the kernel killed or the JVM
-	// ended, up to some seconds after the last sample; nil: neither happened.
+	// Start is the start of the leak. End is the time of the OOM kill or the exit of the
+	// JVM, up to some seconds after the last sample; nil if neither happened.
 	Start time.Time  `json:"start"`
 	End   *time.Time `json:"end"`
 }
@@ -179,7 +179,7 @@ func (l *outcomeList) record(dir string) error {
 	var index []recording
 	for _, o := range l.all {
 		if o.history == nil {
-			return fmt.Errorf("%s: nothing was recorded", o.c.name)
+			return fmt.Errorf("%s: no history was recorded", o.c.name)
 		}
 		r := recording{
 			File: fileName(o.c.name) + ".json.gz", Case: o.c.name, JVM: o.c.jvm(), LookAlike: o.c.lookAlike,

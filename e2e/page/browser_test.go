@@ -28,7 +28,7 @@ type browser struct {
 	ctx context.Context
 
 	mu         sync.Mutex
-	complaints []string // what it wrote to its console, and what its policy refused
+	complaints []string // console output and violations of the content security policy
 }
 
 func openBrowser(t *testing.T) *browser {
@@ -43,7 +43,7 @@ func openBrowser(t *testing.T) *browser {
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx}
-	if err := chromedp.Do(ctx); err != nil { // starts it; it would end with this call's deadline
+	if err := chromedp.Do(ctx); err != nil { // starts the browser, which would end with a deadline of this call
 		t.Fatal(err)
 	}
 	b.do(chromedp.Func(func(c context.Context, target *chromedp.Target) error {
@@ -92,7 +92,7 @@ func (b *browser) complain(text string) {
 	b.complaints = append(b.complaints, text)
 }
 
-// quiet checks that nothing was written to the console, and nothing refused.
+// quiet checks that there are no complaints.
 func (b *browser) quiet(when string) {
 	b.t.Helper()
 	b.mu.Lock()
@@ -103,7 +103,7 @@ func (b *browser) quiet(when string) {
 	b.complaints = nil
 }
 
-// patience is for one step of a visit.
+// patience limits one step.
 const patience = 30 * time.Second
 
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -136,7 +136,7 @@ func (b *browser) await(what, script string) {
 	}
 }
 
-// open opens the page and waits for what it asked for.
+// open opens the page and waits for its data.
 func (b *browser) open(url string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(url))
@@ -148,8 +148,8 @@ func (b *browser) text(selector string) string {
 	return eval[string](b, fmt.Sprintf(`document.querySelector(%q).innerText`, selector))
 }
 
-// looks sets the size of the window, and whether the reader prefers dark.
-func (b *browser) looks(width, height int64, mobile bool, scheme string) {
+// emulate sets the size of the window and the preferred color scheme.
+func (b *browser) emulate(width, height int64, mobile bool, scheme string) {
 	b.t.Helper()
 	scale := map[bool]float64{true: 2, false: 1}[mobile]
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
@@ -159,10 +159,10 @@ func (b *browser) looks(width, height int64, mobile bool, scheme string) {
 		}
 		return err
 	}))
-	time.Sleep(500 * time.Millisecond) // the chart is drawn again
+	time.Sleep(500 * time.Millisecond) // the chart is redrawn
 }
 
-// shoot keeps a screenshot of the whole page.
+// shoot saves a screenshot of the whole page.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
 	if *screenshots == "" {

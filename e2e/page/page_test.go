@@ -19,10 +19,10 @@ import (
 
 const mib = 1 << 20
 
-// evil is the name of threads that would be a script if it were markup.
+// evil is a thread name that would be a script if the page did not escape it.
 const evil = `"'<script>`
 
-// load fills the rows, then lets direct buffers grow until that is the verdict.
+// load fills the rows, then grows direct buffers until that is the verdict.
 func load(t *testing.T, s *testSidecar, j *jvmtest.JVM) {
 	t.Helper()
 	dir, shm := t.TempDir(), fmt.Sprintf("/dev/shm/jvmem-page-%d", j.PID)
@@ -49,7 +49,7 @@ func load(t *testing.T, s *testSidecar, j *jvmtest.JVM) {
 	}
 }
 
-// grow lets direct buffers grow until the test ends.
+// grow grows direct buffers until the test ends.
 func grow(t *testing.T, j *jvmtest.JVM) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(stop); <-done })
@@ -66,14 +66,13 @@ func grow(t *testing.T, j *jvmtest.JVM) {
 	}()
 }
 
-// TestPage is a visit: what is seen, what pointer and keys do, and what a restart of
-// jvmem does to it.
+// TestPage checks what the page shows, pointer and keyboard, and a restart of jvmem.
 func TestPage(t *testing.T) {
 	s := startSidecar(t)
 	j := startJVM(t, s, 1024*mib)
 	load(t, s, j)
 	b := openBrowser(t)
-	b.looks(1280, 900, false, "light")
+	b.emulate(1280, 900, false, "light")
 	b.open(s.URL + "/?range=15m")
 	b.await("the picture", `document.querySelector('#chart canvas') !== null && document.getElementById('chart-empty').hidden`)
 
@@ -84,7 +83,7 @@ func TestPage(t *testing.T) {
 	t.Run("numbers", func(t *testing.T) { checkMoments(t, b, s) })
 	t.Run("names are text", func(t *testing.T) {
 		if text := b.text("#threads"); !strings.Contains(text, evil) {
-			t.Errorf("the pool %s is not named: %s", evil, text)
+			t.Errorf("the pool %s is missing: %s", evil, text)
 		}
 		if n := eval[int](b, `document.scripts.length`); n != 2 {
 			t.Errorf("%d scripts: the page has 2", n)
@@ -96,7 +95,7 @@ func TestPage(t *testing.T) {
 		if text := b.text("#verdict"); !strings.Contains(text, "direct_buffers") {
 			t.Errorf("the evidence: %s", text)
 		}
-		time.Sleep(1500 * time.Millisecond) // it stays open when there is a new verdict
+		time.Sleep(1500 * time.Millisecond) // new data must not close it
 		if !eval[bool](b, `document.querySelector('#verdict details').open`) {
 			t.Error("the evidence was closed by new data")
 		}
@@ -106,14 +105,14 @@ func TestPage(t *testing.T) {
 	b.quiet("after a visit")
 	b.shoot("desktop-light")
 
-	b.looks(1280, 900, false, "dark")
+	b.emulate(1280, 900, false, "dark")
 	if light := eval[int](b, `Math.max(...getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number))`); light > 60 {
 		t.Errorf("dark: the background is %d", light)
 	}
 	checkPicture(t, b, dark)
 	b.shoot("desktop-dark")
 
-	b.looks(360, 780, true, "light")
+	b.emulate(360, 780, true, "light")
 	b.await("the chart is as wide as the phone", `document.querySelector('#chart canvas').getBoundingClientRect().width <= 340`)
 	if width := eval[int](b, `document.documentElement.scrollWidth`); width > 360 {
 		wide := eval[[]string](b, `[...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > 361).map((e) => e.tagName + '#' + e.id + '.' + e.className)`)
@@ -122,7 +121,7 @@ func TestPage(t *testing.T) {
 	checkPicture(t, b, light)
 	b.shoot("phone")
 
-	b.looks(960, 500, false, "light")
+	b.emulate(960, 500, false, "light")
 	time.Sleep(time.Second)
 	b.do(chromedp.Navigate(s.URL + "/chart.svg?since=5m"))
 	if text := eval[string](b, `document.documentElement.textContent`); !strings.Contains(text, "irect buffer leak") || !strings.Contains(text, "limit 1.00 GiB") {
@@ -133,13 +132,13 @@ func TestPage(t *testing.T) {
 	t.Run("restart", func(t *testing.T) { checkRestart(t, b, s) })
 }
 
-// The colours of rows that matter, and of the limit.
+// Colors of rows and of the limit.
 const (
 	light = `{ heap: '#0072b2', metaspace: '#56b4e9', threads: '#e69f00', code_cache: '#009e73', native: '#d55e00', other_processes: '#9bd0f0', shmem: '#ebc6da', page_cache: '#e3e7eb', limit: '#b3261e' }`
 	dark  = `{ heap: '#0072b2', metaspace: '#56b4e9', threads: '#e69f00', code_cache: '#009e73', native: '#d55e00', other_processes: '#1a4259', shmem: '#532c44', page_cache: '#353d47', limit: '#ff8a80' }`
 )
 
-// checkPicture counts their pixels in the canvas.
+// checkPicture counts the pixels of each color in the canvas.
 func checkPicture(t *testing.T, b *browser, colors string) {
 	t.Helper()
 	counts := eval[map[string]int](b, `(() => {
@@ -157,12 +156,11 @@ func checkPicture(t *testing.T, b *browser, colors string) {
 		}
 	}
 	if counts["heap"] < counts["metaspace"] || counts["page_cache"] < counts["code_cache"] {
-		t.Errorf("areas are not as large as their rows: %v", counts)
+		t.Errorf("areas are not proportional to the rows: %v", counts)
 	}
 }
 
-// checkMoments chooses moments by keys and by pointer; the table has the numbers of
-// /history.
+// checkMoments selects moments by keys and by pointer and compares the table with /history.
 func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 	var order []string
 	for range 30 {
@@ -174,7 +172,7 @@ func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 		}
 	}
 	if order[len(order)-1] != "chart" || !slices.Contains(order, "range") {
-		t.Fatalf("Tab goes to %v, and not over the ranges to the chart", order)
+		t.Fatalf("Tab visits %v, want the ranges and then the chart", order)
 	}
 	if style := eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`); style != "solid" {
 		t.Errorf("the focus is not visible: outline %s", style)
@@ -184,9 +182,9 @@ func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 	}
 	byKey := checkMoment(t, b, s)
 	if text := eval[string](b, `document.getElementById('chart').getAttribute('aria-valuetext')`); !strings.Contains(text, "usage") || !strings.Contains(text, "heap") {
-		t.Errorf("a screen reader says %q", text)
+		t.Errorf("the text for screen readers is %q", text)
 	}
-	time.Sleep(1500 * time.Millisecond) // new samples come, and it stays
+	time.Sleep(1500 * time.Millisecond) // new samples must not move it
 	if again := checkMoment(t, b, s); !again.Equal(byKey) {
 		t.Errorf("the moment moved from %s to %s by itself", byKey, again)
 	}
@@ -197,13 +195,13 @@ func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 	at := eval[[2]float64](b, `(() => { const r = document.querySelector('#chart .u-over').getBoundingClientRect(); return [r.left + r.width * 0.3, r.top + r.height / 2]; })()`)
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
 	if byPointer := checkMoment(t, b, s); byPointer.Equal(byKey) {
-		t.Errorf("pointer and keys chose the same moment")
+		t.Errorf("pointer and keys selected the same moment")
 	}
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
 	b.await("now again", `document.getElementById('moment').textContent.startsWith('Now')`)
 }
 
-// checkMoment compares the table with /history at the moment that is chosen.
+// checkMoment compares the table with /history at the selected moment.
 func checkMoment(t *testing.T, b *browser, s *testSidecar) time.Time {
 	t.Helper()
 	shown := eval[struct {
@@ -212,7 +210,7 @@ func checkMoment(t *testing.T, b *browser, s *testSidecar) time.Time {
 	}](b, `({ moment: document.getElementById('moment').textContent, time: document.querySelector('#moment time').dateTime,
 		rows: Object.fromEntries([...document.querySelectorAll('#rows tr[data-row]')].map((r) => [r.dataset.row, r.querySelector('data')?.value ?? r.cells[1].textContent])) })`)
 	if !strings.HasPrefix(shown.Moment, "At ") && !strings.HasPrefix(shown.Moment, "At,") {
-		t.Fatalf("no moment is chosen: %q", shown.Moment)
+		t.Fatalf("no moment is selected: %q", shown.Moment)
 	}
 	at, err := time.Parse(time.RFC3339, shown.Time)
 	if err != nil {
@@ -238,7 +236,7 @@ func checkMoment(t *testing.T, b *browser, s *testSidecar) time.Time {
 	return at
 }
 
-// checkRanges chooses another range by key: it is asked for, drawn and remembered.
+// checkRanges selects another range by key; the page queries, draws and remembers it.
 func checkRanges(t *testing.T, b *browser) {
 	steps := `Number(document.getElementById('chart').getAttribute('aria-valuemax'))`
 	fine := eval[int](b, steps)
@@ -251,43 +249,44 @@ func checkRanges(t *testing.T, b *browser) {
 	b.await("as many again", fmt.Sprintf(`%s >= %d`, steps, fine))
 }
 
-// checkRestart: without jvmem the page says how old it is, and goes on by itself.
+// checkRestart checks that the page shows stale data as such while jvmem is stopped, and
+// continues afterwards.
 func checkRestart(t *testing.T, b *browser, s *testSidecar) {
-	b.looks(1280, 900, false, "light")
+	b.emulate(1280, 900, false, "light")
 	b.open(s.URL + "/?range=15m")
 	s.Stop()
-	b.await("it is said to be old", `!document.getElementById('stale').hidden && document.getElementById('stale').textContent.includes('has not answered')`)
+	b.await("the page is marked as stale", `!document.getElementById('stale').hidden && document.getElementById('stale').textContent.includes('has not answered')`)
 	if text := b.text("#rows"); !strings.Contains(text, "MiB") {
-		t.Errorf("the last numbers are gone: %s", text)
+		t.Errorf("the last values are missing: %s", text)
 	}
 	b.shoot("stale")
 	s.Restart()
 	b.await("it is current again", `document.getElementById('stale').hidden && document.getElementById('status').textContent.includes('sampled')`)
 }
 
-// TestMoreAndMore: a sidecar starts before its JVM, and the page fills by itself; with a
-// second container there is a choice; what one does not tell is unknown.
+// TestMoreAndMore starts the sidecar before its JVM: the page fills by itself, offers a choice
+// with a second container, and shows values that cannot be read as unknown.
 func TestMoreAndMore(t *testing.T) {
 	s := startSidecar(t)
 	b := openBrowser(t)
-	b.looks(1280, 900, false, "light")
+	b.emulate(1280, 900, false, "light")
 	b.open(s.URL)
 	if text := b.text("#verdict"); !strings.Contains(text, "No JVM yet") || !strings.Contains(text, "shareProcessNamespace") {
 		t.Errorf("without a JVM: %s", text)
 	}
 	if text := b.text("main"); strings.Contains(text, "KiB") || strings.Contains(text, "MiB") {
-		t.Errorf("numbers of nothing: %s", text)
+		t.Errorf("sizes without a JVM: %s", text)
 	}
 	b.shoot("no-jvm")
 	startJVM(t, s, 256*mib)
 	b.await("the JVM is seen", `document.getElementById('title').textContent.includes('app') && document.querySelector('#rows data') !== null`)
 	if !eval[bool](b, `document.getElementById('chooser').hidden && document.getElementById('sources').hidden`) {
-		t.Error("there is a choice of one, or something missing of a JVM that tells all")
+		t.Error("the page offers a choice of one container, or lists missing sources of a JVM without any")
 	}
 	startJVM(t, s, 300*mib, "-XX:+DisableAttachMechanism", "-XX:NativeMemoryTracking=off")
 	b.await("a choice", `!document.getElementById('chooser').hidden`)
 	b.do(chromedp.Focus(chromedp.CSS("#container")))
-	for _, key := range []string{kb.ArrowDown, kb.ArrowUp} { // the order is that of the cgroups' names
+	for _, key := range []string{kb.ArrowDown, kb.ArrowUp} { // ordered by the names of the cgroups
 		b.do(chromedp.KeyEvent(key))
 		time.Sleep(200 * time.Millisecond)
 		if eval[bool](b, `document.querySelector('tr[data-row=limit] data')?.value === '314572800'`) {
@@ -296,21 +295,21 @@ func TestMoreAndMore(t *testing.T) {
 	}
 	b.await("the other one is shown", `document.querySelector('tr[data-row=limit] data')?.value === '314572800'`)
 	if text := b.text("tr[data-row=gc]"); !strings.Contains(text, "unknown") {
-		t.Errorf("what is unknown is shown as %q", text)
+		t.Errorf("an unknown row is shown as %q", text)
 	}
 	if text := b.text("#sources"); !strings.Contains(text, "Fix:") {
-		t.Errorf("what is missing, without a fix: %s", text)
+		t.Errorf("a missing source has no fix: %s", text)
 	}
 	b.shoot("unknown-rows")
 	b.quiet("from the start")
 }
 
-// TestKill: a page that is open tells of the kill, and of the JVM that comes after it.
+// TestKill checks that an open page shows an OOM kill, and then the next JVM.
 func TestKill(t *testing.T) {
 	s := startSidecar(t)
 	j := startJVM(t, s, 256*mib)
 	b := openBrowser(t)
-	b.looks(1280, 900, false, "light")
+	b.emulate(1280, 900, false, "light")
 	b.open(s.URL + "/?range=15m")
 	for range 60 {
 		j.Do("direct 2")

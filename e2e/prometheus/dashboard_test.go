@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// dashboard is what this test needs of Grafana's classic model.
+// dashboard is the part of Grafana's classic model that this test needs.
 type dashboard struct {
 	UID           string  `json:"uid"`
 	SchemaVersion int     `json:"schemaVersion"`
@@ -61,13 +61,13 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("%s: %d queries, described: %q", p.Title, len(p.Targets), p.Description)
 		}
 		if p.GridPos.X+p.GridPos.W > 24 {
-			t.Errorf("%s is beyond the right edge", p.Title)
+			t.Errorf("%s exceeds the width of 24", p.Title)
 		}
 		for _, q := range d.Panels[:i] {
 			apart := p.GridPos.X >= q.GridPos.X+q.GridPos.W || q.GridPos.X >= p.GridPos.X+p.GridPos.W ||
 				p.GridPos.Y >= q.GridPos.Y+q.GridPos.H || q.GridPos.Y >= p.GridPos.Y+p.GridPos.H
 			if p.ID == q.ID || !apart {
-				t.Errorf("%s and %s: the same place, or ID", p.Title, q.Title)
+				t.Errorf("%s and %s overlap or have the same ID", p.Title, q.Title)
 			}
 		}
 		for k, target := range p.Targets {
@@ -83,10 +83,10 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// query is one of the dashboard, as Grafana sends it.
+// query is a query of the dashboard as Grafana sends it.
 type query struct{ panel, expr string }
 
-// ofKills reports whether it has something to show only after a kill.
+// ofKills reports whether it returns data only after an OOM kill.
 func (q query) ofKills() bool { return strings.Contains(q.expr, "jvmem_oom_kills") }
 
 func (d *dashboard) queries(values map[string]string) []query {
@@ -104,7 +104,7 @@ func (d *dashboard) queries(values map[string]string) []query {
 	return all
 }
 
-// variable is where the values of a variable come from.
+// variable is the source of the values of a variable.
 type variable struct{ name, selector, label string }
 
 func (d *dashboard) variables(t *testing.T, values map[string]string) []variable {

@@ -14,13 +14,13 @@ import (
 
 var binary = flag.String("jvmem", "../../bin/jvmem", "the binary under test, static")
 
-// dashboardValues are what its user chose.
+// dashboardValues are the selected values of the variables.
 func dashboardValues() map[string]string {
 	return map[string]string{"namespace": "shop", "pod": "cart-1", "container": "app", "__rate_interval": "1m", "__range": "5m"}
 }
 
-// TestLeak: a JVM leaks direct buffers. The alert of the leak fires, each query of the
-// dashboard returns data, then the kernel kills the JVM and that alert fires.
+// TestLeak runs a JVM that leaks direct buffers. The alert about the leak fires, each query
+// of the dashboard returns data, and after the OOM kill the alert about that fires.
 func TestLeak(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{
 		LimitBytes: 768 << 20,
@@ -30,7 +30,7 @@ func TestLeak(t *testing.T) {
 		Binary: *binary, Proc: sidecar.NewProc(t, j.PID), Flags: []string{"--interval", "200ms", "--max-cpu", "0", "--log-interval", "0"},
 	})
 	var exposition string
-	await(t, "the JVM is seen", func() bool {
+	await(t, "the JVM is in the metrics", func() bool {
 		exposition, _ = jvmem.Metrics()
 		return strings.Contains(exposition, `jvmem_memory_bytes{container="app",row="heap"}`)
 	})
@@ -55,7 +55,7 @@ func TestLeak(t *testing.T) {
 			awaitData(t, p, q, func(float64) bool { return true })
 		}
 	}
-	// What Prometheus adds up is what the sidecar says.
+	// The sum of the rows in Prometheus equals the usage.
 	if off := p.query(t, `abs(sum(jvmem_memory_bytes{container="app"}) - on() sum(jvmem_container_usage_bytes{container="app"}))`); len(off) != 1 || off[0].number(t) != 0 {
 		t.Errorf("rows and usage differ: %v", off)
 	}
@@ -70,7 +70,7 @@ func TestLeak(t *testing.T) {
 	}
 }
 
-// awaitAlert waits for the alert of the JVM's leak.
+// awaitAlert waits until an alert about the JVM fires.
 func awaitAlert(t *testing.T, p *prometheus, name string, meanwhile func()) {
 	t.Helper()
 	begun := time.Now()
@@ -96,8 +96,7 @@ func awaitAlert(t *testing.T, p *prometheus, name string, meanwhile func()) {
 	}
 }
 
-// awaitData waits until a query returns data: rules come a little later than what
-// they are made of.
+// awaitData waits until a query returns data: recording rules lag behind their input.
 func awaitData(t *testing.T, p *prometheus, q query, ok func(float64) bool) {
 	t.Helper()
 	var last []sample

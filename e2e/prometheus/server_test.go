@@ -17,8 +17,8 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// config scrapes a sidecar as a PodMonitor does: the target has a container label of
-// its own, that of the sidecar, and the sidecar tells of another container.
+// config scrapes a sidecar as a PodMonitor does: the container label of the target is that of
+// the sidecar, and the metrics are about another container.
 const config = `
 global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}
 rule_files: [alerts.yaml, recording.yaml]
@@ -32,8 +32,8 @@ scrape_configs:
 
 type prometheus struct{ url string }
 
-// start runs a Prometheus that scrapes a target, by the rules of the chart without the
-// time that a cause must last.
+// start runs a Prometheus that scrapes a target, with the rules of the chart and their "for"
+// set to 1 s.
 func start(t *testing.T, target string) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,7 +56,7 @@ func start(t *testing.T, target string) *prometheus {
 	return p
 }
 
-// run runs a command until the end of the test. What it says is shown if that failed.
+// run runs a command until the end of the test and logs its output if the test failed.
 func run(t *testing.T, name string, args ...string) {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
@@ -75,7 +75,7 @@ func run(t *testing.T, name string, args ...string) {
 		kill.Stop()
 		_ = log.Close()
 		if text := readFile(t, log.Name()); t.Failed() {
-			t.Logf("%s ended: %v, and said:\n%s", filepath.Base(name), err, text[max(0, len(text)-8<<10):])
+			t.Logf("%s exited: %v, and wrote:\n%s", filepath.Base(name), err, text[max(0, len(text)-8<<10):])
 		}
 	})
 }
@@ -107,7 +107,7 @@ func get(t *testing.T, target string) (string, error) {
 	return string(text), err
 }
 
-// api answers what the API of Prometheus does.
+// api queries the API of Prometheus.
 func (p *prometheus) api(t *testing.T, path string, values url.Values, data any) {
 	t.Helper()
 	text, err := get(t, p.url+"/api/v1/"+path+"?"+values.Encode())
@@ -120,10 +120,10 @@ func (p *prometheus) api(t *testing.T, path string, values url.Values, data any)
 	}
 }
 
-// sample is one of an instant query.
+// sample is a result of an instant query.
 type sample struct {
 	Metric map[string]string
-	Value  [2]any // time, and the number as text
+	Value  [2]any // time and the value as text
 }
 
 func (s sample) number(t *testing.T) float64 {
@@ -142,7 +142,7 @@ func (p *prometheus) query(t *testing.T, expr string) []sample {
 	return data.Result
 }
 
-// alert is one that is pending or firing.
+// alert is a pending or firing alert.
 type alert struct {
 	Labels, Annotations map[string]string
 	State               string

@@ -18,18 +18,18 @@ import (
 
 const root = "../.."
 
-// elsewhere are commands that another part of CI runs, by how they begin.
+// elsewhere has the prefixes of commands that another part of CI covers.
 var elsewhere = map[string]string{
 	"make test":                "run by .ci/run",
 	"export REGISTRY":          "only names the image",
 	"make image":               "run by make e2e-image",
 	"docker push":              "there is no registry",
-	"helm ":                    "there is no cluster; e2e/chart renders the same with Helm's own code",
-	"kubectl ":                 "there is no cluster; e2e/chart decodes the same objects",
-	"cd charts/jvmem/examples": "there is no cluster; e2e/chart renders and patches the same",
+	"helm ":                    "no cluster; e2e/chart renders the chart with Helm",
+	"kubectl ":                 "no cluster; e2e/chart decodes the objects",
+	"cd charts/jvmem/examples": "no cluster; e2e/chart renders and patches the examples",
 }
 
-// commands returns the lines of all blocks marked sh, continued lines joined.
+// commands returns the lines of all blocks marked sh, with continued lines joined.
 func commands(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
@@ -53,7 +53,7 @@ func commands(t *testing.T) []string {
 	return all
 }
 
-// TestCommands runs them in their order, beside a JVM that jvmem serves.
+// TestCommands runs the commands in order, with a JVM and jvmem serve.
 func TestCommands(t *testing.T) {
 	bin, err := filepath.Abs(filepath.Join(root, "bin"))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestCommands(t *testing.T) {
 		ran++
 	}
 	if ran < 3 {
-		t.Errorf("only %d commands were run", ran)
+		t.Errorf("only %d commands ran", ran)
 	}
 }
 
