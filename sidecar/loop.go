@@ -82,7 +82,7 @@ func (l *loop) tick(ctx context.Context) error {
 	}
 	l.turns++
 	l.warn("history", l.readings.Note(l.history))
-	l.state.Turn(l.cost())
+	l.state.Tick(l.cost())
 	return nil
 }
 
@@ -111,8 +111,8 @@ func (l *loop) sample(ctx context.Context) error {
 		return err
 	}
 	l.remember(&report)
-	l.state.Set(&report)
-	l.state.Turn(l.cost())
+	l.state.SetReport(&report)
+	l.state.Tick(l.cost())
 	return l.log(ctx, &report)
 }
 

@@ -24,10 +24,10 @@ func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	}
 	since, err := parseSince(text, now)
 	if err == nil && !since.Before(now) {
-		err = fmt.Errorf("since %s: before now", text)
+		err = fmt.Errorf("since %s must be before now", text)
 	}
 	if err != nil {
-		writeText(w, http.StatusBadRequest, err.Error()+": say since=1h or since=2006-01-02T15:04:05Z\n")
+		writeText(w, http.StatusBadRequest, err.Error()+": use since=1h or since=2006-01-02T15:04:05Z\n")
 		return
 	}
 	picture := chart.Picture{Title: "Memory of a JVM container: no samples in this time", From: since, To: now}
@@ -61,7 +61,7 @@ func chosen(containers []*history.Container, wanted string) *history.Container {
 
 func (s *State) title(c *history.Container) string {
 	title := "Memory of container " + c.Label()
-	if report, _ := s.latest(); report != nil && report.Pod != nil && report.Pod.Name != "" {
+	if report, _ := s.latestReport(); report != nil && report.Pod != nil && report.Pod.Name != "" {
 		title += " in pod " + report.Pod.Name
 	}
 	limit := c.Tracks[0].Series[history.Limit]
@@ -73,7 +73,7 @@ func (s *State) title(c *history.Container) string {
 
 // summary is the verdict on a container; "" if there is none.
 func (s *State) summary(c *history.Container) string {
-	if d := diagnosisOf(c.Identity, s.verdicts()); d != nil {
+	if d := diagnosisOf(c.Identity, s.latestDiagnosis()); d != nil {
 		return d.Summary
 	}
 	return ""

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// history answers what is remembered: all of it, or from a time on (since, a
-// duration or RFC 3339) and in steps (step, a duration).
+// history serves the history: all of it, or since a time (since: a duration or RFC 3339)
+// and in steps (step: a duration).
 func (s *State) history(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	since, err := parseSince(query.Get("since"), time.Now())
 	step := time.Duration(0)
 	if text := query.Get("step"); err == nil && text != "" {
 		if step, err = time.ParseDuration(text); err == nil && step <= 0 {
-			err = fmt.Errorf("step %s: more than 0", step)
+			err = fmt.Errorf("step %s must be positive", step)
 		}
 	}
 	if err != nil {
-		writeText(w, http.StatusBadRequest, err.Error()+": say since=1h or since=2006-01-02T15:04:05Z, step=1m\n")
+		writeText(w, http.StatusBadRequest, err.Error()+": use since=1h or since=2006-01-02T15:04:05Z, and step=1m\n")
 		return
 	}
 	document := s.History.Document(since, step)
-	if report, _ := s.latest(); report != nil {
+	if report, _ := s.latestReport(); report != nil {
 		document.Pod = report.Pod
 	}
 	w.Header().Set("Content-Type", "application/json")

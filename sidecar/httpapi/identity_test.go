@@ -38,7 +38,7 @@ func nameless(t *testing.T) *State {
 	if err := store.Add(r); err != nil {
 		t.Fatal(err)
 	}
-	s.Set(r)
+	s.SetReport(r)
 	s.SetDiagnosis(d)
 	return s
 }
@@ -100,7 +100,7 @@ func TestChartStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	state.Set(r)
+	state.SetReport(r)
 	svg := get(t, Handler(state, maxAge), http.MethodGet, "/chart.svg", "").Body.String()
 	if !strings.Contains(svg, "Memory of container old") {
 		t.Errorf("another container is drawn: %.700s", svg)

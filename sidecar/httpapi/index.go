@@ -7,20 +7,21 @@ import (
 	"github.com/jvmem/jvmem/sidecar/httpapi/page"
 )
 
-const paths = `jvmem: where every byte of a JVM container goes
+const paths = `jvmem: attributes every byte of a JVM container's memory
 
-/           a page, in a browser
-/breakdown  JSON; ?format=text for a table
-/diagnosis  what grows, and when the limit is reached; ?format=text
-/history    JSON; ?since=1h&step=1m
-/chart.svg  the rows over time; ?since=1h&container=app
-/oom        how JVMs ended, and why; ?format=text
-/metrics    for Prometheus
-/healthz    the sampling loop turns
-/readyz     a first sample was taken
+/           page for browsers
+/breakdown  memory by row: JSON; ?format=text for a table
+/diagnosis  what grows, and when the limit is reached: JSON; ?format=text
+/history    memory over time: JSON; ?since=1h&step=1m
+/chart.svg  memory over time: picture; ?since=1h&container=app
+/oom        autopsies of JVMs that ended: JSON; ?format=text
+/metrics    Prometheus metrics
+/healthz    liveness: the sampling loop runs
+/readyz     readiness: the first sample was taken
 `
 
-// index is the page for who asks for HTML, as browsers do, and else the paths.
+// index serves the page to clients that accept HTML, as browsers do, and the list of
+// paths to others.
 func index(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Vary", "Accept")
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {

@@ -27,7 +27,7 @@ func remembered(t *testing.T) *State {
 			t.Fatal(err)
 		}
 	}
-	s.Set(r)
+	s.SetReport(r)
 	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Identity: rows.Identity{Name: "app"}, Summary: "nothing <b> grows"}}})
 	return s
 }
@@ -40,7 +40,7 @@ func TestIndex(t *testing.T) {
 	} {
 		r := get(t, h, http.MethodGet, "/", accept)
 		text := r.Body.String()
-		if page != strings.HasPrefix(text, "<!DOCTYPE html>") || page == strings.Contains(text, "/breakdown  JSON") || r.Header().Get("Vary") != "Accept" {
+		if page != strings.HasPrefix(text, "<!DOCTYPE html>") || page == strings.Contains(text, "/breakdown  memory by row") || r.Header().Get("Vary") != "Accept" {
 			t.Errorf("Accept %q: %s", accept, text[:min(len(text), 80)])
 		}
 	}
@@ -83,7 +83,7 @@ func TestChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	state := &State{History: store}
-	state.Set(&breakdown.Report{})
+	state.SetReport(&breakdown.Report{})
 	if r := get(t, Handler(state, maxAge), http.MethodGet, "/chart.svg", ""); r.Code != 200 || !strings.Contains(r.Body.String(), "nothing is remembered of this time") {
 		t.Errorf("without a JVM: %d %s", r.Code, r.Body)
 	}

@@ -91,7 +91,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if c.state.LogDropped != nil {
 		out.put(logDropped, float64(c.state.LogDropped()))
 	}
-	report, _ := c.state.latest()
+	report, _ := c.state.latestReport()
 	if report == nil {
 		return
 	}
@@ -104,7 +104,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		out.put(sampleDuration, *report.SampleSeconds)
 	}
 	out.costs(c.state.costs())
-	if verdicts := c.state.verdicts(); verdicts != nil {
+	if verdicts := c.state.latestDiagnosis(); verdicts != nil {
 		out.verdicts(labels, report, verdicts)
 	}
 	if c.state.Autopsies != nil {

@@ -11,7 +11,7 @@ import (
 // BenchmarkScrape is a JVM with more pools than are told one by one.
 func BenchmarkScrape(b *testing.B) {
 	s := observed(b)
-	report, _ := s.latest()
+	report, _ := s.latestReport()
 	j := &report.Containers[0].JVMs[0]
 	for i := range 2 * maxPools {
 		j.Threads.Pools = append(j.Threads.Pools, jvmthreads.Pool{Name: fmt.Sprintf("pool-%c%c-thread-#", 'a'+i/26, 'a'+i%26), Count: i})

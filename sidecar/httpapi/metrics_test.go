@@ -84,8 +84,8 @@ func observed(tb testing.TB) *State {
 			tb.Fatal(err)
 		}
 	}
-	s.Set(r)
-	s.Turn(Cost{SampleInterval: new(25 * time.Second), CPURatio: new(0.00082), MaxCPURatio: new(0.001)})
+	s.SetReport(r)
+	s.Tick(Cost{SampleInterval: new(25 * time.Second), CPURatio: new(0.00082), MaxCPURatio: new(0.001)})
 	s.SetDiagnosis(d)
 	return s
 }
@@ -177,11 +177,11 @@ func TestMetricsUnknown(t *testing.T) {
 	if len(build) != 1 {
 		t.Errorf("before the first sample: %v", build)
 	}
-	s.Set(&breakdown.Report{Sources: []jvm.Source{{Name: "processes"}}})
+	s.SetReport(&breakdown.Report{Sources: []jvm.Source{{Name: "processes"}}})
 	if got := values(t, scrape(t, s)); len(got) != 2 || got[`jvmem_source_up{container="",source="processes"}`] != 0 {
 		t.Errorf("without a JVM: %v", got)
 	}
-	s.Set(&breakdown.Report{Containers: []breakdown.Container{{Identity: rows.Identity{Name: "app"}, Memory: []breakdown.Row{{Name: rows.GC}}}}})
+	s.SetReport(&breakdown.Report{Containers: []breakdown.Container{{Identity: rows.Identity{Name: "app"}, Memory: []breakdown.Row{{Name: rows.GC}}}}})
 	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: rows.VerdictNotEnoughHistory}}})
 	got := slices.Sorted(maps.Keys(values(t, scrape(t, s))))
 	want := []string{slices.Collect(maps.Keys(build))[0], `jvmem_source_up{container="",source="processes"}`, `jvmem_source_up{container="app",source="consistency"}`}
@@ -213,7 +213,7 @@ func TestMetricsNames(t *testing.T) {
 	}
 	one := breakdown.JVM{PID: 4711}
 	s := &State{}
-	s.Set(&breakdown.Report{Containers: []breakdown.Container{
+	s.SetReport(&breakdown.Report{Containers: []breakdown.Container{
 		{Identity: rows.Identity{Name: "app", ID: longID}, UsageBytes: new(int64(1)), JVMs: []breakdown.JVM{
 			pods("a\xff", "a\xfe", "other", "\"\\\n", "jvmem_up 1\n# HELP"), pods("other", "b"),
 		}},
@@ -249,7 +249,7 @@ func TestMetricsNames(t *testing.T) {
 func TestMetricsBounded(t *testing.T) {
 	s := observed(t)
 	before := len(values(t, scrape(t, s)))
-	report, _ := s.latest()
+	report, _ := s.latestReport()
 	c := &report.Containers[0]
 	threads := 0
 	for i := range 1000 {
@@ -283,13 +283,13 @@ func TestMetricsBounded(t *testing.T) {
 // TestMetricsOfOneMoment: scrapes while the loop goes on.
 func TestMetricsOfOneMoment(t *testing.T) {
 	s := observed(t)
-	report, _ := s.latest()
-	verdicts, h := s.verdicts(), Handler(s, maxAge)
+	report, _ := s.latestReport()
+	verdicts, h := s.latestDiagnosis(), Handler(s, maxAge)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range 200 {
-			s.Set(report)
+			s.SetReport(report)
 			s.SetDiagnosis(verdicts)
 			_ = s.Autopsies.Add(&autopsy.Autopsy{Kind: autopsy.OOMKill, ContainerName: "app", Cause: rows.VerdictHeap})
 		}

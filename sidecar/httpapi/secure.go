@@ -2,9 +2,8 @@ package httpapi
 
 import "net/http"
 
-// secured tells browsers to take each answer for what it is told to be, not to run
-// anything in it, and not to show it inside of other sites. A handler may loosen
-// the policy for its own.
+// secured sets headers that forbid browsers to guess content types, to run anything in a
+// response, and to embed it in other sites. A handler may relax the policy.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -18,16 +18,16 @@ import (
 )
 
 const (
-	// A client gets this long to send its request, and to take the answer.
+	// Limits for a client to send its request and to receive the response.
 	readTimeout  = 5 * time.Second
 	writeTimeout = 10 * time.Second
 	idleTimeout  = 60 * time.Second
 	// Requests have no body and few headers.
 	maxHeaderBytes = 16 << 10
-	// shutdownTimeout is what is left to requests under way at the end.
+	// shutdownTimeout is how long requests under way may take after the end.
 	shutdownTimeout = time.Second
-	// maxLarge is how many large answers are given at a time; largeWait how long
-	// others wait for it.
+	// maxLarge is how many large responses are sent at a time; largeWait is how long
+	// other requests for one wait.
 	maxLarge  = 4
 	largeWait = 5 * time.Second
 )
@@ -50,7 +50,7 @@ func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler, 
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if server.Shutdown(end) != nil {
-			_ = server.Close() // a client that does not read
+			_ = server.Close() // some client does not read
 		}
 	})
 	err := server.Serve(l)
@@ -74,8 +74,8 @@ func (warn ownErrors) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Handler serves the state. maxAge is how old the latest report may be, or how
-// long the first may take from now on, before the loop counts as stuck.
+// Handler serves the state. The loop counts as stuck if the last tick is older than
+// maxAge, or if the first sample takes longer than that.
 func Handler(s *State, maxAge time.Duration) http.Handler {
 	started := time.Now()
 	mux := http.NewServeMux()
@@ -93,8 +93,8 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	return secured(mux)
 }
 
-// large answers only a few requests at a time: the answers take megabytes, and a
-// client may be slow to take them.
+// large handles only a few requests at a time: a response takes megabytes, and a client
+// may be slow to receive it.
 func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -103,15 +103,15 @@ func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
 			answer(w, r)
 		case <-r.Context().Done(): // else requests whose connection was closed would pile up here
 		case <-time.After(largeWait):
-			writeText(w, http.StatusServiceUnavailable, "others are being answered: try again in a moment\n")
+			writeText(w, http.StatusServiceUnavailable, "too many requests at a time: try again\n")
 		}
 	}
 }
 
-const noSample = "no sample was taken yet: try again in a moment\n"
+const noSample = "no sample yet: try again\n"
 
-// shown is what has a form for programs and one for people.
-type shown interface {
+// document has a JSON form and a text form.
+type document interface {
 	WriteJSON(io.Writer) error
 	WriteText(io.Writer) error
 }
@@ -122,11 +122,11 @@ func (s *State) breakdown(w http.ResponseWriter, r *http.Request) {
 		writeText(w, http.StatusServiceUnavailable, noSample)
 		return
 	}
-	show(w, r, withVerdicts{report, s.verdicts()})
+	show(w, r, withVerdicts{report, s.latestDiagnosis()})
 }
 
 func (s *State) diagnose(w http.ResponseWriter, r *http.Request) {
-	verdicts := s.verdicts()
+	verdicts := s.latestDiagnosis()
 	if verdicts == nil {
 		writeText(w, http.StatusServiceUnavailable, noSample)
 		return
@@ -134,7 +134,7 @@ func (s *State) diagnose(w http.ResponseWriter, r *http.Request) {
 	show(w, r, verdicts)
 }
 
-// withVerdicts is a breakdown whose text ends with what is concluded of it.
+// withVerdicts is a breakdown whose text ends with the verdicts on its containers.
 type withVerdicts struct {
 	*breakdown.Report
 	verdicts *diagnosis.Report
@@ -148,21 +148,21 @@ func (b withVerdicts) WriteText(w io.Writer) error {
 	return err
 }
 
-// show answers in the form that was asked for.
-func show(w http.ResponseWriter, r *http.Request, what shown) {
+// show responds in the requested format.
+func show(w http.ResponseWriter, r *http.Request, d document) {
 	switch format := format(r); format {
 	case "text":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_ = what.WriteText(w) // the client is gone
+		_ = d.WriteText(w) // the client is gone
 	case "json":
 		w.Header().Set("Content-Type", "application/json")
-		_ = what.WriteJSON(w) // the client is gone
+		_ = d.WriteJSON(w) // the client is gone
 	default:
-		writeText(w, http.StatusBadRequest, fmt.Sprintf("unknown format %q: json or text\n", format))
+		writeText(w, http.StatusBadRequest, fmt.Sprintf("unknown format %q: use json or text\n", format))
 	}
 }
 
-// format is what the query asks for, else what the client accepts.
+// format returns the format that the query or else the Accept header requests.
 func format(r *http.Request) string {
 	if format := r.URL.Query().Get("format"); format != "" {
 		return format
@@ -175,13 +175,13 @@ func format(r *http.Request) string {
 }
 
 func (s *State) health(w http.ResponseWriter, started time.Time, maxAge time.Duration) {
-	report, turned := s.latest()
+	report, ticked := s.latestReport()
 	if report == nil {
-		turned = started
+		ticked = started
 	}
-	switch age := time.Since(turned); {
+	switch age := time.Since(ticked); {
 	case age > maxAge && report == nil:
-		writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("the first sample takes %s already\n", age.Round(time.Second)))
+		writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("the first sample has taken %s so far\n", age.Round(time.Second)))
 	case age > maxAge:
 		writeText(w, http.StatusServiceUnavailable, fmt.Sprintf("the last sample is %s old\n", age.Round(time.Second)))
 	case report == nil:
@@ -191,11 +191,11 @@ func (s *State) health(w http.ResponseWriter, started time.Time, maxAge time.Dur
 	}
 }
 
-// ready does not wait for a JVM: a native sidecar starts before it, and must be
-// ready for it to be started.
+// ready does not wait for a JVM: Kubernetes starts it only after a native sidecar is
+// ready.
 func (s *State) ready(w http.ResponseWriter, _ *http.Request) {
-	if report, _ := s.latest(); report == nil {
-		writeText(w, http.StatusServiceUnavailable, "no sample was taken yet\n")
+	if report, _ := s.latestReport(); report == nil {
+		writeText(w, http.StatusServiceUnavailable, "no sample yet\n")
 		return
 	}
 	writeText(w, http.StatusOK, "ok\n")

@@ -69,7 +69,7 @@ func TestNow(t *testing.T) {
 	if err := remembered.Add(r); err != nil {
 		t.Fatal(err)
 	}
-	state.Set(r)
+	state.SetReport(r)
 	shown := func(format string) string {
 		t.Helper()
 		return get(t, h, http.MethodGet, "/breakdown?format="+format, "").Body.String()
@@ -106,7 +106,7 @@ func TestBreakdown(t *testing.T) {
 	if r := get(t, h, http.MethodGet, "/breakdown", ""); r.Code != http.StatusServiceUnavailable || !strings.Contains(r.Body.String(), "no sample") {
 		t.Errorf("before the first sample: %d", r.Code)
 	}
-	state.Set(report())
+	state.SetReport(report())
 	for _, tt := range []struct {
 		target, accept string
 		text           bool
@@ -168,7 +168,7 @@ func full(t *testing.T) *State {
 		if err := remembered.Add(r); err != nil {
 			t.Fatal(err)
 		}
-		state.Set(r)
+		state.SetReport(r)
 	}
 	a := autopsy.Perform(autopsy.Death{Time: time.Now(), PID: 7}, autopsy.State{})
 	if err := autopsies.Add(&a); err != nil {
@@ -271,15 +271,15 @@ func TestHealth(t *testing.T) {
 	}
 	check("at the start", Handler(&state, maxAge), 200, 503)
 	check("stuck in the first sample", Handler(&state, -1), 503, 503)
-	state.Set(&breakdown.Report{}) // no JVM yet: a native sidecar starts before it
+	state.SetReport(&breakdown.Report{}) // no JVM yet: a native sidecar starts before it
 	h := Handler(&state, maxAge)
 	check("after a sample", h, 200, 200)
-	state.turned = time.Now().Add(-maxAge - time.Second)
+	state.ticked = time.Now().Add(-maxAge - time.Second)
 	check("stuck", h, 503, 200)
 	if text := get(t, h, http.MethodGet, "/healthz", "").Body.String(); text != "the last sample is 1m1s old\n" {
 		t.Errorf("stuck: %q", text)
 	}
-	state.Set(report())
+	state.SetReport(report())
 	check("it turns again", h, 200, 200)
 }
 

@@ -11,56 +11,55 @@ import (
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
-// State holds what is shown, between the loop that samples and the requests.
-// Its methods may be called concurrently.
+// State hands results from the loop to the requests. Its methods may be called
+// concurrently.
 type State struct {
 	// These are set before the first request.
 	History   *history.Store
 	Autopsies *autopsy.Store
 	Version   string // of jvmem
-	// LogDropped returns how many log lines were dropped; nil: none ever is.
+	// LogDropped returns the number of dropped log lines; nil: unknown.
 	LogDropped func() int64
 
 	mu        sync.RWMutex
 	report    *breakdown.Report
 	diagnosis *diagnosis.Report
-	turned    time.Time
+	ticked    time.Time
 	cost      Cost
 }
 
-// Cost is what jvmem takes itself. nil: not known, or no limit.
+// Cost is the cost of jvmem itself. nil: unknown, or no limit.
 type Cost struct {
-	SampleInterval *time.Duration // between two samples, as it is now
+	SampleInterval *time.Duration // current time between two full samples
 	CPURatio       *float64       // share of a core in the last minutes
-	MaxCPURatio    *float64       // which the samples are made rarer for
+	MaxCPURatio    *float64       // the CPU limit, as a share of a core
 }
 
-// Turn says that the loop turns, and at what cost.
-func (s *State) Turn(c Cost) {
+// Tick reports that the loop is alive, and its cost.
+func (s *State) Tick(c Cost) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.turned, s.cost = time.Now(), c
+	s.ticked, s.cost = time.Now(), c
 }
 
-// Set puts in a new report, which must not be changed any more. It also says
-// that the loop turns.
-func (s *State) Set(r *breakdown.Report) {
+// SetReport sets the latest report, which must not be changed any more. It also reports
+// that the loop is alive.
+func (s *State) SetReport(r *breakdown.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.report, s.turned = r, time.Now()
+	s.report, s.ticked = r, time.Now()
 }
 
-// latest returns the report, nil before the first, and when it was set.
-func (s *State) latest() (*breakdown.Report, time.Time) {
+// latestReport returns the report, nil before the first, and the time of the last tick.
+func (s *State) latestReport() (*breakdown.Report, time.Time) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.report, s.turned
+	return s.report, s.ticked
 }
 
-// current returns the latest report, with what was read of its containers since;
-// nil before the first.
+// current returns the latest report with the readings since; nil before the first.
 func (s *State) current() *breakdown.Report {
-	report, _ := s.latest()
+	report, _ := s.latestReport()
 	if report == nil || s.History == nil {
 		return report
 	}
@@ -94,15 +93,15 @@ func (s *State) costs() Cost {
 	return s.cost
 }
 
-// SetDiagnosis puts in a new diagnosis, which must not be changed any more.
+// SetDiagnosis sets the latest diagnosis, which must not be changed any more.
 func (s *State) SetDiagnosis(d *diagnosis.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.diagnosis = d
 }
 
-// verdicts returns the latest diagnosis, nil before the first.
-func (s *State) verdicts() *diagnosis.Report {
+// latestDiagnosis returns the diagnosis, nil before the first.
+func (s *State) latestDiagnosis() *diagnosis.Report {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.diagnosis

@@ -22,16 +22,16 @@ import (
 const (
 	// maxConfigBytes is far above a configuration with some users.
 	maxConfigBytes = 64 << 10
-	// maxCost bounds what one login costs: 14 takes about a second.
+	// maxCost bounds the cost of one bcrypt comparison: 14 takes about a second.
 	maxCost = 14
-	// reread is how old what was read may be: certificates are renewed in place.
+	// reread is how often the files are read again: certificates are renewed in place.
 	reread = time.Minute
 )
 
-// webConfig is the file of --web.config.file: of the web configuration of Prometheus'
-// exporters (github.com/prometheus/exporter-toolkit, docs/web-configuration.md) what
-// jvmem knows. That package itself is not used: it brings 2.7 MB, registers handlers
-// of its own, and cannot leave out the probes.
+// webConfig is the file of --web.config.file: the part of the web configuration of
+// Prometheus exporters (github.com/prometheus/exporter-toolkit, docs/web-configuration.md)
+// that jvmem supports. jvmem does not use that package: it adds 2.7 MB, registers
+// handlers of its own, and cannot exempt the probes.
 type webConfig struct {
 	TLS *struct {
 		Cert       string `yaml:"cert_file"`
@@ -43,27 +43,27 @@ type webConfig struct {
 	Users map[string]string `yaml:"basic_auth_users"`
 }
 
-// Web is how requests are secured. A nil one: plain HTTP, for everybody.
+// Web secures requests with TLS and basic authentication. nil: plain HTTP for everybody.
 type Web struct {
 	path string
 	warn func(text string)
 	auth authCache
 
-	mu   sync.Mutex
-	read time.Time
-	told string // the last warning
+	mu     sync.Mutex
+	read   time.Time
+	warned string // the last warning
 	security
 }
 
-// security is what was read of the files.
+// security is the content of the files.
 type security struct {
 	tls   *tls.Config       // nil: plain HTTP
-	users map[string][]byte // bcrypt of the passwords; none: for everybody
+	users map[string][]byte // bcrypt hashes by user; none: everybody has access
 }
 
-// OpenWeb reads a web configuration file, and the files that it names. They are read
-// again while they are used: new certificates and users count after a minute, and
-// where they cannot be read, the ones before; warn is told so once.
+// OpenWeb reads a web configuration file and the files that it names. They are read
+// again every minute, so new certificates and users take effect. If they cannot be read,
+// the earlier ones stay in effect, and warn is called once.
 func OpenWeb(path string, warn func(text string)) (*Web, error) {
 	s, err := readWeb(path)
 	if err != nil {
@@ -84,9 +84,9 @@ func readWeb(path string) (s security, err error) {
 	}
 	var c webConfig
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true) // who asks for more security than there is has to know
+	decoder.KnownFields(true) // a setting that has no effect must not go unnoticed
 	if err := decoder.Decode(&c); err != nil {
-		return s, fmt.Errorf("%w; known are tls_server_config (cert_file, key_file, client_auth_type, client_ca_file, min_version) and basic_auth_users", err)
+		return s, fmt.Errorf("%w; supported are tls_server_config (cert_file, key_file, client_auth_type, client_ca_file, min_version) and basic_auth_users", err)
 	}
 	s.users = make(map[string][]byte)
 	for user, hash := range c.Users {
@@ -104,7 +104,7 @@ func readWeb(path string) (s security, err error) {
 	return s, err
 }
 
-// tls makes the configuration of TLS. Names of files are relative to dir.
+// tls returns the TLS configuration. File names are relative to dir.
 func (c *webConfig) tls(dir string) (*tls.Config, error) {
 	file := func(name string) string {
 		if name == "" || filepath.IsAbs(name) {
@@ -118,9 +118,9 @@ func (c *webConfig) tls(dir string) (*tls.Config, error) {
 	}
 	version, ok := map[string]uint16{"TLS12": tls.VersionTLS12, "TLS13": tls.VersionTLS13}[cmp.Or(c.TLS.MinVersion, "TLS12")]
 	if !ok {
-		return nil, fmt.Errorf("tls_server_config: min_version %q: TLS12 or TLS13", c.TLS.MinVersion)
+		return nil, fmt.Errorf("tls_server_config: min_version %q: use TLS12 or TLS13", c.TLS.MinVersion)
 	}
-	// HTTP/1.1 only: with it the connections bound the requests.
+	// HTTP/1.1 only: with it the number of connections bounds that of requests.
 	out := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: version, NextProtos: []string{"http/1.1"}}
 	switch c.TLS.ClientAuth {
 	case "", "NoClientCert":
@@ -133,7 +133,7 @@ func (c *webConfig) tls(dir string) (*tls.Config, error) {
 	case "VerifyClientCertIfGiven":
 		out.ClientAuth = tls.VerifyClientCertIfGiven
 	default:
-		return nil, fmt.Errorf("tls_server_config: client_auth_type %q: NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert", c.TLS.ClientAuth)
+		return nil, fmt.Errorf("tls_server_config: client_auth_type %q: use NoClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert", c.TLS.ClientAuth)
 	}
 	authorities, err := os.ReadFile(file(c.TLS.ClientCA))
 	if err != nil {
@@ -146,7 +146,7 @@ func (c *webConfig) tls(dir string) (*tls.Config, error) {
 	return out, nil
 }
 
-// current returns what counts now.
+// current returns the settings in effect.
 func (w *Web) current() security {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,18 +154,18 @@ func (w *Web) current() security {
 		w.read = time.Now()
 		s, err := readWeb(w.path)
 		if err == nil && (s.tls == nil) != (w.tls == nil) {
-			err = errors.New("TLS is put on or off by a restart only") // the listener is made once
+			err = errors.New("turning TLS on or off needs a restart") // the listener is made once
 		}
 		text := ""
 		if err == nil {
 			w.security = s
 		} else {
-			text = fmt.Sprintf("web configuration %s: %v; what was read before is used", w.path, err)
+			text = fmt.Sprintf("web configuration %s: %v; the earlier configuration stays in effect", w.path, err)
 		}
-		if text != w.told && text != "" {
+		if text != w.warned && text != "" {
 			w.warn(text)
 		}
-		w.told = text
+		w.warned = text
 	}
 	return w.security
 }
@@ -181,8 +181,8 @@ func (w *Web) listener(l net.Listener) net.Listener {
 	})
 }
 
-// handler lets only known users pass. The probes are for everybody: the kubelet has
-// no password, and they tell nothing of the JVM.
+// handler requires basic authentication if users are configured. The probes are exempt:
+// the kubelet has no password, and they reveal nothing about the JVM.
 func (w *Web) handler(next http.Handler) http.Handler {
 	if w == nil {
 		return next
@@ -194,7 +194,7 @@ func (w *Web) handler(next http.Handler) http.Handler {
 			from, _, _ := net.SplitHostPort(r.RemoteAddr) // net/http sets it
 			if !ok || !w.auth.check(r.Context(), from, users, user, password) {
 				rw.Header().Set("WWW-Authenticate", `Basic realm="jvmem", charset="UTF-8"`)
-				writeText(rw, http.StatusUnauthorized, "a user and a password of the file of --web.config.file are needed\n")
+				writeText(rw, http.StatusUnauthorized, "authentication required: use a user and password from the --web.config.file\n")
 				return
 			}
 		}

@@ -170,7 +170,7 @@ func TestTLSAndBasicAuth(t *testing.T) {
 			t.Errorf("the new password: %d", status)
 		}
 	}
-	if len(warnings) != 2 || !strings.Contains(<-warnings, "neither") || !strings.Contains(<-warnings, "by a restart only") {
+	if len(warnings) != 2 || !strings.Contains(<-warnings, "neither") || !strings.Contains(<-warnings, "needs a restart") {
 		t.Errorf("%d more warnings", len(warnings))
 	}
 	if status, _ := ask(t, renewed, "https://"+addr+"/breakdown", "prometheus", "right"); status != http.StatusUnauthorized {
@@ -203,14 +203,14 @@ func TestOpenWebRefuses(t *testing.T) {
 	dir := t.TempDir()
 	makeCertificate(t, dir)
 	for config, want := range map[string]string{
-		"":                                "known are tls_server_config",
+		"":                                "supported are tls_server_config",
 		"tls_server_config: {}":           "cert_file and key_file",
 		"basic_auth_users: {}":            "neither tls_server_config nor basic_auth_users",
 		"basic_auth_users: {a: password}": "htpasswd -nBC 10 a",
 		"basic_auth_users: {a: " + strings.Replace(hashOf(t, "x"), "$04$", "$15$", 1) + "}": "of cost 14 or less",
 		"rate_limit: {}":                                                                     "field rate_limit not found",
 		withTLS + "  cipher_suites: [x]\n":                                                   "field cipher_suites not found",
-		withTLS + "  min_version: TLS10\n":                                                   "TLS12 or TLS13",
+		withTLS + "  min_version: TLS10\n":                                                   "use TLS12 or TLS13",
 		withTLS + "  client_auth_type: RequireAnyClientCert\n":                               "RequireAndVerifyClientCert",
 		withTLS + "  client_ca_file: cert.pem\n":                                             "without client_auth_type",
 		withTLS + "  client_auth_type: RequireAndVerifyClientCert\n":                         "client_ca_file",
