@@ -32,8 +32,8 @@ import (
 	"k8s.io/client-go/openapi/openapitest"
 )
 
-// An apiServer admits pods by the API server's own plugin, which finds policies,
-// bindings and namespaces in a fake client and is otherwise what a cluster runs.
+// An apiServer admits pods with the plugin of the API server, which reads policies, bindings
+// and namespaces from a fake client.
 type apiServer struct {
 	plugin *mutating.Plugin
 }
@@ -55,10 +55,10 @@ func startAPIServer(t *testing.T, objects ...runtime.Object) *apiServer {
 	}
 	informers.Start(t.Context().Done())
 	if !plugin.WaitForReady() {
-		t.Fatal("the plugin does not get ready")
+		t.Fatal("the plugin is not ready")
 	}
 	s := &apiServer{plugin}
-	// It reads the schema of Pod in the background, and admits none before.
+	// It admits no pod before it has read the schema of Pod in the background.
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		_, err := s.create(labelled())
 		if err == nil {
@@ -70,7 +70,7 @@ func startAPIServer(t *testing.T, objects ...runtime.Object) *apiServer {
 	}
 }
 
-// create returns the pod that is stored when someone creates this one.
+// create returns the pod that is stored if this one is created.
 func (s *apiServer) create(pod *core.Pod) (*core.Pod, error) {
 	if pod.Namespace == "" {
 		return nil, errors.New("the pod has no namespace")
@@ -83,7 +83,7 @@ func (s *apiServer) create(pod *core.Pod) (*core.Pod, error) {
 	return pod, err
 }
 
-// A client whose discovery has the schemas of the API, as a cluster has.
+// A client whose discovery has the schemas of the API, like that of a cluster.
 type client struct{ *fake.Clientset }
 
 func (c client) Discovery() discovery.DiscoveryInterfaces {
@@ -94,7 +94,7 @@ type withSchemas struct{ discovery.DiscoveryInterfaces }
 
 func (withSchemas) OpenAPIV3() openapi.Client { return openapitest.NewEmbeddedFileClient() }
 
-// The policy and its binding as rendered, refusing a pod where the CEL fails.
+// The policy and its binding as rendered, rejecting a pod if the CEL fails.
 func injection(t *testing.T, values map[string]any) []runtime.Object {
 	t.Helper()
 	rendered := mustRender(t, load(t, chartDir), "jvmem", values, kube("1.36.0"))
@@ -111,7 +111,7 @@ func namespace(name string) *core.Namespace {
 	return &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{core.LabelMetadataName: name}}}
 }
 
-// The oldest API server that has the policy knows all that its CEL uses.
+// The oldest API server with this kind of policy supports its CEL.
 func TestCELOfOldestVersion(t *testing.T) {
 	policy := injection(t, readValues(t, "testdata/render/injection.values.yaml"))[0].(*admissionregistration.MutatingAdmissionPolicy)
 	compiler, err := cel.NewCompositedCompiler(environment.MustBaseEnvSet(version.MajorMinor(1, 34)))

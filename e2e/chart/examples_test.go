@@ -12,7 +12,7 @@ import (
 
 const examples = chartDir + "/examples"
 
-// A chart of somebody else, with values only, and Kustomize for the rest.
+// A third-party chart, with values only and Kustomize for the rest.
 func TestExampleValuesOnly(t *testing.T) {
 	dir := examples + "/values-only"
 	byTemplate := includedSidecar(t, "shop")
@@ -20,7 +20,7 @@ func TestExampleValuesOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rendered := mustRender(t, load(t, dir+"/shop"), "shop", readValues(t, dir+"/"+name+".yaml"), kube("1.29.0"))
 			if find[*apps.Deployment](t, rendered).Spec.Template.Spec.ShareProcessNamespace != nil {
-				t.Error("no patch is needed?")
+				t.Error("the patch is not needed")
 			}
 			files := filesys.MakeFsInMemory()
 			for file, text := range map[string]string{"all.yaml": rendered, "kustomization.yaml": read(t, dir+"/kustomization.yaml")} {
@@ -40,7 +40,7 @@ func TestExampleValuesOnly(t *testing.T) {
 			pod := podOf(find[*apps.Deployment](t, string(patched)))
 			checkSidecar(t, pod, "shop")
 
-			// It is a copy of what the templates of the chart say.
+			// It is a copy of the sidecar in the templates of the chart.
 			native := pod.Spec.InitContainers
 			if name != "values" {
 				native = []core.Container{pod.Spec.Containers[1]}
@@ -53,7 +53,7 @@ func TestExampleValuesOnly(t *testing.T) {
 	}
 }
 
-// The sidecar that the templates make with the chart's own values.
+// The sidecar that the templates render with default values.
 func includedSidecar(t *testing.T, jvm string) core.Container {
 	t.Helper()
 	parent := load(t, examples+"/include")
@@ -85,7 +85,7 @@ func TestExampleInclude(t *testing.T) {
 	checkSidecar(t, find[*core.Pod](t, rendered), "test")
 }
 
-// What the include template refuses.
+// Values that the include template rejects.
 func TestIncludeErrors(t *testing.T) {
 	for values, want := range map[string]string{
 		"user: null":                       "user and group",
@@ -115,7 +115,7 @@ func TestExampleInjection(t *testing.T) {
 	checkSidecar(t, pod, "payments")
 }
 
-// podOf is the pod that a deployment's controller creates.
+// podOf returns the pod that the controller of a deployment creates.
 func podOf(d *apps.Deployment) *core.Pod {
 	pod := &core.Pod{ObjectMeta: *d.Spec.Template.ObjectMeta.DeepCopy(), Spec: *d.Spec.Template.Spec.DeepCopy()}
 	pod.Namespace, pod.GenerateName = d.Namespace, d.Name+"-"

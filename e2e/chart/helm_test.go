@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the expected files")
 
 const chartDir = "../../charts/jvmem"
 
-// A cluster is what a chart is rendered for; kinds as they are in .Capabilities.
+// A cluster is what a chart is rendered for, with kinds as in .Capabilities.
 type cluster struct {
 	version string
 	kinds   []string
@@ -39,7 +39,7 @@ func load(t *testing.T, dir string) *helm.Chart {
 	return c
 }
 
-// render is helm template: the text of each template that is not empty.
+// render is helm template: it returns the text of each template that is not empty.
 func render(c *helm.Chart, name string, values map[string]any, on cluster) (map[string]string, error) {
 	version, err := common.ParseKubeVersion(on.version)
 	if err != nil {
@@ -88,7 +88,7 @@ func read(t *testing.T, file string) string {
 	return string(data)
 }
 
-// parse refuses fields that T does not have.
+// parse rejects fields that T does not have.
 func parse[T any](t *testing.T, text string) T {
 	t.Helper()
 	var v T
@@ -106,6 +106,6 @@ func golden(t *testing.T, file, got string) {
 		}
 	}
 	if want := read(t, file); got != want {
-		t.Errorf("not as %s (go test -update writes it):\n%s", file, got)
+		t.Errorf("differs from %s (go test -update writes it):\n%s", file, got)
 	}
 }

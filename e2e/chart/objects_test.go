@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// objects decodes what was rendered into the API's own types, strictly.
+// objects decodes rendered objects strictly into the types of the API.
 func objects(t *testing.T, rendered string) []any {
 	t.Helper()
 	var all []any

@@ -11,8 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What the API server makes of pods with the policy. Those named skip- are left
-// as they are.
+// The pods that the API server creates with the policy. Those named skip- stay unchanged.
 func TestInjection(t *testing.T) {
 	server := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection.values.yaml"))...)
 	files, err := filepath.Glob("testdata/pods/*.pod.yaml")
@@ -46,14 +45,13 @@ func TestInjection(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !equality.Semantic.DeepEqual(after, again) {
-				t.Errorf("changed once more:\n%s", toYAML(t, again))
+				t.Errorf("changed by a second pass:\n%s", toYAML(t, again))
 			}
 		})
 	}
 }
 
-// checkKept checks that nothing of the pod was lost: without what was added it
-// is the pod that came in.
+// checkKept checks that the pod without the additions equals the original.
 func checkKept(t *testing.T, before, after *core.Pod, jvm string) {
 	t.Helper()
 	rest := after.DeepCopy()
@@ -69,21 +67,21 @@ func checkKept(t *testing.T, before, after *core.Pod, jvm string) {
 		if !ok || has[j].Name != "JDK_JAVA_OPTIONS" {
 			continue
 		}
-		if j < len(had) { // kubelet takes the last of a name
+		if j < len(had) { // kubelet uses the last one with a name
 			has[j].Value = strings.TrimSpace(option)
 		} else {
 			rest.Spec.Containers[i].Env = has[:j]
 			if option != "" {
-				t.Errorf("JDK_JAVA_OPTIONS is new and has %q", option)
+				t.Errorf("JDK_JAVA_OPTIONS is added with %q", option)
 			}
 		}
 	}
 	if !equality.Semantic.DeepEqual(before, rest) {
-		t.Errorf("something else was changed; without the sidecar:\n%s", toYAML(t, rest))
+		t.Errorf("other parts changed; without the sidecar:\n%s", toYAML(t, rest))
 	}
 }
 
-// The same policy elsewhere, and a pod that it is not for.
+// The same policy with other values, and a pod that it does not match.
 func TestInjectionMatches(t *testing.T) {
 	server := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection.values.yaml"))...)
 	injected := func(change func(*core.Pod)) bool {
@@ -102,7 +100,7 @@ func TestInjectionMatches(t *testing.T) {
 		t.Error("a pod of kube-system got a sidecar")
 	}
 
-	// All pods of some namespaces: nobody has to label, but may opt out.
+	// All pods of some namespaces: labels are not needed, and opt out.
 	all := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection-all.values.yaml"))...)
 	for label, want := range map[string]bool{"": true, "true": true, "false": false} {
 		pod := labelled()

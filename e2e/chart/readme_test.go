@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The table of values in the README is what values.yaml says, as helm-docs makes
-// it: a comment that begins with "# --" describes the value below it.
+// The table of values in the README equals that which helm-docs creates from values.yaml: a
+// comment that begins with "# --" describes the value below it.
 func TestREADME(t *testing.T) {
 	const begin, end = "<!-- values: written by go test -update from values.yaml -->\n", "<!-- end of values -->\n"
 	file := chartDir + "/README.md"
@@ -20,7 +20,7 @@ func TestREADME(t *testing.T) {
 	before, rest, ok1 := strings.Cut(text, begin)
 	_, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		t.Fatalf("%s has no place for the table of values", file)
+		t.Fatalf("%s has no marks for the table of values", file)
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(read(t, chartDir+"/values.yaml")), &doc); err != nil {
@@ -43,8 +43,8 @@ func TestREADME(t *testing.T) {
 
 type value struct{ key, kind, standard, description string }
 
-// describe returns the described values below a mapping, and fails where one has
-// neither a description nor described values in it.
+// describe returns the described values below a mapping. It fails if one has neither a
+// description nor described values below it.
 func describe(t *testing.T, prefix string, mapping *yaml.Node) []value {
 	t.Helper()
 	var all []value

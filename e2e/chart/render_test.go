@@ -18,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 )
 
-// Each set of values: linted, rendered, decoded, and as expected.
+// Each set of values is linted, rendered, decoded and compared with the expected objects.
 func TestRender(t *testing.T) {
 	files, err := filepath.Glob("testdata/render/*.values.yaml")
 	if err != nil || len(files) == 0 {
@@ -49,7 +49,7 @@ func checkLint(t *testing.T, values map[string]any) {
 	}
 }
 
-// withoutContents leaves out of the golden files what has tests of its own.
+// withoutContents removes from the golden files what other tests check.
 func withoutContents(c *helm.Chart) *helm.Chart {
 	for _, f := range c.Files {
 		switch {
@@ -62,12 +62,12 @@ func withoutContents(c *helm.Chart) *helm.Chart {
 	return c
 }
 
-// Alerts, recording rules and dashboard arrive as they are in their files.
+// Alerts, recording rules and dashboard are rendered unchanged.
 func TestContents(t *testing.T) {
 	c := load(t, chartDir)
 	for _, f := range c.Files {
 		if strings.HasPrefix(f.Name, "examples/") || strings.HasSuffix(f.Name, "_test.yaml") {
-			t.Errorf("%s would be packaged", f.Name)
+			t.Errorf("%s is in the package", f.Name)
 		}
 	}
 	rendered := mustRender(t, c, "jvmem", readValues(t, "testdata/render/monitoring.values.yaml"), kube("1.36.0"))
@@ -85,7 +85,7 @@ func TestContents(t *testing.T) {
 	}
 }
 
-// Which version of the policy, by what the cluster has.
+// The version of the policy depends on the cluster.
 func TestInjectionCapabilities(t *testing.T) {
 	const v1, v1beta1 = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy", "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"
 	values := readValues(t, "testdata/render/injection.values.yaml")
@@ -103,7 +103,7 @@ func TestInjectionCapabilities(t *testing.T) {
 		rendered := mustRender(t, c, "jvmem", values, on)
 		find[*admissionv1beta1.MutatingAdmissionPolicyBinding](t, rendered)
 		beta := find[*admissionv1beta1.MutatingAdmissionPolicy](t, rendered)
-		// All but the version is the same, and so does the same.
+		// Everything except the version is the same.
 		beta.APIVersion = newest.APIVersion
 		if got := parse[*admissionv1.MutatingAdmissionPolicy](t, toYAML(t, beta)); !equality.Semantic.DeepEqual(got, newest) {
 			t.Errorf("%v: another policy than v1", on)
@@ -116,7 +116,7 @@ func TestInjectionCapabilities(t *testing.T) {
 	}
 }
 
-// Values that the schema, or a template, has to refuse, and what it says.
+// Values that the schema or a template rejects, with the error.
 func TestBadValues(t *testing.T) {
 	for values, want := range map[string]string{
 		"flagz: {}":                                              "flagz",
@@ -155,7 +155,7 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// The pod of helm test gets the sidecar in both ways.
+// The pod of helm test has the sidecar with both ways of injection.
 func TestHelmTest(t *testing.T) {
 	for _, name := range []string{"default", "injection-test"} {
 		rendered := mustRender(t, load(t, chartDir), "jvmem", readValues(t, "testdata/render/"+name+".values.yaml"), kube("1.36.0"))
@@ -165,7 +165,7 @@ func TestHelmTest(t *testing.T) {
 		}
 		if name == "injection-test" {
 			if slices.ContainsFunc(pod.Spec.InitContainers, isSidecar) {
-				t.Error("the test brings the sidecar that it is to find")
+				t.Error("the test pod brings the sidecar that it checks for")
 			}
 			var err error
 			policy := injection(t, readValues(t, "testdata/render/injection-test.values.yaml"))

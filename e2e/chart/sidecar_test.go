@@ -14,8 +14,8 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
-// checkSidecar checks what every way in has to bring: the pod's JVM is in the
-// container of that name.
+// checkSidecar checks the requirements of every way of injection. jvm is the name of the
+// JVM's container.
 func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	t.Helper()
 	native := true
@@ -30,13 +30,13 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	}
 	c := containers[i]
 	if native && (c.RestartPolicy == nil || *c.RestartPolicy != core.ContainerRestartPolicyAlways) {
-		t.Error("an init container that does not stay is no sidecar")
+		t.Error("the init container does not have restartPolicy Always")
 	}
 	if pod.Spec.ShareProcessNamespace == nil || !*pod.Spec.ShareProcessNamespace {
-		t.Error("the processes of the pod are not shared")
+		t.Error("shareProcessNamespace is not set")
 	}
 	if pod.Labels["jvmem.io/sidecar"] != "true" {
-		t.Error("PodMonitor and NetworkPolicy don't find the pod")
+		t.Error("the pod lacks the label that PodMonitor and NetworkPolicy select")
 	}
 
 	memory, hasMemory := c.Resources.Limits[core.ResourceMemory]
@@ -44,11 +44,11 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 		t.Errorf("memory limit %s", memory.String())
 	}
 	if _, ok := c.Resources.Limits[core.ResourceCPU]; ok {
-		t.Error("a CPU limit spreads a look over time")
+		t.Error("a CPU limit prolongs a sample")
 	}
 	security := c.SecurityContext
 	if !*security.ReadOnlyRootFilesystem {
-		t.Error("the root is not read-only")
+		t.Error("the root file system is not read-only")
 	}
 	user, group := identity(pod, jvm)
 	gotUser, gotGroup := identity(pod, c.Name)
@@ -58,7 +58,7 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	if !equal(user, gotUser) || !equal(group, gotGroup) {
 		t.Errorf("the sidecar is %s:%s, the JVM %s:%s", text(gotUser), text(gotGroup), text(user), text(group))
 	}
-	// The rest of the pod is its owner's affair: the sidecar alone has to comply, without the pod's help.
+	// Only the sidecar has to comply, without settings of the pod.
 	alone := core.PodSpec{Containers: []core.Container{c}}
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for _, result := range podSecurity(t).EvaluatePod(restricted, &pod.ObjectMeta, &alone) {
@@ -111,13 +111,14 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	}
 	v := slices.IndexFunc(pod.Spec.Volumes, func(v core.Volume) bool { return v.Name == mounted })
 	if v < 0 || pod.Spec.Volumes[v].EmptyDir == nil || pod.Spec.Volumes[v].EmptyDir.SizeLimit == nil {
-		t.Errorf("--state-dir is no emptyDir with a size limit")
+		t.Errorf("--state-dir is not an emptyDir with a size limit")
 	}
 }
 
 func isSidecar(c core.Container) bool { return c.Name == "jvmem" }
 
-// identity is what UID and GID kubelet gives a container; nil: the image's.
+// identity returns the UID and GID with which kubelet runs a container; nil is that of the
+// image.
 func identity(pod *core.Pod, name string) (user, group *int64) {
 	if s := pod.Spec.SecurityContext; s != nil {
 		user, group = s.RunAsUser, s.RunAsGroup
@@ -153,7 +154,7 @@ func podSecurity(t *testing.T) policy.Evaluator {
 	return evaluator
 }
 
-// The flags that the binary says it has.
+// The flags in the help of the binary.
 func serveFlags(t *testing.T) []string {
 	t.Helper()
 	flags, err := readFlags()

@@ -7,8 +7,8 @@ import (
 	core "k8s.io/api/core/v1"
 )
 
-// TestWeb: in both ways the sidecar has the web configuration from a Secret that any
-// user may read, but nobody write, and kubelet's probes speak TLS.
+// TestWeb checks that with both ways of injection the sidecar has the web configuration from
+// a Secret, readable for any user, and that the probes use TLS.
 func TestWeb(t *testing.T) {
 	values := readValues(t, "testdata/render/web.values.yaml")
 	injected, err := startAPIServer(t, injection(t, values)...).create(labelled())

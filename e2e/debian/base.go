@@ -17,24 +17,24 @@ const (
 	linker    = "ld-linux-x86-64.so.2"
 )
 
-// The programs of containers.
+// Programs in the base of containers.
 var basePrograms = []string{"sh", "sleep", "tail", "cat", "env", "mkdir"}
 
-// What programs load that do not name it.
+// Libraries that are loaded without being listed as an import.
 var baseLibraries = []string{
 	"libjemalloc.so.2", // LD_PRELOAD
-	"libgcc_s.so.1",    // glibc, to end a thread
+	"libgcc_s.so.1",    // glibc, to cancel a thread
 	"librt.so.1",       // HotSpot up to 11, for its clock
 	"libstdc++.so.6", "libz.so.1",
 }
 
-// What of a JDK the tests run. The rest is for screens, printers and smart cards.
+// The files of a JDK that the tests run. The others are for screens, printers and smart cards.
 var jdkUsed = []string{
 	"java", "libjli.so", "libjvm.so", "libjava.so", "libverify.so", "libjimage.so", "libzip.so", "libnio.so", "libnet.so",
 	"libmanagement.so", "libmanagement_ext.so", "libinstrument.so", "libextnet.so",
 }
 
-// The folders of containers, for mounts and what the tests write.
+// Folders in the base, for mounts and files of the tests.
 var baseFolders = map[string]fs.FileMode{
 	"bin": 0o755, "lib64": 0o755, libraries: 0o755, "etc": 0o755,
 	"proc": 0o555, "sys": 0o555, "dev": 0o755, "tmp": 0o777 | fs.ModeSticky,
@@ -47,8 +47,8 @@ var baseFiles = map[string]string{
 	"etc/hosts":  hosts,
 }
 
-// makeBase makes the root file system of a JVM's container. It has no links:
-// programs are in /bin, and a library has the name that it is loaded by.
+// makeBase creates the root file system of a JVM's container. It has no links: programs are
+// in /bin, and a library has the name by which it is loaded.
 func (b *builder) makeBase(context.Context) error {
 	base, system := b.path(baseName), b.path(systemName)
 	for path, mode := range baseFolders {
@@ -74,8 +74,8 @@ func (b *builder) makeBase(context.Context) error {
 	)
 }
 
-// copyImports copies the libraries that the files below a folder need, of which
-// a JDK has some itself.
+// copyImports copies the libraries that the files below a folder import, except those of the
+// JDK itself.
 func (b *builder) copyImports(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || !slices.Contains(basePrograms, entry.Name()) && !slices.Contains(jdkUsed, entry.Name()) {
@@ -89,12 +89,12 @@ func (b *builder) copyImports(dir string) error {
 	})
 }
 
-// copyLibraries copies libraries of the system, and what they need.
+// copyLibraries copies libraries of the system and their imports.
 func (b *builder) copyLibraries(names []string) error {
 	for _, name := range names {
 		from, to := b.path(systemName, libraries, name), b.path(baseName, libraries, name)
 		if name == linker {
-			to = b.path(baseName, "lib64", name) // where all programs look for it
+			to = b.path(baseName, "lib64", name) // the path in all programs
 		}
 		if _, err := os.Stat(to); err == nil {
 			continue
@@ -113,7 +113,7 @@ func (b *builder) copyLibraries(names []string) error {
 	return nil
 }
 
-// imports returns the names of the libraries that a program or library needs.
+// imports returns the names of the libraries that a program or library imports.
 func imports(path string) ([]string, error) {
 	file, err := elf.Open(path)
 	if err != nil {
@@ -123,7 +123,7 @@ func imports(path string) ([]string, error) {
 	return file.ImportedLibraries()
 }
 
-// copyFile copies a file that is not there yet, or the one that a link leads to.
+// copyFile copies a file, or the target of a link, to a path that does not exist.
 func copyFile(from, to string) error {
 	info, err := os.Stat(from)
 	if err != nil {

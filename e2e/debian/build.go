@@ -10,31 +10,29 @@ import (
 	"time"
 )
 
-// The parts of a tree.
+// Parts of a tree.
 const (
 	systemName = "system"
 	baseName   = "base"
 	jdkName    = "jdk"
 )
 
-// What a guest and containers are made of; debootstrap adds what every Debian
-// has.
+// The packages for the guest and containers; debootstrap adds the essential ones.
 var systemPackages = []string{"systemd", "containerd", "runc", "crun", "libstdc++6", "libgcc-s1", "zlib1g", "libjemalloc2"}
 
-// The JDKs that must be there, with one at least that is newer.
+// The JDKs that must exist, and at least one newer.
 var required = []int{8, 11, 17, 21, 25}
 
-// builder makes a tree.
+// builder builds a tree.
 type builder struct {
 	dir     string // of the tree
-	scratch string // in it, until it is complete
+	scratch string // in dir, until it is complete
 	debs    map[string]string
 	jdks    []*JDK
 }
 
-// build makes a tree. Its folder appears when it is complete; what an earlier
-// try or a removal left is removed first. The caller sees to it that nobody else
-// does the same.
+// build builds a tree. Its folder appears when it is complete; remains of earlier builds are
+// removed first. The caller holds the lock.
 func build(ctx context.Context, dir string) (err error) {
 	b := &builder{dir: dir + ".partial"}
 	b.scratch = b.path("scratch")
@@ -43,8 +41,8 @@ func build(ctx context.Context, dir string) (err error) {
 			return err
 		}
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }() // is gone if all went well
-	defer syscall.Umask(syscall.Umask(0o022))                      // containers' users read it
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }() // already renamed on success
+	defer syscall.Umask(syscall.Umask(0o022))                      // readable for the users of containers
 	for _, path := range []string{b.scratch, b.path(systemName), b.path(jdkName)} {
 		if err := os.MkdirAll(path, 0o755); err != nil {
 			return err
@@ -82,7 +80,7 @@ func (b *builder) downloadSystem(ctx context.Context) (err error) {
 	return err
 }
 
-// downloadJDKs also unpacks what was downloaded before, as there is a CPU for it.
+// downloadJDKs also unpacks the system meanwhile, as a CPU is idle.
 func (b *builder) downloadJDKs(ctx context.Context) error {
 	features, err := available(b.scratch)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 const mirror = "http://deb.debian.org/debian"
 
-// download gets packages and what they depend on, where dir does not have them
-// already. It returns the files by the names of the packages.
+// download downloads packages and their dependencies that dir lacks. It returns the files by
+// package name.
 func download(ctx context.Context, dir string, packages []string) (map[string]string, error) {
 	_, err := run(ctx, "debootstrap", "--download-only", "--force-check-gpg", "--arch=amd64", "--variant=minbase",
 		"--include="+strings.Join(packages, ","), "sid", dir, mirror)
@@ -37,14 +37,14 @@ func download(ctx context.Context, dir string, packages []string) (map[string]st
 	return debs, nil
 }
 
-// unpack puts the files of a package below a folder.
+// unpack extracts the files of a package to a folder.
 func unpack(ctx context.Context, deb, dir string) error {
 	_, err := run(ctx, "dpkg-deb", "--extract", deb, dir)
 	return err
 }
 
-// available reads from the index that debootstrap left in dir which JDKs sid
-// has, and returns those that the tests run on.
+// available returns the JDKs for the tests that sid has according to the index that
+// debootstrap stored in dir.
 func available(dir string) ([]int, error) {
 	indexes, err := filepath.Glob(filepath.Join(dir, "var/lib/apt/lists/*_Packages"))
 	if err != nil {
@@ -61,13 +61,13 @@ func available(dir string) ([]int, error) {
 	return parseFeatures(file)
 }
 
-// parseFeatures returns the feature versions of the JDKs in a package index: the
-// required ones, of which none may be missing, and all newer ones.
+// parseFeatures returns the feature versions of the JDKs in a package index: the required
+// ones and all newer ones. It is an error if a required one or a newer one is missing.
 func parseFeatures(index io.Reader) ([]int, error) {
 	newest := required[len(required)-1]
 	var features []int
 	lines := bufio.NewScanner(index)
-	lines.Buffer(nil, 1<<20) // a line is a whole list of dependencies
+	lines.Buffer(nil, 1<<20) // lists of dependencies are long lines
 	for lines.Scan() {
 		number, isJDK := strings.CutSuffix(strings.TrimPrefix(lines.Text(), "Package: openjdk-"), "-jre-headless")
 		if !isJDK {
@@ -75,7 +75,7 @@ func parseFeatures(index io.Reader) ([]int, error) {
 		}
 		feature, err := strconv.Atoi(number)
 		if err != nil {
-			continue // of another kind
+			continue // another package
 		}
 		if feature > newest || slices.Contains(required, feature) {
 			features = append(features, feature)
@@ -87,11 +87,11 @@ func parseFeatures(index io.Reader) ([]int, error) {
 	slices.Sort(features)
 	for _, feature := range required {
 		if !slices.Contains(features, feature) {
-			return nil, fmt.Errorf("sid has no openjdk-%d-jre-headless any more: the tests need it", feature)
+			return nil, fmt.Errorf("sid has no openjdk-%d-jre-headless, which the tests need", feature)
 		}
 	}
 	if features[len(features)-1] == newest {
-		return nil, fmt.Errorf("sid has no openjdk-N-jre-headless newer than %d: the tests need one", newest)
+		return nil, fmt.Errorf("sid has no openjdk-N-jre-headless newer than %d, which the tests need", newest)
 	}
 	return features, nil
 }

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// noAttachFeature is the JDK that the JRE without attach is made of, by the
-// modules in jmodsPackage.
+// noAttachFeature is the JDK from which the JRE without attach is linked, with the modules in
+// jmodsPackage.
 const (
 	noAttachFeature = 17
 	jmodsPackage    = "openjdk-17-jdk-headless"
@@ -20,10 +20,10 @@ const (
 
 func jrePackage(feature int) string { return fmt.Sprintf("openjdk-%d-jre-headless", feature) }
 
-// home is where Debian has a JDK.
+// home returns the path of a JDK in Debian.
 func home(feature int) string { return fmt.Sprintf("usr/lib/jvm/java-%d-openjdk-amd64", feature) }
 
-// What of a JDK the tests do not need.
+// Files of a JDK that the tests do not need.
 var jdkUnused = []string{"docs", "legal", "man", "jre/man", "lib/ct.sym", "lib/src.zip"}
 
 func (b *builder) unpackJDKs(ctx context.Context) error {
@@ -42,17 +42,17 @@ func (b *builder) unpackJDKs(ctx context.Context) error {
 		if err := settleLinks(root, from); err != nil {
 			return err
 		}
-		// By a new name, the files keep the times that the class data sharing
-		// archive has of them.
+		// Renaming keeps the times of the files, which the class data sharing archive
+		// checks.
 		return os.Rename(from, b.jdk(jdk))
 	})
 }
 
 func (b *builder) jdk(jdk *JDK) string { return b.path(jdkName, jdk.Name) }
 
-// settleLinks makes a folder of a root file system independent of the rest: a
-// link that leads out of it to a file becomes that file, with its time; one that
-// leads to a folder outside, or nowhere, is removed.
+// settleLinks makes a folder of a root file system independent of the rest: a link to a file
+// outside becomes that file, with its time; a link to a folder outside or to nothing is
+// removed.
 func settleLinks(root, dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type()&fs.ModeSymlink == 0 {
@@ -76,9 +76,9 @@ func settleLinks(root, dir string) error {
 	})
 }
 
-// follow returns where a link of a root file system leads.
+// follow returns the target of a link in a root file system.
 func follow(root, path string) (string, fs.FileInfo, error) {
-	for range 40 { // as many as the kernel follows
+	for range 40 { // the limit of the kernel
 		info, err := os.Lstat(path)
 		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 			return path, info, err

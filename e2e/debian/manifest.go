@@ -6,35 +6,33 @@ import (
 	"os"
 )
 
-// ManifestName is the name of the file in the JDKs' folder that ReadManifest
-// reads.
+// ManifestName is the name of the manifest in the folder of the JDKs.
 const ManifestName = "manifest.json"
 
-// JDK is one that sid has, or that was made of it.
+// JDK is a JDK of sid, or a JRE linked from one.
 type JDK struct {
-	// Name is that of its folder: "21", "17-no-attach".
+	// Name of its folder: "21", "17-no-attach".
 	Name string
-	// Version is the whole of it, as the JVM says: "21.0.13+3", "1.8.0_504-b08".
+	// Version is the full version that the JVM reports: "21.0.13+3", "1.8.0_504-b08".
 	Version string
-	// Feature is the number that it is known by: 8, 21.
+	// Feature is the feature version: 8, 21.
 	Feature int
-	// NoAttach is said of a JRE without the modules jdk.attach and jdk.jcmd; the
-	// others are whole.
+	// NoAttach is true for a JRE without the modules jdk.attach and jdk.jcmd.
 	NoAttach bool `json:",omitempty"`
-	// Collectors are those that started.
+	// Collectors that started.
 	Collectors []Collector
 }
 
 // Collector is a garbage collector.
 type Collector struct {
-	// Name is Serial, Parallel, G1, ZGC, GenZGC (where ZGC has generations only
-	// when told to) or Shenandoah.
+	// Name is Serial, Parallel, G1, ZGC, GenZGC (if generations of ZGC are optional) or
+	// Shenandoah.
 	Name string
-	// Flags choose it.
+	// Flags select it.
 	Flags []string
 }
 
-// ReadManifest reads what says which JDKs are in its folder, the oldest first.
+// ReadManifest returns the JDKs in its folder, the oldest first.
 func ReadManifest(path string) ([]JDK, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// What to try on every JDK. Only where ZGC has generations by choice HotSpot has
-// the flag for it.
+// The collectors to try on every JDK. HotSpot has the flag for generations of ZGC only while
+// they are optional.
 var collectors = []Collector{
 	{"Serial", []string{"-XX:+UseSerialGC"}},
 	{"Parallel", []string{"-XX:+UseParallelGC"}},
@@ -21,7 +21,7 @@ var collectors = []Collector{
 	{"Shenandoah", []string{"-XX:+UseShenandoahGC"}},
 }
 
-// tryJDKs starts every JDK where the tests do, and writes the manifest.
+// tryJDKs starts every JDK in the environment of the tests and writes the manifest.
 func (b *builder) tryJDKs(ctx context.Context) error {
 	if err := each(ctx, b.jdks, b.try); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (b *builder) try(ctx context.Context, jdk *JDK) error {
 		}
 	}
 	version, err := b.java(ctx, jdk, "-Xshare:on", "-version")
-	if err != nil { // the package has no archive: it would be made now
+	if err != nil { // create the archive that the package lacks
 		if _, err := b.java(ctx, jdk, "-Xshare:dump"); err != nil {
 			return err
 		}
@@ -62,8 +62,8 @@ func (b *builder) try(ctx context.Context, jdk *JDK) error {
 	return nil
 }
 
-// starts says whether a JVM starts with all the flags on. That it does not know
-// one of them is no error.
+// starts reports whether a JVM starts with all flags enabled. An unknown flag is not an
+// error.
 func (b *builder) starts(ctx context.Context, jdk *JDK, flags []string) (bool, error) {
 	text, err := b.java(ctx, jdk, slices.Concat(flags, []string{"-Xmx64m", "-XX:+PrintFlagsFinal", "-version"})...)
 	if err != nil {
@@ -75,13 +75,13 @@ func (b *builder) starts(ctx context.Context, jdk *JDK, flags []string) (bool, e
 	for _, flag := range flags {
 		on := strings.TrimPrefix(flag, "-XX:+") + ` +:?= true` // := on JDK 8, where it is not the default
 		if !regexp.MustCompile(on).MatchString(text) {
-			return false, nil // an obsolete one is ignored
+			return false, nil // an obsolete flag is ignored
 		}
 	}
 	return true, nil
 }
 
-// parseVersion finds the version in what java -version prints:
+// parseVersion returns the version in the output of java -version:
 //
 //	(build 21.0.13.0.3+1-1-Debian), (build 11.0.33-ea+8-post-1-Debian), (build 1.8.0_504-8u504-ga-1-b01)
 func parseVersion(text string) (string, error) {
@@ -92,7 +92,7 @@ func parseVersion(text string) (string, error) {
 	return match[1], nil
 }
 
-// linkNoAttach makes a JRE of a few modules, by the jlink that is within the JRE.
+// linkNoAttach links a JRE of a few modules with the jlink module of the JRE.
 func (b *builder) linkNoAttach(ctx context.Context, jdk *JDK) error {
 	whole := &JDK{Name: fmt.Sprint(jdk.Feature)}
 	_, err := b.java(ctx, whole, "--module", "jdk.jlink/jdk.tools.jlink.internal.Main",

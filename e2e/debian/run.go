@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// run runs a program and returns what it prints, on stdout and on stderr. It is
-// the first process of a PID namespace, in a mount namespace of its own: what it
-// started and mounted is gone when it ends, and it ends with this process.
+// run runs a program and returns its stdout and stderr. It is the first process of a PID
+// namespace and has its own mount namespace, so its processes and mounts end with it, and it
+// ends with this process.
 func run(ctx context.Context, program string, args ...string) (string, error) {
-	// Pdeathsig is sent when the thread that forked ends, so it must not.
+	// Pdeathsig is sent when the thread that forked exits, so lock it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, program, args...)
@@ -33,11 +33,11 @@ func run(ctx context.Context, program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// scratchInBase is where java mounts the builder's scratch folder.
+// scratchInBase is the path at which java mounts the builder's scratch folder.
 const scratchInBase = "/data"
 
-// java runs the JVM of a JDK as the tests do: in the root file system of
-// containers, where the JDK is /opt/jdk. It may write there.
+// java runs the JVM of a JDK as the tests do: in the root file system of containers, where
+// the JDK is /opt/jdk, which is writable here.
 func (b *builder) java(ctx context.Context, jdk *JDK, args ...string) (string, error) {
 	const script = `
 		mount --bind "$2" "$1/opt/jdk"
@@ -51,8 +51,8 @@ func (b *builder) java(ctx context.Context, jdk *JDK, args ...string) (string, e
 	return run(ctx, "sh", append([]string{"-ec", script, "sh", b.path(baseName), b.jdk(jdk), b.scratch}, args...)...)
 }
 
-// each does something with every item, with as many at once as there are CPUs.
-// It returns the first error, which ends the others.
+// each calls do with every item, concurrently on all CPUs. It returns the first error, which
+// cancels the others.
 func each[T any](ctx context.Context, items []T, do func(context.Context, T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -8,22 +8,22 @@ import (
 	"slices"
 )
 
-// What the guest does not need: some 200 MB.
+// Files that the guest does not need, about 200 MB.
 var systemUnused = []string{
 	"usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "usr/share/zoneinfo", "usr/share/lintian",
 	"usr/share/perl5", "usr/lib/x86_64-linux-gnu/perl-base", "usr/lib/x86_64-linux-gnu/gconv",
 }
 
-// What the packages make when they are configured.
+// Files that the configuration of packages would create.
 var systemFiles = map[string]string{
 	"etc/hostname":   "jvmem\n",
 	"etc/hosts":      hosts,
-	"etc/machine-id": "", // systemd takes one for as long as it runs
+	"etc/machine-id": "", // systemd uses a transient one
 }
 
 const hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 
-// makeSystem makes the root file system of the guest.
+// makeSystem creates the root file system of the guest.
 func makeSystem(ctx context.Context, root string, debs map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(debs)) {
 		if err := unpack(ctx, debs[name], root); err != nil {
@@ -44,7 +44,7 @@ func makeSystem(ctx context.Context, root string, debs map[string]string) error 
 	return os.Symlink("../lib/systemd/systemd", filepath.Join(root, "usr/sbin/init"))
 }
 
-// writeFiles writes files by their paths below a folder that has their folders.
+// writeFiles writes files by their paths below a folder, in folders that exist.
 func writeFiles(root string, files map[string]string) error {
 	for path, text := range files {
 		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {

@@ -13,18 +13,17 @@ import (
 	"time"
 )
 
-// recipe is to be raised when the packages are the same, but what is made of
-// them is not.
+// recipe must be increased if the same packages result in another tree.
 const recipe = 2
 
-// Tree is what Get got. Nothing in it may be changed.
+// Tree is a complete tree. It must not be modified.
 type Tree struct {
-	// Dir is the folder that holds it all.
+	// Dir is its folder.
 	Dir string
-	// Key stands for the packages asked for and what is made of them. It says
-	// nothing of their versions, which are those of the day.
+	// Key identifies the list of packages and the recipe, not the versions of the packages,
+	// which are those at the time of the build.
 	Key string
-	// JDKs are those of the manifest.
+	// JDKs of the manifest.
 	JDKs []JDK
 }
 
@@ -37,11 +36,10 @@ func (t *Tree) Base() string { return filepath.Join(t.Dir, baseName) }
 // JDKFolder returns the folder of the JDKs and their manifest.
 func (t *Tree) JDKFolder() string { return filepath.Join(t.Dir, jdkName) }
 
-// Get returns what is on this machine, or else makes it, which takes a minute;
-// it tells on stderr how far it is. What was made is used for as long as it is
-// there: remove its folder to get newer versions. need is the script that
-// installs Debian packages (.ci/need). Of several processes that call it one
-// makes it, and the others wait.
+// Get returns the tree on this machine. If there is none it builds one, which takes a minute,
+// and reports the progress on stderr. Remove the folder to get newer versions. need is the
+// script that installs Debian packages (.ci/need). If several processes call it, one builds
+// and the others wait.
 func Get(ctx context.Context, need string) (*Tree, error) {
 	key := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, recipe, mirror, systemPackages, required)))[:12]
 	dir := filepath.Join(cache(), key)
@@ -50,12 +48,12 @@ func Get(ctx context.Context, need string) (*Tree, error) {
 		return tree, err
 	}
 	if err := get(ctx, dir, need); err != nil {
-		return nil, fmt.Errorf("get Debian sid: %w", err)
+		return nil, fmt.Errorf("build the Debian tree: %w", err)
 	}
 	return open(dir, key)
 }
 
-// open returns the tree in a folder, or fs.ErrNotExist. What is there is complete.
+// open returns the tree in a folder, or fs.ErrNotExist. A tree that exists is complete.
 func open(dir, key string) (*Tree, error) {
 	jdks, err := ReadManifest(filepath.Join(dir, jdkName, ManifestName))
 	if err != nil {
@@ -66,7 +64,7 @@ func open(dir, key string) (*Tree, error) {
 
 func get(ctx context.Context, dir, need string) error {
 	if os.Geteuid() != 0 {
-		return errors.New("needs root, to run its programs in a chroot")
+		return errors.New("needs root to run programs in a chroot")
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -77,7 +75,7 @@ func get(ctx context.Context, dir, need string) error {
 	}
 	defer lock.Close()
 	if _, err := open(dir, ""); !errors.Is(err, fs.ErrNotExist) {
-		return err // another process made it
+		return err // another process built it
 	}
 	const packages = "debootstrap gpgv xz-utils debian-archive-keyring"
 	if out, err := exec.CommandContext(ctx, need, "debootstrap gpgv unxz", packages).CombinedOutput(); err != nil {
@@ -86,7 +84,7 @@ func get(ctx context.Context, dir, need string) error {
 	return build(ctx, dir)
 }
 
-// cache returns the folder that keeps the trees.
+// cache returns the folder of the trees.
 func cache() string {
 	dir, err := os.UserCacheDir()
 	if err != nil { // no HOME, as for a service
@@ -95,14 +93,14 @@ func cache() string {
 	return filepath.Join(dir, "jvmem-e2e")
 }
 
-// lock returns the file when no other process has it locked; closing it unlocks
-// it, as the end of the process does.
+// lock locks a file when no other process holds the lock. Closing the file or exiting releases
+// it.
 func lock(ctx context.Context, path string) (*os.File, error) {
 	file, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	for told := false; ; told = true {
+	for reported := false; ; reported = true {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
 			return file, nil
@@ -110,8 +108,8 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 		}
-		if !told {
-			say("another process makes it, wait")
+		if !reported {
+			say("waiting for another process that builds it")
 		}
 		select {
 		case <-ctx.Done():

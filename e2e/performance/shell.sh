@@ -1,5 +1,5 @@
 #!/bin/sh
-# What people do who have no tool: shell.sh PID CGROUP-FOLDER
+# The usual approach without a tool: shell.sh PID CGROUP-FOLDER
 set -e
 awk '/^Pss:/ { pss += $2 } /^Private_Dirty:/ { dirty += $2 } END { print "pss", pss, "dirty", dirty }' "/proc/$1/smaps"
 grep -E '^(VmRSS|RssAnon|Threads):' "/proc/$1/status"

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# The first process: makes the disks the root, and systemd the first process.
-# Where something fails it ends, so the kernel panics and QEMU ends.
+# The first process: mounts the disks and starts systemd. If it fails it exits, so the kernel
+# panics and QEMU exits.
 set -e
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -13,10 +13,10 @@ cd /root
 mkdir -p dev proc run sys tmp work
 chmod 1777 tmp
 mount -t ext4 -o noatime,noinit_itable /dev/vdb work
-mount -t tmpfs -o mode=755,nosuid,nodev run run # systemd keeps it
+mount -t tmpfs -o mode=755,nosuid,nodev run run # systemd uses it
 mkdir -p run/systemd/system
 cp /e2e.service run/systemd/system
-# Bytes go as they are: no line feed becomes two.
+# Raw mode: line feeds are not converted.
 for port in 1 2 3; do stty -F /dev/ttyS$port raw -echo; done
 mount --move /dev dev
 exec switch_root . /lib/systemd/systemd
