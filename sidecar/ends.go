@@ -107,14 +107,14 @@ func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) err
 		}
 		// What is read while it ends tells less.
 		end := seen.time
-		if d.Last != nil && d.Last.Time.After(end) {
-			end = d.Last.Time
+		if d.Reading != nil && d.Reading.Time.After(end) {
+			end = d.Reading.Time
 		}
 		l.history.Container(seen.container, func(h *history.Container) {
 			s.Before = h.Between(seen.time.Add(-autopsy.Before), end)
 		})
 	}
-	a := autopsy.Perform(d, s)
+	a := autopsy.Explain(d, s)
 	l.warn("autopsies", l.autopsies.Add(&a))
 	return l.options.Log.Autopsy(ctx, pod, &a)
 }

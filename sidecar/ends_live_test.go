@@ -148,8 +148,8 @@ func TestKillIsExplained(t *testing.T) {
 	if a.Kind != autopsy.OOMKill || a.Cause != diagnosis.DirectBuffers || a.OOMKills == nil || *a.OOMKills != 1 || a.PID != j.PID {
 		t.Errorf("%s, cause %s, %v kills, PID %d: %s", a.Kind, a.Cause, a.OOMKills, a.PID, a.Summary)
 	}
-	if a.Last == nil || a.LastAgeSeconds == nil || *a.LastAgeSeconds > 30 || a.Level == nil || a.Before == nil || len(a.Before.Times) < 2 {
-		t.Errorf("what was known before: age %v, level %v, history %+v", a.LastAgeSeconds, a.Level, a.Before)
+	if a.Last == nil || a.LastAgeSeconds == nil || *a.LastAgeSeconds > 30 || a.Reading == nil || a.Before == nil || len(a.Before.Times) < 2 {
+		t.Errorf("what was known before: age %v, level %v, history %+v", a.LastAgeSeconds, a.Reading, a.Before)
 	}
 	logged := s.log.of(t, "jvmem.oom")
 	if len(logged) != 1 || logged[0]["log.level"] != "error" || !strings.Contains(logged[0]["message"].(string), "direct buffer leak") {

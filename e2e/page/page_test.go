@@ -318,7 +318,7 @@ func TestKill(t *testing.T) {
 	j.Send("direct 300")
 	<-j.Exited()
 	b.await("the end is told", `document.querySelector('#ends .end') !== null`)
-	if text := b.text("#ends"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The kernel killed the JVM for lack of memory") || !strings.Contains(text, "irect buffer") {
+	if text := b.text("#ends"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The JVM was OOM killed") || !strings.Contains(text, "irect buffer") {
 		t.Errorf("the end: %s", text)
 	}
 	b.await("the minutes before it are drawn", `document.querySelector('#ends canvas') !== null`)

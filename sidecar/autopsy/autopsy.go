@@ -8,13 +8,14 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 // Kind is how a JVM ended.
 type Kind string
 
-// The kinds, see the package.
+// The kinds, see the package comment.
 const (
 	OOMKill         Kind = "oom_kill"
 	OOMKillOther    Kind = "oom_kill_other"
@@ -24,12 +25,12 @@ const (
 	Ended           Kind = "ended"
 )
 
-// OutOfMemory reports whether memory was the reason.
+// OutOfMemory reports whether lack of memory was the cause of death.
 func (k Kind) OutOfMemory() bool {
 	return k == OOMKill || k == OOMKillOther || k == JavaOutOfMemory
 }
 
-// Death is what was seen of an end. A nil is not known.
+// Death is what was observed of an end. Nil is unknown.
 type Death struct {
 	Time       time.Time
 	PID        int
@@ -39,28 +40,28 @@ type Death struct {
 	// KillsBefore and KillsAfter are the cgroup's counter of OOM kills.
 	KillsBefore, KillsAfter *int64
 	Exit                    *proc.Exit
-	// Last is what the cgroup was at shortly before.
-	Last  *watch.Reading
-	Words *jvm.LastWords
+	// Reading is the last one of the cgroup.
+	Reading       *watch.Reading
+	FinalCounters *jvm.LastWords
 }
 
 // Of is the death of a JVM.
 func Of(e *watch.Ended) Death {
 	return Death{
 		Time: e.Time, PID: e.PID, StartTicks: e.StartTicks, KillsBefore: e.KillsBefore, KillsAfter: e.KillsAfter,
-		Exit: e.Exit, Last: e.Last, Words: e.Words,
+		Exit: e.Exit, Reading: e.Last, FinalCounters: e.Words,
 	}
 }
 
-// OfOther is the death of another process in the container of a JVM.
+// OfOther is the death of another process in a JVM's container.
 func OfOther(e *watch.Killed, j *breakdown.JVM) Death {
 	return Death{
 		Time: e.Time, PID: j.PID, StartTicks: j.StartTicks, Alive: true,
-		KillsBefore: &e.KillsBefore, KillsAfter: &e.KillsAfter, Last: e.Last,
+		KillsBefore: &e.KillsBefore, KillsAfter: &e.KillsAfter, Reading: e.Last,
 	}
 }
 
-// Autopsy is one end, explained. Sizes are bytes; a null is unknown.
+// Autopsy explains one end. Sizes are bytes; null is unknown.
 type Autopsy struct {
 	Time          time.Time `json:"time"`
 	Kind          Kind      `json:"kind"`
@@ -69,53 +70,52 @@ type Autopsy struct {
 	PID           int       `json:"pid"`
 	StartTicks    uint64    `json:"start_ticks"`
 	Version       string    `json:"version,omitempty"`
-	// Exit is an exit code or a signal; null if nobody told.
+	// Exit is an exit code or a signal.
 	Exit       *proc.Exit `json:"exit"`
-	OOMKills   *int64     `json:"oom_kills"` // of the container, afterwards
+	OOMKills   *int64     `json:"oom_kills"` // of the container, after the end
 	LimitBytes *int64     `json:"limit_bytes"`
 
-	// Cause and Subject name what took the memory; "" if memory was not the reason.
-	Cause   diagnosis.Verdict `json:"cause,omitempty"`
-	Subject string            `json:"subject,omitempty"`
-	Summary string            `json:"summary"`
-	Next    []string          `json:"next,omitempty"`
+	// Cause and Subject name what took the memory; "" if memory was not the cause of death.
+	Cause   rows.Verdict `json:"cause,omitempty"`
+	Subject string       `json:"subject,omitempty"`
+	Summary string       `json:"summary"`
+	Next    []string     `json:"next,omitempty"`
 
-	// Grew is how much each row grew in the time before, the fastest first.
+	// Grew is how much each row grew before the end, the fastest first.
 	Grew        []Growth `json:"grew,omitempty"`
 	GrewSeconds float64  `json:"grew_seconds"`
-	// SinceLast is what came up after the last breakdown, as the cgroup tells it.
+	// SinceLast is growth after the last breakdown, by the cgroup's own names.
 	SinceLast []Growth `json:"since_last,omitempty"`
 
-	// Last is the last breakdown, LastAgeSeconds how old it was at the end.
+	// Last is the last breakdown, LastAgeSeconds its age at the end.
 	Last           *breakdown.Container `json:"last_breakdown"`
 	LastAgeSeconds *float64             `json:"last_age_seconds"`
-	Level          *watch.Reading       `json:"last_level"`
-	Words          *jvm.LastWords       `json:"last_words"`
+	Reading        *watch.Reading       `json:"last_level"`
+	FinalCounters  *jvm.LastWords       `json:"last_words"`
 	Diagnosis      *diagnosis.Diagnosis `json:"diagnosis"`
-	// Before is the minutes before the end.
+	// Before is the history of the minutes before the end.
 	Before *history.Track `json:"before"`
 
-	// RestartedAt is when the next JVM of the container, or of one with the same
-	// name, was seen.
+	// RestartedAt is when the next JVM of the container was observed.
 	RestartedAt *time.Time `json:"restarted_at"`
 }
 
-// Growth is by how much a row, or a part of one, grew.
+// Growth is how much a row, or a detail of one, grew.
 type Growth struct {
 	Row    string `json:"row"`
 	Detail string `json:"detail,omitempty"`
 	Bytes  int64  `json:"bytes"`
 }
 
-// State is what was known of a container before the end.
+// State is what was known of the container before the end.
 type State struct {
 	// Last is nil if no sample was taken.
 	Last      *breakdown.Container
 	LastTime  time.Time
 	Diagnosis *diagnosis.Diagnosis
-	// Before is the history of the minutes before the end, in steps of samples.
+	// Before is the history of the minutes before the end.
 	Before *history.Track
 }
 
-// Before is how much of the history an autopsy keeps.
+// Before is how much history an autopsy keeps.
 const Before = 5 * time.Minute

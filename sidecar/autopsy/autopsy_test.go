@@ -37,8 +37,8 @@ func container(flags map[string]any) *breakdown.Container {
 	return &breakdown.Container{
 		Identity: rows.Identity{ID: "3f4c", Name: "app"}, LimitBytes: bytesOf(256), UsageBytes: bytesOf(250), RSSBytes: bytesOf(220), OOMKills: new(int64(0)),
 		Memory: []breakdown.Row{
-			{Name: breakdown.Heap, Bytes: bytesOf(60), CommittedBytes: bytesOf(64)}, {Name: breakdown.Native, Bytes: bytesOf(120)},
-			{Name: breakdown.Shmem, Bytes: bytesOf(0)}, {Name: breakdown.Kernel, Bytes: bytesOf(6)},
+			{Name: rows.Heap, Bytes: bytesOf(60), CommittedBytes: bytesOf(64)}, {Name: rows.Native, Bytes: bytesOf(120)},
+			{Name: rows.Shmem, Bytes: bytesOf(0)}, {Name: rows.Kernel, Bytes: bytesOf(6)},
 		},
 		JVMs: []breakdown.JVM{{PID: 7, StartTicks: 99, Version: "17.0.15", Flags: flags}},
 	}
@@ -50,18 +50,18 @@ func before(series map[string][2]float64) *history.Track {
 	t := &history.Track{Series: map[string]*history.Column{history.Unreclaimable: {}, history.JVMGeneration: {Last: make(history.Values, 13)}}}
 	for i := range 13 {
 		t.Times = append(t.Times, end.Add(-time.Second-time.Duration(12-i)*10*time.Second).UnixMilli())
-		firm := int64(0)
+		unreclaimable := int64(0)
 		for name, v := range series {
 			if t.Series[name] == nil {
 				t.Series[name] = &history.Column{}
 			}
 			n := int64((v[0] + (v[1]-v[0])*float64(i)/12) * mib)
 			if strings.HasPrefix(name, "row/") {
-				firm += n
+				unreclaimable += n
 			}
 			t.Series[name].Last = append(t.Series[name].Last, n)
 		}
-		t.Series[history.Unreclaimable].Last = append(t.Series[history.Unreclaimable].Last, firm)
+		t.Series[history.Unreclaimable].Last = append(t.Series[history.Unreclaimable].Last, unreclaimable)
 	}
 	return t
 }
@@ -81,7 +81,7 @@ func sparse(t *history.Track) *history.Track {
 	return out
 }
 
-func level(anon, usage float64) *watch.Reading {
+func reading(anon, usage float64) *watch.Reading {
 	return &watch.Reading{Time: end.Add(-50 * time.Millisecond), Level: cgroup.Level{
 		UsageBytes: *bytesOf(usage), AnonBytes: bytesOf(anon), ShmemBytes: bytesOf(0), KernelBytes: bytesOf(6),
 		InactiveFileBytes: bytesOf(0), ActiveFileBytes: bytesOf(0),
@@ -92,72 +92,72 @@ func exit(code int) *proc.Exit              { return &proc.Exit{Code: &code} }
 func signal(s syscall.Signal) *proc.Exit    { return &proc.Exit{Signal: &s} }
 func kills(from, to int64) (*int64, *int64) { return &from, &to }
 
-func TestPerform(t *testing.T) {
-	threads := &diagnosis.Diagnosis{Verdict: diagnosis.Threads, Subject: "exec-#", Summary: "thread leak", Findings: []diagnosis.Finding{{Next: []string{"find them"}}}}
-	none := &diagnosis.Diagnosis{Verdict: diagnosis.None}
-	unfit := &diagnosis.Diagnosis{Verdict: diagnosis.NotEnoughHistory, Budget: &diagnosis.BudgetCheck{NeededBytes: 300 * mib, LimitBytes: 256 * mib}}
+func TestExplain(t *testing.T) {
+	threads := &diagnosis.Diagnosis{Verdict: rows.VerdictThreads, Subject: "exec-#", Summary: "thread leak", Findings: []diagnosis.Finding{{Next: []string{"find them"}}}}
+	none := &diagnosis.Diagnosis{Verdict: rows.VerdictNone}
+	unfit := &diagnosis.Diagnosis{Verdict: rows.VerdictNotEnoughHistory, Budget: &diagnosis.BudgetCheck{NeededBytes: 300 * mib, LimitBytes: 256 * mib}}
 	slowly := before(map[string][2]float64{"row/native": {100, 110}, "detail/native/direct_buffers": {10, 20}, "row/heap": {60, 61}, "row/page_cache": {0, 90}})
 	for name, tt := range map[string]struct {
 		death   Death
 		state   State
 		flags   map[string]any
 		kind    Kind
-		cause   diagnosis.Verdict
+		cause   rows.Verdict
 		subject string
 		says    string
 	}{
 		"killed with a verdict": {
-			death: Death{Exit: signal(syscall.SIGKILL), Last: level(220, 256)}, state: State{Diagnosis: threads, Before: slowly},
-			kind: OOMKill, cause: diagnosis.Threads, subject: "exec-#", says: "thread leak",
+			death: Death{Exit: signal(syscall.SIGKILL), Reading: reading(220, 256)}, state: State{Diagnosis: threads, Before: slowly},
+			kind: OOMKill, cause: rows.VerdictThreads, subject: "exec-#", says: "thread leak",
 		},
 		"killed without one: what grew most, and page cache did not kill": {
 			death: Death{Exit: signal(syscall.SIGKILL)}, state: State{Diagnosis: none, Before: slowly},
-			kind: OOMKill, cause: diagnosis.DirectBuffers, says: "native +10.0 MiB",
+			kind: OOMKill, cause: rows.VerdictDirectBuffers, says: "native +10.0 MiB",
 		},
 		"a burst outweighs a slow leak": {
 			death: Death{}, state: State{Diagnosis: threads, Before: before(map[string][2]float64{"row/shmem": {0, 150}, "row/heap": {60, 60}})},
-			kind: OOMKill, cause: diagnosis.Shmem,
+			kind: OOMKill, cause: rows.VerdictShmem,
 		},
 		"the pool that grew": {
 			death: Death{}, state: State{Before: before(map[string][2]float64{"row/threads": {5, 150}, "pool/exec-#": {10, 900}, "pool/other-#": {20, 25}})},
-			kind: OOMKill, cause: diagnosis.Threads, subject: "exec-#",
+			kind: OOMKill, cause: rows.VerdictThreads, subject: "exec-#",
 		},
 		"a heap within its maximum is a matter of settings": {
 			death: Death{}, state: State{Diagnosis: unfit, Before: before(map[string][2]float64{"row/heap": {5, 200}})},
-			kind: OOMKill, cause: diagnosis.Budget,
+			kind: OOMKill, cause: rows.VerdictBudget,
 		},
 		"after the last breakdown the heap was enlarged": {
-			death: Death{Last: level(310, 256), Words: &jvm.LastWords{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
-			kind: OOMKill, cause: diagnosis.Heap, says: "after the last breakdown private memory +90.0 MiB",
+			death: Death{Reading: reading(310, 256), FinalCounters: &jvm.LastWords{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
+			kind: OOMKill, cause: rows.VerdictHeap, says: "since the last breakdown: private memory +90.0 MiB",
 		},
 		"the counter could not be read any more, but SIGKILL came at the limit": {
-			death: Death{Exit: signal(syscall.SIGKILL), Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
-			kind: OOMKill, cause: diagnosis.DirectBuffers,
+			death: Death{Exit: signal(syscall.SIGKILL), Reading: reading(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
+			kind: OOMKill, cause: rows.VerdictDirectBuffers,
 		},
 		"neither the counter nor the exit code could be read, at the limit": {
-			death: Death{Last: level(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
-			kind: OOMKill, cause: diagnosis.DirectBuffers,
+			death: Death{Reading: reading(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
+			kind: OOMKill, cause: rows.VerdictDirectBuffers,
 		},
-		"the same far from the limit": {death: Death{Last: level(100, 120), KillsBefore: new(int64(0))}, kind: Ended},
+		"the same far from the limit": {death: Death{Reading: reading(100, 120), KillsBefore: new(int64(0))}, kind: Ended},
 		"SIGKILL far from the limit": {
-			death: Death{Exit: signal(syscall.SIGKILL), Last: level(100, 120), KillsBefore: new(int64(0))}, kind: Signal, says: "signal 9 (killed)",
+			death: Death{Exit: signal(syscall.SIGKILL), Reading: reading(100, 120), KillsBefore: new(int64(0))}, kind: Signal, says: "signal 9 (killed)",
 		},
 		"a child was killed": {
 			death: Death{Alive: true}, state: State{Before: before(map[string][2]float64{"row/other_processes": {1, 120}, "process/tail": {1, 120}})},
-			kind: OOMKillOther, cause: diagnosis.OtherProcess, subject: "tail", says: "the JVM lives",
+			kind: OOMKillOther, cause: rows.VerdictOtherProcess, subject: "tail", says: "the JVM is still running",
 		},
 		"a child was killed before the JVM exited": {death: Death{Exit: exit(1)}, kind: Exit, says: "exited with code 1"},
 		"Java ran out of memory": {
 			death: Death{Exit: exit(3), KillsAfter: new(int64(0))}, flags: map[string]any{"ExitOnOutOfMemoryError": true},
-			kind: JavaOutOfMemory, cause: diagnosis.Heap, says: "OutOfMemoryError",
+			kind: JavaOutOfMemory, cause: rows.VerdictHeap, says: "OutOfMemoryError",
 		},
 		"code 3 of the application's own": {death: Death{Exit: exit(3), KillsAfter: new(int64(0))}, kind: Exit, says: "exited with code 3"},
 		"a full heap, and no exit code": {
-			death: Death{KillsAfter: new(int64(0)), Words: &jvm.LastWords{HeapUsedBytes: bytesOf(99)}},
-			flags: map[string]any{"ExitOnOutOfMemoryError": true, "MaxHeapSize": uint64(100 * mib)}, kind: JavaOutOfMemory, cause: diagnosis.Heap,
+			death: Death{KillsAfter: new(int64(0)), FinalCounters: &jvm.LastWords{HeapUsedBytes: bytesOf(99)}},
+			flags: map[string]any{"ExitOnOutOfMemoryError": true, "MaxHeapSize": uint64(100 * mib)}, kind: JavaOutOfMemory, cause: rows.VerdictHeap,
 		},
-		"nothing is known of the end": {death: Death{KillsAfter: new(int64(0))}, kind: Ended, says: "how is not known"},
-		"ended by kubelet":            {death: Death{Exit: exit(143), KillsAfter: new(int64(0))}, kind: Exit, says: "code 143"},
+		"nothing is known of the end": {death: Death{KillsAfter: new(int64(0))}, kind: Ended, says: "exit status is unknown"},
+		"ended by kubelet":            {death: Death{Exit: exit(143), KillsAfter: new(int64(0))}, kind: Exit, says: "code 143 after signal 15 (terminated)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := tt.death
@@ -170,26 +170,26 @@ func TestPerform(t *testing.T) {
 				}
 			}
 			tt.state.Last, tt.state.LastTime = container(tt.flags), end.Add(-time.Second)
-			a := Perform(d, tt.state)
+			a := Explain(d, tt.state)
 			if a.Kind != tt.kind || a.Cause != tt.cause || a.Subject != tt.subject || !strings.Contains(a.Summary, tt.says) {
 				t.Errorf("%s, cause %s (%s), want %s, %s (%s): %s", a.Kind, a.Cause, a.Subject, tt.kind, tt.cause, tt.subject, a.Summary)
 			}
 			if tt.state.Before != nil {
 				tt.state.Before = sparse(tt.state.Before)
-				if s := Perform(d, tt.state); s.Kind != a.Kind || s.Cause != a.Cause || s.Subject != a.Subject {
+				if s := Explain(d, tt.state); s.Kind != a.Kind || s.Cause != a.Cause || s.Subject != a.Subject {
 					t.Errorf("with rows known now and then: %s, cause %s (%s): %s", s.Kind, s.Cause, s.Subject, s.Summary)
 				}
 			}
 			if *a.LastAgeSeconds != 1 || a.Version != "17.0.15" || a.ContainerName != "app" {
 				t.Errorf("%+v", a)
 			}
-			if a.Kind.OutOfMemory() != (a.Cause != "") || a.Kind.OutOfMemory() && len(a.Next) == 0 && a.Cause != diagnosis.Budget {
+			if a.Kind.OutOfMemory() != (a.Cause != "") || a.Kind.OutOfMemory() && len(a.Next) == 0 && a.Cause != rows.VerdictBudget {
 				t.Errorf("cause %q, next %q", a.Cause, a.Next)
 			}
 		})
 	}
 	// A JVM that was never sampled.
-	if a := Perform(Death{Time: end, Exit: signal(syscall.SIGTERM)}, State{}); a.Kind != Signal || a.Last != nil {
+	if a := Explain(Death{Time: end, Exit: signal(syscall.SIGTERM)}, State{}); a.Kind != Signal || a.Last != nil {
 		t.Errorf("%+v", a)
 	}
 }
@@ -201,7 +201,7 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range maxAutopsies + 3 {
-		a := Perform(Death{Time: end.Add(time.Duration(i) * time.Minute), PID: 7 + i, StartTicks: 99}, State{Last: container(nil), LastTime: end})
+		a := Explain(Death{Time: end.Add(time.Duration(i) * time.Minute), PID: 7 + i, StartTicks: 99}, State{Last: container(nil), LastTime: end})
 		a.PID = 7 + i
 		if err := s.Add(&a); err != nil {
 			t.Fatal(err)
@@ -272,7 +272,7 @@ func TestRestartOfNameless(t *testing.T) {
 		c.JVMs[0].PID = pid
 		return c
 	}
-	a := Perform(Death{Time: end, PID: 7, StartTicks: 99}, State{Last: nameless("/one.service", 7), LastTime: end})
+	a := Explain(Death{Time: end, PID: 7, StartTicks: 99}, State{Last: nameless("/one.service", 7), LastTime: end})
 	if err := s.Add(&a); err != nil {
 		t.Fatal(err)
 	}
@@ -292,13 +292,13 @@ func TestRestartOfNameless(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	a := Perform(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Last: level(230, 256)},
+	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Reading: reading(230, 256)},
 		State{Last: container(nil), LastTime: end.Add(-400 * time.Millisecond), Before: before(map[string][2]float64{"row/native": {20, 160}, "detail/native/untracked": {5, 145}})})
 	var b strings.Builder
 	if err := (&Report{Schema: Schema, Autopsies: []Autopsy{a}}).WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"2026-11-26T01:50:00Z", "OOM_KILL", "native memory leak", "at its limit of 256.0 MiB", "native           +140.0 MiB in 120 s", "0.4 s old", "0.05 s before the end"} {
+	for _, want := range []string{"2026-11-26T01:50:00Z", "OOM_KILL", "native memory leak", "at the memory limit of 256.0 MiB", "native           +140.0 MiB in 120 s", "last breakdown: 0.4 s before the end", "last reading of the cgroup: 0.05 s before the end"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("it lacks %q:\n%s", want, fmt.Sprint(b.String()))
 		}

@@ -3,23 +3,23 @@ package autopsy
 import (
 	"slices"
 
-	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Kills is how many processes of a container the kernel killed for one cause, since
-// jvmem observes it: also those whose autopsy is not kept any more.
+// Kills counts the OOM kills in a container with one cause, including those whose
+// autopsy is not kept any more.
 type Kills struct {
 	// One of these names the container: its name, else its ID, else its cgroup.
 	ContainerName string `json:"container_name,omitempty"`
 	ContainerID   string `json:"container_id,omitempty"`
 	Cgroup        string `json:"cgroup,omitempty"`
 
-	Cause diagnosis.Verdict `json:"cause"`
-	Count int64             `json:"count"`
+	Cause rows.Verdict `json:"cause"`
+	Count int64        `json:"count"`
 }
 
-// one is the kill that an autopsy explains. A container keeps its name when it is
-// started again, but not its ID.
+// one is the kill that an autopsy explains. After a restart a container has the same
+// name, but another ID.
 func (a *Autopsy) one() Kills {
 	k := Kills{Cause: a.Cause, Count: 1}
 	switch of := a.identity(); {
@@ -37,8 +37,8 @@ func (k *Kills) sameContainer(of Kills) bool {
 	return k.ContainerName == of.ContainerName && k.ContainerID == of.ContainerID && k.Cgroup == of.Cgroup
 }
 
-// count adds the latest autopsy to the kills. It forgets containers of which no
-// autopsy is kept: their names need not come again.
+// count adds the latest autopsy to the kills, and removes containers of which no
+// autopsy is kept: their names may never be used again.
 func count(kills []Kills, all []Autopsy) []Kills {
 	kills = slices.Clone(kills)
 	if latest := &all[0]; latest.Kind == OOMKill || latest.Kind == OOMKillOther {

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -25,22 +24,22 @@ func TestKills(t *testing.T) {
 			}
 		}
 	}
-	add(1, Autopsy{Kind: OOMKill, ContainerID: "gone", Cause: diagnosis.Heap})
-	add(maxAutopsies, Autopsy{Kind: OOMKill, ContainerID: "3f", ContainerName: "app", Cause: diagnosis.Heap})
-	add(2, Autopsy{Kind: OOMKillOther, ContainerID: "4a", ContainerName: "app", Cause: diagnosis.Heap})
+	add(1, Autopsy{Kind: OOMKill, ContainerID: "gone", Cause: rows.VerdictHeap})
+	add(maxAutopsies, Autopsy{Kind: OOMKill, ContainerID: "3f", ContainerName: "app", Cause: rows.VerdictHeap})
+	add(2, Autopsy{Kind: OOMKillOther, ContainerID: "4a", ContainerName: "app", Cause: rows.VerdictHeap})
 	handed := s.Report().Kills
 	if s, err = Open(dir); err != nil {
 		t.Fatal(err)
 	}
-	add(1, Autopsy{Kind: OOMKill, ContainerID: "4a", ContainerName: "app", Cause: diagnosis.Threads})
+	add(1, Autopsy{Kind: OOMKill, ContainerID: "4a", ContainerName: "app", Cause: rows.VerdictThreads})
 	for _, kind := range []Kind{JavaOutOfMemory, Signal, Exit, Ended} {
-		add(1, Autopsy{Kind: kind, ContainerName: "app", Cause: diagnosis.Heap})
+		add(1, Autopsy{Kind: kind, ContainerName: "app", Cause: rows.VerdictHeap})
 	}
-	add(1, Autopsy{Kind: OOMKill, Last: &breakdown.Container{Identity: rows.Identity{Cgroup: "/app.service"}}, Cause: diagnosis.Budget})
+	add(1, Autopsy{Kind: OOMKill, Last: &breakdown.Container{Identity: rows.Identity{Cgroup: "/app.service"}}, Cause: rows.VerdictBudget})
 	want := []Kills{
-		{ContainerName: "app", Cause: diagnosis.Heap, Count: maxAutopsies + 2},
-		{ContainerName: "app", Cause: diagnosis.Threads, Count: 1},
-		{Cgroup: "/app.service", Cause: diagnosis.Budget, Count: 1},
+		{ContainerName: "app", Cause: rows.VerdictHeap, Count: maxAutopsies + 2},
+		{ContainerName: "app", Cause: rows.VerdictThreads, Count: 1},
+		{Cgroup: "/app.service", Cause: rows.VerdictBudget, Count: 1},
 	}
 	if got := s.Report().Kills; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)

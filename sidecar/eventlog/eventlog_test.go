@@ -102,7 +102,7 @@ func TestGolden(t *testing.T) {
 	log, r := New(&b, "v1.2.3"), report()
 	d := suspicion()
 	last := &r.Containers[0]
-	a := autopsy.Perform(deaths(r.Time)[0], autopsy.State{Last: last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d})
+	a := autopsy.Explain(deaths(r.Time)[0], autopsy.State{Last: last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d})
 	err := errors.Join(
 		log.Breakdown(t.Context(), r, func(c *breakdown.Container) *diagnosis.Diagnosis {
 			return map[bool]*diagnosis.Diagnosis{true: d}[c == last]

@@ -50,7 +50,7 @@ func realLines(t *testing.T) []string {
 		for _, death := range deaths(r.Time) {
 			last := containers[i%len(containers)]
 			last.JVMs[0].PID = death.PID
-			a := autopsy.Perform(death, autopsy.State{Last: &last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d, Before: minutes})
+			a := autopsy.Explain(death, autopsy.State{Last: &last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d, Before: minutes})
 			check(log.Autopsy(t.Context(), r.Pod, &a))
 		}
 	}
@@ -125,7 +125,7 @@ func before(t *testing.T) *history.Track {
 func deaths(at time.Time) []autopsy.Death {
 	exit := func(code int) *proc.Exit { return &proc.Exit{Code: &code} }
 	last := &watch.Reading{Time: at.Add(-200 * time.Millisecond), Level: cgroup.Level{UsageBytes: 512 * mib, AnonBytes: new(int64(500 * mib)), KernelBytes: new(int64(40 * mib))}}
-	killed := autopsy.Death{Time: at, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: &proc.Exit{Signal: new(syscall.SIGKILL)}, Last: last}
+	killed := autopsy.Death{Time: at, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: &proc.Exit{Signal: new(syscall.SIGKILL)}, Reading: last}
 	other := killed
 	other.Alive, other.Exit = true, nil
 	return []autopsy.Death{killed, other, {Time: at, PID: 7, Exit: exit(0)}, {Time: at, PID: 7, Exit: exit(143)}, {Time: at, PID: 7}}

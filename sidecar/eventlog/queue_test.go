@@ -32,7 +32,7 @@ func (g *gate) Write(line []byte) (int, error) {
 // logAutopsy logs an autopsy that can be told from others.
 func logAutopsy(t *testing.T, log *Log, number int) {
 	t.Helper()
-	a := autopsy.Perform(autopsy.Death{Time: time.Now(), PID: number}, autopsy.State{})
+	a := autopsy.Explain(autopsy.Death{Time: time.Now(), PID: number}, autopsy.State{})
 	if err := log.Autopsy(t.Context(), nil, &a); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // setClock returns what time.Now would have returned had the clock been set: the
@@ -69,7 +69,7 @@ func TestClockOnDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	coarse := open(t, o).Document(time.Time{}, 0).Containers[0].Tracks[0]
-	heap := coarse.Series[Row(breakdown.Heap)].Last
+	heap := coarse.Series[Row(rows.Heap)].Last
 	// Two may have come into the same step.
 	if n := len(heap); !coarse.check() || n < 9 || heap[0] != 0 || heap[n-1] != 9 {
 		t.Errorf("times %v, %v", coarse.Times, heap)
@@ -83,8 +83,8 @@ func TestClockOfRestart(t *testing.T) {
 		add(t, s, report(start.Add(time.Duration(at)*time.Second), int64(i)))
 	}
 	fine := s.Document(time.Time{}, 0).Containers[0].Tracks[1]
-	if !fine.check() || !reflect.DeepEqual(fine.Series[Row(breakdown.Heap)].Last, Values{0, 1, 2, 3, 4}) {
-		t.Errorf("times %v, %v", fine.Times, fine.Series[Row(breakdown.Heap)].Last)
+	if !fine.check() || !reflect.DeepEqual(fine.Series[Row(rows.Heap)].Last, Values{0, 1, 2, 3, 4}) {
+		t.Errorf("times %v, %v", fine.Times, fine.Series[Row(rows.Heap)].Last)
 	}
 	if between := fine.Times[1] - fine.Times[0]; between != 10_000 {
 		t.Errorf("%d ms between what was 10 s apart", between)

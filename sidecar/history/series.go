@@ -107,7 +107,7 @@ func sampleOf(c *breakdown.Container) sample {
 	s.addJVMs(c.JVMs)
 	for i := range c.Memory {
 		row := &c.Memory[i]
-		if row.Name == breakdown.OtherProcesses {
+		if row.Name == rows.OtherProcesses {
 			for _, d := range row.Detail[:min(len(row.Detail), maxProcesses)] {
 				s.add(PrefixProcess+cut(d.Name), d.Bytes)
 			}

@@ -28,13 +28,13 @@ func report(at time.Time, heap int64, pools ...string) *breakdown.Report {
 		Identity:   rows.Identity{ID: "0123", Name: "app", CgroupVersion: 2},
 		UsageBytes: new(heap + 1000), LimitBytes: new(int64(1 << 29)),
 		Memory: []breakdown.Row{
-			{Name: breakdown.Heap, Bytes: &heap, UsedBytes: new(heap / 2)},
-			{Name: breakdown.GC},
-			{Name: breakdown.Native, Bytes: new(int64(7)), Detail: []breakdown.Detail{
+			{Name: rows.Heap, Bytes: &heap, UsedBytes: new(heap / 2)},
+			{Name: rows.GC},
+			{Name: rows.Native, Bytes: new(int64(7)), Detail: []breakdown.Detail{
 				{Name: "jvm_internal", Bytes: new(int64(3)), Detail: []breakdown.Detail{{Name: "symbol", Bytes: new(int64(2))}}},
 				{Name: "untracked"},
 			}},
-			{Name: breakdown.OtherProcesses, Bytes: new(int64(5)), Detail: []breakdown.Detail{{Name: "tail", Bytes: new(int64(5))}}},
+			{Name: rows.OtherProcesses, Bytes: new(int64(5)), Detail: []breakdown.Detail{{Name: "tail", Bytes: new(int64(5))}}},
 		},
 		JVMs: []breakdown.JVM{{PID: 7, StartTicks: 99, LoadedClasses: new(int64(400)), OldGeneration: &jvm.Old{UsedBytes: heap / 4}}},
 	}
@@ -72,22 +72,22 @@ func TestRemembers(t *testing.T) {
 	}
 	c := d.Containers[0]
 	coarse, fine := c.Tracks[0], c.Tracks[1]
-	if got := fine.Series[Row(breakdown.Heap)].Last; !reflect.DeepEqual(got, Values{100, 200, 300, 400, 100, 200, 300, 400, 100}) {
+	if got := fine.Series[Row(rows.Heap)].Last; !reflect.DeepEqual(got, Values{100, 200, 300, 400, 100, 200, 300, 400, 100}) {
 		t.Errorf("fine: %v", got)
 	}
 	want := &Column{Last: Values{200, 100}, Min: Values{100, 100}, Max: Values{400, 400}}
-	if got := coarse.Series[Row(breakdown.Heap)]; coarse.StepMillis != 60_000 || !reflect.DeepEqual(got, want) {
+	if got := coarse.Series[Row(rows.Heap)]; coarse.StepMillis != 60_000 || !reflect.DeepEqual(got, want) {
 		t.Errorf("steps of %d ms: %+v", coarse.StepMillis, got)
 	}
 	for name, want := range map[string]int64{
-		Usage: 1100, Limit: 1 << 29, Used(breakdown.Heap): 50, OldUsed: 25, Threads: 21, Classes: 400,
-		PrefixPool + "exec-#": 20, Detail(breakdown.Native, "jvm_internal"): 3, PrefixNMT + "symbol": 2, PrefixProcess + "tail": 5,
+		Usage: 1100, Limit: 1 << 29, Used(rows.Heap): 50, OldUsed: 25, Threads: 21, Classes: 400,
+		PrefixPool + "exec-#": 20, Detail(rows.Native, "jvm_internal"): 3, PrefixNMT + "symbol": 2, PrefixProcess + "tail": 5,
 	} {
 		if got := fine.Series[name].At(8).Last; got != want {
 			t.Errorf("%s is %d, want %d", name, got, want)
 		}
 	}
-	for _, name := range []string{Row(breakdown.GC), Detail(breakdown.Native, "untracked"), OldCollections, Row(Unattributed)} {
+	for _, name := range []string{Row(rows.GC), Detail(rows.Native, "untracked"), OldCollections, Row(Unattributed)} {
 		if fine.Series[name].At(0).Last != Unknown {
 			t.Errorf("%s is known", name)
 		}
@@ -97,7 +97,7 @@ func TestRemembers(t *testing.T) {
 	}
 	// One track of both, from a time on.
 	d = s.Document(start.Add(25*time.Second), 20*time.Second)
-	if got := d.Containers[0].Tracks[0].Series[Row(breakdown.Heap)]; !reflect.DeepEqual(got, &Column{
+	if got := d.Containers[0].Tracks[0].Series[Row(rows.Heap)]; !reflect.DeepEqual(got, &Column{
 		Last: Values{400, 200, 400, 100}, Min: Values{400, 100, 300, 100}, Max: Values{400, 200, 400, 100},
 	}) {
 		t.Errorf("in steps of 20 s: %+v", got)
@@ -211,7 +211,7 @@ func TestAddReading(t *testing.T) {
 	fine, coarse := d.Tracks[1], d.Tracks[0]
 	for name, want := range map[string]Values{
 		Usage: {1100, 5002, 5003, 1100, 5005, 5006}, Threads: {21, 32, 33, 21, 35, 36},
-		Row(breakdown.Heap): {100, Unknown, Unknown, 100, Unknown, Unknown}, JVMGeneration: {fine.Series[JVMGeneration].Last[0], Unknown, Unknown, fine.Series[JVMGeneration].Last[0], Unknown, Unknown},
+		Row(rows.Heap): {100, Unknown, Unknown, 100, Unknown, Unknown}, JVMGeneration: {fine.Series[JVMGeneration].Last[0], Unknown, Unknown, fine.Series[JVMGeneration].Last[0], Unknown, Unknown},
 	} {
 		if got := fine.Series[name].Last; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -222,7 +222,7 @@ func TestAddReading(t *testing.T) {
 			t.Errorf("step %d is of sample %d, want %d", i, got, want)
 		}
 	}
-	if usage, heap := coarse.Series[Usage].At(0), coarse.Series[Row(breakdown.Heap)].At(0); usage != (Point{5005, 1100, 5005}) || heap != (Point{100, 100, 100}) {
+	if usage, heap := coarse.Series[Usage].At(0), coarse.Series[Row(rows.Heap)].At(0); usage != (Point{5005, 1100, 5005}) || heap != (Point{100, 100, 100}) {
 		t.Errorf("a step with both: usage %v, heap %v", usage, heap)
 	}
 	values := []int64{7, 7}
@@ -307,7 +307,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := run(120, 126) // killed: the last minute is not written
-	heap := s.containers[0].coarse().Series[Row(breakdown.Heap)]
+	heap := s.containers[0].coarse().Series[Row(rows.Heap)]
 	if len(heap.Last) != 21 || heap.At(0) != (Point{5, 0, 5}) || heap.At(19).Last != 119 {
 		t.Errorf("after a restart: %+v", heap)
 	}
@@ -331,7 +331,7 @@ func TestDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	heap = run(0, 0).containers[0].coarse().Series[Row(breakdown.Heap)]
+	heap = run(0, 0).containers[0].coarse().Series[Row(rows.Heap)]
 	if len(heap.Last) != 9 {
 		t.Errorf("%d steps of 11 are left, one of them torn and one damaged", len(heap.Last))
 	}

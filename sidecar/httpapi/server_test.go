@@ -170,7 +170,7 @@ func full(t *testing.T) *State {
 		}
 		state.SetReport(r)
 	}
-	a := autopsy.Perform(autopsy.Death{Time: time.Now(), PID: 7}, autopsy.State{})
+	a := autopsy.Explain(autopsy.Death{Time: time.Now(), PID: 7}, autopsy.State{})
 	if err := autopsies.Add(&a); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestForms(t *testing.T) {
 		"/diagnosis":             `"schema": "jvmem.diagnosis/v1"`,
 		"/diagnosis?format=text": "container app: NOT_ENOUGH_HISTORY",
 		"/oom":                   `"schema": "jvmem.oom/v1"`,
-		"/oom?format=text":       "the JVM ended; how is not known",
+		"/oom?format=text":       "the JVM ended; its exit status is unknown",
 	} {
 		if r := get(t, h, http.MethodGet, target, ""); r.Code != http.StatusOK || !strings.Contains(r.Body.String(), want) {
 			t.Errorf("%s: %d, %s", target, r.Code, r.Body.String())

@@ -1,0 +1,123 @@
+package autopsy
+
+import (
+	"math"
+	"slices"
+
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+const (
+	// burst is the share of the limit that, taken within a minute, is the cause by
+	// itself, whatever grew slowly before.
+	burst = 0.2
+	// burstMillis is that minute.
+	burstMillis = 60_000
+)
+
+// findCause names what took the memory: what took much of the limit in the last
+// minute, else the verdict, else what grew most.
+func (a *Autopsy) findCause() {
+	if a.Kind == JavaOutOfMemory {
+		a.Cause = rows.VerdictHeap
+		a.Next = []string{"raise -Xmx together with the memory limit, or find what fills the heap: -XX:+HeapDumpOnOutOfMemoryError -XX:HeapDumpPath=… writes a heap dump"}
+		if a.Diagnosis != nil && a.Diagnosis.Verdict.Leak() {
+			a.takeVerdict()
+		}
+		return
+	}
+	cause, bytes := a.mostGrown(burstStart(a.Before))
+	limit := math.Inf(1)
+	if a.LimitBytes != nil {
+		limit = float64(*a.LimitBytes)
+	}
+	switch {
+	case cause.Verdict != "" && float64(bytes) >= burst*limit:
+	case a.Diagnosis != nil && (a.Diagnosis.Verdict.Leak() || a.Diagnosis.Verdict == rows.VerdictBudget):
+		a.takeVerdict()
+		return
+	default:
+		if cause, _ = a.mostGrown(0); cause.Verdict == "" {
+			cause.Verdict = rows.VerdictUnexplained
+		}
+	}
+	a.Cause, a.Subject = cause.Verdict, cause.Subject
+	if a.Diagnosis != nil {
+		if a.Diagnosis.Verdict == a.Cause {
+			a.takeVerdict()
+			return
+		}
+		// A heap within its maximum is a cause only where that maximum does not fit.
+		if b := a.Diagnosis.Budget; a.Cause == rows.VerdictHeap && b != nil && !b.Fits {
+			a.Cause = rows.VerdictBudget
+		}
+	}
+	a.Next = diagnosis.Next(a.Cause, a.Subject, nil)
+}
+
+// takeVerdict makes the verdict before the end the cause.
+func (a *Autopsy) takeVerdict() {
+	a.Cause, a.Subject = a.Diagnosis.Verdict, a.Diagnosis.Subject
+	if len(a.Diagnosis.Findings) > 0 {
+		a.Next = a.Diagnosis.Findings[0].Next
+	}
+}
+
+// burstStart is the index of the first step of the last minute.
+func burstStart(t *history.Track) int {
+	if t == nil || len(t.Times) == 0 {
+		return 0
+	}
+	end := t.Times[len(t.Times)-1]
+	i, _ := slices.BinarySearch(t.Times, end-burstMillis)
+	return min(i, len(t.Times)-1)
+}
+
+// mostGrown returns what the growth of the row means that grew most, from a step on or
+// after the last breakdown.
+func (a *Autopsy) mostGrown(from int) (cause rows.Accusation, bytes int64) {
+	var all []Growth // the largest first
+	if a.Before != nil && len(a.Before.Times) > 0 {
+		all = growthBetween(a.Before, from, len(a.Before.Times)-1)
+	}
+	var row Growth
+	if i := slices.IndexFunc(all, func(g Growth) bool { return g.Detail == "" }); i >= 0 {
+		row = all[i]
+	}
+	if i := slices.IndexFunc(all, func(g Growth) bool { return g.Row == row.Row && g.Detail != "" }); i >= 0 {
+		row.Detail = all[i].Detail
+	}
+	for _, g := range a.SinceLast {
+		switch {
+		case g.Bytes <= row.Bytes:
+		case g.Row == sinceAnon && a.heapGrew() > g.Bytes/2:
+			row = Growth{Row: string(rows.Heap), Bytes: g.Bytes}
+		case g.Row == sinceAnon: // of an unknown row: what grew before is assumed to go on
+			row.Bytes = g.Bytes
+		default:
+			row = Growth{Row: g.Row, Bytes: g.Bytes}
+		}
+	}
+	if row.Row == "" {
+		return rows.Accusation{}, row.Bytes
+	}
+	cause = rows.Accuse(rows.Name(row.Row), row.Detail)
+	switch cause.Verdict {
+	case rows.VerdictThreads:
+		cause.Subject = a.fastest(history.PrefixPool, from)
+	case rows.VerdictOtherProcess:
+		cause.Subject = a.fastest(history.PrefixProcess, from)
+	}
+	return cause, row.Bytes
+}
+
+// heapGrew is the growth of the committed heap after the last breakdown.
+func (a *Autopsy) heapGrew() int64 {
+	row := a.Last.Row(rows.Heap)
+	if a.FinalCounters == nil || a.FinalCounters.HeapCommittedBytes == nil || row == nil || row.CommittedBytes == nil {
+		return 0
+	}
+	return *a.FinalCounters.HeapCommittedBytes - *row.CommittedBytes
+}

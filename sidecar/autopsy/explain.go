@@ -1,0 +1,108 @@
+package autopsy
+
+import (
+	"syscall"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+const (
+	// full is how much of a limit or of a maximum counts as all of it.
+	full = 0.95
+	// exitOnOutOfMemory is HotSpot's exit code with -XX:+ExitOnOutOfMemoryError.
+	exitOnOutOfMemory = 3
+)
+
+// Explain explains an end.
+func Explain(d Death, s State) Autopsy {
+	a := Autopsy{
+		Time: d.Time.UTC(), PID: d.PID, StartTicks: d.StartTicks, Exit: d.Exit, OOMKills: d.KillsAfter,
+		Last: s.Last, Reading: d.Reading, FinalCounters: d.FinalCounters, Diagnosis: s.Diagnosis, Before: s.Before,
+	}
+	if s.Last != nil {
+		a.ContainerID, a.ContainerName, a.LimitBytes = s.Last.ID, s.Last.Name, s.Last.LimitBytes
+		a.LastAgeSeconds = new(max(0, d.Time.Sub(s.LastTime).Seconds()))
+	}
+	if j := a.jvm(); j != nil {
+		a.Version = j.Version
+	}
+	a.Kind = a.kind(&d)
+	a.Grew, a.GrewSeconds = grew(s.Before)
+	a.SinceLast = sinceLast(d.Reading, s.Last)
+	if a.Kind.OutOfMemory() {
+		a.findCause()
+	}
+	a.Summary = a.summary()
+	return a
+}
+
+func (a *Autopsy) kind(d *Death) Kind {
+	known := d.KillsBefore != nil && d.KillsAfter != nil
+	rose := known && *d.KillsAfter > *d.KillsBefore
+	var code *int
+	var signal *syscall.Signal
+	if d.Exit != nil {
+		code, signal = d.Exit.Code, d.Exit.Signal
+	}
+	killed := signal != nil && *signal == syscall.SIGKILL
+	noStatus := signal == nil && code == nil
+	switch {
+	case rose && d.Alive:
+		return OOMKillOther
+	case rose && (killed || noStatus), !known && (killed || noStatus) && a.atLimit():
+		return OOMKill
+	case code != nil && *code == exitOnOutOfMemory && a.flag("ExitOnOutOfMemoryError"),
+		noStatus && a.flag("ExitOnOutOfMemoryError") && a.heapFull():
+		return JavaOutOfMemory
+	case signal != nil:
+		return Signal
+	case code != nil:
+		return Exit
+	}
+	return Ended
+}
+
+// atLimit reports whether unreclaimable memory had reached the limit.
+func (a *Autopsy) atLimit() bool {
+	if a.LimitBytes == nil || a.Reading == nil {
+		return false
+	}
+	bytes := a.Reading.UnreclaimableBytes()
+	return bytes != nil && float64(*bytes) >= full*float64(*a.LimitBytes)
+}
+
+// identity is what the container is known by.
+func (a *Autopsy) identity() rows.Identity {
+	of := rows.Identity{ID: a.ContainerID, Name: a.ContainerName}
+	if a.Last != nil {
+		of.Cgroup, of.CgroupVersion = a.Last.Cgroup, a.Last.CgroupVersion
+	}
+	return of
+}
+
+// jvm is the JVM in the last breakdown; nil: it was not in one.
+func (a *Autopsy) jvm() *breakdown.JVM {
+	if a.Last != nil {
+		for i := range a.Last.JVMs {
+			if a.Last.JVMs[i].PID == a.PID {
+				return &a.Last.JVMs[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (a *Autopsy) flag(name string) bool {
+	j := a.jvm()
+	return j != nil && j.Flags[name] == true
+}
+
+func (a *Autopsy) heapFull() bool {
+	j := a.jvm()
+	if j == nil || a.FinalCounters == nil || a.FinalCounters.HeapUsedBytes == nil {
+		return false
+	}
+	limit, ok := j.Flags["MaxHeapSize"].(uint64)
+	return ok && float64(*a.FinalCounters.HeapUsedBytes) >= full*float64(limit)
+}

@@ -1,0 +1,123 @@
+package autopsy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const maxFileBytes = 8 << 20
+
+// readFile reads a file that writeFile wrote. A missing file is an empty one. Of a
+// damaged one it returns the autopsies that can be read, and an error.
+func readFile(path string) (Report, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Report{}, nil
+	case err != nil:
+		return Report{}, err
+	case !info.Mode().IsRegular():
+		return Report{}, fmt.Errorf("%s is not a regular file", path) // reading a pipe would never end
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return Report{}, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes))
+	if err != nil {
+		return Report{}, err
+	}
+	r, err := decode(text)
+	if err != nil {
+		err = fmt.Errorf("%s is damaged, %d autopsies can be read: %w", path, len(r.Autopsies), err)
+	}
+	return r, err
+}
+
+func decode(text []byte) (Report, error) {
+	var r Report
+	err := json.Unmarshal(text, &r)
+	if err == nil {
+		return r, nil
+	}
+	r = Report{}
+	for line := range bytes.Lines(text) {
+		var a Autopsy
+		line = bytes.TrimRight(line, ",\n")
+		if json.Unmarshal(line, &a) == nil && !a.Time.IsZero() {
+			r.Autopsies = append(r.Autopsies, a)
+			continue
+		}
+		var k Kills
+		if json.Unmarshal(line, &k) == nil && k.Count > 0 {
+			r.Kills = append(r.Kills, k)
+		}
+	}
+	return r, err
+}
+
+// encode writes the report as JSON with a line for each autopsy and each count, so that
+// damage destroys one entry only.
+func encode(r Report) ([]byte, error) {
+	var b bytes.Buffer
+	var err error
+	marshal := func(v any) {
+		text, e := json.Marshal(v)
+		b.Write(text)
+		err = errors.Join(err, e)
+	}
+	separator := func(i int) {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString(`{"schema":`)
+	marshal(r.Schema)
+	b.WriteString(`,"autopsies":[`)
+	for i := range r.Autopsies {
+		separator(i)
+		marshal(&r.Autopsies[i])
+	}
+	b.WriteString("\n],\"kills\":[")
+	for i := range r.Kills {
+		separator(i)
+		marshal(&r.Kills[i])
+	}
+	b.WriteString("\n]}\n")
+	return b.Bytes(), err
+}
+
+// writeFile writes a new file and renames it to the old one's name: a crash or a full
+// disk leaves the old one.
+func writeFile(path string, r Report) error {
+	text, err := encode(r)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), fileName+"-")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(file.Name()))
+	}
+	return err
+}
