@@ -20,6 +20,7 @@ const usage = `jvmem tells where every byte of a JVM container goes.
   jvmem breakdown   one look, in a terminal
   jvmem get         print what the running sidecar reports
   jvmem diagnose    judge a recorded history
+  jvmem completion  print a completion script for bash or zsh
   jvmem version
 
 Each flag is also read from the environment: --container-name is

@@ -60,6 +60,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		err = diagnose(args, getenv, stdout)
 	case "get":
 		err = get(ctx, args, getenv, os.Stdin, stdout)
+	case "completion":
+		err = completion(args, stdout)
 	case "version":
 		_, err = fmt.Fprintln(stdout, "jvmem", version)
 	case "help":
