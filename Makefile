@@ -78,7 +78,7 @@ e2e-prometheus: build jdk ## e2e: Prometheus with the chart's rules and dashboar
 .PHONY: e2e-image
 e2e-image: jdk ## e2e: build the image twice with Docker and run it in a pod with a JVM
 	@.ci/need qemu-aarch64 qemu-user
-	cd e2e && go test -count=1 ./image
+	cd e2e && go test -count=1 -timeout 30m ./image
 
 .PHONY: e2e-page
 e2e-page: build jdk ## e2e: the web page in Chromium; screenshots in bin/screenshots
