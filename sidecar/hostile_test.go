@@ -80,7 +80,7 @@ func TestHostileContainer(t *testing.T) {
 		`"command":"\\x1b[31m\\a\"}\\u202e"`:       readFacts(t, f.Proc),
 		`"Name":"\\x1b[31m\\a\"}\\u202e"`:          readFacts(t, f.Proc),
 		`pool/\\x1b[31m-#`:                         s.get(t, "/history"),
-		`"message":"the container uses an unknown`: log.text(),
+		`"message":"/pod/c uses an unknown`: log.text(),
 	} {
 		if !strings.Contains(in, name) {
 			t.Errorf("%s is not in %s", name, in)

@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Autopsy writes how a JVM ended: at level error if it was for lack of memory.
+// Autopsy writes how a JVM ended, at level error if it ran out of memory.
 func (l *Log) Autopsy(ctx context.Context, pod *breakdown.Pod, a *autopsy.Autopsy) error {
 	container := rows.Identity{ID: a.ContainerID, Name: a.ContainerName}
 	if a.Last != nil {
@@ -28,12 +28,12 @@ func (l *Log) Autopsy(ctx context.Context, pod *breakdown.Pod, a *autopsy.Autops
 		fields = numbers(a.Last)
 	}
 	if a.Diagnosis != nil {
-		fields = append(fields, Verdict(a.Diagnosis))
+		fields = append(fields, verdict(a.Diagnosis))
 	}
 	return e.write(ctx, l.autopsies, append(fields, end(a))...)
 }
 
-// end is what was seen of the end.
+// end returns the fields of an autopsy.
 func end(a *autopsy.Autopsy) slog.Attr {
 	attrs := []slog.Attr{
 		text("kind", string(a.Kind)), text("cause", string(a.Cause)), text("subject", a.Subject), slog.Int("pid", a.PID),

@@ -19,7 +19,7 @@ func (l *Log) Breakdown(ctx context.Context, r *breakdown.Report, verdict func(*
 		d := verdict(c)
 		fields := numbers(c)
 		if d != nil {
-			fields = append(fields, group("verdict", conclusion(d)...))
+			fields = append(fields, group("verdict", verdictSummary(d)...))
 		}
 		err := event{
 			level: slog.LevelInfo, time: r.Time, message: message(c, d), dataset: datasetBreakdown, kind: "metric", action: "breakdown",
@@ -71,7 +71,7 @@ func numbers(c *breakdown.Container) []slog.Attr {
 	return attrs
 }
 
-// group leaves out attributes that say nothing, and itself if none is left.
+// group omits empty attributes, and itself if all are empty.
 func group(name string, attrs ...slog.Attr) slog.Attr {
 	attrs = slices.DeleteFunc(attrs, func(a slog.Attr) bool { return a.Equal(slog.Attr{}) })
 	if len(attrs) == 0 {
@@ -87,7 +87,7 @@ func size(name string, bytes *int64) slog.Attr {
 	return slog.Int64(name, *bytes)
 }
 
-// fraction leaves out what is below a thousandth.
+// fraction rounds to thousandths.
 func fraction(name string, value *float64) slog.Attr {
 	if value == nil {
 		return slog.Attr{}

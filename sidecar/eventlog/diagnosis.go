@@ -11,11 +11,11 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Diagnosis writes that a container's verdict appeared, changed or cleared.
+// Diagnosis writes that the verdict on a container appeared, changed or cleared.
 func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d *diagnosis.Diagnosis, change diagnosis.Change) error {
 	summary := d.Summary
 	if change == diagnosis.Cleared {
-		summary = "the suspicion did not last: " + summary
+		summary = "verdict cleared: " + summary
 	}
 	e := event{
 		level: slog.LevelInfo, time: at, message: whoIn(d.Identity, pod) + ": " + summary,
@@ -25,12 +25,12 @@ func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d
 	if d.Verdict.Leak() || d.Verdict == rows.VerdictBudget {
 		e.level, e.kind = slog.LevelWarn, "alert"
 	}
-	return e.write(ctx, l.diagnoses, Verdict(d))
+	return e.write(ctx, l.diagnoses, verdict(d))
 }
 
-// Verdict is a verdict as fields, with its evidence.
-func Verdict(d *diagnosis.Diagnosis) slog.Attr {
-	attrs := conclusion(d)
+// verdict returns a verdict as fields, with its evidence.
+func verdict(d *diagnosis.Diagnosis) slog.Attr {
+	attrs := verdictSummary(d)
 	if len(d.Findings) > 0 {
 		f := &d.Findings[0]
 		attrs = append(attrs, fraction("share", f.Share))
@@ -45,8 +45,8 @@ func Verdict(d *diagnosis.Diagnosis) slog.Attr {
 	return group("verdict", attrs...)
 }
 
-// conclusion is what a verdict says in a few fields.
-func conclusion(d *diagnosis.Diagnosis) []slog.Attr {
+// verdictSummary returns the fields of a verdict that breakdowns have too.
+func verdictSummary(d *diagnosis.Diagnosis) []slog.Attr {
 	attrs := []slog.Attr{text("name", string(d.Verdict)), text("subject", d.Subject), fraction("confidence", d.Confidence)}
 	if d.Growth != nil {
 		attrs = append(attrs, slog.Int64("growth_bytes_per_hour", d.Growth.BytesPerHour))
@@ -57,5 +57,5 @@ func conclusion(d *diagnosis.Diagnosis) []slog.Attr {
 	return attrs
 }
 
-// list is lines in one text: Kibana cannot chart lists.
+// list joins lines to one text: Kibana cannot chart lists.
 func list(name string, lines []string) slog.Attr { return text(name, strings.Join(lines, "; ")) }

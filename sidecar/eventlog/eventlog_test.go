@@ -189,8 +189,8 @@ func TestMessage(t *testing.T) {
 	r.Containers = append(r.Containers, none)
 	lines := write(t, r)
 	for i, want := range []string{
-		"app uses 400.0 MiB of 0 KiB, of which the kernel can take back 20.0 MiB: heap 200.0 MiB, native 100.0 MiB, metaspace 60.0 MiB",
-		"77aa uses 10.0 MiB: gc 2.0 MiB; not known: heap",
+		"app uses 400.0 MiB of 0 KiB, 20.0 MiB of it reclaimable: heap 200.0 MiB, native 100.0 MiB, metaspace 60.0 MiB",
+		"77aa uses 10.0 MiB: gc 2.0 MiB; unknown rows: heap",
 		"the container uses an unknown amount of memory",
 	} {
 		if got := at(t, lines[i], "message"); got != want {

@@ -11,8 +11,8 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// message is a breakdown for people: how full, how much of it comes back, what
-// takes most, and what is the matter.
+// message summarises a breakdown for people: usage, how much of it is reclaimable, the
+// largest rows, the verdict, and the unknown rows.
 func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 	var b strings.Builder
 	b.WriteString(who(c.Identity))
@@ -32,13 +32,12 @@ func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 		}
 	}
 	if len(unknown) > 0 {
-		b.WriteString("; not known: " + strings.Join(unknown, ", "))
+		b.WriteString("; unknown rows: " + strings.Join(unknown, ", "))
 	}
 	return b.String()
 }
 
-// usage says how much is in use, and how much of that the kernel can take back: 99 %
-// may be harmless.
+// usage includes the reclaimable part: a usage of 99 % may be harmless.
 func usage(c *breakdown.Container) string {
 	if c.UsageBytes == nil {
 		return " uses an unknown amount of memory"
@@ -51,7 +50,7 @@ func usage(c *breakdown.Container) string {
 		}
 	}
 	if c.ReclaimableBytes != nil {
-		text += ", of which the kernel can take back " + breakdown.Size(c.ReclaimableBytes)
+		text += ", " + breakdown.Size(c.ReclaimableBytes) + " of it reclaimable"
 	}
 	return text
 }
