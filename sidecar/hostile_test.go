@@ -75,12 +75,12 @@ func TestHostileContainer(t *testing.T) {
 	s := &served{url: "http://" + <-address}
 	s.await(t, "some samples", func() bool { return len(log.of(t, "jvmem.breakdown")) > 2 })
 	for name, in := range map[string]string{ // so that something is tested
-		`"name": "\\x1b[31m-#"`:                    s.get(t, "/breakdown"),
-		`"version": "17\\x1b[31m\\r\\n\\a`:         s.get(t, "/breakdown"),
-		`"command":"\\x1b[31m\\a\"}\\u202e"`:       readFacts(t, f.Proc),
-		`"Name":"\\x1b[31m\\a\"}\\u202e"`:          readFacts(t, f.Proc),
-		`pool/\\x1b[31m-#`:                         s.get(t, "/history"),
-		`"message":"/pod/c uses an unknown`: log.text(),
+		`"name": "\\x1b[31m-#"`:              s.get(t, "/breakdown"),
+		`"version": "17\\x1b[31m\\r\\n\\a`:   s.get(t, "/breakdown"),
+		`"command":"\\x1b[31m\\a\"}\\u202e"`: readFacts(t, f.Proc),
+		`"Name":"\\x1b[31m\\a\"}\\u202e"`:    readFacts(t, f.Proc),
+		`pool/\\x1b[31m-#`:                   s.get(t, "/history"),
+		`"message":"/pod/c uses an unknown`:  log.text(),
 	} {
 		if !strings.Contains(in, name) {
 			t.Errorf("%s is not in %s", name, in)
