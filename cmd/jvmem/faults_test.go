@@ -43,11 +43,10 @@ func TestServeStuckPipe(t *testing.T) {
 		}
 		return r.Time
 	}
-	for first, tries := sampled(), 0; !sampled().After(first); tries++ {
-		if tries == 100 {
-			t.Fatal("no sample any more")
+	for first, end := sampled(), time.Now().Add(patience); !sampled().After(first); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no further sample")
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	cancel()
 	select {

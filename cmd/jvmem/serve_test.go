@@ -60,11 +60,14 @@ func checkServing(t *testing.T, log io.Reader, cancel context.CancelFunc) {
 	}
 }
 
+// patience limits waiting on a busy machine.
+const patience = time.Minute
+
 // await asks until the answer is 200.
 func await(t *testing.T, url string) string {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	for range 200 {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		r, err := client.Get(url)
 		if err != nil {
 			t.Fatal(err)
@@ -77,7 +80,6 @@ func await(t *testing.T, url string) string {
 		if r.StatusCode == http.StatusOK {
 			return string(text)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("no answer 200 from %s", url)
 	return ""
@@ -86,11 +88,10 @@ func await(t *testing.T, url string) string {
 // address returns where this process listens.
 func address(t *testing.T) string {
 	t.Helper()
-	for range 500 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if address := listening(t); address != "" {
 			return address
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatal("this process does not listen")
 	return ""
