@@ -3,6 +3,7 @@ package breakdown
 import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Attribute puts the bytes of one container into rows.
@@ -17,11 +18,11 @@ func Attribute(f Facts) Container {
 		codeRow(&f),
 		gcRow(&f),
 		nativeRow(&f),
-		fileRow(&f, Libraries, pages.libraries, ranges.Library),
+		fileRow(&f, rows.Libraries, pages.libraries, ranges.Library),
 		othersRow(&f),
-		fileRow(&f, MappedFiles, pages.mapped, ranges.MappedFile, ranges.SharedMem),
-		cgroupRow(Shmem, pages.shmem),
-		cgroupRow(PageCache, pages.cache),
+		fileRow(&f, rows.MappedFiles, pages.mapped, ranges.MappedFile, ranges.SharedMem),
+		cgroupRow(rows.Shmem, pages.shmem),
+		cgroupRow(rows.PageCache, pages.cache),
 		kernelRow(&f),
 	}
 	if c.UsageBytes != nil {
@@ -40,7 +41,7 @@ func Attribute(f Facts) Container {
 	return c
 }
 
-// numbers copies what the cgroup says of the container as a whole.
+// numbers copies the cgroup's numbers about the container as a whole.
 func (c *Container) numbers(f *Facts) {
 	m := f.Memory
 	if m == nil {
@@ -69,8 +70,8 @@ func describe(f *jvm.Facts) JVM {
 	return j
 }
 
-// anonRow is a row of private memory in ranges of some kinds.
-func anonRow(f *Facts, name RowName, kinds ...ranges.Kind) Row {
+// anonRow is the private memory in ranges of some kinds.
+func anonRow(f *Facts, name rows.Name, kinds ...ranges.Kind) Row {
 	row := Row{Name: name}
 	if f.named(kinds...) {
 		row.Bytes = new(f.anon(kinds...))
@@ -93,7 +94,7 @@ func rangeSource(f *Facts) string {
 }
 
 func heapRow(f *Facts, pages filePages) Row {
-	row := anonRow(f, Heap, ranges.Heap)
+	row := anonRow(f, rows.Heap, ranges.Heap)
 	if row.Bytes != nil {
 		*row.Bytes += pages.heapFile
 	}
@@ -102,23 +103,23 @@ func heapRow(f *Facts, pages filePages) Row {
 }
 
 func metaspaceRow(f *Facts) Row {
-	row := anonRow(f, Metaspace, ranges.Metaspace, ranges.ClassSpace)
+	row := anonRow(f, rows.Metaspace, ranges.Metaspace, ranges.ClassSpace)
 	if row.Bytes != nil {
-		// Class data sharing has no range of its own where it is switched off.
+		// Class data sharing has no range where it is switched off.
 		*row.Bytes += f.anon(ranges.CDS)
 		*row.ReservedBytes += f.reserved(ranges.CDS)
 		row.Detail = []Detail{
-			{Name: "non_class", Bytes: new(f.anon(ranges.Metaspace))},
-			{Name: "class_space", Bytes: new(f.anon(ranges.ClassSpace))},
-			{Name: "cds_archive", Bytes: new(f.anon(ranges.CDS))},
+			{Name: rows.NonClass, Bytes: new(f.anon(ranges.Metaspace))},
+			{Name: rows.ClassSpace, Bytes: new(f.anon(ranges.ClassSpace))},
+			{Name: rows.CDSArchive, Bytes: new(f.anon(ranges.CDS))},
 		}
 	}
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.Metaspace, j.ClassSpace} })
 	return row
 }
 
-// cgroupRow is a row that the cgroup tells.
-func cgroupRow(name RowName, bytes *int64) Row {
+// cgroupRow is a row that the cgroup reports.
+func cgroupRow(name rows.Name, bytes *int64) Row {
 	row := Row{Name: name, Bytes: bytes}
 	if bytes != nil {
 		row.Source = "cgroup"
@@ -126,16 +127,16 @@ func cgroupRow(name RowName, bytes *int64) Row {
 	return row
 }
 
-func stacksRow(f *Facts) Row { return anonRow(f, ThreadStacks, ranges.Stack) }
+func stacksRow(f *Facts) Row { return anonRow(f, rows.Threads, ranges.Stack) }
 
 func codeRow(f *Facts) Row {
-	row := anonRow(f, CodeCache, ranges.Code)
+	row := anonRow(f, rows.CodeCache, ranges.Code)
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage { return []*jvm.Usage{j.CodeCache} })
 	return row
 }
 
 func gcRow(f *Facts) Row {
-	row := anonRow(f, GC, ranges.GC)
+	row := anonRow(f, rows.GC, ranges.GC)
 	row.addUsage(f, func(j *jvm.Facts) []*jvm.Usage {
 		if j.Report == nil {
 			return []*jvm.Usage{nil}
@@ -146,8 +147,8 @@ func gcRow(f *Facts) Row {
 	return row
 }
 
-// addUsage tells the row's sizes in HotSpot's words: the sum over the JVMs and,
-// in each, over spaces. One that is not told by all is not told.
+// addUsage adds the row's sizes as HotSpot reports them: the sum over the JVMs and their
+// spaces. A size that one of them does not report is unknown.
 func (row *Row) addUsage(f *Facts, spaces func(*jvm.Facts) []*jvm.Usage) {
 	var used, committed int64
 	usedKnown, committedKnown := true, true
@@ -173,10 +174,10 @@ func (row *Row) addUsage(f *Facts, spaces func(*jvm.Facts) []*jvm.Usage) {
 }
 
 func othersRow(f *Facts) Row {
-	row := Row{Name: OtherProcesses}
+	row := Row{Name: rows.OtherProcesses}
 	pages, all := f.others()
 	switch {
-	case f.CgroupVersion == 0: // which processes belong to the container is not known
+	case f.CgroupVersion == 0: // the processes of the container are unknown
 	case all:
 		row.Bytes, row.Source = &pages.AnonBytes, "smaps"
 		commands := make(map[string]int64)
@@ -185,7 +186,7 @@ func othersRow(f *Facts) Row {
 		}
 		row.Detail = sorted(commands)
 	case f.mapped() && f.Memory != nil && f.Memory.AnonBytes != nil:
-		// What the kernel charges as private and the JVMs do not hold.
+		// What is charged as private memory and does not belong to the JVMs.
 		own := int64(0)
 		for i := range f.JVMs {
 			for _, r := range f.JVMs[i].Resident {

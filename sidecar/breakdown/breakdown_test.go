@@ -14,6 +14,7 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -83,11 +84,21 @@ func golden(t *testing.T, name string, got []byte) {
 // checkAddsUp checks the invariants that hold whatever is unknown.
 func checkAddsUp(t *testing.T, c *Container) {
 	t.Helper()
-	if len(c.Memory) != 12 {
-		t.Errorf("%d rows, want all 12", len(c.Memory))
+	all := rows.All()
+	if len(c.Memory) != len(all)-1 { // without Unattributed
+		t.Fatalf("%d rows, want %d", len(c.Memory), len(all)-1)
 	}
 	var sum int64
-	for _, row := range c.Memory {
+	for i, row := range c.Memory {
+		if row.Name != all[i].Name {
+			t.Errorf("row %d is %s, want %s", i, row.Name, all[i].Name)
+		}
+		for _, d := range row.Detail {
+			known := slices.ContainsFunc(all[i].Details, func(known rows.Detail) bool { return known.Name == d.Name })
+			if !known && row.Name != rows.OtherProcesses {
+				t.Errorf("%s: the table of rows lacks the detail %s", row.Name, d.Name)
+			}
+		}
 		if row.Bytes == nil {
 			if row.Source != "" {
 				t.Errorf("%s is unknown, but has the source %q", row.Name, row.Source)
@@ -210,7 +221,7 @@ func TestTwoJVMs(t *testing.T) {
 	two.JVMs = append(two.JVMs[:1:1], second)
 	a, b := Attribute(one), Attribute(two)
 	checkAddsUp(t, &b)
-	for _, name := range []RowName{Heap, Metaspace, ThreadStacks, CodeCache, GC, Native} {
+	for _, name := range []rows.Name{rows.Heap, rows.Metaspace, rows.Threads, rows.CodeCache, rows.GC, rows.Native} {
 		if got, want := *b.Row(name).Bytes, 2**a.Row(name).Bytes; got != want {
 			t.Errorf("%s of two JVMs is %d, want %d", name, got, want)
 		}
@@ -223,7 +234,7 @@ func TestTwoJVMs(t *testing.T) {
 	two.JVMs[1].Named, two.JVMs[1].Heap = nil, nil
 	b = Attribute(two)
 	checkAddsUp(t, &b)
-	if heap := b.Row(Heap); heap.Bytes != nil || heap.UsedBytes != nil {
+	if heap := b.Row(rows.Heap); heap.Bytes != nil || heap.UsedBytes != nil {
 		t.Errorf("heap of a JVM that tells it and one that does not: %+v", heap)
 	}
 }
@@ -293,18 +304,18 @@ func TestDirectBuffersOfJDK8(t *testing.T) {
 // what the cgroup charges and nobody else holds.
 func TestUnreadableProcess(t *testing.T) {
 	f := recorded(t, "jdk17-g1-nmt-summary")[0]
-	want := *Attribute(f).rowBytes(OtherProcesses)
+	want := *Attribute(f).rowBytes(rows.OtherProcesses)
 	for i := range f.Others {
 		f.Others[i].Pages = nil
 	}
 	c := Attribute(f)
-	row := c.Row(OtherProcesses)
+	row := c.Row(rows.OtherProcesses)
 	if diff := *row.Bytes - want; diff > 1<<20 || diff < -1<<20 || row.Source != "cgroup" {
 		t.Errorf("other processes: %d from %s, measured were %d", *row.Bytes, row.Source, want)
 	}
 }
 
-func (c Container) rowBytes(name RowName) *int64 { return c.Row(name).Bytes }
+func (c Container) rowBytes(name rows.Name) *int64 { return c.Row(name).Bytes }
 
 func BenchmarkAttribute(b *testing.B) {
 	f := recorded(b, "jdk17-g1-nmt-summary")[0]

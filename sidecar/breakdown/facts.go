@@ -9,11 +9,11 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Facts is what was read of one container at one time.
+// Facts are what was read of one container at one time.
 type Facts struct {
 	rows.Identity
-	// Root: the JVM is in v1's root cgroup. Its usage is that of the whole
-	// machine, without kernel memory.
+	// Root: the JVM is in v1's root cgroup, whose usage is that of the whole machine
+	// without kernel memory.
 	Root bool `json:"root,omitempty"`
 	// Memory is nil if the cgroup could not be read.
 	Memory *cgroup.Memory `json:"memory,omitempty"`
@@ -23,7 +23,7 @@ type Facts struct {
 	Sources []jvm.Source `json:"sources,omitempty"`
 }
 
-// Process is a process that is no JVM.
+// Process is a process that is not a JVM.
 type Process struct {
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
@@ -33,7 +33,7 @@ type Process struct {
 	PageTablesBytes int64         `json:"page_tables_bytes"`
 }
 
-// named reports whether the ranges of all these kinds are known in every JVM.
+// named reports whether the ranges of all these kinds are known in all JVMs.
 func (f *Facts) named(kinds ...ranges.Kind) bool {
 	for i := range f.JVMs {
 		for _, k := range kinds {
@@ -45,7 +45,7 @@ func (f *Facts) named(kinds ...ranges.Kind) bool {
 	return true
 }
 
-// mapped reports whether the mappings of every JVM are known.
+// mapped reports whether the mappings of all JVMs are known.
 func (f *Facts) mapped() bool {
 	for i := range f.JVMs {
 		if f.JVMs[i].Resident == nil {
@@ -55,10 +55,10 @@ func (f *Facts) mapped() bool {
 	return true
 }
 
-// anon is the private memory of these kinds in all JVMs.
+// anon is the private memory in ranges of these kinds, in all JVMs.
 func (f *Facts) anon(kinds ...ranges.Kind) int64 { return f.resident(kinds).AnonBytes }
 
-// reserved is the address space of these kinds in all JVMs.
+// reserved is the address space of ranges of these kinds, in all JVMs.
 func (f *Facts) reserved(kinds ...ranges.Kind) int64 { return f.resident(kinds).ReservedBytes }
 
 func (f *Facts) resident(kinds []ranges.Kind) jvm.Resident {
@@ -71,8 +71,8 @@ func (f *Facts) resident(kinds []ranges.Kind) jvm.Resident {
 	return sum
 }
 
-// others sums what is known of the other processes; all is false if some could
-// not be read.
+// others is the sum of the other processes that could be read; all is false if some
+// could not.
 func (f *Facts) others() (pages jvm.Resident, all bool) {
 	all = true
 	for _, p := range f.Others {

@@ -1,18 +1,22 @@
 package breakdown
 
-import "github.com/jvmem/jvmem/jvm/ranges"
+import (
+	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
 
-// filePages is the cgroup's page cache and shared memory, divided. nil is unknown.
+// filePages divides the cgroup's page cache and shared memory. Nil is unknown.
 type filePages struct {
 	mapped    *int64 // page cache that is mapped from data files
 	libraries *int64 // page cache that is mapped from libraries
 	cache     *int64 // the rest of the page cache
-	shmem     *int64 // shared memory that is no heap
+	shmem     *int64 // shared memory that is not heap
 	heapFile  int64  // ZGC's heap
 }
 
-// attributePages divides what the cgroup pays for. What a process has mapped
-// only bounds it: whoever touched a page first pays, perhaps another container.
+// attributePages divides what is charged to the cgroup. The pages that its processes
+// have mapped are an upper bound only: a page is charged to the container that touched it
+// first.
 func attributePages(f *Facts) filePages {
 	var p filePages
 	if f.Memory == nil || f.Memory.FileBytes == nil || f.Memory.ShmemBytes == nil {
@@ -21,8 +25,8 @@ func attributePages(f *Facts) filePages {
 	shmem := *f.Memory.ShmemBytes
 	cache := max(0, *f.Memory.FileBytes-shmem)
 
-	// Up to JDK 23 ZGC maps its heap three times, and a page may be present in
-	// one to three of the views.
+	// Up to JDK 23 ZGC maps its heap three times. A page is present in one to three of
+	// these views.
 	const views = 3
 	var heapMappedLeast, heapMappedMost int64
 	for i := range f.JVMs {
@@ -56,9 +60,9 @@ func attributePages(f *Facts) filePages {
 	libraries += others.FileBytes
 	sharedMapped += others.ShmemBytes
 
-	// file_mapped counts mapped shared memory too. Data files come first: this
-	// container most likely wrote or read them, while libraries of an image are
-	// often paid for by a container that started earlier.
+	// file_mapped includes mapped shared memory. Data files come first: this container
+	// most likely touched them first, while the libraries of an image are often charged
+	// to a container that started earlier.
 	mapped := func(heapMapped int64) int64 {
 		return min(max(0, *f.Memory.FileMappedBytes-min(shmem, sharedMapped+heapMapped)), cache)
 	}
@@ -68,14 +72,14 @@ func attributePages(f *Facts) filePages {
 	return p
 }
 
-// fileRow is a row of mapped files: the private pages of these kinds, and the
-// page cache that is mapped, nil if not known.
-func fileRow(f *Facts, name RowName, shared *int64, kinds ...ranges.Kind) Row {
+// fileRow is a row of mapped files: the private pages in ranges of these kinds, and the
+// mapped page cache; nil: unknown.
+func fileRow(f *Facts, name rows.Name, shared *int64, kinds ...ranges.Kind) Row {
 	row := Row{Name: name}
 	if shared != nil {
 		private := f.anon(kinds...)
 		row.Bytes, row.Source = new(private+*shared), "smaps"
-		row.Detail = []Detail{{Name: "private", Bytes: &private}, {Name: "shared", Bytes: shared}}
+		row.Detail = []Detail{{Name: rows.Private, Bytes: &private}, {Name: rows.Shared, Bytes: shared}}
 	}
 	return row
 }

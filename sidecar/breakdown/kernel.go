@@ -1,28 +1,30 @@
 package breakdown
 
+import "github.com/jvmem/jvmem/sidecar/rows"
+
 // kernelStackBytes is THREAD_SIZE on amd64 and arm64 (4 KiB pages).
 const kernelStackBytes = 16 << 10
 
-// kernelRow is the cgroup's kernel memory. v2 names its parts; on v1 two of
-// them follow from the processes, and the rest (slab, sockets, pipes) has no name.
+// kernelRow is the cgroup's kernel memory. v2 reports its parts. On v1 two of them are
+// computed from the processes, and the rest (slab, sockets, pipes) is "other".
 func kernelRow(f *Facts) Row {
-	row := Row{Name: Kernel}
+	row := Row{Name: rows.Kernel}
 	if f.Memory == nil || f.Memory.Kernel.TotalBytes == nil || f.Root {
 		return row
 	}
 	k := f.Memory.Kernel
 	row.Bytes, row.Source = k.TotalBytes, "cgroup"
 	parts := []Detail{
-		{Name: "stacks", Bytes: k.StackBytes},
-		{Name: "page_tables", Bytes: k.PageTablesBytes},
-		{Name: "slab", Bytes: k.SlabBytes},
-		{Name: "percpu", Bytes: k.PercpuBytes},
-		{Name: "sockets", Bytes: k.SockBytes},
-		{Name: "vmalloc", Bytes: k.VmallocBytes},
+		{Name: rows.KernelStacks, Bytes: k.StackBytes},
+		{Name: rows.PageTables, Bytes: k.PageTablesBytes},
+		{Name: rows.Slab, Bytes: k.SlabBytes},
+		{Name: rows.Percpu, Bytes: k.PercpuBytes},
+		{Name: rows.Sockets, Bytes: k.SockBytes},
+		{Name: rows.Vmalloc, Bytes: k.VmallocBytes},
 	}
 	if f.CgroupVersion == 1 {
 		stacks, tables := f.kernelOfProcesses()
-		parts = []Detail{{Name: "stacks", Bytes: &stacks}, {Name: "page_tables", Bytes: &tables}}
+		parts = []Detail{{Name: rows.KernelStacks, Bytes: &stacks}, {Name: rows.PageTables, Bytes: &tables}}
 	}
 	rest := *k.TotalBytes
 	for _, part := range parts {
@@ -33,7 +35,7 @@ func kernelRow(f *Facts) Row {
 		rest -= bytes
 		row.Detail = append(row.Detail, Detail{Name: part.Name, Bytes: &bytes})
 	}
-	row.Detail = append(row.Detail, Detail{Name: "other", Bytes: &rest})
+	row.Detail = append(row.Detail, Detail{Name: rows.KernelOther, Bytes: &rest})
 	return row
 }
 

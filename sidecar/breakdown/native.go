@@ -9,14 +9,15 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// nativeRow is malloc, HotSpot's unnamed mmaps, and what native code mmapped.
-// Where the ranges of other kinds are not all known, anonymous memory that is
-// not malloc's could be theirs, and only malloc is told.
+// nativeRow is malloc, HotSpot's unnamed mappings, and mappings of native code. Where
+// the ranges of other kinds are not all known, anonymous memory outside malloc could
+// belong to them, and the row has malloc only.
 func nativeRow(f *Facts) Row {
 	kinds := []ranges.Kind{ranges.MallocArena, ranges.MallocChunk}
-	row := Row{Name: Native}
+	row := Row{Name: rows.Native}
 	switch {
 	case f.named(ranges.VMKinds()...):
 		kinds = append(kinds, ranges.VMInternal, ranges.Unknown)
@@ -32,23 +33,22 @@ func nativeRow(f *Facts) Row {
 	return row
 }
 
-// nativeParts is the native memory of one JVM, divided; nil is unknown. The
-// parts that are known add up to the JVM's share of the row.
+// nativeParts divides the native memory of one JVM; nil is unknown. The known parts add
+// up to the JVM's share of the row.
 type nativeParts struct {
-	internal   *int64 // HotSpot's own malloc and small mmaps
+	internal   *int64 // HotSpot's own malloc and small mappings
 	categories map[string]int64
 	direct     *int64 // direct byte buffers and Unsafe.allocateMemory
 	untracked  *int64 // malloc and mmap of native code: JNI, libraries, Inflater
-	retained   *int64 // freed, but kept resident by glibc
-	malloc     *int64 // malloc that could not be divided further
-	mmap       *int64 // unnamed mmaps, where they could not be told apart
+	retained   *int64 // freed, but retained by glibc
+	malloc     *int64 // malloc that cannot be divided further
+	mmap       *int64 // unnamed mappings that cannot be divided further
 }
 
-// splitNative divides what is resident by what its owners say they hold. Their
-// figures count memory that was never touched, too, and what does not fit in
-// the resident bytes has to be cut somewhere: first HotSpot's large tables,
-// which are touched as they fill, then untracked memory, then direct buffers,
-// which Java clears.
+// splitNative divides the resident bytes by what NMT and glibc report as allocated. Both
+// include memory that was never touched. The excess over the resident bytes is taken from
+// HotSpot's large tables first, which are touched as they fill, then from untracked
+// memory, then from direct buffers, which Java zeroes.
 func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	var p nativeParts
 	malloc := j.Resident[ranges.MallocArena].AnonBytes + j.Resident[ranges.MallocChunk].AnonBytes
@@ -56,7 +56,7 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	if complete {
 		mmap, vm = j.Resident[ranges.Unknown].AnonBytes, j.Resident[ranges.VMInternal].AnonBytes
 	}
-	known := j.Malloc // glibc's own account, of no use for another allocator
+	known := j.Malloc // glibc's own statistics, meaningless for another allocator
 	if !slices.Contains(j.Named, ranges.MallocArena) {
 		malloc, mmap, known = malloc+mmap, 0, nil
 	}
@@ -95,15 +95,15 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	return p
 }
 
-// cut takes as much of the excess away as there is.
+// cut subtracts as much of the excess as there is.
 func cut(bytes, excess int64) (left, stillExcess int64) {
 	n := min(bytes, excess)
 	return bytes - n, excess - n
 }
 
-// trackedMalloc returns what NMT knows of malloc: direct byte buffers and
+// trackedMalloc returns what NMT reports of malloc: direct byte buffers and
 // Unsafe.allocateMemory (category Other, on JDK 8 Internal), and HotSpot's own
-// use by category.
+// allocations by category.
 func trackedMalloc(r *nmt.Report, major int) (direct int64, internal map[string]int64) {
 	internal = make(map[string]int64)
 	for _, c := range r.Categories {
@@ -126,8 +126,8 @@ func total(parts map[string]int64) int64 {
 	return sum
 }
 
-// nativeDetail adds up the parts of all JVMs. A part that one of them does not
-// tell is null, and what it holds of it is in another part of that JVM.
+// nativeDetail adds up the parts of all JVMs. A part that is unknown in one JVM is
+// contained in another part of that JVM.
 func nativeDetail(jvms []nativeParts) []Detail {
 	var details []Detail
 	add := func(name string, always bool, of func(*nativeParts) *int64) *Detail {
@@ -143,7 +143,7 @@ func nativeDetail(jvms []nativeParts) []Detail {
 		}
 		return nil
 	}
-	internal := add("jvm_internal", true, func(p *nativeParts) *int64 { return p.internal })
+	internal := add(rows.JVMInternal, true, func(p *nativeParts) *int64 { return p.internal })
 	categories := make(map[string]int64)
 	for _, p := range jvms {
 		for name, bytes := range p.categories {
@@ -153,11 +153,11 @@ func nativeDetail(jvms []nativeParts) []Detail {
 	if internal.Bytes != nil {
 		internal.Detail = sorted(categories)
 	}
-	add("direct_buffers", true, func(p *nativeParts) *int64 { return p.direct })
-	add("untracked", true, func(p *nativeParts) *int64 { return p.untracked })
-	add("allocator_retained", true, func(p *nativeParts) *int64 { return p.retained })
-	add("malloc", false, func(p *nativeParts) *int64 { return p.malloc })
-	add("mmap", false, func(p *nativeParts) *int64 { return p.mmap })
+	add(rows.DirectBuffers, true, func(p *nativeParts) *int64 { return p.direct })
+	add(rows.Untracked, true, func(p *nativeParts) *int64 { return p.untracked })
+	add(rows.AllocatorRetained, true, func(p *nativeParts) *int64 { return p.retained })
+	add(rows.Malloc, false, func(p *nativeParts) *int64 { return p.malloc })
+	add(rows.Mmap, false, func(p *nativeParts) *int64 { return p.mmap })
 	return details
 }
 

@@ -10,25 +10,25 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Schema names the JSON form. Fields may be added to it, none is renamed.
+// Schema is the version of the JSON form. Fields may be added, none is renamed.
 const Schema = "jvmem.breakdown/v1"
 
-// Report is the breakdown of all containers with a JVM that are in sight.
-// Sizes are bytes; a null is unknown, never zero.
+// Report is the breakdown of all containers with a JVM. Sizes are bytes; null is
+// unknown, never zero.
 type Report struct {
 	Schema string `json:"schema"`
-	// Time is when reading began, by the monotonic clock too: the other one may be set
-	// before the next report.
+	// Time is when reading began. It has a monotonic clock reading, in case the wall
+	// clock is set before the next report.
 	Time time.Time `json:"time"`
 	// SampleSeconds is how long reading took.
 	SampleSeconds *float64    `json:"sample_seconds,omitempty"`
 	Pod           *Pod        `json:"pod,omitempty"`
 	Containers    []Container `json:"containers"`
-	// Sources holds what concerns no container, as a process that may not be read.
+	// Sources has those of no container, such as a process that may not be read.
 	Sources []jvm.Source `json:"sources,omitempty"`
 }
 
-// Pod is what the downward API tells.
+// Pod is what the downward API provides.
 type Pod struct {
 	Name      string `json:"name,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
@@ -45,8 +45,8 @@ type Container struct {
 	UsageBytes      *int64 `json:"usage_bytes"`
 	WorkingSetBytes *int64 `json:"working_set_bytes"`
 	RSSBytes        *int64 `json:"rss_bytes"`
-	// ReclaimableBytes is what the kernel can take back before it kills: page
-	// cache and reclaimable slab. Dirty pages must be written first.
+	// ReclaimableBytes is what the kernel can reclaim before an OOM kill: page cache
+	// and reclaimable slab. Dirty pages must be written first.
 	ReclaimableBytes *int64 `json:"reclaimable_bytes"`
 	// HeadroomBytes is the limit minus the working set.
 	HeadroomBytes *int64 `json:"headroom_bytes"`
@@ -54,7 +54,7 @@ type Container struct {
 	SwapBytes     *int64 `json:"swap_bytes"`
 	OOMKills      *int64 `json:"oom_kills"`
 
-	// Now is what was read of it after all the rest; nil: nothing was.
+	// Now is the latest light reading; nil: there was none since Time.
 	Now *Now `json:"now,omitempty"`
 
 	Memory            []Row        `json:"memory"`
@@ -63,8 +63,8 @@ type Container struct {
 	Sources           []jvm.Source `json:"sources"`
 }
 
-// Now is what is cheap to read, where rows are read less often to take no more CPU
-// than is allowed.
+// Now is a light reading. There are some between two samples where --max-cpu makes
+// samples rare.
 type Now struct {
 	Time             time.Time `json:"time"`
 	UsageBytes       *int64    `json:"usage_bytes"`
@@ -78,8 +78,8 @@ type Now struct {
 // Row is one use of memory.
 type Row struct {
 	Name RowName `json:"name"`
-	// Bytes is what is resident and charged. The other sizes are HotSpot's own
-	// words for the same space.
+	// Bytes is what is resident and charged. The other sizes are those that HotSpot
+	// reports for the same space.
 	Bytes          *int64   `json:"bytes"`
 	CommittedBytes *int64   `json:"committed_bytes,omitempty"`
 	UsedBytes      *int64   `json:"used_bytes,omitempty"`
@@ -88,8 +88,8 @@ type Row struct {
 	Detail         []Detail `json:"detail,omitempty"`
 }
 
-// Detail is a part of a row, or of another detail. Those that are known add up
-// to what they are part of.
+// Detail is a part of a row, or of another detail. Those that are known add up to the
+// whole.
 type Detail struct {
 	Name   string   `json:"name"`
 	Bytes  *int64   `json:"bytes"`
@@ -119,17 +119,17 @@ const (
 type JVM struct {
 	PID   int `json:"pid"`
 	NSPID int `json:"ns_pid,omitempty"`
-	// StartTicks is when the process started, in clock ticks since boot: with the
-	// PID it names the JVM for ever.
+	// StartTicks is when the process started, in clock ticks since boot. With the PID
+	// it identifies the JVM.
 	StartTicks    uint64   `json:"start_ticks,omitempty"`
 	Version       string   `json:"version,omitempty"`
 	GC            string   `json:"gc,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds"`
 	NMT           string   `json:"nmt,omitempty"`
-	// Flags are HotSpot's flags about memory, in HotSpot's units.
+	// Flags are HotSpot's memory flags, in HotSpot's units.
 	Flags         map[string]any `json:"flags,omitempty"`
 	LoadedClasses *int64         `json:"loaded_classes"`
-	// OldGeneration is what survived collections.
+	// OldGeneration has what survived collections.
 	OldGeneration *jvm.Old `json:"old_generation,omitempty"`
 	Threads       struct {
 		Live  int            `json:"live"`
@@ -147,7 +147,7 @@ func (c *Container) Row(name RowName) *Row {
 	return nil
 }
 
-// Complete reports whether usage and every row is known.
+// Complete reports whether usage and all rows are known.
 func (c *Container) Complete() bool {
 	if c.UsageBytes == nil {
 		return false
@@ -160,7 +160,7 @@ func (c *Container) Complete() bool {
 	return true
 }
 
-// Complete reports whether every container is.
+// Complete reports whether all containers are.
 func (r *Report) Complete() bool {
 	for i := range r.Containers {
 		if !r.Containers[i].Complete() {

@@ -1,6 +1,7 @@
 package breakdown
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // barWidth is the length of a bar that stands for the whole limit.
@@ -15,7 +17,7 @@ const barWidth = 24
 
 // WriteText writes the report as a table for a terminal.
 func (r *Report) WriteText(w io.Writer) error {
-	var b strings.Builder
+	var b, trimmed strings.Builder
 	for i := range r.Containers {
 		if i > 0 {
 			b.WriteString("\n")
@@ -23,12 +25,16 @@ func (r *Report) WriteText(w io.Writer) error {
 		r.Containers[i].writeText(&b, r.Time)
 	}
 	writeSources(&b, r.Sources)
-	_, err := io.WriteString(w, b.String())
+	for line := range strings.Lines(b.String()) {
+		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	_, err := io.WriteString(w, trimmed.String())
 	return err
 }
 
 func (c *Container) writeText(b *strings.Builder, at time.Time) {
 	fmt.Fprintf(b, "%s   limit %s   cgroup v%d\n", c.title(), c.limit(), c.CgroupVersion)
+	b.WriteString(c.conclusion() + "\n")
 	for i := range c.JVMs {
 		c.JVMs[i].writeText(b)
 	}
@@ -40,11 +46,11 @@ func (c *Container) writeText(b *strings.Builder, at time.Time) {
 		c.line(table, string(row.Name), row.Bytes, row.CommittedBytes, row.UsedBytes, true)
 		c.details(table, row.Detail, "  ")
 	}
-	c.line(table, "unattributed", c.UnattributedBytes, nil, nil, true)
+	c.line(table, string(rows.Unattributed), c.UnattributedBytes, nil, nil, true)
 	fmt.Fprintf(table, "= usage\t%11s\t%8s\t%-*s\t\t\n", Size(c.UsageBytes), c.share(c.UsageBytes), barWidth, c.bar(c.UsageBytes))
 	_ = table.Flush() // a strings.Builder does not fail
 	if c.Now != nil {
-		fmt.Fprintf(b, "These rows are %s old, as --max-cpu bounds what jvmem takes: usage is %s now.\n", c.Now.Time.Sub(at).Round(time.Second), Size(c.Now.UsageBytes))
+		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Now.Time.Sub(at).Round(time.Second), Size(c.Now.UsageBytes))
 	}
 	b.WriteString("\n")
 	c.writeNumbers(b)
@@ -60,8 +66,8 @@ func (c *Container) line(w io.Writer, name string, bytes, committed, used *int64
 	fmt.Fprintf(w, "%s\t%11s\t%8s\t%-*s\t%11s\t%11s\n", name, Size(bytes), c.share(bytes), barWidth, picture, blank(committed), blank(used))
 }
 
-// details writes the parts of a row that are worth a line: unknown ones, and the
-// largest from 64 KiB on.
+// details writes the details of a row that are worth a line: unknown ones, and the
+// largest of at least 64 KiB.
 func (c *Container) details(w io.Writer, details []Detail, indent string) {
 	const most = 5
 	shown := 0
@@ -80,16 +86,13 @@ func (c *Container) details(w io.Writer, details []Detail, indent string) {
 }
 
 func (c *Container) title() string {
-	id := c.ID[:min(len(c.ID), 12)]
 	switch {
-	case c.Name != "" && id != "":
-		return "container " + c.Name + " (" + id + ")"
-	case c.Name != "" || id != "":
-		return "container " + c.Name + id
-	case c.Cgroup != "":
-		return "cgroup " + jvm.Printable(c.Cgroup, 300)
+	case c.Name != "" && c.ID != "":
+		return "container " + c.Name + " (" + c.ShortID() + ")"
+	case c.Name != "" || c.ID != "":
+		return "container " + c.Label()
 	}
-	return "cgroup unknown"
+	return "cgroup " + cmp.Or(c.Label(), "unknown")
 }
 
 func (c *Container) limit() string {
@@ -102,7 +105,7 @@ func (c *Container) limit() string {
 	return "unknown"
 }
 
-// whole is what shares are of: the limit, else usage.
+// whole is 100 %: the limit, else usage.
 func (c *Container) whole() *int64 {
 	if c.LimitBytes != nil {
 		return c.LimitBytes
@@ -139,39 +142,39 @@ func (c *Container) bar(bytes *int64) string {
 	return bar
 }
 
-// writeNumbers explains the numbers that dashboards show, and which one counts.
+// writeNumbers explains the numbers that dashboards show.
 func (c *Container) writeNumbers(b *strings.Builder) {
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	number := func(name string, bytes *int64, meaning string) {
 		fmt.Fprintf(table, "%s\t%11s\t%8s\t%s\n", name, Size(bytes), c.share(bytes), meaning)
 	}
-	number("usage", c.UsageBytes, "all that is charged, page cache too")
-	number("working set", c.WorkingSetBytes, "usage - inactive_file: kubectl top, and what kubelet evicts by")
-	number("rss", c.RSSBytes, "private memory (anon) of all processes, as cAdvisor's rss")
-	number("reclaimable", c.ReclaimableBytes, "page cache and slab that the kernel may take back")
+	number("usage", c.UsageBytes, "all memory charged to the container, including page cache")
+	number("working set", c.WorkingSetBytes, "usage - inactive_file, as in kubectl top and kubelet eviction")
+	number("rss", c.RSSBytes, "private memory (anon) of all processes, as in cAdvisor")
+	number("reclaimable", c.ReclaimableBytes, "page cache and slab that the kernel can reclaim")
+	number("unreclaimable", rows.Unreclaimable(c.UsageBytes, c.ReclaimableBytes), "usage - reclaimable")
 	if c.HeadroomBytes != nil {
 		number("headroom", c.HeadroomBytes, "limit - working set")
 	}
 	_ = table.Flush() // a strings.Builder does not fail
-	b.WriteString("\n" + c.verdict() + "\n")
 }
 
-// verdict is one sentence: which number matters, and what is reclaimable.
-func (c *Container) verdict() string {
-	switch {
-	case c.UsageBytes == nil || c.WorkingSetBytes == nil || c.ReclaimableBytes == nil:
-		return "What the kernel charges is not known here: see the sources below."
-	case c.LimitBytes == nil:
-		return fmt.Sprintf("No limit is set: rss (%s) and the working set (%s) matter to the node, %s could be reclaimed.",
-			Size(c.RSSBytes), Size(c.WorkingSetBytes), Size(c.ReclaimableBytes))
+// conclusion says how near an OOM kill the container is.
+func (c *Container) conclusion() string {
+	unreclaimable := rows.Unreclaimable(c.UsageBytes, c.ReclaimableBytes)
+	if unreclaimable == nil {
+		return "Memory usage is unknown: see the sources below."
 	}
-	firm := max(0, *c.UsageBytes-*c.ReclaimableBytes)
-	text := fmt.Sprintf("What matters is what cannot be reclaimed: %s of %s (%s).", Size(&firm), Size(c.LimitBytes), c.share(&firm))
-	if *c.ReclaimableBytes > firm/20 {
-		text += fmt.Sprintf(" The other %s are page cache and slab: the kernel takes them back (dirty pages are written first) before it kills.", Size(c.ReclaimableBytes))
+	if c.LimitBytes == nil {
+		return fmt.Sprintf("Unreclaimable memory: %s. No limit is set: the node's memory is the limit.", Size(unreclaimable))
+	}
+	text := fmt.Sprintf("Unreclaimable memory: %s of %s (%s). The container is OOM killed when it reaches the limit.",
+		Size(unreclaimable), Size(c.LimitBytes), c.share(unreclaimable))
+	if *c.ReclaimableBytes > *unreclaimable/20 {
+		text += fmt.Sprintf(" The other %s (page cache, slab) are reclaimed first.", Size(c.ReclaimableBytes))
 	}
 	if c.OOMKills != nil && *c.OOMKills > 0 {
-		text += fmt.Sprintf(" The kernel has OOM-killed here %d times.", *c.OOMKills)
+		text += fmt.Sprintf(" OOM kills so far: %d.", *c.OOMKills)
 	}
 	return text
 }
@@ -204,8 +207,7 @@ func (j *JVM) writeText(b *strings.Builder) {
 	}
 }
 
-// writeSources writes the sources that gave nothing: what is missing, and what
-// to do.
+// writeSources writes the sources that failed: what is missing, and the fix.
 func writeSources(b *strings.Builder, sources []jvm.Source) {
 	for _, s := range sources {
 		if s.OK {
@@ -222,7 +224,7 @@ func writeSources(b *strings.Builder, sources []jvm.Source) {
 	}
 }
 
-// Size writes bytes for people; unknown stays unknown.
+// Size formats bytes for people; nil is "unknown".
 func Size(bytes *int64) string {
 	if bytes == nil {
 		return "unknown"
