@@ -1,8 +1,12 @@
 package jvm
 
 import (
+	"errors"
+
+	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/jvm/threads"
 )
 
@@ -26,9 +30,9 @@ type Facts struct {
 	NMT string `json:"nmt,omitempty"`
 
 	// Resident says what is resident by kind. nil: smaps could not be read.
-	Resident map[ranges.Kind]Resident `json:"resident,omitempty"`
+	Resident map[ranges.Kind]resident.Bytes `json:"resident,omitempty"`
 	// Ranges is how the kinds of anonymous memory were told apart.
-	Ranges RangeSource `json:"ranges,omitempty"`
+	Ranges ranges.Source `json:"ranges,omitempty"`
 	// Named are the kinds of anonymous memory whose ranges are all known. The
 	// others' memory is in Resident as ranges.Unknown.
 	Named []ranges.Kind `json:"named,omitempty"`
@@ -53,23 +57,6 @@ type Facts struct {
 	// Sources says what each source gave.
 	Sources []Source `json:"sources"`
 }
-
-// RangeSource is how address ranges got their names.
-type RangeSource string
-
-// The sources of ranges, best first.
-const (
-	// FromNMT: VM.native_memory detail names every mmapped range.
-	FromNMT RangeSource = "nmt_detail"
-	// FromCommands: VM.info, VM.metaspace and Compiler.codecache name all but
-	// some small tables of HotSpot.
-	FromCommands RangeSource = "diagnostic_commands"
-	// FromStructs: gHotSpotVMStructs names heap, code, CDS and Java stacks;
-	// metaspace and malloc are known by their headers.
-	FromStructs RangeSource = "vm_structs"
-	// FromPatterns: stacks and malloc areas are known by their look.
-	FromPatterns RangeSource = "smaps_patterns"
-)
 
 // Usage is a space of the JVM in HotSpot's words, in bytes.
 type Usage struct {
@@ -125,3 +112,17 @@ const (
 	SourceRanges    = "ranges"
 	SourceHeapFile  = "heap_file" // ZGC only
 )
+
+// worked and failed record a source.
+func (f *Facts) worked(source string) {
+	f.Sources = append(f.Sources, Source{Name: source, PID: f.PID, OK: true})
+}
+
+func (f *Facts) failed(source string, err error, fix string) {
+	s := Source{Name: source, PID: f.PID, Reason: err.Error(), Fix: fix}
+	var attachErr *attach.Error
+	if errors.As(err, &attachErr) {
+		s.Reason, s.Fix = attachErr.Reason, attachErr.Fix
+	}
+	f.Sources = append(f.Sources, s)
+}

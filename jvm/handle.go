@@ -8,25 +8,25 @@ import (
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-// Handle is what is kept of a JVM to be there when it ends. It does not need its
-// Process any more, and may be used from another goroutine.
+// Handle is what is kept open of a JVM for when it ends. It does not need its Process, and
+// may be used from another goroutine.
 type Handle struct {
 	*proc.Handle
 	perf *hsperf.File // nil: the JVM keeps no counters that may be read
 }
 
-// Handle opens what is needed at the end: three descriptors, until Close. ErrGone:
-// it ended already.
+// Handle opens what is needed at the end: three descriptors, until Close. ErrGone: the
+// process ended.
 func (p *Process) Handle() (*Handle, error) {
 	h, err := proc.OpenHandle(p.proc, p.status.PID, p.status.StartTicks)
 	if err != nil {
 		return nil, err
 	}
-	perf, _ := hsperf.Open(p.proc, p.status.PID) // Ask tells why not
+	perf, _ := hsperf.Open(p.proc, p.status.PID) // Query reports why not
 	return &Handle{Handle: h, perf: perf}, nil
 }
 
-// Close releases the descriptors and ends a wait.
+// Close closes the descriptors and ends a wait.
 func (h *Handle) Close() error {
 	err := h.Handle.Close()
 	if h.perf != nil {
@@ -35,8 +35,8 @@ func (h *Handle) Close() error {
 	return err
 }
 
-// LastWords is what the counters of a JVM said last. nil: it did not keep that one.
-type LastWords struct {
+// FinalCounters are the last values of a JVM's counters. nil: it did not have that one.
+type FinalCounters struct {
 	// Heap as of the last collection, or newer: see package hsperf.
 	HeapUsedBytes      *int64 `json:"heap_used_bytes"`
 	HeapCommittedBytes *int64 `json:"heap_committed_bytes"`
@@ -59,8 +59,9 @@ type Collection struct {
 	Seconds *float64 `json:"seconds"` // of pauses, for most collectors
 }
 
-// LastWords reads the counters, which outlive the JVM. nil: there are none.
-func (h *Handle) LastWords() *LastWords {
+// FinalCounters reads the counters, which remain readable after the JVM ended. nil: there
+// are none.
+func (h *Handle) FinalCounters() *FinalCounters {
 	if h.perf == nil {
 		return nil
 	}
@@ -72,11 +73,11 @@ func (h *Handle) LastWords() *LastWords {
 	if err != nil {
 		return nil
 	}
-	return lastWords(data.Summary())
+	return finalCounters(data.Summary())
 }
 
-func lastWords(s hsperf.Summary) *LastWords {
-	w := &LastWords{
+func finalCounters(s hsperf.Summary) *FinalCounters {
+	w := &FinalCounters{
 		HeapUsedBytes: s.HeapUsedBytes(), HeapCommittedBytes: s.HeapCapacityBytes(),
 		MetaspaceUsedBytes: s.Metaspace.UsedBytes, MetaspaceCommittedBytes: s.Metaspace.CapacityBytes,
 		ThreadsLive: s.ThreadsLive, ThreadsPeak: s.ThreadsPeak, ThreadsStarted: s.ThreadsStarted,

@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-// TestHandle learns of JVMs that end, how, and what they said last, after their
+// TestHandle learns how JVMs end, and their final counters, after their
 // Process was closed.
 func TestHandle(t *testing.T) {
 	for _, tt := range []struct {
@@ -54,14 +54,14 @@ func TestHandle(t *testing.T) {
 				t.Errorf("exit %+v", exit)
 			}
 			<-j.Exited()
-			w := h.LastWords()
+			w := h.FinalCounters()
 			if w == nil || w.HeapUsedBytes == nil || w.HeapCommittedBytes == nil || w.ThreadsPeak == nil || w.ThreadsLive == nil || w.Classes == nil || len(w.Collections) == 0 {
-				t.Fatalf("last words %+v", w)
+				t.Fatalf("final counters %+v", w)
 			}
 			if diff := *w.HeapUsedBytes - used; diff < -2<<20 || diff > 2<<20 || *w.HeapCommittedBytes > 64<<20 || *w.HeapCommittedBytes < used ||
 				*w.ThreadsPeak < 8 || *w.ThreadsStarted < *w.ThreadsPeak || *w.Classes < 300 || *w.MetaspaceUsedBytes < 100<<10 {
 				text, err := json.Marshal(w)
-				t.Errorf("last words %s, %v; used before %d", text, err, used)
+				t.Errorf("final counters %s, %v; used before %d", text, err, used)
 			}
 			var collections int64
 			for _, c := range w.Collections {

@@ -25,7 +25,7 @@ func TestProcess(t *testing.T) {
 	j.Do("unsafe 24")
 	if p, err := Open("/proc", j.PID); err != nil {
 		t.Fatal(err)
-	} else if _, err := p.Ask(t.Context()); err != nil { // pathrs keeps a handle of /proc from its first use on
+	} else if _, err := p.Query(t.Context()); err != nil { // pathrs keeps a handle of /proc from its first use on
 		t.Fatal(err)
 	} else if err := p.Close(); err != nil {
 		t.Fatal(err)
@@ -39,11 +39,12 @@ func TestProcess(t *testing.T) {
 	if s := p.Status(); s.PID != j.PID || s.NSPID != j.PID || s.Command != "java" || !p.Same() {
 		t.Errorf("status %+v, same %v", s, p.Same())
 	}
-	f, err := p.Ask(t.Context())
+	a, err := p.Query(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Walk(f); err != nil {
+	f, _, err := p.Resident(a)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range f.Sources {
@@ -93,11 +94,11 @@ func TestProcess(t *testing.T) {
 	if p.Same() {
 		t.Error("a process that is gone is still the same")
 	}
-	if f, err := p.Ask(t.Context()); !errors.Is(err, ErrGone) {
-		t.Errorf("Ask of a process that is gone: %+v, %v", f, err)
+	if a, err := p.Query(t.Context()); !errors.Is(err, ErrGone) {
+		t.Errorf("Query of a process that is gone: %+v, %v", a, err)
 	}
-	if _, err := p.Walk(f); !errors.Is(err, ErrGone) {
-		t.Errorf("Walk of a process that is gone: %v", err)
+	if _, _, err := p.Resident(a); !errors.Is(err, ErrGone) {
+		t.Errorf("Resident of a process that is gone: %v", err)
 	}
 	if err := p.Close(); err != nil {
 		t.Error(err)

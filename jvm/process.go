@@ -1,104 +1,154 @@
 package jvm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
 
-	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/hsperf"
-	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/malloc"
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
-// Process is a JVM under observation. What does not change while it lives is
-// read once and kept. It is for one goroutine at a time.
+var (
+	// ErrNotJVM means that a process is no HotSpot JVM.
+	ErrNotJVM = proc.ErrNotHotSpot
+	// ErrGone means that the process ended (or never existed).
+	ErrGone = proc.ErrGone
+)
+
+// Process is a JVM under observation. It keeps open descriptors, and what does not
+// change while the JVM runs. Not safe for concurrent use.
 type Process struct {
 	proc   string
-	status proc.Status
-	lib    *proc.Library // nil: the mappings may not be read
+	policy resident.Policy
 
-	client  *attach.Client
-	target  attach.Target // of client
-	perf    *hsperf.File
-	structs *vmstructs.Reader
-	// structsErr is why structs is nil.
-	structsErr error
-	asks       int
-	fresh      bool // status was read for the next Ask
-	// What the last Ask learnt.
-	flags       map[string]any
-	started     *int64 // threads, since the JVM started
-	sameThreads bool   // none started since the Ask before the last Walk
-	collections *int64 // since the JVM started
-	disabled    bool   // -XX:+DisableAttachMechanism
-	major       int    // as Facts.Major, 0: unknown
-	collector   string // as Facts.Collector, "": unknown
-	// nativeStack is the size of stacks whose creator names none, in bytes; 0 if
-	// it cannot be read.
-	nativeStack uint64
+	status     proc.Status
+	fresh      bool          // Same has just read status, for the next Query
+	lib        *proc.Library // nil: no permission to read the mappings
+	stackBytes uint64        // as proc.StackBytes
 
-	reader   pages.Reader
-	mappings []pages.Mapping
-	scan     pages.Scan
-	tmpfs    map[uint64]bool // devices
-	noScan   bool            // the kernel has none
-	threads  threads.Reader
+	// Opened by the first Query that can, and kept.
+	counters   *hsperf.File
+	structs    *vmstructs.Reader
+	structsErr error // why structs is nil
 
-	info     info
-	oneByOne bool // it lacks one of the commands that are sent together
+	queried queried // written by Query only
+	counted counted // written by Resident only
 
-	answers answers // of the JVM, renewed by Ask
-	// names are ranges by which the last Walk named anonymous memory.
-	names   rangeNames
-	unnamed unnamed
-	counted counted // by the last Walk
-	// malloc is where the last Walk found glibc's, without [heap]; not all of it if
-	// mallocErr is not nil.
-	malloc    []ranges.Range
-	mallocErr error
-	arenas    mallocSearch
-	chunks    mallocSearch
+	// Buffers and caches of Resident.
+	memory         resident.Memory
+	tmpfs          map[uint64]bool // devices
+	arenas, chunks malloc.Cache
+	threads        threads.Reader
 }
 
-// Open starts to observe a process. ErrNotJVM and ErrGone tell why not.
+// OpenError is the error of Open for a process that may be a JVM, but could not be
+// examined.
+type OpenError struct {
+	PID int
+	// Reason and Fix are for users: what failed, and what to do about it.
+	Reason, Fix string
+	Err         error
+}
+
+// Error returns the reason with the PID.
+func (e *OpenError) Error() string { return fmt.Sprintf("process %d: %s", e.PID, e.Reason) }
+
+// Unwrap returns the cause.
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// openError returns the expected errors as they are, and others with what to do.
+func openError(pid int, err error) error {
+	if errors.Is(err, ErrNotJVM) || errors.Is(err, ErrGone) {
+		return err
+	}
+	e := &OpenError{PID: pid, Reason: "it could not be examined: " + err.Error(), Err: err}
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		e.Fix = "raise the limit of open files for jvmem (ulimit -n), or of the node (fs.file-max)"
+	case errors.Is(err, os.ErrPermission):
+		e.Fix = "run jvmem with the user and group of the JVM, and mount /proc without hidepid"
+	case errors.Is(err, syscall.ENOMEM):
+		e.Fix = "raise the memory limit of the jvmem container"
+	default:
+		e.Fix = "report it, with the version of the kernel"
+	}
+	return e
+}
+
+// Open starts to observe a process. Its errors are ErrNotJVM, ErrGone, and *OpenError.
 func Open(procfs string, pid int) (*Process, error) {
 	status, err := proc.ReadStatus(procfs, pid)
 	if err != nil {
-		return nil, err
+		return nil, openError(pid, err)
 	}
 	if status.KernelThread || status.State == 'Z' {
 		return nil, fmt.Errorf("process %d: %w", pid, ErrNotJVM)
 	}
-	lib, err := Identify(procfs, pid)
+	lib, err := identify(procfs, pid)
+	if err != nil {
+		return nil, openError(pid, err)
+	}
+	return &Process{
+		proc: procfs, status: status, lib: lib, stackBytes: proc.StackBytes(procfs, pid),
+		counted: counted{mallocErr: errNotCounted},
+		arenas:  malloc.NewCache(malloc.Arenas), chunks: malloc.NewCache(malloc.Find),
+	}, nil
+}
+
+// identify returns the libjvm.so that a process has mapped, whatever its launcher.
+// Where its mappings may not be read, a JVM is recognized by HotSpot's own threads, and
+// the library is nil.
+func identify(procfs string, pid int) (*proc.Library, error) {
+	f, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "maps"))
+	if err == nil {
+		defer f.Close()
+		lib, err := proc.FindLibrary(f)
+		if err != nil {
+			return nil, fmt.Errorf("process %d: %w", pid, proc.Gone(pid, err))
+		}
+		return lib, nil
+	}
+	if !errors.Is(err, os.ErrPermission) {
+		return nil, proc.Gone(pid, err)
+	}
+	list, err := threads.Read(procfs, pid)
 	if err != nil {
 		return nil, err
 	}
-	return &Process{proc: procfs, status: status, lib: lib, nativeStack: proc.StackBytes(procfs, pid), mallocErr: errNotWalked}, nil
+	for _, t := range list {
+		if t.Name == "VM Thread" { // vmThread.cpp; short enough for every JDK and kernel
+			return nil, nil
+		}
+	}
+	return nil, fmt.Errorf("process %d: %w", pid, ErrNotJVM)
 }
 
-// Close gives back what is held open. It does not touch the JVM.
+// Close closes all descriptors. It does not affect the JVM.
 func (p *Process) Close() error {
 	var errs []error
 	if p.structs != nil {
 		errs = append(errs, p.structs.Close())
 	}
-	if p.perf != nil {
-		errs = append(errs, p.perf.Close())
+	if p.counters != nil {
+		errs = append(errs, p.counters.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// Status returns the status of the process when it was last asked.
+// Status returns the status of the process as it was last read.
 func (p *Process) Status() proc.Status { return p.status }
 
-// Same reports whether the process is still the one that was opened: alive, started
-// at the same time, and with the same program: with other memory (exec), or, where
-// that may not be seen, none of HotSpot's threads.
+// Same reports whether the process is still the one that was opened: alive, with the
+// same start time, and with the same program: exec changes the start of the stack, or,
+// where that may not be read, ends HotSpot's threads.
 func (p *Process) Same() bool {
 	if p.refresh() != nil || p.status.State == 'Z' {
 		return false
@@ -107,60 +157,18 @@ func (p *Process) Same() bool {
 	if p.lib != nil {
 		return true
 	}
-	lib, err := Identify(p.proc, p.status.PID)
+	lib, err := identify(p.proc, p.status.PID)
 	return err == nil && lib == nil
 }
 
-// Ask asks the JVM what it can tell, by every way that is open. Sources that
-// fail are recorded in the facts; only a process that is gone is an error. What
-// Same has just read of the process it takes from there.
-func (p *Process) Ask(ctx context.Context) (*Facts, error) {
-	if !p.fresh {
-		if err := p.refresh(); err != nil {
-			return nil, err
-		}
-	}
-	p.fresh = false
-	f := &Facts{
-		PID: p.status.PID, NSPID: p.status.NSPID, StartTicks: p.status.StartTicks,
-		UptimeSeconds: proc.Uptime(p.status.StartTicks), PageTablesBytes: p.status.PageTablesBytes,
-	}
-	f.Threads.Live = p.status.Threads
-
-	p.readHsperf(f)
-	p.openStructs(f)
-	p.major = f.Major
-	p.asks++
-	p.readAttach(ctx, f)
-	p.collector = f.Collector
-	f.clean()
-	return f, nil
-}
-
-const (
-	// renewEvery is in how many samples what changes seldom is read anew.
-	renewEvery = 6
-	// youngSeconds is the age up to which a JVM may not have all of it yet.
-	youngSeconds = 30
-)
-
-func (p *Process) renew() bool {
-	return p.asks < 2 || p.asks%renewEvery == 0 || p.young()
-}
-
-func (p *Process) young() bool {
-	age := proc.Uptime(p.status.StartTicks)
-	return age == nil || *age < youngSeconds
-}
-
-// refresh reads the status anew. ErrGone if the process is.
+// refresh reads the status again.
 func (p *Process) refresh() error {
 	status, err := proc.ReadStatus(p.proc, p.status.PID)
 	if err != nil {
 		return err
 	}
 	if status.StartTicks != p.status.StartTicks {
-		return fmt.Errorf("process %d: %w: its PID was given to another", status.PID, ErrGone)
+		return fmt.Errorf("process %d: %w: its PID was given to another process", status.PID, ErrGone)
 	}
 	if status.StackStart != p.status.StackStart {
 		return fmt.Errorf("process %d: %w: it runs another program", status.PID, ErrGone)
@@ -169,24 +177,13 @@ func (p *Process) refresh() error {
 	return nil
 }
 
-// fix says which user may read this JVM, if that is what err is about.
-func (p *Process) fix(err error) string {
+// dir is the process' folder in proc.
+func (p *Process) dir() string { return filepath.Join(p.proc, strconv.Itoa(p.status.PID)) }
+
+// permissionFix says which user may read this JVM, if that is what err is about.
+func (p *Process) permissionFix(err error) string {
 	if !errors.Is(err, os.ErrPermission) {
 		return ""
 	}
 	return fmt.Sprintf("run jvmem with the JVM's own user and group (runAsUser: %d, runAsGroup: %d)", p.status.UID, p.status.GID)
-}
-
-// worked and failed record a source.
-func (f *Facts) worked(source string) {
-	f.Sources = append(f.Sources, Source{Name: source, PID: f.PID, OK: true})
-}
-
-func (f *Facts) failed(source string, err error, fix string) {
-	s := Source{Name: source, PID: f.PID, Reason: err.Error(), Fix: fix}
-	var attachErr *attach.Error
-	if errors.As(err, &attachErr) {
-		s.Reason, s.Fix = attachErr.Reason, attachErr.Fix
-	}
-	f.Sources = append(f.Sources, s)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/sample"
@@ -62,7 +63,7 @@ func gather(ctx context.Context, s *sample.Sampler, c *breakdown.Container, f *d
 }
 
 func stackEvidence(ctx context.Context, p *jvm.Process, pool string) ([]string, error) {
-	stack, err := p.PoolStack(ctx, pool)
+	stack, err := evidence.PoolStack(ctx, p, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func stackEvidence(ctx context.Context, p *jvm.Process, pool string) ([]string, 
 const mostTypes = 8
 
 func loaderEvidence(ctx context.Context, p *jvm.Process) ([]string, error) {
-	loaders, err := p.ClassLoaders(ctx)
+	loaders, err := evidence.ClassLoaders(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +97,7 @@ func loaderEvidence(ctx context.Context, p *jvm.Process) ([]string, error) {
 }
 
 func arenaEvidence(ctx context.Context, p *jvm.Process) ([]string, error) {
-	heap, err := p.NativeHeap(ctx)
+	heap, err := evidence.NativeHeap(ctx, p)
 	if heap == nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func arenaEvidence(ctx context.Context, p *jvm.Process) ([]string, error) {
 }
 
 func histogramEvidence(ctx context.Context, p *jvm.Process) ([]string, error) {
-	histogram, err := p.Histogram(ctx)
+	histogram, err := evidence.Histogram(ctx, p)
 	if err != nil {
 		return nil, err
 	}

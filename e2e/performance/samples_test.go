@@ -102,10 +102,10 @@ func light(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = p.Close() })
-	if _, err := p.Ask(t.Context()); err != nil { // as the full sample before it did
+	if _, err := p.Query(t.Context()); err != nil { // as the full sample before it did
 		t.Fatal(err)
 	}
-	gauge, err := p.Gauge()
+	gauge, err := p.LightReading()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,11 +132,11 @@ func count(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	}
 	t.Cleanup(func() { _ = p.Close() }) // nothing was written
 	return own(func() error {
-		facts, err := p.Ask(t.Context())
+		answers, err := p.Query(t.Context())
 		if err != nil {
 			return err
 		}
-		_, err = p.Walk(facts)
+		_, _, err = p.Resident(answers)
 		return err
 	})
 }

@@ -2,7 +2,6 @@ package malloc
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 
 	"github.com/jvmem/jvmem/jvm/ranges"
@@ -25,10 +24,6 @@ const (
 	maxMisses = 2048
 )
 
-// ErrBounded says that the search ended early: what was found is right, but
-// more of the unknown memory may be malloc's.
-var ErrBounded = errors.New("too many pages to look for malloc chunks in")
-
 // Pages tells which private pages are resident (pages.Pagemap).
 type Pages interface {
 	Present(addr uint64) bool
@@ -44,7 +39,7 @@ func Find(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, e
 		f.span(s)
 	}
 	if f.err == nil && f.bounded {
-		f.err = ErrBounded
+		f.err = ranges.ErrBounded
 	}
 	return f.found, f.err
 }

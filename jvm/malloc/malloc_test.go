@@ -154,7 +154,7 @@ func TestFindIsBounded(t *testing.T) {
 	const above = base + 64*mib
 	p.chunk(above, mib)
 	got, err := Find(p, p, []ranges.Range{span(base, base+pages*pageSize), span(above, above+mib)})
-	if !errors.Is(err, ErrBounded) || p.reads > maxMisses+4 { // and two heap headers
+	if !errors.Is(err, ranges.ErrBounded) || p.reads > maxMisses+4 { // and two heap headers
 		t.Errorf("%d reads, %v", p.reads, err)
 	}
 	if !slices.Equal(got, []ranges.Range{chunk(above, above+mib)}) {
@@ -237,7 +237,7 @@ func find(t *testing.T, pid int) map[ranges.Kind]int64 {
 	}
 	defer mem.Close()
 	found, err := Find(mem, pages, spans)
-	if err != nil && !errors.Is(err, ErrBounded) { // the Java heap is among the spans
+	if err != nil && !errors.Is(err, ranges.ErrBounded) { // the Java heap is among the spans
 		t.Fatal(err)
 	}
 	check(t, found, spans)
@@ -309,7 +309,7 @@ func FuzzFind(f *testing.F) {
 			}
 		}
 		found, err := Find(p, p, spans)
-		if err != nil && !errors.Is(err, ErrBounded) {
+		if err != nil && !errors.Is(err, ranges.ErrBounded) {
 			t.Fatal(err)
 		}
 		check(t, found, spans)

@@ -196,3 +196,12 @@ func (c *Category) parsePart(line string) {
 		c.Classes = countOf(part, "#")
 	}
 }
+
+// MallocedBytes is what NMT tracks of malloc, over all categories.
+func (r *Report) MallocedBytes() int64 {
+	var sum int64
+	for _, c := range r.Categories {
+		sum += c.MallocBytes + c.ArenaBytes
+	}
+	return sum
+}

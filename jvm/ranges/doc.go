@@ -1,5 +1,15 @@
-// Package ranges names address ranges of a HotSpot process by what HotSpot
-// uses them for. It reads nothing: the readers (jvm/nmt, jvm/dcmd,
-// jvm/vmstructs, jvm/malloc, jvm/pages) produce ranges, and Merge puts them
-// into one map without overlaps.
+// Package ranges says which address range of a HotSpot process is used for what, and
+// which source says so. It reads nothing: the readers (jvm/nmt, jvm/dcmd,
+// jvm/vmstructs, jvm/malloc, jvm/pages) provide ranges and mappings.
+//
+// Merge combines ranges without overlaps. Reported.Map adds to the reported ranges what
+// only the mappings show, in this order, as each step rules out memory for the next:
+//
+//	what             how it is recognized
+//	malloc arenas    by their headers (jvm/malloc)
+//	thread stacks    by the kernel's mark, by guard regions, or by the guard below
+//	metaspace        by addresses of class metadata, where no source reports its ranges
+//	malloc chunks    by their headers (jvm/malloc)
+//
+// What is left is Unknown. Files classifies mapped files.
 package ranges

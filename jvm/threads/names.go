@@ -104,3 +104,18 @@ func readComm(tasks *os.File, id string) (string, error) {
 	}
 	return strings.TrimSuffix(string(buf[:n]), "\n"), nil
 }
+
+// OwnID returns a thread's ID in the PID namespace of its process; not ok if the thread
+// ended.
+func OwnID(procfs string, of proc.Status, t Thread) (id int, ok bool) {
+	if of.NSPID == of.PID {
+		return t.ID, true
+	}
+	file, err := os.Open(filepath.Join(procfs, strconv.Itoa(of.PID), "task", strconv.Itoa(t.ID), "status"))
+	if err != nil {
+		return 0, false
+	}
+	defer file.Close()
+	s, err := proc.ParseStatus(file)
+	return s.NSPID, err == nil
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"testing"
@@ -111,5 +112,25 @@ func TestThreadNamesAreRenewed(t *testing.T) {
 	of()
 	if _, known := names.known[-1]; known {
 		t.Error("a thread that ended is not forgotten")
+	}
+}
+
+// TestMembers: the kernel's names are cut, and from JDK 26 on abbreviated.
+func TestMembers(t *testing.T) {
+	list := []Thread{{ID: 1, Name: "http-nio-8080-e"}, {ID: 2, Name: "pool-1-..ead-12"}, {ID: 3, Name: "pool-1-..ad-123"}, {ID: 4, Name: "main"}, {ID: 5, Name: "http-nio-8080-A"}}
+	for pool, want := range map[string]map[int]bool{
+		"http-nio-8080-e": {1: true},
+		"pool-#-..ead-#":  {2: true, 3: true},
+		"pool-#-thread-#": {2: true, 3: true}, // its first thread, which had the whole name, ended
+		"pool-#-..d-#":    {2: true, 3: true},
+		"leak-#":          {},
+	} {
+		got := make(map[int]bool)
+		for _, t := range Members(list, pool) {
+			got[t.ID] = true
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v", pool, got)
+		}
 	}
 }

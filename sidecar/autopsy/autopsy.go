@@ -42,7 +42,7 @@ type Death struct {
 	Exit                    *proc.Exit
 	// Reading is the last one of the cgroup.
 	Reading       *watch.Reading
-	FinalCounters *jvm.LastWords
+	FinalCounters *jvm.FinalCounters
 }
 
 // Of is the death of a JVM.
@@ -91,7 +91,7 @@ type Autopsy struct {
 	Last           *breakdown.Container `json:"last_breakdown"`
 	LastAgeSeconds *float64             `json:"last_age_seconds"`
 	Reading        *watch.Reading       `json:"last_level"`
-	FinalCounters  *jvm.LastWords       `json:"last_words"`
+	FinalCounters  *jvm.FinalCounters   `json:"last_words"`
 	Diagnosis      *diagnosis.Diagnosis `json:"diagnosis"`
 	// Before is the history of the minutes before the end.
 	Before *history.Track `json:"before"`

@@ -127,7 +127,7 @@ func TestExplain(t *testing.T) {
 			kind: OOMKill, cause: rows.VerdictBudget,
 		},
 		"after the last breakdown the heap was enlarged": {
-			death: Death{Reading: reading(310, 256), FinalCounters: &jvm.LastWords{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
+			death: Death{Reading: reading(310, 256), FinalCounters: &jvm.FinalCounters{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
 			kind: OOMKill, cause: rows.VerdictHeap, says: "since the last breakdown: private memory +90.0 MiB",
 		},
 		"the counter could not be read any more, but SIGKILL came at the limit": {
@@ -153,7 +153,7 @@ func TestExplain(t *testing.T) {
 		},
 		"code 3 of the application's own": {death: Death{Exit: exit(3), KillsAfter: new(int64(0))}, kind: Exit, says: "exited with code 3"},
 		"a full heap, and no exit code": {
-			death: Death{KillsAfter: new(int64(0)), FinalCounters: &jvm.LastWords{HeapUsedBytes: bytesOf(99)}},
+			death: Death{KillsAfter: new(int64(0)), FinalCounters: &jvm.FinalCounters{HeapUsedBytes: bytesOf(99)}},
 			flags: map[string]any{"ExitOnOutOfMemoryError": true, "MaxHeapSize": uint64(100 * mib)}, kind: JavaOutOfMemory, cause: rows.VerdictHeap,
 		},
 		"nothing is known of the end": {death: Death{KillsAfter: new(int64(0))}, kind: Ended, says: "exit status is unknown"},

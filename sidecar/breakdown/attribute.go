@@ -83,8 +83,8 @@ func anonRow(f *Facts, name rows.Name, kinds ...ranges.Kind) Row {
 
 // rangeSource names the weakest source of ranges among the JVMs.
 func rangeSource(f *Facts) string {
-	rank := map[jvm.RangeSource]int{jvm.FromNMT: 1, jvm.FromCommands: 2, jvm.FromStructs: 3, jvm.FromPatterns: 4}
-	var worst jvm.RangeSource
+	rank := map[ranges.Source]int{ranges.FromNMT: 1, ranges.FromCommands: 2, ranges.FromStructs: 3, ranges.FromPatterns: 4}
+	var worst ranges.Source
 	for i := range f.JVMs {
 		if r := f.JVMs[i].Ranges; rank[r] > rank[worst] {
 			worst = r

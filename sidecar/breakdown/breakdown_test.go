@@ -14,6 +14,7 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -258,7 +259,7 @@ func TestNativeSplit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			j := base
 			j.Malloc = &jvm.Malloc{InUseBytes: test.inUse, FreeBytes: test.free}
-			j.Resident = map[ranges.Kind]jvm.Resident{
+			j.Resident = map[ranges.Kind]resident.Bytes{
 				ranges.MallocArena: {AnonBytes: test.arena}, ranges.Unknown: {AnonBytes: test.unnamed},
 			}
 			p := splitNative(&j, true)
@@ -281,7 +282,7 @@ func TestOtherAllocator(t *testing.T) {
 		return k == ranges.MallocArena || k == ranges.MallocChunk
 	})
 	direct, internal := trackedMalloc(j.Report, j.Major)
-	j.Resident = map[ranges.Kind]jvm.Resident{ranges.Unknown: {AnonBytes: direct + total(internal) + 9<<20}}
+	j.Resident = map[ranges.Kind]resident.Bytes{ranges.Unknown: {AnonBytes: direct + total(internal) + 9<<20}}
 	p := splitNative(&j, true)
 	if *p.direct != direct || *p.malloc != 9<<20 || p.untracked != nil || p.retained != nil {
 		t.Errorf("direct %d of %d, malloc %d, untracked %v, retained %v", *p.direct, direct, *p.malloc, p.untracked, p.retained)

@@ -6,6 +6,7 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -29,8 +30,8 @@ type Process struct {
 	Command string `json:"command"`
 	Threads int    `json:"threads"`
 	// Pages is nil if the process' smaps may not be read.
-	Pages           *jvm.Resident `json:"pages,omitempty"`
-	PageTablesBytes int64         `json:"page_tables_bytes"`
+	Pages           *resident.Bytes `json:"pages,omitempty"`
+	PageTablesBytes int64           `json:"page_tables_bytes"`
 }
 
 // named reports whether the ranges of all these kinds are known in all JVMs.
@@ -61,8 +62,8 @@ func (f *Facts) anon(kinds ...ranges.Kind) int64 { return f.resident(kinds).Anon
 // reserved is the address space of ranges of these kinds, in all JVMs.
 func (f *Facts) reserved(kinds ...ranges.Kind) int64 { return f.resident(kinds).ReservedBytes }
 
-func (f *Facts) resident(kinds []ranges.Kind) jvm.Resident {
-	var sum jvm.Resident
+func (f *Facts) resident(kinds []ranges.Kind) resident.Bytes {
+	var sum resident.Bytes
 	for i := range f.JVMs {
 		for _, k := range kinds {
 			sum.Add(f.JVMs[i].Resident[k])
@@ -73,7 +74,7 @@ func (f *Facts) resident(kinds []ranges.Kind) jvm.Resident {
 
 // others is the sum of the other processes that could be read; all is false if some
 // could not.
-func (f *Facts) others() (pages jvm.Resident, all bool) {
+func (f *Facts) others() (pages resident.Bytes, all bool) {
 	all = true
 	for _, p := range f.Others {
 		if p.Pages == nil {

@@ -41,42 +41,40 @@ func BenchmarkLive(b *testing.B) {
 			}
 		})
 	})
-	b.Run("ask", func(b *testing.B) {
-		p, _ := asked(b, options.Proc, j.PID)
+	b.Run("query", func(b *testing.B) {
+		p, _ := queried(b, options.Proc, j.PID)
 		measure(b, j.PID, func() {
-			if _, err := p.Ask(ctx); err != nil {
+			if _, err := p.Query(ctx); err != nil {
 				b.Fatal(err)
 			}
 		})
 	})
-	b.Run("walk", func(b *testing.B) {
-		p, told := asked(b, options.Proc, j.PID)
+	b.Run("count", func(b *testing.B) {
+		p, answers := queried(b, options.Proc, j.PID)
 		measure(b, j.PID, func() {
-			facts := *told
-			if _, err := p.Walk(&facts); err != nil {
+			if _, _, err := p.Resident(answers); err != nil {
 				b.Fatal(err)
 			}
 		})
 	})
 }
 
-// asked returns the JVM in steady state: asked and walked once.
-func asked(b *testing.B, proc string, pid int) (*jvm.Process, *jvm.Facts) {
+// queried returns the JVM in steady state: queried and counted once.
+func queried(b *testing.B, proc string, pid int) (*jvm.Process, *jvm.Answers) {
 	b.Helper()
 	p, err := jvm.Open(proc, pid)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = p.Close() }) // nothing was written
-	facts, err := p.Ask(context.Background())
+	answers, err := p.Query(context.Background())
 	if err != nil {
 		b.Fatal(err)
 	}
-	first := *facts
-	if _, err := p.Walk(&first); err != nil {
+	if _, _, err := p.Resident(answers); err != nil {
 		b.Fatal(err)
 	}
-	return p, facts
+	return p, answers
 }
 
 // measure reports beside the wall time what CPU look took here (cpu-ms/op) and

@@ -14,41 +14,31 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-const (
-	// maxDrift is how much usage may change while the pages are counted. The
-	// counts take some milliseconds, and the container does not stop for them.
-	maxDrift = 1 << 20
-	// steadyBytes is how much memory may move before the pages are counted again, or a
-	// thousandth of what the JVMs hold if that is more: it takes as much longer to count.
-	steadyBytes   = 256 << 10
-	steadyDivisor = 1000
-	// maxWalks bounds how often they are counted for one sample.
-	maxWalks = 3
-	// maxCommandBytes is more than the kernel keeps of a process' name, escaped.
-	maxCommandBytes = 100
-)
+// maxCommandBytes is more than the kernel keeps of a process' name, escaped.
+const maxCommandBytes = 100
 
-// readContainer reads one container: first what takes its JVMs' answers, then
+// readContainer reads one container: first what needs its JVMs' answers, then
 // in quick succession what has to belong to one moment.
 func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *container) (breakdown.Facts, error) {
 	slices.SortFunc(c.jvms, func(a, b *jvm.Process) int { return a.Status().PID - b.Status().PID })
 	slices.Sort(c.others)
-	asked, err := ask(ctx, c.jvms)
+	answers, err := query(ctx, c.jvms)
 	if err != nil {
 		return breakdown.Facts{}, err
 	}
 	group, groupErr := s.group(path, c.jvms[0].Status().PID)
-	if f, ok := s.readSteady(path, c, asked, group); ok {
+	if f, ok := s.reuse(path, c, answers, group); ok {
 		return f, nil
 	}
-	for walk := 1; ; walk++ {
+	for attempt := 1; ; attempt++ {
 		f := facts(path)
 		before := usage(group)
-		stale, err := walkAll(&f, c.jvms, asked)
+		growth, err := countAll(&f, c.jvms, answers)
 		if err != nil {
 			return f, err
 		}
@@ -59,27 +49,27 @@ func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *contai
 			s.drop(path)
 		}
 		drift := usage(group) - before
-		if last := walk == maxWalks; last || (!stale && abs(drift) <= maxDrift) {
+		switch next := s.policy.Accept(attempt, drift, growth); next.Action {
+		case resident.Use:
 			delete(s.rests, path)
-			if rest := breakdown.Attribute(f).UnattributedBytes; !last && rest != nil {
+			if rest := breakdown.Attribute(f).UnattributedBytes; next.Reason == "" && rest != nil {
 				s.rests[path] = *rest
 			}
-			if last && abs(drift) > maxDrift {
+			if s.policy.Drifted(drift) {
 				f.Sources = append(f.Sources, driftSource(drift))
 			}
 			return f, nil
-		}
-		if stale {
-			if asked, err = ask(ctx, c.jvms); err != nil {
+		case resident.Query:
+			if answers, err = query(ctx, c.jvms); err != nil {
 				return f, err
 			}
 		}
 	}
 }
 
-// readSteady reads one container without counting pages: those that were counted still
-// make what the kernel charges now, and no JVM tells otherwise.
-func (s *Sampler) readSteady(path cgroup.Path, c *container, asked []*jvm.Facts, group *cgroup.Group) (f breakdown.Facts, ok bool) {
+// reuse reads one container without counting pages, where the last count still explains
+// what the kernel charges now.
+func (s *Sampler) reuse(path cgroup.Path, c *container, answers []*jvm.Answers, group *cgroup.Group) (f breakdown.Facts, ok bool) {
 	rest, counted := s.rests[path]
 	if !counted || group == nil {
 		return f, false
@@ -89,14 +79,14 @@ func (s *Sampler) readSteady(path cgroup.Path, c *container, asked []*jvm.Facts,
 		status := p.Status()
 		held += status.RssAnonBytes + status.RssShmemBytes
 	}
-	tolerance := max(steadyBytes, held/steadyDivisor)
+	tolerance := s.policy.Tolerance(held)
 	f = facts(path)
 	for i, p := range c.jvms {
-		if asked[i] == nil {
+		if answers[i] == nil {
 			return f, false
 		}
-		facts := *asked[i]
-		if !p.Steady(&facts, tolerance) {
+		facts, next := p.Reuse(answers[i], tolerance)
+		if next.Action != resident.Use {
 			return f, false
 		}
 		f.JVMs = append(f.JVMs, facts)
@@ -104,46 +94,47 @@ func (s *Sampler) readSteady(path cgroup.Path, c *container, asked []*jvm.Facts,
 	f.Others = s.readOthers(c.others)
 	source, _ := readMemory(&f, group, nil)
 	f.Sources = append(f.Sources, source)
-	now := breakdown.Attribute(f).UnattributedBytes
-	return f, now != nil && abs(*now-rest) <= tolerance
+	next := s.policy.ReuseContainer(&rest, breakdown.Attribute(f).UnattributedBytes, tolerance)
+	return f, next.Action == resident.Use
 }
 
-// ask returns the facts that JVMs tell, nil for one that is gone.
-func ask(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Facts, error) {
-	facts := make([]*jvm.Facts, len(jvms))
+// query queries the JVMs. The answers of one that is gone are nil.
+func query(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Answers, error) {
+	answers := make([]*jvm.Answers, len(jvms))
 	for i, p := range jvms {
-		f, err := p.Ask(ctx)
+		a, err := p.Query(ctx)
 		if err != nil && !errors.Is(err, jvm.ErrGone) {
 			return nil, err
 		}
-		facts[i] = f
+		answers[i] = a
 	}
-	return facts, ctx.Err()
+	return answers, ctx.Err()
 }
 
 func facts(path cgroup.Path) breakdown.Facts {
 	return breakdown.Facts{Identity: rows.Identity{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}}
 }
 
-// walkAll adds the resident pages of each JVM to what it told.
-func walkAll(f *breakdown.Facts, jvms []*jvm.Process, asked []*jvm.Facts) (stale bool, err error) {
+// countAll counts the pages of each JVM. growth is resident.Query if one of them has
+// mapped memory that only a query explains.
+func countAll(f *breakdown.Facts, jvms []*jvm.Process, answers []*jvm.Answers) (growth resident.Decision, err error) {
 	for i, p := range jvms {
-		if asked[i] == nil {
+		if answers[i] == nil {
 			continue
 		}
-		facts := *asked[i]
-		facts.Sources = slices.Clone(facts.Sources)
-		again, err := p.Walk(&facts)
+		facts, next, err := p.Resident(answers[i])
 		if errors.Is(err, jvm.ErrGone) {
 			continue
 		}
 		if err != nil {
-			return false, fmt.Errorf("process %d: %w", facts.PID, err)
+			return growth, fmt.Errorf("process %d: %w", p.Status().PID, err)
 		}
-		stale = stale || again
+		if next.Action == resident.Query {
+			growth = next
+		}
 		f.JVMs = append(f.JVMs, facts)
 	}
-	return stale, nil
+	return growth, nil
 }
 
 // group opens the cgroup of a container once.
@@ -229,7 +220,7 @@ func (s *Sampler) readOthers(pids []int) []breakdown.Process {
 	return others
 }
 
-func readRollup(path string) (*jvm.Resident, error) {
+func readRollup(path string) (*resident.Bytes, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -239,7 +230,5 @@ func readRollup(path string) (*jvm.Resident, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &jvm.Resident{AnonBytes: r.AnonymousBytes, FileBytes: r.FileBytes, ShmemBytes: r.ShmemBytes}, nil
+	return &resident.Bytes{AnonBytes: r.AnonymousBytes, FileBytes: r.FileBytes, ShmemBytes: r.ShmemBytes}, nil
 }
-
-func abs(n int64) int64 { return max(n, -n) }

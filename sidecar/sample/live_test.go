@@ -472,3 +472,5 @@ func TestLimitChanges(t *testing.T) {
 		}
 	}
 }
+
+func abs(n int64) int64 { return max(n, -n) }

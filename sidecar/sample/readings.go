@@ -18,14 +18,14 @@ import (
 type Readings struct {
 	containers []*gauge
 	meters     map[*cgroup.Group]*cgroup.Meter
-	jvms       map[*jvm.Process]*jvm.Gauge
+	jvms       map[*jvm.Process]*jvm.LightReading
 }
 
 // gauge is one container.
 type gauge struct {
 	of    *breakdown.Container
 	meter *cgroup.Meter // nil: the cgroup cannot be read
-	jvms  []*jvm.Gauge
+	jvms  []*jvm.LightReading
 
 	glance cgroup.Glance
 	names  []string // of series, with their values
@@ -33,7 +33,7 @@ type gauge struct {
 }
 
 func NewReadings() *Readings {
-	return &Readings{meters: make(map[*cgroup.Group]*cgroup.Meter), jvms: make(map[*jvm.Process]*jvm.Gauge)}
+	return &Readings{meters: make(map[*cgroup.Group]*cgroup.Meter), jvms: make(map[*jvm.Process]*jvm.LightReading)}
 }
 
 // Follow takes the containers of a sample. The error is about what cannot be opened:
@@ -68,7 +68,7 @@ func (g *Readings) open(t watch.Target) error {
 		}
 	}
 	if g.jvms[t.JVM] == nil {
-		if gauge, e := t.JVM.Gauge(); e == nil {
+		if gauge, e := t.JVM.LightReading(); e == nil {
 			g.jvms[t.JVM] = gauge
 		} else if !errors.Is(e, jvm.ErrGone) {
 			err = errors.Join(err, e)
@@ -144,14 +144,14 @@ func (c *gauge) readJVMs() {
 			j.Read()
 		}
 	}
-	c.sum(history.Threads, (*jvm.Gauge).Threads)
-	c.sum(history.Classes, (*jvm.Gauge).Classes)
-	c.sum(history.OldUsed, (*jvm.Gauge).OldUsedBytes)
-	c.sum(history.OldCollections, (*jvm.Gauge).OldCollections)
+	c.sum(history.Threads, (*jvm.LightReading).Threads)
+	c.sum(history.Classes, (*jvm.LightReading).Classes)
+	c.sum(history.OldUsed, (*jvm.LightReading).OldUsedBytes)
+	c.sum(history.OldCollections, (*jvm.LightReading).OldCollections)
 }
 
 // sum puts the sum over the JVMs, if each of them tells its part.
-func (c *gauge) sum(name string, read func(*jvm.Gauge) (int64, bool)) {
+func (c *gauge) sum(name string, read func(*jvm.LightReading) (int64, bool)) {
 	var sum int64
 	for _, j := range c.jvms {
 		if j == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
@@ -37,6 +38,7 @@ type Sampler struct {
 	groups  map[cgroup.Path]*cgroup.Group
 	// strangers are the processes that are no JVM.
 	strangers *proc.NonJVMs
+	policy    resident.Policy
 	// members are the containers of the last reading.
 	members map[cgroup.Path]*container
 	// rests are what no row had when the pages of a container were last counted, in bytes.

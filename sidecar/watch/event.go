@@ -29,7 +29,7 @@ type Ended struct {
 	// ended it: others may have been killed too, up to 3 s before.
 	KillsBefore, KillsAfter *int64
 	Exit                    *proc.Exit
-	Words                   *jvm.LastWords
+	Words                   *jvm.FinalCounters
 	Last                    *Reading // before the end, and before a kill
 }
 

@@ -57,9 +57,9 @@ func (s *subject) target() Target {
 func (s *subject) sample(t *testing.T, w *Watcher) (took time.Duration, ok bool) {
 	t.Helper()
 	begun := time.Now()
-	f, err := s.process.Ask(t.Context())
+	a, err := s.process.Query(t.Context())
 	if err == nil {
-		_, err = s.process.Walk(f)
+		_, _, err = s.process.Resident(a)
 	}
 	m, memoryErr := s.group.Memory()
 	took = time.Since(begun)

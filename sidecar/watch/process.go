@@ -60,7 +60,7 @@ func (w *Watcher) await(ctx context.Context, k key, p *process) {
 	}
 	e := &Ended{Time: time.Now()}
 	e.Exit = p.handle.Exit(ctx)
-	e.Words = p.handle.LastWords()
+	e.Words = p.handle.FinalCounters()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()

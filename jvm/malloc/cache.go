@@ -1,0 +1,40 @@
+package malloc
+
+import (
+	"io"
+	"os"
+	"slices"
+
+	"github.com/jvmem/jvmem/jvm/ranges"
+)
+
+// Cache is the result of one search: Find or Arenas. It is searched again only where
+// memory was mapped or touched since.
+type Cache struct {
+	search func(io.ReaderAt, Pages, []ranges.Range) ([]ranges.Range, error)
+	spans  []ranges.Range
+	bytes  []int64
+	found  []ranges.Range
+	err    error
+}
+
+// NewCache returns a Cache of that search.
+func NewCache(search func(io.ReaderAt, Pages, []ranges.Range) ([]ranges.Range, error)) Cache {
+	return Cache{search: search}
+}
+
+// Find returns what the search finds in spans. bytes is what is resident in the mapping
+// of each span. mem is a /proc/<pid>/mem. renew searches in any case.
+func (c *Cache) Find(mem string, pages Pages, spans []ranges.Range, bytes []int64, renew bool) ([]ranges.Range, error) {
+	if !renew && slices.Equal(spans, c.spans) && slices.Equal(bytes, c.bytes) {
+		return c.found, c.err
+	}
+	file, err := os.Open(mem)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	c.spans, c.bytes = spans, bytes
+	c.found, c.err = c.search(file, pages, spans)
+	return c.found, c.err
+}

@@ -1,0 +1,209 @@
+package ranges
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm/pages"
+)
+
+// Source is how address ranges got their kinds.
+type Source string
+
+// The sources, best first.
+const (
+	// FromNMT: VM.native_memory detail reports every mmapped range.
+	FromNMT Source = "nmt_detail"
+	// FromCommands: VM.info, VM.metaspace and Compiler.codecache report all but some
+	// small tables of HotSpot.
+	FromCommands Source = "diagnostic_commands"
+	// FromStructs: gHotSpotVMStructs has heap, code, CDS and Java stacks; metaspace and
+	// malloc are recognized by their headers.
+	FromStructs Source = "vm_structs"
+	// FromPatterns: only stacks and malloc's memory are recognized, by their mappings.
+	FromPatterns Source = "smaps_patterns"
+)
+
+// Reported is what the sources report of one JVM's ranges. nil: that source does not
+// report any.
+type Reported struct {
+	// Heap is of GC.heap_info, Code of Compiler.codecache.
+	Heap, Code []Range
+	// Info is of VM.info: heap, class space, CDS, and the collector's tables. Empty, but
+	// not nil, where VM.info answers without ranges (ZGC on JDK 11).
+	Info []Range
+	// Nodes are those of metaspace, of VM.metaspace.
+	Nodes []Range
+	// NMT is of VM.native_memory detail.
+	NMT []Range
+	// Current: the JVM answered the last query, so that Nodes and NMT are complete.
+	// Reservations stay where they are: what was reported earlier remains true.
+	Current bool
+	// Structs is of HotSpot's own tables (jvm/vmstructs); empty, but not nil, where they
+	// were read and have no range.
+	Structs []Range
+	// ConstantPools and Classes are addresses of class metadata. Only FromStructs uses
+	// them.
+	ConstantPools, Classes []uint64
+	// Major is the JDK's feature version, 0: unknown.
+	Major int
+	// StackBytes is the size of a native thread's stack, 0: unknown.
+	StackBytes uint64
+}
+
+// Source returns the best source that reports ranges.
+func (r *Reported) Source() Source {
+	switch {
+	case r.Current && r.NMT != nil:
+		return FromNMT
+	case r.Current && r.Info != nil && r.Code != nil && r.Nodes != nil:
+		return FromCommands
+	case r.Structs != nil:
+		return FromStructs
+	}
+	return FromPatterns
+}
+
+// merged returns the reported ranges. Java stacks have their threads: they come before
+// all others.
+func (r *Reported) merged() []Range {
+	var stacks, structs []Range
+	for _, s := range r.Structs {
+		if s.Kind == Stack {
+			stacks = append(stacks, s)
+		} else {
+			structs = append(structs, s)
+		}
+	}
+	return Merge(stacks, r.NMT, r.Heap, r.Code, r.Nodes, r.Info, structs)
+}
+
+// complete returns the kinds all of whose ranges are reported.
+func (r *Reported) complete() []Kind {
+	if source := r.Source(); source == FromNMT || source == FromCommands {
+		return VMKinds()
+	}
+	var kinds []Kind
+	add := func(kind Kind, lists ...[]Range) {
+		for _, list := range lists {
+			if slices.ContainsFunc(list, func(r Range) bool { return r.Kind == kind }) {
+				kinds = append(kinds, kind)
+				return
+			}
+		}
+	}
+	// Not metaspace: it may have new nodes.
+	add(Heap, r.NMT, r.Heap, r.Code, r.Info, r.Structs)
+	add(Code, r.NMT, r.Heap, r.Code, r.Info, r.Structs)
+	add(GC, r.NMT, r.Info) // HotSpot's tables have the card table only
+	return kinds
+}
+
+// Map is which range of a process is what.
+type Map struct {
+	Source Source
+	Ranges []Range // sorted, disjoint
+	// Complete are the kinds of anonymous memory whose ranges are all known.
+	Complete []Kind
+	// Malloc is glibc's memory, without [heap]; incomplete if MallocErr is not nil.
+	Malloc    []Range
+	MallocErr error
+}
+
+var (
+	// ErrBounded is the error of a search for malloc's memory that ended early: what was
+	// found is right, but more of the memory may be malloc's.
+	ErrBounded = errors.New("too many pages to look for malloc chunks in")
+
+	errNotGlibc = errors.New("the process does not use glibc's malloc")
+)
+
+// FindMalloc looks for malloc's headers in spans of memory that no range covers; bytes
+// is what is resident in the mapping of each span.
+type FindMalloc func(spans []Range, bytes []int64) ([]Range, error)
+
+// Map adds to the reported ranges what only the mappings show.
+func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMalloc) Map {
+	known, complete := r.merged(), r.complete()
+	// Before the stacks: above the unused rest of a full arena, the next one looks
+	// like a stack above its guard. An error is found again with the chunks.
+	arenas, _ := findArenas(unknownSpans(mappings, known))
+	known = Merge(known, arenas)
+	stacks, sure := findStacks(mappings, known, r.StackBytes)
+	known = Merge(known, stacks)
+	if sure {
+		complete = append(complete, Stack)
+	}
+	if MapsHeapFile(mappings) && !slices.Contains(complete, Heap) {
+		complete = append(complete, Heap)
+	}
+	var nodes []Range
+	if len(r.ConstantPools) > 0 {
+		nodes = findMetaspace(mappings, known, r.ConstantPools, r.Classes, r.Major)
+		known = Merge(known, nodes)
+		complete = append(complete, Metaspace, ClassSpace)
+	}
+	chunks, err := findChunks(unknownSpans(mappings, known))
+	// Where all other kinds are complete, memory that the search did not reach can only
+	// be native: it counts as mmapped by native code.
+	reached := err == nil || (errors.Is(err, ErrBounded) && slices.Contains(complete, GC))
+	if !usesGlibcMalloc(mappings) {
+		err = errNotGlibc
+	} else if reached {
+		complete = append(complete, MallocArena, MallocChunk)
+	}
+	known = Merge(known, chunks)
+	if r.Major < elasticMajor {
+		known = Merge(known, widen(mappings, known, nodes))
+	}
+	return Map{Source: r.Source(), Ranges: known, Complete: complete, Malloc: slices.Concat(arenas, chunks), MallocErr: err}
+}
+
+// Missing returns the kinds that no source reports completely. Where commands report
+// the others, malloc's memory is what remains.
+func (m *Map) Missing() []Kind {
+	var missing []Kind
+	for _, kind := range append(VMKinds(), MallocArena) {
+		if !slices.Contains(m.Complete, kind) && (kind != MallocArena || m.Source == FromStructs || m.Source == FromPatterns) {
+			missing = append(missing, kind)
+		}
+	}
+	return missing
+}
+
+// unknownSpans returns the resident anonymous memory that no range covers, and what is
+// resident in the mapping of each span.
+func unknownSpans(mappings []pages.Mapping, known []Range) (spans []Range, bytes []int64) {
+	var parts []Range
+	for i := range mappings {
+		m := &mappings[i]
+		if !m.Anonymous() || m.Perm != pages.Read|pages.Write || m.AnonymousBytes == 0 {
+			continue
+		}
+		parts = Cut(known, m.Start, m.End, Unknown, parts[:0])
+		for _, part := range parts {
+			if part.Kind == Unknown {
+				spans, bytes = append(spans, part), append(bytes, m.AnonymousBytes)
+			}
+		}
+	}
+	return spans, bytes
+}
+
+// usesGlibcMalloc reports whether the C library is glibc and no other allocator
+// replaces its malloc.
+func usesGlibcMalloc(mappings []pages.Mapping) bool {
+	glibc := false
+	for i := range mappings {
+		name := filepath.Base(mappings[i].Path)
+		switch {
+		case name == "libc.so.6", strings.HasPrefix(name, "libc-2."):
+			glibc = true
+		case strings.HasPrefix(name, "libjemalloc"), strings.HasPrefix(name, "libtcmalloc"), strings.HasPrefix(name, "libmimalloc"):
+			return false
+		}
+	}
+	return glibc
+}

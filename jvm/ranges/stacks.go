@@ -1,0 +1,65 @@
+package ranges
+
+import (
+	"slices"
+
+	"github.com/jvmem/jvmem/jvm/pages"
+)
+
+const (
+	// maxGuard is the largest guard below a stack: one page by glibc, or
+	// HotSpot's red, yellow, reserved and shadow zones.
+	maxGuard = 5 * 4096
+	minStack = 64 << 10
+)
+
+// findStacks finds thread stacks by their look: writable anonymous memory
+// that newer kernels mark as MAP_STACK ("nh", in smaps only), that holds guard
+// regions (glibc 2.43, where a scan tells them), or that lies right above a small
+// guard. An arena
+// of malloc also follows inaccessible memory, but that is not reserved (nr).
+// Stacks that glibc keeps for the next thread look the same, and are counted.
+//
+// A mapping without the mark may be a stack and what was mapped right above it in
+// one: where a stack in it is known, the rest is left to others. Where the stacks
+// of Java threads are known, others are no larger than native, if it is not 0.
+// Where neither is so, nobody knows where a stack ends: sure is false.
+func findStacks(mappings []pages.Mapping, known []Range, native uint64) (stacks []Range, sure bool) {
+	java := slices.ContainsFunc(known, func(r Range) bool { return r.Kind == Stack })
+	sure = java
+	for i := range mappings {
+		m := &mappings[i]
+		if !m.Anonymous() || m.Perm != pages.Read|pages.Write {
+			continue
+		}
+		stack := Range{Start: m.Start, End: m.End, Kind: Stack}
+		if m.Flags&pages.NoHuge != 0 || m.Guarded {
+			sure = true
+		} else {
+			if i == 0 || !isGuard(&mappings[i-1], m) || holdsStack(m, known) {
+				continue
+			}
+			if java && native > 0 {
+				stack.End = min(stack.End, mappings[i-1].Start+native)
+			}
+		}
+		stacks = append(stacks, stack)
+	}
+	return stacks, sure
+}
+
+// holdsStack reports whether one of the known stacks (sorted, disjoint) lies in m.
+func holdsStack(m *pages.Mapping, known []Range) bool {
+	for i := Find(known, m.Start); i < len(known) && known[i].Start < m.End; i++ {
+		if known[i].Kind == Stack {
+			return true
+		}
+	}
+	return false
+}
+
+// isGuard reports whether guard may be the guard of a stack m.
+func isGuard(guard, m *pages.Mapping) bool {
+	return guard.End == m.Start && guard.Anonymous() && guard.Perm == 0 && guard.Flags&pages.NoReserve == 0 &&
+		guard.End-guard.Start <= maxGuard && m.End-guard.Start >= minStack
+}

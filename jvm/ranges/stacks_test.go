@@ -1,0 +1,104 @@
+package ranges
+
+import (
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/pages"
+)
+
+func TestFindStacks(t *testing.T) {
+	const rw = pages.Read | pages.Write
+	guard := func(start, size uint64, flags pages.Flags) pages.Mapping {
+		return pages.Mapping{Start: start, End: start + size, Flags: flags}
+	}
+	memory := func(start, size uint64, flags pages.Flags) pages.Mapping {
+		return pages.Mapping{Start: start, End: start + size, Perm: rw, Flags: flags}
+	}
+	file := guard(0x1000, 0x1000, 0)
+	file.Path = "/file"
+	shared := memory(0x2000, 1<<20, pages.NoHuge)
+	shared.Perm |= pages.Shared
+	for name, tt := range map[string]struct {
+		mappings []pages.Mapping
+		want     int
+	}{
+		"glibc's guard":                 {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 1<<20, pages.Account)}, 1},
+		"HotSpot's guards":              {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, 0)}, 1},
+		"marked, after a guard":         {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, pages.NoHuge)}, 1},
+		"marked, no guard":              {[]pages.Mapping{memory(0x2000, 1<<20, pages.NoHuge)}, 1},
+		"nothing before it":             {[]pages.Mapping{memory(0x2000, 1<<20, 0)}, 0},
+		"not right above the guard":     {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x3000, 1<<20, 0)}, 0},
+		"above an arena's rest":         {[]pages.Mapping{guard(0x1000, 63<<20, 0), memory(0x1000+63<<20, 1<<20, 0)}, 0},
+		"above reserved memory":         {[]pages.Mapping{guard(0x1000, 0x1000, pages.NoReserve), memory(0x2000, 1<<20, 0)}, 0},
+		"too small":                     {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 32<<10, 0)}, 0},
+		"the hole between two files":    {[]pages.Mapping{file, memory(0x2000, 1<<20, 0)}, 0},
+		"shared memory":                 {[]pages.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
+		"a guard is no stack by itself": {[]pages.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, pages.NoHuge)}, 0},
+	} {
+		got, _ := findStacks(tt.mappings, nil, 0)
+		last := tt.mappings[len(tt.mappings)-1]
+		if len(got) != tt.want || len(got) == 1 && got[0] != (Range{Start: last.Start, End: last.End, Kind: Stack}) {
+			t.Errorf("%s: %x", name, got)
+		}
+	}
+}
+
+// TestStackMergedWithMalloc: on a kernel that does not mark stacks, a chunk that
+// malloc mapped right above one is part of its mapping (seen on Linux 6.1).
+func TestStackMergedWithMalloc(t *testing.T) {
+	const mib = 1 << 20
+	mappings := []pages.Mapping{
+		{Start: mib - 4*4096, End: mib},
+		{Start: mib, End: 4 * mib, Perm: pages.Read | pages.Write, AnonymousBytes: 3 * mib},
+	}
+	stack := []Range{{Start: mib - 4*4096, End: 2 * mib, Kind: Stack, Thread: 7}}
+	if got, _ := findStacks(mappings, stack, 0); len(got) != 0 {
+		t.Errorf("more than the known stack: %x", got)
+	}
+	if got, _ := findStacks(mappings, nil, 0); len(got) != 1 {
+		t.Errorf("a stack that nobody knows: %x", got)
+	}
+
+	// What lies above a stack that is not Java's ends where such a stack must.
+	java := []Range{{Start: 8 * mib, End: 9 * mib, Kind: Stack, Thread: 7}}
+	if got, _ := findStacks(mappings, java, 2*mib); len(got) != 1 || got[0].End != 3*mib-4*4096 {
+		t.Errorf("a native stack of 2 MiB with its guard: %x", got)
+	}
+}
+
+// TestWiden: metaspace of a JDK before 16 reaches to malloc on both sides, but no
+// further than a reservation.
+func TestWiden(t *testing.T) {
+	const mib = 1 << 20
+	mappings := []pages.Mapping{{Start: mib, End: 40 * mib, Perm: pages.Read | pages.Write}}
+	nodes := findMetaspace(mappings, nil, []uint64{21 * mib, 20*mib + 8, 22*mib + 16}, nil, 8)
+	if want := (Range{Start: 20 * mib, End: 22*mib + 4096, Kind: Metaspace}); len(nodes) != 1 || nodes[0] != want {
+		t.Fatalf("classes lie in %x, want %x", nodes, want)
+	}
+	for _, tt := range []struct {
+		name       string
+		malloc     []Range
+		start, end uint64
+	}{
+		{"nothing else known", nil, 18 * mib, 24*mib + 4096},
+		{"malloc below", []Range{{Start: 2 * mib, End: 19 * mib, Kind: MallocChunk}}, 19 * mib, 24*mib + 4096},
+		{"malloc above", []Range{{Start: 23 * mib, End: 30 * mib, Kind: MallocChunk}}, 18 * mib, 23 * mib},
+	} {
+		got := widen(mappings, Merge(nodes, tt.malloc), nodes)
+		if len(got) != 1 || got[0].Start != tt.start || got[0].End != tt.end {
+			t.Errorf("%s: metaspace is %x, want %x-%x", tt.name, got, tt.start, tt.end)
+		}
+	}
+
+	// Reservations whose classes lie elsewhere are mappings of their own beside it; what
+	// is not like it, or beyond a gap, is none.
+	const rw = pages.Read | pages.Write
+	mappings = []pages.Mapping{
+		{Start: 10 * mib, End: 18*mib + 512<<10, Perm: rw}, // 512 KiB below is a gap
+		{Start: 19 * mib, End: 20 * mib, Perm: rw}, {Start: 20 * mib, End: 23 * mib, Perm: rw},
+		{Start: 23 * mib, End: 23*mib + 512<<10, Perm: rw}, {Start: 23*mib + 512<<10, End: 30 * mib},
+	}
+	if got := widen(mappings, nodes, nodes); len(got) != 1 || got[0].Start != 19*mib || got[0].End != 23*mib+512<<10 {
+		t.Errorf("with neighbours metaspace is %x", got)
+	}
+}

@@ -1,0 +1,247 @@
+package jvm
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
+	"github.com/jvmem/jvmem/jvm/threads"
+)
+
+// counted is what a Process keeps of its last count. Only Resident writes it.
+type counted struct {
+	facts   Facts
+	sources []Source      // of the count
+	stacks  map[int]int64 // bytes, by thread
+	threads int           // live
+	// indicators are those at that time; nil: the count cannot be reused.
+	indicators *resident.Indicators
+	reused     int
+
+	// What the next Query and count need, also of a count that cannot be reused.
+	mallocBytes int64
+	unknown     resident.Unknown
+	growth      resident.Decision
+	malloc      []ranges.Range // glibc's, without [heap]
+	mallocErr   error          // why it is incomplete
+}
+
+// indicators are what the answers say without a look at pages.
+func (a *Answers) indicators() resident.Indicators {
+	return resident.Indicators{
+		AnonBytes: a.status.RssAnonBytes, FileBytes: a.status.RssFileBytes, ShmemBytes: a.status.RssShmemBytes,
+		SwapBytes: a.status.SwapBytes, PageTablesBytes: a.status.PageTablesBytes,
+		NMT: a.Facts.Report, ThreadsStarted: a.started, AgeSeconds: a.Facts.UptimeSeconds,
+	}
+}
+
+// Reuse completes the answers with the last count, without a look at the pages. The
+// decision is Use; if it is Count, call Resident: something moved by more than tolerance
+// bytes. The stacks of threads that started since then are unknown.
+func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) {
+	c := &p.counted
+	decision := p.policy.Reuse(c.indicators, a.indicators(), c.reused, tolerance)
+	if decision.Action != resident.Use {
+		return Facts{}, decision
+	}
+	c.reused++
+	f := a.facts()
+	f.Threads = c.facts.Threads
+	if !a.sameThreads || c.threads != a.status.Threads {
+		var err error
+		if f.Threads, err = p.readThreads(a, c.stacks); err != nil {
+			return Facts{}, resident.Decision{Action: resident.Count, Reason: "the threads could not be read"}
+		}
+	}
+	f.Resident, f.SwapBytes, f.HeapFileBytes = c.facts.Resident, c.facts.SwapBytes, c.facts.HeapFileBytes
+	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
+	f.Sources = append(f.Sources, c.sources...)
+	f.clean()
+	return f, decision
+}
+
+// facts returns the answers' facts, to be completed.
+func (a *Answers) facts() Facts {
+	f := a.Facts
+	f.Sources = slices.Clip(f.Sources)
+	return f
+}
+
+// Resident completes the answers with the JVM's threads and a count of its resident
+// pages by range. The decision is Use, or Query if memory came up since then that only
+// the JVM can explain: the facts are right, but a Query and another Resident say more.
+// Sources that fail are recorded in the facts; ErrGone: the process ended.
+func (p *Process) Resident(a *Answers) (f Facts, next resident.Decision, err error) {
+	// What a count that fails cannot renew, remains.
+	last := p.counted
+	p.counted = counted{mallocBytes: last.mallocBytes, unknown: last.unknown, malloc: last.malloc, mallocErr: last.mallocErr}
+	f = a.facts()
+	defer func() { f.clean() }()
+
+	reported := p.readRanges(a, &f)
+	pagemap, pagemapErr := pages.OpenPagemap(filepath.Join(p.dir(), "pagemap"))
+	if pagemapErr == nil {
+		defer pagemap.Close()
+	}
+	mappings, source, err := p.memory.Read(p.dir(), pagemap, a.status.HugetlbBytes > 0)
+	if err != nil {
+		if err = proc.Gone(a.status.PID, err); errors.Is(err, ErrGone) {
+			return f, resident.Decision{}, err
+		}
+		f.failed(SourceSmaps, err, p.permissionFix(err))
+		f.Threads, err = p.readThreads(a, nil)
+		return f, resident.Decision{}, err
+	}
+	f.worked(SourceSmaps)
+	if p.tmpfs == nil || a.renew {
+		if p.tmpfs, err = proc.Tmpfs(p.proc, a.status.PID); err != nil {
+			return f, resident.Decision{}, err
+		}
+	}
+	var counter resident.PageCounter
+	switch {
+	case errors.Is(proc.Gone(a.status.PID, pagemapErr), ErrGone):
+		return f, resident.Decision{}, ErrGone
+	case pagemapErr != nil:
+		f.failed(SourcePagemap, fmt.Errorf("mappings of several kinds are not split: %w", pagemapErr), p.permissionFix(pagemapErr))
+	default:
+		counter = source
+		f.worked(SourcePagemap)
+	}
+	find := mallocFinder{mem: filepath.Join(p.dir(), "mem"), source: source, renew: a.renew}
+	named := reported.Map(mappings, find.in(&p.arenas), find.in(&p.chunks))
+	f.Ranges, f.Named = named.Source, named.Complete
+	f.reportMissing(named.Missing())
+	counts := resident.CountPages(mappings, named.Ranges, p.tmpfs, counter)
+	if counts.Err != nil {
+		f.failed(SourcePagemap, counts.Err, "")
+	}
+	f.Resident, f.SwapBytes = counts.Kinds, counts.SwapBytes
+	if ranges.MapsHeapFile(mappings) {
+		f.readHeapFile(p)
+	}
+	// The mappings of a process that dies end at any of them.
+	if !proc.HasMemory(p.proc, a.status.PID) {
+		return f, resident.Decision{}, fmt.Errorf("process %d: %w", a.status.PID, ErrGone)
+	}
+	if f.Threads, err = p.readThreads(a, counts.Stacks); err != nil {
+		return f, resident.Decision{}, err
+	}
+	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
+	p.counted = counted{
+		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, malloc: named.Malloc, mallocErr: named.MallocErr,
+	}
+	if growth.Action == resident.Use {
+		p.counted.facts, p.counted.sources, p.counted.stacks = f, slices.Clone(f.Sources[len(a.Facts.Sources):]), counts.Stacks
+		p.counted.threads, p.counted.indicators = a.status.Threads, new(a.indicators())
+	}
+	return f, growth, nil
+}
+
+// maxClasses bounds the classes by which metaspace is found: 1 µs each.
+const maxClasses = 20_000
+
+// readRanges adds to what the JVM reported what HotSpot's own tables have.
+func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
+	r := a.ranges
+	if p.structs == nil {
+		f.failed(SourceVMStructs, p.structsErr, p.permissionFix(p.structsErr))
+		return r
+	}
+	snapshot, err := p.structs.Read(a.sameThreads && !a.renew)
+	if err = errors.Join(append(snapshot.Errors, err)...); err != nil {
+		f.failed(SourceVMStructs, err, "")
+	} else {
+		f.worked(SourceVMStructs)
+	}
+	if r.Structs = snapshot.Ranges; r.Structs == nil {
+		r.Structs = []ranges.Range{}
+	}
+	if r.Source() == ranges.FromStructs {
+		metadata, _ := p.structs.Metadata(maxClasses) // without it metaspace is not found
+		r.ConstantPools, r.Classes = metadata.ConstantPools, metadata.Classes
+	}
+	return r
+}
+
+// mallocFinder looks for malloc's memory in a process.
+type mallocFinder struct {
+	mem    string // /proc/<pid>/mem
+	source resident.PageSource
+	renew  bool
+}
+
+var errNoPagemap = errors.New("no permission to read pagemap")
+
+func (m mallocFinder) in(c *malloc.Cache) ranges.FindMalloc {
+	return func(spans []ranges.Range, bytes []int64) ([]ranges.Range, error) {
+		if m.source == nil {
+			return nil, errNoPagemap
+		}
+		return c.Find(m.mem, m.source, spans, bytes, m.renew)
+	}
+}
+
+// reportMissing records which kinds of memory no source reports.
+func (f *Facts) reportMissing(kinds []ranges.Kind) {
+	if len(kinds) == 0 {
+		f.worked(SourceRanges)
+		return
+	}
+	var names []string
+	for _, kind := range kinds {
+		names = append(names, kind.String())
+	}
+	fix := "allow jvmem to attach to the JVM: see the source attach"
+	if f.Major == 8 { // it lacks the commands that report ranges
+		fix = "start the JVM with -XX:NativeMemoryTracking=detail"
+	}
+	f.failed(SourceRanges, errors.New("no source reports the address ranges of "+strings.Join(names, ", ")+": that memory is unattributed"), fix)
+}
+
+// readHeapFile reads the size of ZGC's heap file. Without it the heap is unknown.
+func (f *Facts) readHeapFile(p *Process) {
+	bytes, err := resident.HeapFileBytes(filepath.Join(p.dir(), "fd"))
+	if err != nil {
+		f.Named = slices.DeleteFunc(f.Named, func(k ranges.Kind) bool { return k == ranges.Heap })
+		f.failed(SourceHeapFile, err, p.permissionFix(err))
+		return
+	}
+	f.HeapFileBytes = &bytes
+	f.worked(SourceHeapFile)
+}
+
+// readThreads returns the threads with their stacks, where known.
+func (p *Process) readThreads(a *Answers, stacks map[int]int64) (Threads, error) {
+	list := p.threads.Last()
+	// If there are as many as before, and no Java thread started, they are the same, but
+	// for a thread of the JVM's own that replaced another.
+	if !a.sameThreads || a.renew || len(list) != a.status.Threads {
+		var err error
+		if list, err = p.threads.Read(p.proc, a.status.PID); err != nil {
+			return Threads{}, err
+		}
+	}
+	if a.status.NSPID != a.status.PID && len(stacks) > 0 { // stacks has the JVM's own thread IDs
+		own := stacks
+		stacks = make(map[int]int64, len(own))
+		for _, t := range list {
+			if id, ok := p.OwnThreadID(t); ok {
+				if stack, ok := own[id]; ok {
+					stacks[t.ID] = stack
+				}
+			}
+		}
+	}
+	return Threads{Live: len(list), Pools: threads.Pools(list, stacks)}, nil
+}
+
+// errNotCounted is why malloc's memory is unknown before the first count.
+var errNotCounted = errors.New("the JVM's pages were not counted yet")

@@ -1,0 +1,72 @@
+package resident
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/proc"
+)
+
+// PageSource says which pages are resident: pages.Scan, or pages.Pagemap where the
+// kernel has no PAGEMAP_SCAN.
+type PageSource interface {
+	PageCounter
+	malloc.Pages
+}
+
+// Memory reads the mappings of one process repeatedly, and keeps its buffers. Not safe
+// for concurrent use.
+type Memory struct {
+	reader   pages.Reader
+	mappings []pages.Mapping
+	scan     pages.Scan
+	noScan   bool // the kernel has none
+}
+
+// Read returns the mappings with what is resident in them, valid until the next Read:
+// by a scan or, on kernels without one, from smaps. dir is a /proc/<pid>. pagemap may
+// be nil, and then source is nil. usesHugetlb: the process has explicit huge pages,
+// which smaps and the cgroup do not count, but a scan does. proc.ErrGone: the process
+// has no memory any more.
+func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (mappings []pages.Mapping, source PageSource, err error) {
+	if pagemap != nil && !m.noScan && !usesHugetlb {
+		if err := m.readFile(filepath.Join(dir, "maps"), m.reader.ReadMaps); err != nil {
+			return nil, nil, err
+		}
+		err := m.scan.Read(pagemap, m.mappings)
+		if err == nil {
+			return m.mappings, &m.scan, nil
+		}
+		m.noScan = errors.Is(err, pages.ErrNoScan)
+		if !m.noScan && !errors.Is(err, pages.ErrScattered) {
+			return nil, nil, err
+		}
+	}
+	if err := m.readFile(filepath.Join(dir, "smaps"), m.reader.Read); err != nil {
+		return nil, nil, err
+	}
+	if pagemap != nil {
+		source = pagemap
+	}
+	return m.mappings, source, nil
+}
+
+func (m *Memory) readFile(name string, read func(io.Reader, func(*pages.Mapping)) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	m.mappings = m.mappings[:0]
+	if err := read(file, func(mapping *pages.Mapping) { m.mappings = append(m.mappings, *mapping) }); err != nil {
+		return err
+	}
+	if len(m.mappings) == 0 {
+		return proc.ErrGone
+	}
+	return nil
+}

@@ -1,0 +1,251 @@
+package resident
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jvmem/jvmem/jvm/nmt"
+)
+
+// Policy decides when pages are counted again, when the JVM is queried again, and when
+// VM.info is sent again. It has no state: the caller keeps what one decision needs of
+// the last one (Indicators, Unknown, Info), so that a table can test every decision.
+//
+// One sample of a container with several JVMs:
+//
+//	before counting   Reuse for each JVM, then ReuseContainer: all Use, or count all
+//	after counting    Growth for each JVM, then Accept: Use, Count or Query
+type Policy struct{}
+
+// Action is what to do next.
+type Action uint8
+
+// The actions.
+const (
+	Use   Action = iota // the counts at hand
+	Count               // count the pages, again
+	Query               // query the JVM again, then count
+)
+
+// String returns the action's name.
+func (a Action) String() string { return [...]string{"use", "count", "query"}[a] }
+
+// Decision is an Action with its reason; "" if there is nothing against Use.
+type Decision struct {
+	Action Action
+	Reason string
+}
+
+// The thresholds. Sizes are in bytes, numbers of samples without a unit.
+const (
+	// renewEvery: flags, HotSpot's tables, mounts and malloc's headers change rarely.
+	// They are read again in every sixth sample, once a minute by default.
+	renewEvery = 6
+	// youngSeconds: a JVM younger than this may still set up what is read rarely: it is
+	// read, and pages are counted, in each sample.
+	youngSeconds = 30
+	// recountEvery: pages are counted, and VM.info is sent, at least in every thirtieth
+	// sample. Memory of one kind may shrink by as much as another grows, which no
+	// indicator shows.
+	recountEvery = 30
+
+	// unmovedBytes is by how much an indicator may differ for a count to be reused. The
+	// kernel's counters lag by some 100 KiB.
+	unmovedBytes = 256 << 10
+	// unmovedDivisor: in large JVMs it is a thousandth of what is resident. Counting
+	// takes longer there in the same proportion.
+	unmovedDivisor = 1000
+
+	// unknownBytes is the growth of memory that no range covers after which the JVM is
+	// queried for new ranges: metaspace's smallest reservations have 2 and 4 MiB.
+	unknownBytes = 1 << 20
+	// sameBytes is how much such memory may vary between two counts without a new
+	// range. The smallest range that a query explains is larger.
+	sameBytes = 256 << 10
+
+	// infoBytes is by how much malloc's memory may change, by NMT and by pages, before
+	// VM.info is sent again: it is the most expensive command.
+	infoBytes = 1 << 20
+
+	// driftBytes is by how much the container's usage may change while pages are
+	// counted. A count takes some milliseconds, and the container is not stopped.
+	driftBytes = 1 << 20
+	// maxCounts bounds the counts for one sample.
+	maxCounts = 3
+)
+
+// Renew reports whether to read again what changes rarely. queries is the number of
+// queries, with the current one; ageSeconds is the JVM's, nil if unknown.
+func (Policy) Renew(queries int, ageSeconds *float64) bool {
+	return queries <= 2 || queries%renewEvery == 0 || young(ageSeconds)
+}
+
+func young(ageSeconds *float64) bool { return ageSeconds == nil || *ageSeconds < youngSeconds }
+
+// Indicators are numbers of one JVM that are cheap to read. If none of them changed,
+// the resident pages did not change either.
+type Indicators struct {
+	// By the kernel's counters (proc.Status).
+	AnonBytes, FileBytes, ShmemBytes, SwapBytes, PageTablesBytes int64
+	// NMT is the report of VM.native_memory; nil: off or unknown.
+	NMT *nmt.Report
+	// ThreadsStarted since the JVM started; nil: unknown.
+	ThreadsStarted *int64
+	AgeSeconds     *float64
+}
+
+// Tolerance returns by how many bytes an indicator may differ for a count to be reused.
+// residentBytes is the anonymous and shared memory of all JVMs of the container.
+func (Policy) Tolerance(residentBytes int64) int64 {
+	return max(unmovedBytes, residentBytes/unmovedDivisor)
+}
+
+// Reuse decides whether the last count of a JVM's pages can be used: Use or Count. was
+// are the indicators at that count, nil without a usable one; reused is how often it
+// was reused already. Without NMT nothing shows how much moves from one kind of memory
+// to another, so the count is never reused.
+func (Policy) Reuse(was *Indicators, now Indicators, reused int, tolerance int64) Decision {
+	switch {
+	case was == nil:
+		return Decision{Count, "the pages were not counted yet"}
+	case was.ThreadsStarted == nil:
+		return Decision{Count, "the number of started threads is unknown"}
+	case was.NMT == nil || now.NMT == nil:
+		return Decision{Count, "NMT is off"}
+	case young(now.AgeSeconds):
+		return Decision{Count, "the JVM started less than 30 s ago"}
+	}
+	for _, i := range []struct {
+		name     string
+		was, now int64
+	}{
+		{"RssAnon", was.AnonBytes, now.AnonBytes}, {"RssFile", was.FileBytes, now.FileBytes}, {"RssShmem", was.ShmemBytes, now.ShmemBytes},
+		{"VmSwap", was.SwapBytes, now.SwapBytes}, {"VmPTE", was.PageTablesBytes, now.PageTablesBytes},
+		{"memory malloced by the JVM", was.NMT.MallocedBytes(), now.NMT.MallocedBytes()},
+	} {
+		if distance(i.was, i.now) > tolerance {
+			return Decision{Count, i.name + " changed"}
+		}
+	}
+	switch {
+	case !sameCommitted(was.NMT, now.NMT, tolerance):
+		return Decision{Count, "memory mapped by the JVM changed"}
+	case reused+1 >= recountEvery:
+		return Decision{Count, fmt.Sprintf("the count was used for %d samples", recountEvery)}
+	}
+	return Decision{}
+}
+
+// sameCommitted reports whether HotSpot has as much mapped for each purpose as before.
+func sameCommitted(was, now *nmt.Report, tolerance int64) bool {
+	return slices.EqualFunc(was.Categories, now.Categories, func(a, b nmt.Category) bool {
+		return a.Name == b.Name && distance(a.MmapCommittedBytes, b.MmapCommittedBytes) <= tolerance &&
+			distance(a.StackCommittedBytes, b.StackCommittedBytes) <= tolerance
+	})
+}
+
+// ReuseContainer decides whether the counts of all JVMs of a container still explain
+// what the kernel charges now: Use or Count. was and now are what no row explains; nil:
+// unknown.
+func (Policy) ReuseContainer(was, now *int64, tolerance int64) Decision {
+	if was == nil || now == nil {
+		return Decision{Count, "the unattributed memory is unknown"}
+	}
+	if distance(*was, *now) > tolerance {
+		return Decision{Count, "the unattributed memory changed"}
+	}
+	return Decision{}
+}
+
+// Unknown is what one JVM's counts found of anonymous memory that no range covers. The
+// zero value is that of a JVM that was not counted yet.
+type Unknown struct {
+	explained int64 // no query explains more
+	last      int64 // of the last count
+	queried   bool  // because of the last count
+	counted   bool
+}
+
+// Growth decides after a count whether the JVM has mapped something new that only a
+// query can explain: Use or Query. What a query left as it was has no better name.
+func (Policy) Growth(was Unknown, bytes int64) (Unknown, Decision) {
+	settled := was.queried && distance(bytes, was.last) <= sameBytes
+	now := Unknown{explained: was.explained, last: bytes, counted: true}
+	if !was.counted || bytes < was.explained || settled {
+		now.explained = bytes
+	}
+	if bytes > now.explained+unknownBytes {
+		now.queried = true
+		return now, Decision{Query, "memory without a name grew"}
+	}
+	return now, Decision{}
+}
+
+// Accept decides what follows a count of all JVMs of a container. attempt is 1 for the
+// first of a sample, drift is by how many bytes the container's usage changed
+// meanwhile, growth is the strongest Decision of Growth.
+func (p Policy) Accept(attempt int, drift int64, growth Decision) Decision {
+	switch {
+	case attempt >= maxCounts:
+		return Decision{Use, fmt.Sprintf("it is the last of %d counts", maxCounts)}
+	case growth.Action == Query:
+		return growth
+	case p.Drifted(drift):
+		return Decision{Count, "the container's usage changed during the count"}
+	}
+	return Decision{}
+}
+
+// Drifted reports whether usage changed so much during a count that its rows are of
+// different moments.
+func (Policy) Drifted(drift int64) bool { return distance(drift, 0) > driftBytes }
+
+// Info is what others reported of malloc when VM.info was sent last.
+type Info struct {
+	Queries int // since then
+	// TrackedBytes is what NMT tracks; nil: unknown.
+	TrackedBytes *int64
+	// MallocBytes is resident.
+	MallocBytes int64
+	// Collections since the JVM started; nil: unknown.
+	Collections *int64
+	// Moved: VM.info is sent once more, as the Cleaner frees memory some time after a
+	// collection.
+	Moved bool
+}
+
+// VMInfo decides whether malloc's own account may have changed, so that VM.info is sent
+// again: Query or Use. It follows what NMT tracks, what is resident, and collections.
+// What native code frees without unmapping it, only the count of samples covers. Without
+// NMT nothing reports what is freed and kept: VM.info is sent each time.
+func (Policy) VMInfo(was Info, report *nmt.Report, mallocBytes int64, collections *int64) (Info, Decision) {
+	now := was
+	if now.Queries++; now.Queries == 1 { // the count that belongs to the last VM.info came after it
+		now.MallocBytes = mallocBytes
+	}
+	moved := ""
+	switch {
+	case was.TrackedBytes != nil && report != nil && distance(report.MallocedBytes(), *was.TrackedBytes) > infoBytes:
+		moved = "memory malloced by the JVM changed"
+	case collections == nil || was.Collections == nil:
+		moved = "the number of collections is unknown"
+	case *collections != *was.Collections:
+		moved = "a garbage collection may have freed native memory"
+	case distance(mallocBytes, now.MallocBytes) > infoBytes:
+		moved = "malloc's resident memory changed"
+	}
+	now.Moved = moved != ""
+	switch {
+	case report == nil:
+		return now, Decision{Query, "NMT is off"}
+	case moved != "":
+		return now, Decision{Query, moved}
+	case was.Moved:
+		return now, Decision{Query, "it changed in the last sample"}
+	case now.Queries >= recountEvery:
+		return now, Decision{Query, fmt.Sprintf("it was not sent for %d samples", recountEvery)}
+	}
+	return now, Decision{}
+}
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }
