@@ -20,20 +20,20 @@ const (
 	maxFileBytes = 1 << 20
 	maxDiskBytes = 16 << 20
 	maxFiles     = 64 // each start of the sidecar begins a new one
-	// maxLineBytes is far above what maxSeries take.
+	// maxLineBytes is far above the size of maxSeries.
 	maxLineBytes = 64 << 10
 	filePattern  = "history-*.jsonl"
 )
 
-// line is a step of a container on disk.
+// line is one step of a container on disk.
 type line struct {
 	rows.Identity
 	Time   int64                `json:"time_unix_ms"`
 	Series map[string][3]*int64 `json:"series"` // last, min, max
 }
 
-// disk appends lines to files of a folder. A line that was written in part, as when
-// the disk is full, is cut off again: it spoils no other, and the next may succeed.
+// disk appends lines to files in a folder. A line that was written in part, because the
+// disk was full, is truncated again, so that the next one may succeed.
 type disk struct {
 	dir    string
 	number int      // of the current file
@@ -41,7 +41,7 @@ type disk struct {
 	bytes  int64    // in file
 }
 
-// openDisk finds the files that are there. The disk can be used in any case.
+// openDisk finds the existing files. The disk can be used also after an error.
 func openDisk(dir string) (*disk, error) {
 	d := &disk{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -49,13 +49,13 @@ func openDisk(dir string) (*disk, error) {
 	}
 	files, err := d.files()
 	if len(files) > 0 {
-		_, _ = fmt.Sscanf(filepath.Base(files[len(files)-1]), "history-%d", &d.number) // else it begins with 1
+		_, _ = fmt.Sscanf(filepath.Base(files[len(files)-1]), "history-%d", &d.number) // else the first is 1
 	}
 	return d, err
 }
 
-// files returns the files of the folder, the oldest first. What else has such a name
-// is left alone: a pipe would be read for ever, a link leads elsewhere.
+// files returns the files of the folder, the oldest first. A pipe or a link of such a name
+// is ignored: reading the one would never end, the other leads elsewhere.
 func (d *disk) files() ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(d.dir, filePattern))
 	slices.Sort(files)
@@ -80,7 +80,7 @@ func (d *disk) append(l *line) error {
 	}
 	if _, err := d.file.Write(append(text, '\n')); err != nil {
 		if d.file.Truncate(d.bytes) != nil {
-			d.close() // begin another one
+			d.close() // the next line begins another file
 		}
 		return fmt.Errorf("write the history: %w", err)
 	}
@@ -89,11 +89,11 @@ func (d *disk) append(l *line) error {
 }
 
 func (d *disk) close() {
-	_ = d.file.Close() // what was written was told
+	_ = d.file.Close() // each write returned its own error
 	d.file = nil
 }
 
-// next begins a file, and removes the oldest ones that are too much.
+// next begins a file, and removes the oldest ones to make room.
 func (d *disk) next() error {
 	files, err := d.files()
 	if err != nil {
@@ -118,7 +118,7 @@ func (d *disk) next() error {
 	return nil
 }
 
-// read calls f with each line that can be read, in the order they were written.
+// read calls f with each readable line, in the order of writing.
 func (d *disk) read(f func(*line)) error {
 	files, err := d.files()
 	for _, path := range files {
@@ -143,13 +143,13 @@ func readLines(path string, f func(*line)) error {
 			f(&l)
 		}
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) { // garbage, to its end
+	if err := lines.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) { // the rest is damaged
 		return err
 	}
 	return nil
 }
 
-// write appends the step of a container.
+// write appends one step of a container.
 func (s *Store) write(c *Container, index int) error {
 	if s.disk == nil || index < 0 {
 		return nil
@@ -164,7 +164,7 @@ func (s *Store) write(c *Container, index int) error {
 	return s.disk.append(&l)
 }
 
-// load takes in what the folder holds from a time on.
+// load reads the lines of the folder from a time on.
 func (s *Store) load(since int64) error {
 	return s.disk.read(func(l *line) {
 		if l.Time < since {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestOpenManyContainers: a JVM that is killed over and over leaves more containers in
-// the folder than are remembered. Those seen last are kept.
+// the folder than the store has room for. Those seen last are kept.
 func TestOpenManyContainers(t *testing.T) {
 	const many = maxContainers + 5
 	o := Options{Retention: 24 * time.Hour, Dir: t.TempDir()}
@@ -45,7 +45,7 @@ func TestOpenManyContainers(t *testing.T) {
 		got = append(got, c.ID)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("remembered: %q\nwant %q", got, want)
+		t.Errorf("kept: %q\nwant %q", got, want)
 	}
 	// With the next sample they make room.
 	again.Time = at.Add(10 * time.Second)

@@ -1,15 +1,14 @@
-// Package history remembers how the memory of containers developed, within a
-// fixed budget, and reads and writes the form that others judge and show
-// (jvmem.history/v1).
+// Package history keeps how the memory of containers developed, within a fixed budget,
+// and reads and writes it as JSON (jvmem.history/v1).
 //
-// What is remembered of a container is a set of series, each a number at many
-// times, named by the functions and constants of series.go. It is kept twice:
-// the last samples as they were (fine), and steps of Retention / coarsePoints
-// with the least, the greatest and the last value (coarse). Floors survive the
-// downsampling that way, which is what a leak is judged by.
+// The history of a container is a set of series, each a number at many times, named by
+// the functions and constants of series.go. It is kept twice: the latest samples as they
+// were (fine), and steps of Retention / coarsePoints with the minimum, the maximum and
+// the last value of each (coarse). Minimums survive downsampling that way: they show a
+// leak.
 //
-// With a folder, each coarse step is appended to a file there, a line of JSON
-// each, when it is complete. Such a line is read back or it is not: a torn or
-// damaged one loses itself only. Files are rotated and the oldest removed.
-// That a disk is full or read-only is an error to tell, and nothing more.
+// With a folder, each coarse step is appended to a file there when it is complete, as a
+// line of JSON. A torn or damaged line loses only itself. Files are rotated and the
+// oldest removed. A full or read-only disk is an error to report; the history goes on in
+// memory.
 package history

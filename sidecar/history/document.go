@@ -15,20 +15,20 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
-// Schema names the JSON form. Fields may be added to it, none is renamed.
+// Schema is the version of the JSON form. Fields may be added, none is renamed.
 const Schema = "jvmem.history/v1"
 
-// Document is a history that was handed out.
+// Document is a copy of a history.
 type Document struct {
 	Schema string `json:"schema"`
-	// Time is when it was handed out.
+	// Time is when it was copied.
 	Time       time.Time      `json:"time"`
 	Pod        *breakdown.Pod `json:"pod,omitempty"`
 	Containers []*Container   `json:"containers"`
 }
 
-// Document returns what is remembered from a time on. step > 0 asks for one track
-// with steps of at least that; 0 for all there is.
+// Document returns the history from a time on. With step > 0 it has one track with steps
+// of at least that length; with 0, all tracks.
 func (s *Store) Document(since time.Time, step time.Duration) *Document {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,7 +54,7 @@ func (s *Store) Document(since time.Time, step time.Duration) *Document {
 	return d
 }
 
-// merged returns one track made of all, each for the time that no finer one covers.
+// merged combines all tracks into one, each for the time that no finer one covers.
 func (c *Container) merged(since, step int64) *Track {
 	out := &Track{StepMillis: step}
 	for k, t := range c.Tracks {
@@ -68,7 +68,7 @@ func (c *Container) merged(since, step int64) *Track {
 	return out
 }
 
-// Between returns what was remembered from a time to another one, as it was.
+// Between returns the finest track from a time to another one.
 func (c *Container) Between(from, to time.Time) *Track {
 	t := c.Tracks[len(c.Tracks)-1].resampled(from.UnixMilli(), 0)
 	t.cutAfter(to.UnixMilli())
@@ -88,7 +88,7 @@ func (c *Container) covered(track int) int {
 	return n
 }
 
-// Points yields what is known of a series, with the times, in their order.
+// Points yields the known points of a series with their times, in order.
 func (c *Container) Points(name string) iter.Seq2[int64, Point] {
 	return func(yield func(int64, Point) bool) {
 		for k, t := range c.Tracks {
@@ -105,8 +105,8 @@ func (c *Container) Points(name string) iter.Seq2[int64, Point] {
 	}
 }
 
-// Latest returns what a series was when anything was read last; nil: it was not known
-// then.
+// Latest returns the value of a series at the latest sample or reading; nil: it was
+// unknown then.
 func (c *Container) Latest(name string) *int64 {
 	t := c.Tracks[len(c.Tracks)-1]
 	p := t.Series[name].At(len(t.Times) - 1)
@@ -129,11 +129,10 @@ func (c *Container) Names(prefix string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// maxDocument bounds what Read takes; a full history of maxContainers has some
-// 20 MB.
+// maxDocument bounds the input of Read. A full history of maxContainers has some 20 MB.
 const maxDocument = 64 << 20
 
-// Read reads a document that WriteJSON wrote.
+// Read reads a document that WriteJSON wrote, of this version or an earlier one.
 func Read(r io.Reader) (*Document, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {

@@ -44,38 +44,35 @@ func currentName(series string) string {
 // Row names the series of a row.
 func Row(row rows.Name) string { return "row/" + string(row) }
 
-// Unattributed is a bridge: use package rows.
-const Unattributed = rows.Unattributed
-
-// Detail names the series of a part of a row.
+// Detail names the series of a detail of a row.
 func Detail(row rows.Name, detail string) string {
 	return "detail/" + string(row) + "/" + detail
 }
 
-// Used names the series of what is in use of a row, in HotSpot's words.
+// Used names the series of a row's used bytes, as HotSpot reports them.
 func Used(row rows.Name) string { return "used/" + string(row) }
 
-// Committed names the series of what is committed of a row, in HotSpot's words.
+// Committed names the series of a row's committed bytes, as HotSpot reports them.
 func Committed(row rows.Name) string { return "committed/" + string(row) }
 
-// Prefixes of series that are named by what was seen.
+// Prefixes of series whose names are found at run time.
 const (
 	PrefixNMT     = "nmt/"     // HotSpot's malloc by category
 	PrefixPool    = "pool/"    // threads by pool
-	PrefixProcess = "process/" // private memory of all processes with a command
+	PrefixProcess = "process/" // private memory of all processes with the same command
 )
 
 const (
-	// maxPools and maxProcesses are how many of a sample are remembered.
+	// maxPools and maxProcesses are how many of a sample are kept.
 	maxPools, maxProcesses = 12, 4
-	// maxName bounds names that a container's processes give themselves.
+	// maxName bounds names that the container's processes choose.
 	maxName = 64
-	// maxSeries bounds the series of a container. Up to 90 are in use.
+	// maxSeries bounds the series of a container. Up to 90 are used.
 	maxSeries = 92
 )
 
-// sample is the values of a container at a time, the most important ones first:
-// those that come late may find no room.
+// sample has the values of a container at one time, the most important ones first: there
+// may be no room for the last ones.
 type sample struct {
 	names  []string
 	values []int64
@@ -87,7 +84,7 @@ func (s *sample) add(name string, value *int64) {
 	}
 }
 
-// sampleOf takes what is remembered out of a breakdown.
+// sampleOf returns the values of a breakdown that are kept.
 func sampleOf(c *breakdown.Container) sample {
 	var s sample
 	for name, value := range map[string]*int64{
@@ -103,7 +100,7 @@ func sampleOf(c *breakdown.Container) sample {
 		s.add(Used(row.Name), row.UsedBytes)
 		s.add(Committed(row.Name), row.CommittedBytes)
 	}
-	s.add(Row(Unattributed), c.UnattributedBytes)
+	s.add(Row(rows.Unattributed), c.UnattributedBytes)
 	s.addJVMs(c.JVMs)
 	for i := range c.Memory {
 		row := &c.Memory[i]
@@ -115,7 +112,7 @@ func sampleOf(c *breakdown.Container) sample {
 		}
 		for _, d := range row.Detail {
 			s.add(Detail(row.Name, d.Name), d.Bytes)
-			if d.Name == "jvm_internal" {
+			if d.Name == rows.JVMInternal {
 				for _, category := range d.Detail {
 					s.add(PrefixNMT+category.Name, category.Bytes)
 				}
@@ -125,8 +122,8 @@ func sampleOf(c *breakdown.Container) sample {
 	return s
 }
 
-// addJVMs adds what is told of the JVMs, summed up; a count that one of them does not
-// tell is not known.
+// addJVMs adds the sums over the JVMs. A count that one of them does not report is
+// unknown.
 func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	var threads, generation int64
 	classes, old, collections := new(int64(0)), new(int64(0)), new(int64(0))

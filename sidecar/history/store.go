@@ -12,49 +12,49 @@ import (
 )
 
 const (
-	// finePoints and coarsePoints are how much is kept of one container. With
-	// maxSeries it is below 4 MiB, which more containers share.
+	// finePoints and coarsePoints are the length of the tracks of one container. With
+	// maxSeries they take less than 4 MiB, which several containers share.
 	finePoints, coarsePoints = 360, 1440
-	// minFine is what each needs to be judged.
+	// minFine is what a diagnosis needs of each.
 	minFine = 90
-	// maxEnded is how many containers that ended are remembered, maxContainers how
-	// many at all: the others of a report are left out.
+	// maxEnded is how many containers that ended are kept, maxContainers how many in
+	// all: further ones of a report are left out.
 	maxEnded, maxContainers = 3, 16
 )
 
-// Container is what is remembered of one container.
+// Container is the history of one container.
 type Container struct {
 	rows.Identity
 	// JVMs are those of the last sample, without their threads.
 	JVMs []breakdown.JVM `json:"jvms,omitempty"`
-	// Missing are the rows of the last sample that were not known.
+	// Missing are the unknown rows of the last sample.
 	Missing []string `json:"missing,omitempty"`
-	// Tracks cover the time from the oldest to now, the coarser ones first: what
-	// a later one covers too, an earlier one does not count for.
+	// Tracks cover the time from the oldest to now, the coarser ones first. Where they
+	// overlap the finer one counts.
 	Tracks []*Track `json:"tracks"`
 
 	err error // of the last write to the folder
 }
 
-// Options say how much to remember.
+// Options say how much to keep, and where.
 type Options struct {
 	Retention time.Duration
-	// Dir keeps the history across restarts; "": in memory only.
+	// Dir is a folder that outlives a restart; "": in memory only.
 	Dir string
 }
 
-// Store remembers. Its methods may be called concurrently.
+// Store keeps the histories of containers. Its methods may be called concurrently.
 type Store struct {
 	options Options
 
 	mu         sync.Mutex
 	containers []*Container // the one with the oldest last sample first
 	disk       *disk        // nil: in memory only
-	last       time.Time    // of the last report or note
+	last       time.Time    // of the last report or reading
 }
 
-// Open returns a Store with what the folder holds. The error is about the folder;
-// the Store works also with one, if need be in memory only.
+// Open returns a Store with the history in the folder. The error is about the folder; the
+// Store works in any case, if need be in memory only.
 func Open(o Options) (*Store, error) {
 	s := &Store{options: o}
 	if o.Dir == "" {
@@ -65,7 +65,7 @@ func Open(o Options) (*Store, error) {
 	return s, errors.Join(err, s.load(time.Now().Add(-o.Retention).UnixMilli()))
 }
 
-// Close writes what is not written yet.
+// Close writes the steps that are not complete yet.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,8 +88,8 @@ func (s *Store) failure() error {
 	return nil
 }
 
-// Add remembers a report. The error is that of the last write to the folder; it is
-// remembered in memory all the same.
+// Add adds a report. The error is that of the last write to the folder; the history in
+// memory is not affected.
 func (s *Store) Add(r *breakdown.Report) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,10 +106,10 @@ func (s *Store) Add(r *breakdown.Report) error {
 	return s.failure()
 }
 
-// AddReading remembers a few series of a container between two reports; one that was in
-// none is left out. The others are not known at that time, JVMGeneration neither: that is
-// how to tell it from a sample. It allocates nothing, once the history is as long as
-// it gets, and keeps neither names nor values. The error is as that of Add.
+// AddReading adds a few series of a container between two reports, if it was in one. The
+// other series are unknown at that time, including JVMGeneration: that is how a reading
+// differs from a sample. It allocates nothing once the history has its full length, and
+// keeps neither names nor values. The error is that of the last write, as of Add.
 func (s *Store) AddReading(of *breakdown.Container, at time.Time, names []string, values []int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,11 +136,11 @@ func (s *Store) add(c *Container, at time.Time, names []string, values []int64) 
 
 func (c *Container) coarse() *Track { return c.Tracks[0] }
 
-// leastStep is far above what a clock is slowed down or sped up by between two samples.
+// leastStep is far above what a clock is slewed between two samples.
 const leastStep = time.Second
 
-// stepped returns by how much the clock was set, forward or back, between two readings
-// of it: the monotonic clock, which both hold, goes on. 0 where one has none.
+// stepped returns by how much the wall clock was set, forward or back, between two times
+// with a monotonic clock reading; 0 where one has none.
 func stepped(before, now time.Time) time.Duration {
 	step := now.Round(0).Sub(before.Round(0)) - now.Sub(before)
 	if step.Abs() < leastStep {
@@ -149,7 +149,7 @@ func stepped(before, now time.Time) time.Duration {
 	return step
 }
 
-// follow takes all that is remembered with a clock that was set.
+// follow shifts all histories with a clock that was set.
 func (s *Store) follow(at time.Time) {
 	if step := stepped(s.last, at); step != 0 {
 		for _, c := range s.containers {
@@ -159,8 +159,8 @@ func (s *Store) follow(at time.Time) {
 	s.last = at
 }
 
-// shift moves what is remembered in time: the clock was set, and what was an hour ago
-// still was.
+// shift moves the history in time after the clock was set: what was an hour ago still
+// was.
 func (c *Container) shift(millis int64) {
 	for _, t := range c.Tracks {
 		for i := range t.Times {
@@ -169,7 +169,7 @@ func (c *Container) shift(millis int64) {
 	}
 }
 
-// LastTime is when the last sample was taken.
+// LastTime is the time of the last sample or reading.
 func (c *Container) LastTime() (at time.Time, ok bool) {
 	for i := len(c.Tracks) - 1; i >= 0; i-- {
 		if times := c.Tracks[i].Times; len(times) > 0 {
@@ -197,8 +197,8 @@ func (s *Store) forget(live []breakdown.Container) {
 	}
 }
 
-// container returns what is remembered of a container, brought up to date; nil if
-// there is no room for it.
+// container returns the history of a container, with its present description; nil if there
+// is no room for it.
 func (s *Store) container(of *breakdown.Container) *Container {
 	i := slices.IndexFunc(s.containers, func(c *Container) bool { return c.Same(of.Identity) })
 	var c *Container
@@ -227,7 +227,7 @@ func (s *Store) container(of *breakdown.Container) *Container {
 	return c
 }
 
-// share divides the room between the containers.
+// share divides the budget between the containers.
 func (s *Store) share() {
 	n := max(1, len(s.containers))
 	coarse := coarsePoints / n
@@ -241,8 +241,8 @@ func (s *Store) share() {
 	}
 }
 
-// Container calls f with what is remembered of the container, if it is. f must not
-// keep it.
+// Container calls f with the history of the container, if there is one. f must not keep
+// it.
 func (s *Store) Container(of *breakdown.Container, f func(*Container)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

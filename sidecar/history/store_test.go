@@ -61,7 +61,7 @@ func add(t *testing.T, s *Store, r *breakdown.Report) {
 	}
 }
 
-func TestRemembers(t *testing.T) {
+func TestAdd(t *testing.T) {
 	s := open(t, Options{Retention: 24 * time.Hour})
 	for i := range int64(9) {
 		add(t, s, report(start.Add(time.Duration(i)*10*time.Second), 100*(i%4+1), "exec-#"))
@@ -87,7 +87,7 @@ func TestRemembers(t *testing.T) {
 			t.Errorf("%s is %d, want %d", name, got, want)
 		}
 	}
-	for _, name := range []string{Row(rows.GC), Detail(rows.Native, "untracked"), OldCollections, Row(Unattributed)} {
+	for _, name := range []string{Row(rows.GC), Detail(rows.Native, "untracked"), OldCollections, Row(rows.Unattributed)} {
 		if fine.Series[name].At(0).Last != Unknown {
 			t.Errorf("%s is known", name)
 		}
@@ -131,8 +131,7 @@ func TestSeriesComeAndGo(t *testing.T) {
 	}
 }
 
-// TestBudget holds the package to its bound, with all series there may be, for a day
-// and a half.
+// TestBudget: a day and a half of history with the most series fits the budget.
 func TestBudget(t *testing.T) {
 	s := open(t, Options{Retention: 24 * time.Hour})
 	r := report(start, 1)
@@ -181,8 +180,8 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestAddReading: what is read between two samples is remembered beside them, and told
-// apart, and nothing is allocated for it.
+// TestAddReading: a reading between two samples is kept beside them and differs from one,
+// and nothing is allocated for it.
 func TestAddReading(t *testing.T) {
 	s := open(t, Options{Retention: 24 * time.Hour})
 	r := report(start, 100)
@@ -197,7 +196,7 @@ func TestAddReading(t *testing.T) {
 	c := &r.Containers[0]
 	reading(c, 1, 1)
 	if len(s.containers) != 0 {
-		t.Error("a container that was never sampled is remembered")
+		t.Error("a container that was never sampled has a history")
 	}
 	for i := range int64(7) {
 		if r.Time = at; i%3 == 1 {
@@ -292,7 +291,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// TestDisk: what was remembered is there after a restart; damage loses only itself.
+// TestDisk: the history is there after a restart; damage loses only itself.
 func TestDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	now := time.Now().Add(-time.Hour).Truncate(time.Minute)
@@ -344,18 +343,18 @@ func TestDiskFails(t *testing.T) {
 	}
 	s, err := Open(Options{Retention: time.Hour, Dir: file})
 	if err == nil {
-		t.Error("a file in the place of the folder is no error")
+		t.Error("a file instead of the folder is no error")
 	}
 	var failed error
 	for i := range 20 {
 		err := s.Add(report(start.Add(time.Duration(i)*10*time.Second), int64(i)))
 		if failed != nil && err == nil {
-			t.Fatal("the error is told once, and then as if it were mended")
+			t.Fatal("the error is returned once only")
 		}
 		failed = err
 	}
 	if failed == nil || len(s.containers[0].Tracks[1].Times) != 20 {
-		t.Errorf("%v, and %d samples are remembered", failed, len(s.containers[0].Tracks[1].Times))
+		t.Errorf("%v, and %d samples are in memory", failed, len(s.containers[0].Tracks[1].Times))
 	}
 }
 

@@ -9,27 +9,26 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 )
 
-// Track is series over the same times. Those of a document are for reading only.
+// Track is a set of series over the same times. Those of a document are read-only.
 type Track struct {
-	// StepMillis is the length of a step; 0: the samples as they were.
+	// StepMillis is the length of a step; 0: single samples and readings.
 	StepMillis int64 `json:"step_ms"`
-	// Times are when the steps' last samples were taken, in milliseconds since
-	// 1970. They rise.
+	// Times are those of the last sample in each step, in milliseconds since 1970, in
+	// ascending order.
 	Times  []int64            `json:"time_unix_ms"`
 	Series map[string]*Column `json:"series"`
 
 	most int // steps to keep; 0: all
 }
 
-// Column is one series of a track. Min and Max are nil where each step is one
-// sample.
+// Column is one series of a track. Min and Max are nil where each step is one sample.
 type Column struct {
 	Last Values `json:"last"`
 	Min  Values `json:"min,omitempty"`
 	Max  Values `json:"max,omitempty"`
 }
 
-// At returns the value at the index of a time, unknown where there is none.
+// At returns the value at the index of a time; Unknown where there is none.
 func (c *Column) At(i int) Point {
 	if c == nil || i < 0 || i >= len(c.Last) {
 		return unknownPoint()
@@ -41,9 +40,8 @@ func (c *Column) At(i int) Point {
 	return p
 }
 
-// Sampled returns the last step up to i in which everything was sampled, so that
-// rows are as they were then; the first one after i if there is none, -1 if there is
-// none at all.
+// Sampled returns the last step up to i with a full sample, which has the rows; the first
+// one after i if there is none, -1 if there is none at all.
 func (t *Track) Sampled(i int) int {
 	generation := t.Series[JVMGeneration]
 	for k := i; k >= 0; k-- {
@@ -66,7 +64,7 @@ func (t *Track) push(c *Column, p Point) {
 	}
 }
 
-// append never takes more room than the track will ever need.
+// append allocates no more than the track will ever need.
 func (t *Track) append(v []int64, n int64) []int64 {
 	if full := t.most + t.most/8 + 1; len(v) == cap(v) && t.most > 0 && 2*len(v) > full {
 		v = append(make([]int64, 0, full), v...)
@@ -78,7 +76,7 @@ func (c *Column) set(i int, p Point) {
 	c.Last[i], c.Min[i], c.Max[i] = p.Last, p.Min, p.Max
 }
 
-// column returns the column of a name, made if there is room.
+// column returns the column of a name, a new one if there is room.
 func (t *Track) column(name string) *Column {
 	if c := t.Series[name]; c != nil {
 		return c
@@ -97,8 +95,8 @@ func (t *Track) column(name string) *Column {
 	return c
 }
 
-// add adds a sample, or a step of a finer track: in the step it belongs to, or
-// as a new one. done reports that the step before is complete.
+// add adds a sample, or a step of a finer track, to the step it belongs to or as a new
+// one. done reports that the step before is complete.
 func (t *Track) add(time int64, names []string, at func(i int) Point) (done bool) {
 	n := len(t.Times)
 	same := n > 0 && t.StepMillis > 0 && time/t.StepMillis == t.Times[n-1]/t.StepMillis
@@ -110,7 +108,7 @@ func (t *Track) add(time int64, names []string, at func(i int) Point) (done bool
 			p := c.At(n - 1)
 			p.add(at(i))
 			c.set(n-1, p)
-		case len(c.Last) == n: // else a name that is there twice
+		case len(c.Last) == n: // else the name is there twice
 			t.push(c, at(i))
 		}
 	}
@@ -128,15 +126,14 @@ func (t *Track) add(time int64, names []string, at func(i int) Point) (done bool
 	return n > 0
 }
 
-// dropStale makes room: it forgets the series that was not told for longest, of
-// those that come and go.
+// dropStale removes the series of a pool or a process that has been unknown for longest.
 func (t *Track) dropStale() bool {
 	stalest, since := "", len(t.Times)
 	for name, c := range t.Series {
 		if !strings.HasPrefix(name, PrefixPool) && !strings.HasPrefix(name, PrefixProcess) {
 			continue
 		}
-		known := len(c.Last) // the last time that it was told, plus one
+		known := len(c.Last) // index of its last known value, plus one
 		for known > 0 && c.Last[known-1] == Unknown {
 			known--
 		}
@@ -148,8 +145,8 @@ func (t *Track) dropStale() bool {
 	return stalest != ""
 }
 
-// trim forgets the oldest steps when there are an eighth too many, and series of
-// which nothing is left.
+// trim removes the oldest steps when there are an eighth too many, and series without a
+// known value.
 func (t *Track) trim() {
 	extra := len(t.Times) - t.most
 	if t.most == 0 || extra <= t.most/8 {
@@ -177,8 +174,8 @@ func (c *Column) empty() bool {
 	return true
 }
 
-// resampled returns the track from a time on in steps of at least step; 0 keeps
-// the steps.
+// resampled returns the track from a time on in steps of at least step; 0 keeps the
+// steps.
 func (t *Track) resampled(since, step int64) *Track {
 	out := &Track{StepMillis: max(step, t.StepMillis)}
 	names := make([]string, 0, len(t.Series))
@@ -194,7 +191,7 @@ func (t *Track) resampled(since, step int64) *Track {
 	return out
 }
 
-// cutAfter forgets what is later than a time.
+// cutAfter removes the steps after a time.
 func (t *Track) cutAfter(time int64) {
 	n := sort.Search(len(t.Times), func(i int) bool { return t.Times[i] > time })
 	t.Times = t.Times[:n]
@@ -204,7 +201,7 @@ func (t *Track) cutAfter(time int64) {
 	}
 }
 
-// check says whether a track that came from outside has the form of one.
+// check reports whether a track from outside is well-formed.
 func (t *Track) check() bool {
 	for i, time := range t.Times {
 		if i > 0 && time < t.Times[i-1] {
@@ -219,7 +216,7 @@ func (t *Track) check() bool {
 	return t.StepMillis >= 0
 }
 
-// clean makes the names of a track that came from outside printable.
+// clean makes the names of a track from outside printable.
 func (t *Track) clean() {
 	for _, name := range slices.Collect(maps.Keys(t.Series)) {
 		if printable := jvm.Printable(name, 2*maxName); printable != name {

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Unknown stands for a value that was not known at its time. It is null in JSON.
+// Unknown stands for a value that was unknown at its time. It is null in JSON.
 const Unknown int64 = math.MinInt64
 
 // Values are numbers at successive times, in bytes or as counts.
@@ -67,10 +67,10 @@ type Point struct {
 
 func unknownPoint() Point { return Point{Unknown, Unknown, Unknown} }
 
-// add takes in what came later in the same step.
+// add adds a later point of the same step.
 func (p *Point) add(later Point) {
 	switch {
-	case later.Last == Unknown: // what was known of the step still holds
+	case later.Last == Unknown: // the known values of the step still hold
 	case p.Last == Unknown:
 		*p = later
 	default:

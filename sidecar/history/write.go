@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// WriteJSON writes the document in the form of Schema, a series at a time: for a
-// client that is slow to take it no second copy is kept.
+// WriteJSON writes the document in the form of Schema, a series at a time: there is no
+// second copy in memory while a client reads slowly.
 func (d *Document) WriteJSON(w io.Writer) error {
 	p := pieces{w: bufio.NewWriter(w)}
 	head := *d
@@ -40,8 +40,8 @@ type pieces struct {
 	err error
 }
 
-// around writes an object whose last field is empty, with n elements in that; the
-// tail is what ends both.
+// around writes an object whose last field is empty, with n elements in that field; tail
+// ends both.
 func (p *pieces) around(object any, tail string, n int, element func(int)) {
 	p.write(bytes.TrimSuffix(p.marshal(object), bytes.TrimSpace([]byte(tail))))
 	for i := 0; i < n && p.err == nil; i++ {
