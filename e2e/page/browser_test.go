@@ -140,7 +140,7 @@ func (b *browser) await(what, script string) {
 func (b *browser) open(url string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(url))
-	b.await("data", `document.getElementById('status').textContent !== 'Asking for data …'`)
+	b.await("data", `document.getElementById('status').textContent !== 'Loading …'`)
 }
 
 func (b *browser) text(selector string) string {

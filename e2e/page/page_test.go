@@ -28,7 +28,7 @@ func load(t *testing.T, s *testSidecar, j *jvmtest.JVM) {
 	dir, shm := t.TempDir(), fmt.Sprintf("/dev/shm/jvmem-page-%d", j.PID)
 	for _, command := range []string{
 		"heap 72", "bigclasses 30", "jit 6", "threads 24 192 http-nio-8080", "threads 8 96 HikariPool-1", "threads 3 32 " + evil,
-		"pagecache " + filepath.Join(dir, "cached") + " 56", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile " + shm + " 9",
+		"pagecache " + filepath.Join(dir, "cached") + " 56", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile " + shm + " 16",
 	} {
 		j.Do(command)
 	}
@@ -77,7 +77,7 @@ func TestPage(t *testing.T) {
 	b.await("the picture", `document.querySelector('#chart canvas') !== null && document.getElementById('chart-empty').hidden`)
 
 	t.Run("verdict", func(t *testing.T) {
-		b.await("cause, forecast and advice", `['Direct buffer leak', 'Limit is reached in', 'maxCachedBufferSize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
+		b.await("cause, forecast and advice", `['Direct buffer leak', 'Limit reached in', 'maxCachedBufferSize'].every((t) => document.getElementById('verdict').innerText.includes(t))`)
 	})
 	t.Run("picture", func(t *testing.T) { checkPicture(t, b, light) })
 	t.Run("numbers", func(t *testing.T) { checkMoments(t, b, s) })
@@ -189,7 +189,7 @@ func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 		t.Errorf("the moment moved from %s to %s by itself", byKey, again)
 	}
 	b.do(chromedp.KeyEvent(kb.Escape))
-	if text := b.text("#moment"); !strings.HasPrefix(text, "Now") {
+	if text := b.text("#moment"); !strings.HasPrefix(text, "Latest") {
 		t.Errorf("after Escape: %s", text)
 	}
 	at := eval[[2]float64](b, `(() => { const r = document.querySelector('#chart .u-over').getBoundingClientRect(); return [r.left + r.width * 0.3, r.top + r.height / 2]; })()`)
@@ -198,7 +198,7 @@ func checkMoments(t *testing.T, b *browser, s *testSidecar) {
 		t.Errorf("pointer and keys selected the same moment")
 	}
 	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, 5, 5))
-	b.await("now again", `document.getElementById('moment').textContent.startsWith('Now')`)
+	b.await("now again", `document.getElementById('moment').textContent.startsWith('Latest')`)
 }
 
 // checkMoment compares the table with /history at the selected moment.
@@ -322,7 +322,7 @@ func TestKill(t *testing.T) {
 		t.Errorf("the end: %s", text)
 	}
 	b.await("the minutes before it are drawn", `document.querySelector('#ends canvas') !== null`)
-	if text := b.text("#verdict"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The kernel killed the JVM") {
+	if text := b.text("#verdict"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The JVM was OOM killed") {
 		t.Errorf("the verdict: %s", text)
 	}
 	b.await("settled", `document.querySelector('#ends canvas').width > 100`)

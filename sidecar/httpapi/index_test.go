@@ -84,7 +84,7 @@ func TestChart(t *testing.T) {
 	}
 	state := &State{History: store}
 	state.SetReport(&breakdown.Report{})
-	if r := get(t, Handler(state, maxAge), http.MethodGet, "/chart.svg", ""); r.Code != 200 || !strings.Contains(r.Body.String(), "nothing is remembered of this time") {
+	if r := get(t, Handler(state, maxAge), http.MethodGet, "/chart.svg", ""); r.Code != 200 || !strings.Contains(r.Body.String(), "no samples in this time") {
 		t.Errorf("without a JVM: %d %s", r.Code, r.Body)
 	}
 }

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// byteStep returns the step of a scale up to most in at most some seven lines: a
-// power of two, as memory is given out.
+// byteStep returns the step of a scale up to most, a power of two, for about seven lines.
 func byteStep(most float64) float64 {
 	return math.Exp2(math.Ceil(math.Log2(max(most, 1<<20) / 7)))
 }
@@ -18,8 +17,8 @@ var timeSteps = []time.Duration{
 	time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
 }
 
-// timeStep returns the step of an axis for a span in at most seven lines, and how
-// its times are written.
+// timeStep returns the step of a time axis for at most seven lines, and the layout of its
+// labels.
 func timeStep(span time.Duration) (step time.Duration, layout string) {
 	const most = 7
 	step = 24 * time.Hour * (span/(most*24*time.Hour) + 1)

@@ -13,12 +13,12 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Picture is what to draw.
+// Picture is the content of a chart.
 type Picture struct {
 	Title string
 	// Verdict is one sentence; "" if there is none yet.
 	Verdict string
-	// Track has the rows; nil or without steps: nothing is remembered of this time.
+	// Track has the rows; nil or without steps: there are no samples in this time.
 	Track    *history.Track
 	From, To time.Time
 }
@@ -28,7 +28,7 @@ const (
 	width, height            = 960, 500
 	left, top, right, bottom = 76, 104, 716, 448
 	legendX, lineHeight      = 744, 23
-	lineLetters              = 128 // of the verdict, that fit on a line
+	lineLetters              = 128 // of the verdict per line
 )
 
 const (
@@ -50,20 +50,20 @@ func Write(w io.Writer, p Picture) error {
 	}
 	d := &drawing{Picture: p, rows: stacked, b: &b}
 	if p.Track == nil || len(p.Track.Times) == 0 {
-		text(&b, (left+right)/2, (top+bottom)/2, `text-anchor="middle" fill="`+soft+`"`, "nothing is remembered of this time")
+		text(&b, (left+right)/2, (top+bottom)/2, `text-anchor="middle" fill="`+soft+`"`, "no samples in this time")
 	}
 	d.scale()
 	d.axes()
 	d.areas()
 	d.limit()
 	d.legend()
-	text(&b, left, height-14, `font-size="11" fill="`+soft+`"`, fmt.Sprintf("%s to %s UTC, by jvmem", p.From.UTC().Format("2006-01-02 15:04:05"), p.To.UTC().Format("2006-01-02 15:04:05")))
+	text(&b, left, height-14, `font-size="11" fill="`+soft+`"`, fmt.Sprintf("%s to %s UTC, jvmem", p.From.UTC().Format("2006-01-02 15:04:05"), p.To.UTC().Format("2006-01-02 15:04:05")))
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// drawing is a picture under way.
+// drawing draws one picture.
 type drawing struct {
 	Picture
 	rows []rows.Row // from the bottom up
@@ -71,12 +71,12 @@ type drawing struct {
 	most float64 // the value at the top of the plot
 }
 
-// row returns what is told of a row in a step: what the last sample said.
+// row returns the size of a row in a step, from the last full sample.
 func (d *drawing) row(row rows.Name, i int) (float64, bool) {
 	return d.at(history.Row(row), d.Track.Sampled(i))
 }
 
-// at returns what is told of a series in a step, and false where it is not known.
+// at returns the value of a series in a step; false: unknown.
 func (d *drawing) at(series string, i int) (float64, bool) {
 	p := d.Track.Series[series].At(i)
 	return float64(p.Last), p.Last != history.Unknown
@@ -121,8 +121,7 @@ func (d *drawing) axes() {
 	}
 }
 
-// areas draws each row on top of those before, and nothing where usage is not known
-// or time has a gap.
+// areas stacks the rows. It draws nothing where usage is unknown or samples are missing.
 func (d *drawing) areas() {
 	ground := make([]float64, d.steps())
 	roof := make([]float64, d.steps())
@@ -150,7 +149,7 @@ func (d *drawing) areas() {
 	}
 }
 
-// runs returns the first and last step of each part that is drawn without a gap.
+// runs returns the first and last step of each part without a gap.
 func (d *drawing) runs() [][2]int {
 	var runs [][2]int
 	open := false
@@ -168,9 +167,9 @@ func (d *drawing) runs() [][2]int {
 	return runs
 }
 
-// gap says whether nobody looked between a step and the one before: it took much longer
-// than it does nearby. Old steps are coarser than new ones, and the first may be the
-// only one of these.
+// gap reports whether samples are missing between a step and the one before: the distance
+// is much longer than those nearby. Old steps are coarser than new ones, and the first may
+// be the only one of these.
 func gap(times []int64, i int) bool {
 	const near, least = 6, 2000 // steps, milliseconds
 	usual := max(middle(times[max(0, i-near):i]), middle(times[i:min(len(times), i+near)]))
@@ -202,7 +201,8 @@ func (d *drawing) limit() {
 	}
 }
 
-// legend names the rows as they lie, with what the last sample said: they add up.
+// legend lists the rows in their order with the sizes of the last full sample, which add
+// up to usage.
 func (d *drawing) legend() {
 	y, last := top+6, -1
 	if d.steps() > 0 {
@@ -241,7 +241,7 @@ func escape(s string) string {
 	return b.String()
 }
 
-// scaleText writes a line's value: whole MiB or GiB, as steps are powers of two.
+// scaleText formats a value of the scale, which is a multiple of a power of two.
 func scaleText(bytes float64) string {
 	switch {
 	case bytes == 0:
@@ -254,7 +254,7 @@ func scaleText(bytes float64) string {
 	return fmt.Sprintf("%g KiB", bytes/(1<<10))
 }
 
-// wrap breaks a sentence into lines; what does not fit is cut off with an ellipsis.
+// wrap breaks a sentence into lines, and truncates it with an ellipsis.
 func wrap(s string, letters, most int) []string {
 	var lines []string
 	line := ""

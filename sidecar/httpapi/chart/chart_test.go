@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata anew")
 
-// example is an hour in which native memory grows. At first steps are coarse, for
-// some minutes nobody looked, and gc is not known.
+// example is an hour in which native memory grows. The first steps are coarse, samples are
+// missing for some minutes, and gc is unknown.
 func example() Picture {
 	to := time.Date(2026, 11, 26, 1, 20, 0, 0, time.UTC)
 	track := &history.Track{StepMillis: 60_000, Series: make(map[string]*history.Column)}
@@ -49,7 +49,7 @@ func example() Picture {
 		add(history.JVMGeneration, 1)
 	}
 	return Picture{
-		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffers (or Unsafe memory) leak, +120.0 MiB an hour, 98 % of the growth; the limit is reached, and the kernel kills, in 54 min (50 min to 59 min)",
+		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffer leak (direct ByteBuffers or Unsafe memory), +120.0 MiB per hour, 98 % of the growth; OOM kill expected in 54 min (50 min to 59 min)",
 		Track: track, From: to.Add(-time.Hour), To: to,
 	}
 }
@@ -76,7 +76,7 @@ func TestGolden(t *testing.T) {
 		t.Errorf("another picture than %s (look at it, and write it with -update), %v", golden, err)
 	}
 	// What the picture must say, whatever it looks like.
-	for _, text := range []string{"Memory of container app", "the limit is reached", "limit 512.0 MiB", ">unknown<", ">160.0 MiB<", ">00:40<", "512 MiB"} {
+	for _, text := range []string{"Memory of container app", "OOM kill expected in", "limit 512.0 MiB", ">unknown<", ">160.0 MiB<", ">00:40<", "512 MiB"} {
 		if !strings.Contains(got, text) {
 			t.Errorf("the picture lacks %s", text)
 		}

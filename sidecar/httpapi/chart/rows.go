@@ -7,7 +7,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// fill is the fill attribute of a row.
+// fill returns the fill attribute of a row.
 func fill(row *rows.Row) string {
 	if row.Style.Pattern == "" {
 		return row.Style.Color
@@ -31,7 +31,8 @@ func define(b *strings.Builder, stacked []rows.Row) {
 		default:
 			continue
 		}
-		fmt.Fprintf(b, `<pattern id="jvmem-%s" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="8" height="8" fill="%s"/>%s</pattern>`+"\n", row.Name, row.Style.Color[:len("#rrggbb")], ink) // not every viewer knows alpha, and the background is white
+		back := row.Style.Color[:len("#rrggbb")] // without alpha: some viewers ignore it, and the background is white
+		fmt.Fprintf(b, `<pattern id="jvmem-%s" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="8" height="8" fill="%s"/>%s</pattern>`+"\n", row.Name, back, ink)
 	}
 	b.WriteString("</defs>\n")
 }

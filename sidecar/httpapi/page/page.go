@@ -14,14 +14,14 @@ import (
 //go:embed static
 var static embed.FS
 
-// Dir is where the parts of the page are, below the root.
+// Dir is the path of the page's parts.
 const Dir = "/page/"
 
-// policy lets the page take its own scripts, styles and data, and nothing else.
+// policy allows the page its own scripts, styles and data, and nothing else.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// contentTypes are told, not guessed: a machine's own table of types may lack them.
+// contentTypes are fixed: the system's own table may lack some.
 var contentTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml", ".LICENSE": "text/plain; charset=utf-8",
@@ -51,6 +51,6 @@ func serve(w http.ResponseWriter, r *http.Request, name string) {
 	h.Set("Content-Type", contentTypes[path.Ext(name)])
 	h.Set("Content-Security-Policy", policy)
 	h.Set("ETag", fmt.Sprintf("%q", hex.EncodeToString(sum[:12])))
-	h.Set("Cache-Control", "no-cache") // asked for each time, sent when it is another one
+	h.Set("Cache-Control", "no-cache") // revalidated each time, sent only if changed
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }

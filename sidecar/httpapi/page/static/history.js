@@ -1,13 +1,12 @@
-// What /history told. It is asked for whole when another range is shown, and then
-// only for what is new.
+// The history. It is fetched whole when the range changes, and then incrementally.
 
 import { names } from './tables.js';
 
-const steps = 360; // of a range: as many as are told apart
+const steps = 360; // of a range: more could not be told apart
 
 export const ranges = { '15m': 15 * 60e3, '1h': 3600e3, '6h': 6 * 3600e3, '24h': 24 * 3600e3 };
 
-// key identifies a container in all documents, as rows.Key does.
+// key identifies a container in all documents, as Identity.Key does in Go.
 export const key = (c) => [c.id, c.cgroup].filter(Boolean).join(' ');
 
 export class History {
@@ -18,15 +17,15 @@ export class History {
     this.containers = new Map();
   }
 
-  // update asks for what is new, with ask(path), and takes it in.
-  async update(ask) {
+  // update fetches new steps with get(path) and adds them.
+  async update(get) {
     const last = this.last();
     const from = last && Math.floor(last / this.step) * this.step;
     const since = from ? new Date(from).toISOString() : `${ranges[this.range]}ms`;
-    const told = await ask(`history?since=${encodeURIComponent(since)}&step=${this.step}ms`);
-    this.now = Date.parse(told.time);
+    const document = await get(`history?since=${encodeURIComponent(since)}&step=${this.step}ms`);
+    this.now = Date.parse(document.time);
     if (last > this.now + 60e3) this.containers.clear(); // the clock was set back
-    for (const c of told.containers) this.take(c, from);
+    for (const c of document.containers) this.add(c, from);
     for (const [k, c] of this.containers) {
       cut(c, 0, c.times.findIndex((t) => t >= this.now - ranges[this.range]));
       if (!c.times.length) this.containers.delete(k);
@@ -37,13 +36,13 @@ export class History {
     return Math.max(0, ...[...this.containers.values()].map((c) => c.times.at(-1) ?? 0));
   }
 
-  take(told, from) {
-    const of = this.containers.get(key(told)) ?? { times: [], series: new Map() };
-    this.containers.set(key(told), of);
-    Object.assign(of, { id: told.id, name: told.name, cgroup: told.cgroup });
+  add(container, from) {
+    const of = this.containers.get(key(container)) ?? { times: [], series: new Map() };
+    this.containers.set(key(container), of);
+    Object.assign(of, { id: container.id, name: container.name, cgroup: container.cgroup });
     const kept = from ? of.times.findIndex((t) => t >= from) : 0;
     if (kept >= 0) cut(of, kept, of.times.length);
-    for (const track of told.tracks) {
+    for (const track of container.tracks) {
       const before = of.times.length;
       of.times.push(...track.time_unix_ms);
       for (const [name, column] of Object.entries(track.series ?? {})) {
@@ -72,29 +71,28 @@ function middle(times) {
   return d.length ? d[Math.floor(d.length / 2)] : 0;
 }
 
-// interval is how far apart the latest steps are.
+// interval is the distance between the latest steps.
 export const interval = (times) => middle(times.slice(-6)) || 1000;
 
-// isGap says whether nobody looked between a step and the one before: it took much
-// longer than it does nearby. Old steps are coarser than new ones, and the first may be
-// the only one of these.
+// isGap returns whether samples are missing between a step and the one before: the
+// distance is much longer than those nearby. Old steps are coarser than new ones, and the
+// first may be the only one of these.
 function isGap(times, i) {
   const usual = Math.max(middle(times.slice(Math.max(0, i - 6), i)), middle(times.slice(i, i + 6)));
   return usual > 0 && times[i] - times[i - 1] > Math.max(3 * usual, 2000);
 }
 
-// sampled returns for each step the last one up to it in which everything was sampled,
-// or the first one after it. Between two samples only what is cheap is read: the generation
-// is not known.
+// sampled returns for each step the last full sample up to it, or the first one after it.
+// Light readings between two samples have no generation.
 function sampled(of) {
   const generation = of.series.get(names.generation) ?? [];
   let last = generation.findIndex((v) => v != null);
   return of.times.map((_, i) => (generation[i] != null ? (last = i) : last));
 }
 
-// withGaps returns a container's steps with one of nothing in each gap, so that
-// no line goes over what nobody saw. What only a sample tells (rows, parts, pools:
-// names with a /) is as the last one told.
+// withGaps returns a container's steps with an empty one in each gap, so that lines
+// break there. Series that only full samples have (rows, details, pools: names with a /)
+// have the value of the last sample.
 export function withGaps(of) {
   const from = [], times = [];
   of.times.forEach((t, i) => {

@@ -1,55 +1,55 @@
-// The smaller parts: which number kills, the budget, ends, and what could not be read.
+// The smaller parts: the numbers of dashboards, the budget, autopsies, missing sources.
 import { StackChart } from './stack.js';
 import { withGaps } from './history.js';
 import { advice, bar, day, clock, make, moment, percent, sentence, set, signed, size, span, unreclaimable } from './words.js';
 
 const body = (id) => document.querySelector(`#${id} .body`);
 
-// showMeaning explains the numbers that dashboards show.
+// showMeaning explains the numbers of dashboards.
 export function showMeaning(c) {
   const whole = c?.limit_bytes ?? c?.usage_bytes;
   const numbers = c && [c.usage_bytes, c.working_set_bytes, c.rss_bytes, c.reclaimable_bytes, c.limit_bytes, c.oom_kills];
   set(body('meaning'), JSON.stringify(numbers ?? null), () => {
-    if (!c) return [make('p', { class: 'empty' }, 'There is no container to read yet.')];
+    if (!c) return [make('p', { class: 'empty' }, 'No container yet.')];
     const item = (name, bytes, meaning, kind) => make('div', { class: kind },
       make('dt', {}, name), make('dd', { class: 'amount' }, make('b', {}, size(bytes)), ' ', make('span', {}, percent(bytes, whole))),
       make('dd', { class: 'picture' }, bytes == null ? make('span', { class: 'meter hatched', 'aria-hidden': 'true' }) : bar(bytes / whole, kind)), make('dd', { class: 'meaning' }, meaning));
     return [
       make('dl', { class: 'numbers-list' },
-        item('unreclaimable', unreclaimable(c), c.limit_bytes == null ? 'usage − reclaimable. There is no limit: the node’s memory is what ends.' : 'usage − reclaimable. When this reaches the limit, the kernel kills.', 'unreclaimable'),
-        item('usage', c.usage_bytes, 'All that is charged, page cache too. 99 % of the limit is no danger by itself: the kernel fills what is free with files, and takes it back before it kills.', 'usage'),
-        item('working set', c.working_set_bytes, 'usage − inactive_file: what kubectl top shows, and what the kubelet evicts by. It still holds cache that is in use.', 'working'),
-        item('rss', c.rss_bytes, 'Private memory of all processes (anon), as cAdvisor’s rss. It lacks tmpfs and kernel memory, which count, too.', 'rss'),
-        item('reclaimable', c.reclaimable_bytes, 'Page cache and slab that the kernel may take back; dirty pages are written first.', 'reclaimable')),
-      c.oom_kills > 0 && make('p', { class: 'note' }, `The kernel has OOM-killed in this container ${c.oom_kills === 1 ? 'once' : `${c.oom_kills} times`}.`),
+        item('unreclaimable', unreclaimable(c), c.limit_bytes == null ? 'usage − reclaimable. Without a limit, the node runs out of memory instead.' : 'usage − reclaimable. The container is OOM-killed when this reaches the limit.', 'unreclaimable'),
+        item('usage', c.usage_bytes, 'Charged memory, including page cache. 99 % of the limit is harmless by itself: the kernel caches files in free memory, and reclaims it before an OOM kill.', 'usage'),
+        item('working set', c.working_set_bytes, 'usage − inactive_file, as in kubectl top. The kubelet evicts by it. It includes active page cache.', 'working'),
+        item('rss', c.rss_bytes, 'Anonymous memory of all processes, as rss in cAdvisor. Without tmpfs and kernel memory, which count towards the limit as well.', 'rss'),
+        item('reclaimable', c.reclaimable_bytes, 'Page cache and slab that the kernel can reclaim. Dirty pages are written back first.', 'reclaimable')),
+      c.oom_kills > 0 && make('p', { class: 'note' }, `OOM kills in this container: ${c.oom_kills}.`),
     ];
   });
 }
 
-// showBudget tells whether what the JVM may take fits.
+// showBudget shows whether the JVM’s settings fit the limit.
 export function showBudget(b) {
   set(body('budget'), JSON.stringify(b ?? null), () => {
-    if (!b) return [make('p', { class: 'empty' }, 'Not known: it takes a limit, the heap’s maximum, and what cannot be reclaimed.')];
+    if (!b) return [make('p', { class: 'empty' }, 'Unknown: this needs a limit, the maximum heap and the unreclaimable memory.')];
     const whole = Math.max(b.needed_bytes, b.limit_bytes);
     const over = b.needed_bytes - b.limit_bytes;
     return [
       make('p', { class: b.fits ? 'fits' : 'fits not' }, make('strong', {}, b.fits ? 'They fit.' : 'They do not fit.'),
-        ` With the heap at its maximum and all else as it is now, the container needs ${size(b.needed_bytes)} of ${size(b.limit_bytes)}: ${b.fits ? `${size(-over)} are left.` : `${size(over)} too much.`}`),
+        ` With the maximum heap and the current other memory, the container needs ${size(b.needed_bytes)} of ${size(b.limit_bytes)}: ${b.fits ? `${size(-over)} to spare.` : `${size(over)} too much.`}`),
       make('table', { class: 'plain' }, make('tbody', {}, b.parts.map((p) => make('tr', {},
-        make('th', { scope: 'row' }, p.name === 'heap' ? 'heap, at its maximum' : p.name.replaceAll('_', ' ')),
+        make('th', { scope: 'row' }, p.name === 'heap' ? 'maximum heap' : p.name.replaceAll('_', ' ')),
         make('td', { class: 'picture' }, bar(p.bytes / whole, 'usage')), make('td', { class: 'number' }, size(p.bytes)))))),
-      b.declared_bytes != null && make('p', { class: 'hint' }, `All maxima that are set, together: ${size(b.declared_bytes)}. That is rarely reached.`),
+      b.declared_bytes != null && make('p', { class: 'hint' }, `Sum of all configured maxima: ${size(b.declared_bytes)}. It is rarely reached.`),
     ];
   });
 }
 
 export const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
 
-// showEnds lists autopsies, the newest first.
-export function showEnds(autopsies) {
+// showAutopsies lists the autopsies, newest first.
+export function showAutopsies(autopsies) {
   set(body('ends'), JSON.stringify(autopsies?.map((a) => [a.time, a.pid, a.restarted_at]) ?? null), () => {
-    if (!autopsies) return [make('p', { class: 'empty' }, 'Asking for data …')];
-    if (!autopsies.length) return [make('p', { class: 'empty' }, 'No JVM has ended since jvmem observes. When one does, its last minutes and the cause are here.')];
+    if (!autopsies) return [make('p', { class: 'empty' }, 'Loading …')];
+    if (!autopsies.length) return [make('p', { class: 'empty' }, 'No JVM has ended so far. When one does, this shows the cause and its last minutes.')];
     return autopsies.map((a, i) => autopsy(a, i));
   });
 }
@@ -67,8 +67,8 @@ function autopsy(a, i) {
   const facts = [
     a.container_name && `container ${a.container_name}`, `pid ${a.pid}`, a.version,
     a.limit_bytes && `limit ${size(a.limit_bytes)}`,
-    a.last_age_seconds != null && `last breakdown ${a.last_age_seconds.toFixed(1)} s before`,
-    a.restarted_at && `a JVM ran again at ${moment(Date.parse(a.restarted_at))}`,
+    a.last_age_seconds != null && `last breakdown ${a.last_age_seconds.toFixed(1)} s earlier`,
+    a.restarted_at && `restarted at ${moment(Date.parse(a.restarted_at))}`,
   ].filter(Boolean);
   return make('article', { class: `end ${memory ? 'bad' : 'plain'}` },
     make('h3', {}, make('time', { datetime: a.time }, `${day(at)}, ${clock(at)}`), ' ', make('span', { class: 'tag' }, kinds[a.kind] ?? a.kind)),
@@ -81,13 +81,13 @@ function autopsy(a, i) {
     a.next?.length > 0 && make('details', { 'data-name': `next-${i}` }, make('summary', {}, 'What to do'), make('ol', { class: 'next' }, a.next.map((t) => make('li', {}, advice(t))))));
 }
 
-// showSources lists what gave nothing, and what to do about it.
+// showSources lists the sources that failed, and the fixes.
 export function showSources(report) {
-  // Without a container the verdict tells it already.
+  // Without a container the verdict shows it already.
   const missing = [...(report?.containers ?? []).flatMap((c) => c.sources ?? []), ...(report?.containers?.length ? report.sources ?? [] : [])].filter((s) => !s.ok);
   document.getElementById('sources').hidden = !missing.length;
   set(body('sources'), JSON.stringify(missing), () => [
-    make('p', { class: 'hint' }, 'Without these some rows are unknown, or told with less detail. What is unknown is never shown as 0.'),
+    make('p', { class: 'hint' }, 'Without these sources, some rows are unknown or less detailed. Unknown values are never shown as 0.'),
     make('dl', { class: 'missing' }, missing.map((s) => make('div', {}, make('dt', {}, s.name.replaceAll('_', ' '), s.pid > 0 && ` (pid ${s.pid})`),
       make('dd', {}, sentence(s.reason)), s.fix && make('dd', { class: 'fix' }, make('strong', {}, 'Fix: '), advice(s.fix))))),
   ]);

@@ -1,12 +1,12 @@
-// The rows over time, stacked, against the limit. uPlot draws; the keyboard, the
-// names in the areas and what a screen reader says are ours.
+// The rows over time, stacked, with the limit. uPlot draws; keyboard control, labels in
+// the areas and text for screen readers are ours.
 import { dark, fill, names, rows, series, style } from './rows.js';
 import { clock, day, size } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const GiB = 2 ** 30, MiB = 2 ** 20;
 
-// lines returns the values of a scale: steps are powers of two, as memory is given out.
+// lines returns the values of a scale, in steps of a power of two.
 function lines(most, about) {
   const step = 2 ** Math.ceil(Math.log2(Math.max(most, MiB) / about));
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
@@ -18,8 +18,8 @@ const increments = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 720
 const scaleText = (v) => (v === 0 ? '0' : v >= GiB ? `${v / GiB} GiB` : v >= MiB ? `${v / MiB} MiB` : `${v / 1024} KiB`);
 
 export class StackChart {
-  // choose(index) is called when another moment is chosen, null being now; describe(index)
-  // says it in a sentence. Without them the chart is a picture only.
+  // choose(index) is called when a time is selected, null being the latest; describe(index)
+  // returns a sentence about it. Without them the chart is not interactive.
   constructor(root, { height, choose, describe }) {
     Object.assign(this, { root, height, choose, describe, pinned: null, index: null, steps: null });
     if (choose) {
@@ -30,7 +30,7 @@ export class StackChart {
     dark.addEventListener('change', () => this.plot?.redraw(true, true));
   }
 
-  // show draws steps (see withGaps) from a time to another one.
+  // show draws steps (see withGaps) in a time range.
   show(steps, from, to) {
     Object.assign(this, { steps, from, to });
     const usage = steps.at(names.usage), limit = steps.at(names.limit);
@@ -52,7 +52,7 @@ export class StackChart {
       });
       if (this.pinned != null) this.pin(this.nearest(this.pinned));
     }
-    this.tell();
+    this.announce();
   }
 
   options() {
@@ -99,7 +99,7 @@ export class StackChart {
       const { color: back, label } = style(row);
       if (!label) return;
       const width = c.measureText(row.name).width, pad = 8 * scale;
-      let floor = Infinity, roof = -Infinity, i = last; // of the room that is free all along
+      let floor = Infinity, roof = -Infinity, i = last; // of the space free over the whole width
       for (let free = 0; i >= 0 && free < width + 2 * pad; i--) {
         if (u.data[k + 1][i] == null) return;
         free = x(last) - x(i);
@@ -122,8 +122,8 @@ export class StackChart {
     c.restore();
   }
 
-  // moved is told by uPlot where the cursor is now: the pointer put it there, or the
-  // steps moved below it.
+  // moved is called by uPlot when the cursor is over another step: the pointer moved, or
+  // the steps did.
   moved(index) {
     if (index === this.index || this.pinned != null) return;
     this.chosen(index);
@@ -132,7 +132,7 @@ export class StackChart {
   chosen(index) {
     this.index = index;
     this.choose?.(index);
-    this.tell();
+    this.announce();
   }
 
   nearest(time) {
@@ -143,7 +143,7 @@ export class StackChart {
     return best;
   }
 
-  // pin chooses a moment by key; null goes back to now.
+  // pin selects a step by key; null returns to the latest.
   pin(index) {
     this.pinned = index == null ? null : this.steps.times[index];
     this.plot?.setCursor(index == null ? { left: -10, top: -10 } : { left: this.plot.valToPos(this.pinned / 1000, 'x'), top: 10 });
@@ -160,8 +160,8 @@ export class StackChart {
     this.pin(to == null ? null : known[Math.min(Math.max(to, 0), known.length - 1)]);
   }
 
-  // tell says to a screen reader what is chosen.
-  tell() {
+  // announce updates the text for screen readers.
+  announce() {
     if (!this.choose) return;
     const n = this.steps.times.length, at = this.index ?? n - 1;
     this.root.setAttribute('aria-valuemax', Math.max(0, n - 1));

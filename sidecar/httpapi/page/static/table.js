@@ -1,10 +1,10 @@
-// The exact numbers of a moment: of now, or of what is chosen in the chart.
+// The values at the latest step, or at the one that is selected in the chart.
 import { names, rows, series, swatch } from './rows.js';
 import { exact, make, moment, percent, signed, size, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
-// lines are what the table shows: rows from the top of the stack down, and the sum.
+// sum lists the lines below the rows.
 const sum = ['usage', 'unreclaimable', 'limit'].map((id) => ({ id, name: id, series: names[id] }));
 
 export class Table {
@@ -27,13 +27,13 @@ export class Table {
     });
   }
 
-  // show writes the numbers of a step; index null is the latest.
+  // show shows the values of a step; index null is the latest.
   show(steps, index, ended) {
     this.again = () => this.show(steps, index, ended);
     const n = steps.times.length, at = index ?? n - 1;
-    const head = index != null ? 'At' : ended ? 'Last' : 'Now';
-    $('moment').replaceChildren(...(n ? [`${head}, `, make('time', { datetime: new Date(steps.times[at]).toISOString() }, moment(steps.times[at]))] : ['Now']));
-    if (n && steps.sampledAt(at) < steps.times[at]) $('moment').append(`, rows of ${moment(steps.sampledAt(at))}`);
+    const head = index != null ? 'At' : ended ? 'Last' : 'Latest';
+    $('moment').replaceChildren(...(n ? [`${head}, `, make('time', { datetime: new Date(steps.times[at]).toISOString() }, moment(steps.times[at]))] : ['Latest']));
+    if (n && steps.sampledAt(at) < steps.times[at]) $('moment').append(`, rows from ${moment(steps.sampledAt(at))}`);
     $('now').hidden = index == null;
     const limit = n ? steps.at(names.limit)[at] : null, usage = n ? steps.at(names.usage)[at] : null;
     $('share-head').textContent = limit == null ? 'Of usage' : 'Of limit';
@@ -55,10 +55,10 @@ export class Table {
     cell.replaceChildren(value == null ? 'unknown' : make('data', { value }, this.bytes ? exact(value) : size(value)));
   }
 
-  // describe says a moment in a sentence, for who does not see the chart.
+  // describe returns a sentence about a step, for screen readers.
   describe(steps, at) {
     const usage = steps.at(names.usage)[at], limit = steps.at(names.limit)[at];
-    if (usage == null) return `${moment(steps.times[at])}: not known`;
+    if (usage == null) return `${moment(steps.times[at])}: unknown`;
     const largest = rows.map((row) => [row.name, steps.at(series(row))[at]]).filter(([, v]) => v != null)
       .sort((a, b) => b[1] - a[1]).slice(0, 4).map(([name, v]) => `${name} ${size(v)}`);
     return `${moment(steps.times[at])}: usage ${size(usage)}${limit == null ? '' : ` of ${size(limit)}`}; ${largest.join(', ')}`;

@@ -1,16 +1,16 @@
-// Threads by pool: how many now, or at the chosen moment, and how that came.
+// Threads by pool: at the latest or the selected step, and over time.
 import { dark, names } from './rows.js';
 import { exact, make, set, size } from './words.js';
 
 const most = 10;
 
-// pools returns what is shown: those that the history names, and those of now.
+// pools returns the pools of the history and of the latest report.
 function pools(container, steps, at, latest) {
-  const told = new Map();
+  const reported = new Map();
   for (const jvm of container?.jvms ?? []) {
     for (const p of jvm.threads.pools ?? []) {
-      const t = told.get(p.name) ?? { count: 0, stack: 0 };
-      told.set(p.name, { count: t.count + p.count, stack: t.stack == null || p.stack_bytes == null ? null : t.stack + p.stack_bytes });
+      const t = reported.get(p.name) ?? { count: 0, stack: 0 };
+      reported.set(p.name, { count: t.count + p.count, stack: t.stack == null || p.stack_bytes == null ? null : t.stack + p.stack_bytes });
     }
   }
   const all = new Map();
@@ -18,7 +18,7 @@ function pools(container, steps, at, latest) {
     const values = steps.at(name);
     all.set(name.slice(names.pool.length), { values, count: values[at], greatest: Math.max(...values.filter((v) => v != null)) });
   }
-  for (const [name, now] of told) {
+  for (const [name, now] of reported) {
     const p = all.get(name) ?? { values: null, greatest: now.count };
     all.set(name, { ...p, count: latest ? now.count : p.count ?? null, stack: now.stack });
   }
@@ -26,7 +26,7 @@ function pools(container, steps, at, latest) {
     .sort((a, b) => (b.count ?? -1) - (a.count ?? -1) || b.greatest - a.greatest || (a.name < b.name ? -1 : 1));
 }
 
-// line draws how a number developed, from nothing up to its greatest.
+// line draws a number over time, from zero to its maximum.
 function line(values, steps, from, to, at) {
   const canvas = make('canvas', { class: 'line', 'aria-hidden': 'true' }), w = 132, h = 24, scale = 2;
   canvas.width = w * scale;
@@ -63,19 +63,19 @@ export function showThreads({ container, ended, from, to }, steps, index) {
   const list = steps.times.length || container ? pools(container, steps, at, latest) : [];
   const total = latest && container ? (container.jvms ?? []).reduce((n, j) => n + j.threads.live, 0) : steps.at(names.threads)[at];
   set(root, JSON.stringify([list.map((p) => [p.name, p.count, p.stack]), steps.times.at(-1), index, from, dark.matches]), () => {
-    if (!list.length) return [make('p', { class: 'empty' }, 'No threads are known yet.')];
+    if (!list.length) return [make('p', { class: 'empty' }, 'No threads known yet.')];
     const rest = list.slice(most);
     return [
-      make('p', { class: 'hint' }, total == null ? 'How many threads there were is not known.' : `${exact(total)} threads in all. Pools are threads with names that differ by a number (#).`),
+      make('p', { class: 'hint' }, total == null ? 'Number of threads: unknown.' : `${exact(total)} threads. A pool is a group of threads whose names differ only in a number (#).`),
       make('table', { class: 'plain pools' },
-        make('thead', {}, make('tr', {}, ['Pool', latest ? (ended ? 'Last' : 'Now') : 'Then', 'Over time', 'Most', ended ? 'Stacks' : 'Stacks now'].map((t, i) => make('th', { scope: 'col', class: ['', 'number', 'picture', 'number', 'number stacks'][i] }, t)))),
+        make('thead', {}, make('tr', {}, ['Pool', latest ? (ended ? 'Last' : 'Latest') : 'Count', 'Over time', 'Max', 'Stacks'].map((t, i) => make('th', { scope: 'col', class: ['', 'number', 'picture', 'number', 'number stacks'][i] }, t)))),
         make('tbody', {}, list.slice(0, most).map((p) => make('tr', {},
           make('th', { scope: 'row' }, p.name),
-          make('td', { class: 'number' }, p.count == null ? make('span', { title: 'not among the largest pools then' }, '–') : exact(p.count)),
+          make('td', { class: 'number' }, p.count == null ? make('span', { title: 'not among the largest pools at that time' }, '–') : exact(p.count)),
           make('td', { class: 'picture' }, line(p.values, steps, from, to, index)),
           make('td', { class: 'number' }, Number.isFinite(p.greatest) ? exact(p.greatest) : '–'),
           make('td', { class: 'number stacks' }, p.stack == null ? '–' : size(p.stack)))))),
-      rest.length > 0 && make('p', { class: 'hint' }, `And ${rest.length} more, the largest with ${exact(rest[0].count ?? 0)}.`),
+      rest.length > 0 && make('p', { class: 'hint' }, `${rest.length} more pools, the largest with ${exact(rest[0].count ?? 0)}.`),
     ];
   });
 }

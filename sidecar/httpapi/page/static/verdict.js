@@ -1,14 +1,14 @@
-// What is the matter, as a sentence; with growth, forecast, evidence and what to do.
+// The verdict as a sentence, with growth, forecast, evidence and advice.
 import { advice, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
 const calm = { none: 'Calm', page_cache: 'Harmless', not_enough_history: 'Watching' };
 
-// mood is how it is shown: [class, label].
+// mood returns how a verdict is shown: [class, label].
 function mood(d) {
   if (calm[d.verdict]) return [d.verdict === 'not_enough_history' ? 'wait' : 'good', calm[d.verdict]];
-  if (d.forecast?.seconds < 3600) return ['bad', 'Leak, limit within the hour'];
+  if (d.forecast?.seconds < 3600) return ['bad', 'Leak, limit within 1 h'];
   return ['warn', d.verdict === 'budget' ? 'Settings do not fit' : 'Leak suspected'];
 }
 
@@ -20,17 +20,17 @@ function facts(d, time, c) {
   const add = (name, value, more) => out.push(make('div', {}, make('dt', {}, name), make('dd', {}, make('b', {}, value), more && make('span', {}, more))));
   if (d.forecast) {
     const f = d.forecast, when = time + 1000 * f.seconds;
-    add(f.reached === 'heap_limit' ? 'Heap is full in' : 'Limit is reached in', span(f.seconds),
+    add(f.reached === 'heap_limit' ? 'Heap full in' : 'Limit reached in', span(f.seconds),
       `${span(f.low_seconds)} to ${span(f.high_seconds)}; about ${moment(when, f.seconds < 600)}`);
   }
   if (d.growth) {
     const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
-    add('Grows by', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
+    add('Growth', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
   }
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
   const bytes = unreclaimable(c);
   if (bytes != null) {
-    add('Unreclaimable', size(bytes), c.limit_bytes ? `${percent(bytes, c.limit_bytes)} of the limit; usage is at ${percent(c.usage_bytes, c.limit_bytes)}` : 'there is no limit');
+    add('Unreclaimable', size(bytes), c.limit_bytes ? `${percent(bytes, c.limit_bytes)} of the limit; usage: ${percent(c.usage_bytes, c.limit_bytes)}` : 'no limit');
   }
   return out.length ? make('dl', { class: 'facts' }, out) : null;
 }
@@ -41,7 +41,7 @@ function finding(f, i) {
     i > 0 && make('h3', {}, sentence(title)),
     list('ul', f.evidence, 'evidence'),
     f.gathered && make('div', {},
-      make('p', { class: 'hint' }, `What the JVM told when it was asked, at ${moment(Date.parse(f.gathered.time))}:`),
+      make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(f.gathered.time))}:`),
       f.gathered.text && make('pre', { tabindex: 0 }, f.gathered.text.join('\n')),
       f.gathered.failed && make('p', {}, f.gathered.failed)),
     i > 0 && list('ol', f.next, 'next'));
@@ -49,26 +49,26 @@ function finding(f, i) {
 
 const head = (label) => make('h2', { id: 'verdict-head', class: 'label' }, label);
 
-// clauses writes a sentence, the first thing first.
+// clauses emphasises the first clause of a sentence.
 function clauses(text) {
   const [first, ...rest] = text.split('; ');
   return make('p', { class: 'lead' }, make('strong', {}, first), rest.length > 0 && `; ${rest.join('; ')}`);
 }
 
-// showText writes why there is no verdict, or what came of it.
+// showText shows a text instead of a verdict.
 export function showText(kind, label, lead, ...more) {
   const root = $('verdict');
   root.className = `card verdict ${kind}`;
   set(root, JSON.stringify([label, lead, more]), () => [head(label), clauses(lead), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
 }
 
-// showVerdict writes a diagnosis of a container, as of a time.
+// showVerdict shows the diagnosis of a container at a time.
 export function showVerdict(d, time, c) {
   const root = $('verdict');
   const [kind, label] = mood(d);
   root.className = `card verdict ${kind}`;
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
-  if ($('say').textContent !== say) $('say').textContent = say; // once, not with each new number
+  if ($('say').textContent !== say) $('say').textContent = say; // not with each new number
   set(root, JSON.stringify([d, time, c?.limit_bytes]), () => {
     const next = d.findings?.[0]?.next;
     return [
@@ -77,7 +77,7 @@ export function showVerdict(d, time, c) {
       facts(d, time, c),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
-      d.findings?.length > 0 && make('details', { 'data-name': 'why' }, make('summary', {}, 'Why: the evidence'), d.findings.map(finding)),
+      d.findings?.length > 0 && make('details', { 'data-name': 'why' }, make('summary', {}, 'Evidence'), d.findings.map(finding)),
     ];
   });
 }

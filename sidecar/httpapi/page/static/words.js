@@ -1,8 +1,8 @@
-// How sizes and times are written, and how elements are made.
+// Formats sizes and times, and makes elements.
 
 const KiB = 1024, MiB = KiB * 1024, GiB = MiB * 1024;
 
-// size writes bytes for people; null stays unknown. The same as the tables in text.
+// size formats bytes as the text tables do; null is unknown.
 export function size(bytes) {
   if (bytes == null) return 'unknown';
   const n = Math.abs(bytes);
@@ -13,7 +13,7 @@ export function size(bytes) {
 
 export const exact = (n) => (n == null ? 'unknown' : n.toLocaleString('en').replaceAll(',', '\u202f'));
 
-// signed writes a difference: with a sign, and a real minus.
+// signed formats a difference, with a typographic minus.
 export function signed(n, text) {
   if (n == null) return '';
   if (text(Math.abs(n)) === text(0)) return '0';
@@ -25,14 +25,14 @@ export const unreclaimable = (c) => (c?.usage_bytes == null || c.reclaimable_byt
 
 export const percent = (part, whole) => (part == null || !whole ? '' : `${(100 * part / whole).toFixed(1)} %`);
 
-// rate writes a growth by the hour, or by the minute where that (or what it is beside)
-// is much.
+// rate formats growth per hour, or per minute if it (or the rate it is compared with) is
+// large.
 export function rate(bytesPerHour, beside = bytesPerHour) {
-  const much = Math.abs(beside) >= GiB;
-  return `${signed(much ? bytesPerHour / 60 : bytesPerHour, size)} ${much ? 'a minute' : 'an hour'}`;
+  const large = Math.abs(beside) >= GiB;
+  return `${signed(large ? bytesPerHour / 60 : bytesPerHour, size)} ${large ? 'per minute' : 'per hour'}`;
 }
 
-// span writes a time for people: two units at most.
+// span formats a duration in at most two units.
 export function span(seconds) {
   const s = Math.max(0, seconds), two = (n, unit, m, small) => `${n} ${unit}` + (m ? ` ${m} ${small}` : '');
   if (s < 120) return `${Math.round(s)} s`;
@@ -43,7 +43,7 @@ export function span(seconds) {
 
 const pad = (n) => String(n).padStart(2, '0');
 
-// clock writes a time of the day, in the reader's zone.
+// clock formats the time of day, in the local time zone.
 export function clock(millis, seconds = true) {
   const t = new Date(millis);
   return `${pad(t.getHours())}:${pad(t.getMinutes())}` + (seconds ? `:${pad(t.getSeconds())}` : '');
@@ -51,7 +51,7 @@ export function clock(millis, seconds = true) {
 
 export const day = (millis) => new Date(millis).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
 
-// moment is a clock, with the day where it is not today's.
+// moment formats a time, with the day unless it is today.
 export function moment(millis, seconds = true) {
   const today = new Date().toDateString() === new Date(millis).toDateString();
   return (today ? '' : `${day(millis)} `) + clock(millis, seconds);
@@ -59,8 +59,7 @@ export function moment(millis, seconds = true) {
 
 export const sentence = (s) => (s ? s[0].toUpperCase() + s.slice(1) + (/[.!?]$/.test(s) ? '' : '.') : '');
 
-// make makes an element. Text goes in as text, whatever is in it: names come from
-// what runs in the container.
+// make makes an element. Text is never parsed as HTML: names come from the container.
 export function make(tag, attributes, ...children) {
   const e = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -70,21 +69,20 @@ export function make(tag, attributes, ...children) {
   return e;
 }
 
-// advice makes text with the options that are in it as code, which is never broken
-// after its first hyphen.
+// advice returns text with JVM options as code, which never breaks after its hyphen.
 export function advice(text) {
   return text.split(/(-(?:XX:|D|X[a-z]+:?)[^\s;,)]*[^\s;,).:])/).map((part, i) => (i % 2 ? make('code', {}, make('span', { class: 'whole' }, part.slice(0, 6)), part.slice(6)) : part));
 }
 
-// bar is a share as a bar; its width is no markup, which the policy would refuse.
+// bar draws a share. Its width is set by script: the policy forbids inline styles.
 export function bar(share, kind) {
   const fill = make('span', { class: `fill ${kind ?? ''}` });
   fill.style.width = `${Math.max(0, Math.min(100, 100 * share))}%`;
   return make('span', { class: 'meter', 'aria-hidden': 'true' }, fill);
 }
 
-// set makes content that of an element, if it is another one: what is open, chosen
-// or read out stays so.
+// set replaces the content of an element if the key changed. Otherwise open details,
+// selections and focus stay.
 export function set(element, key, content) {
   if (element.dataset.key === key) return;
   const open = new Set([...element.querySelectorAll('details[open]')].map((d) => d.dataset.name));
