@@ -12,6 +12,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const mib = 1 << 20
@@ -61,7 +62,7 @@ func TestChurn(t *testing.T) {
 				t.Fatalf("container %+v", c)
 			}
 			checkSum(t, fmt.Sprintf("sample %d", seen), c)
-			if others := c.Row(breakdown.OtherProcesses).Bytes; c.JVMs[0].PID == jvms[0].PID && (others == nil || *others < 32*mib) {
+			if others := c.Row(rows.OtherProcesses).Bytes; c.JVMs[0].PID == jvms[0].PID && (others == nil || *others < 32*mib) {
 				t.Errorf("sample %d: other processes have %v, want the 32 MiB of the one that stays", seen, others)
 			}
 		}

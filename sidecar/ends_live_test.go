@@ -18,6 +18,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // lines is what was logged.
@@ -145,7 +146,7 @@ func TestKillIsExplained(t *testing.T) {
 	j.Send("direct 300")
 	<-j.Exited()
 	a := s.awaitAutopsy(t)
-	if a.Kind != autopsy.OOMKill || a.Cause != diagnosis.DirectBuffers || a.OOMKills == nil || *a.OOMKills != 1 || a.PID != j.PID {
+	if a.Kind != autopsy.OOMKill || a.Cause != rows.VerdictDirectBuffers || a.OOMKills == nil || *a.OOMKills != 1 || a.PID != j.PID {
 		t.Errorf("%s, cause %s, %v kills, PID %d: %s", a.Kind, a.Cause, a.OOMKills, a.PID, a.Summary)
 	}
 	if a.Last == nil || a.LastAgeSeconds == nil || *a.LastAgeSeconds > 30 || a.Reading == nil || a.Before == nil || len(a.Before.Times) < 2 {
@@ -172,11 +173,11 @@ func TestOrdinaryEnds(t *testing.T) {
 		flags []string
 		end   func(*jvmtest.JVM)
 		kind  autopsy.Kind
-		cause diagnosis.Verdict
+		cause rows.Verdict
 	}{
 		"exit":             {end: func(j *jvmtest.JVM) { j.Send("exit") }, kind: autopsy.Exit},
 		"SIGKILL":          {end: func(j *jvmtest.JVM) { _ = j.Cmd.Process.Signal(os.Kill) }, kind: autopsy.Signal},
-		"OutOfMemoryError": {flags: []string{"-XX:+ExitOnOutOfMemoryError"}, end: func(j *jvmtest.JVM) { j.Send("heap 200") }, kind: autopsy.JavaOutOfMemory, cause: diagnosis.Heap},
+		"OutOfMemoryError": {flags: []string{"-XX:+ExitOnOutOfMemoryError"}, end: func(j *jvmtest.JVM) { j.Send("heap 200") }, kind: autopsy.JavaOutOfMemory, cause: rows.VerdictHeap},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 512 * mib, JVMFlags: append(tt.flags, "-Xmx64m")})
@@ -201,7 +202,7 @@ func TestEvidence(t *testing.T) {
 		if err := json.Unmarshal([]byte(s.get(t, "/diagnosis")), &d); err != nil {
 			t.Error(err)
 		}
-		return len(d.Containers) == 1 && d.Containers[0].Verdict == diagnosis.Threads
+		return len(d.Containers) == 1 && d.Containers[0].Verdict == rows.VerdictThreads
 	})
 	c := d.Containers[0]
 	if c.Subject != "leaky-#" || c.Forecast == nil || c.Findings[0].Gathered == nil || !strings.Contains(strings.Join(c.Findings[0].Gathered.Text, "\n"), "java.lang.Thread.sleep") {

@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
@@ -30,13 +31,13 @@ const maxFailureBytes = 500
 func gather(ctx context.Context, s *sample.Sampler, c *breakdown.Container, f *diagnosis.Finding, stop bool) *diagnosis.Gathered {
 	var question func(*jvm.Process) ([]string, error)
 	switch f.Verdict {
-	case diagnosis.Threads:
+	case rows.VerdictThreads:
 		question = func(p *jvm.Process) ([]string, error) { return stackEvidence(ctx, p, f.Subject) }
-	case diagnosis.ClassLoader:
+	case rows.VerdictClassLoader:
 		question = func(p *jvm.Process) ([]string, error) { return loaderEvidence(ctx, p) }
-	case diagnosis.DirectBuffers, diagnosis.NativeUntracked, diagnosis.AllocatorRetention:
+	case rows.VerdictDirectBuffers, rows.VerdictNativeUntracked, rows.VerdictAllocatorRetention:
 		question = func(p *jvm.Process) ([]string, error) { return arenaEvidence(ctx, p) }
-	case diagnosis.Heap:
+	case rows.VerdictHeap:
 		if !stop {
 			return nil
 		}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
@@ -86,12 +86,12 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 	}
 	c := report.Containers[0]
 	text := ""
-	for _, verdict := range []diagnosis.Verdict{diagnosis.Threads, diagnosis.ClassLoader, diagnosis.NativeUntracked, diagnosis.Heap} {
+	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap} {
 		g := gather(context.Background(), s, &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, true)
 		text += fmt.Sprintf("%+v\n", g)
 	}
 	text += fmt.Sprintf("%+v\n", c.JVMs)
-	if c.Row(breakdown.Heap).Bytes == nil {
+	if c.Row(rows.Heap).Bytes == nil {
 		t.Errorf("nothing was read: %+v", c.Sources)
 	}
 	return text

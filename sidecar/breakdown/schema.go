@@ -77,7 +77,7 @@ type Now struct {
 
 // Row is one use of memory.
 type Row struct {
-	Name RowName `json:"name"`
+	Name rows.Name `json:"name"`
 	// Bytes is what is resident and charged. The other sizes are those that HotSpot
 	// reports for the same space.
 	Bytes          *int64   `json:"bytes"`
@@ -95,25 +95,6 @@ type Detail struct {
 	Bytes  *int64   `json:"bytes"`
 	Detail []Detail `json:"detail,omitempty"`
 }
-
-// These are a bridge: use package rows.
-type RowName = rows.Name
-
-// The rows.
-const (
-	Heap           = rows.Heap
-	Metaspace      = rows.Metaspace
-	ThreadStacks   = rows.Threads
-	CodeCache      = rows.CodeCache
-	GC             = rows.GC
-	Native         = rows.Native
-	Libraries      = rows.Libraries
-	OtherProcesses = rows.OtherProcesses
-	MappedFiles    = rows.MappedFiles
-	Shmem          = rows.Shmem
-	PageCache      = rows.PageCache
-	Kernel         = rows.Kernel
-)
 
 // JVM is one JVM of a container.
 type JVM struct {
@@ -138,7 +119,7 @@ type JVM struct {
 }
 
 // Row returns the row of that name.
-func (c *Container) Row(name RowName) *Row {
+func (c *Container) Row(name rows.Name) *Row {
 	for i := range c.Memory {
 		if c.Memory[i].Name == name {
 			return &c.Memory[i]

@@ -12,31 +12,6 @@ import (
 // Schema is the version of the JSON form. Fields may be added, none is renamed.
 const Schema = "jvmem.diagnosis/v1"
 
-// Verdict is a bridge: use package rows.
-type Verdict = rows.Verdict
-
-// The verdicts.
-const (
-	Threads            = rows.VerdictThreads
-	ClassLoader        = rows.VerdictClassLoader
-	Heap               = rows.VerdictHeap
-	DirectBuffers      = rows.VerdictDirectBuffers
-	NativeUntracked    = rows.VerdictNativeUntracked
-	AllocatorRetention = rows.VerdictAllocatorRetention
-	CodeCache          = rows.VerdictCodeCache
-	GC                 = rows.VerdictGC
-	JVMInternal        = rows.VerdictJVMInternal
-	MappedFiles        = rows.VerdictMappedFiles
-	Shmem              = rows.VerdictShmem
-	Kernel             = rows.VerdictKernel
-	OtherProcess       = rows.VerdictOtherProcess
-	Unexplained        = rows.VerdictUnexplained
-	Budget             = rows.VerdictBudget
-	PageCache          = rows.VerdictPageCache
-	None               = rows.VerdictNone
-	NotEnoughHistory   = rows.VerdictNotEnoughHistory
-)
-
 // Report is the diagnosis of all containers.
 type Report struct {
 	Schema     string         `json:"schema"`

@@ -20,6 +20,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const mib = 1 << 20
@@ -29,7 +30,7 @@ var record = flag.String("record", "", "folder to write the facts of each mode o
 // growth is one command of the workload and the row that has to grow by it.
 type growth struct {
 	command string
-	row     breakdown.RowName
+	row     rows.Name
 	// bytes is the known amount; 0: the pools' own account in the reply.
 	bytes int64
 }
@@ -51,16 +52,16 @@ func (g growth) warmup() string {
 
 func growths(dir, shm string) []growth {
 	return []growth{
-		{"heap 48", breakdown.Heap, 48 * mib},
-		{"bigclasses 90", breakdown.Metaspace, 0},
-		{"threads 4 8192", breakdown.ThreadStacks, 32 * mib},
-		{"direct 32", breakdown.Native, 32 * mib},
-		{"unsafe 32", breakdown.Native, 32 * mib},
-		{"unsafe 24 4096", breakdown.Native, 24 * mib},
-		{"mapfile " + filepath.Join(dir, "mapped") + " 32", breakdown.MappedFiles, 32 * mib},
-		{"shmfile " + shm + " 32", breakdown.Shmem, 32 * mib},
-		{"pagecache " + filepath.Join(dir, "cached") + " 32", breakdown.PageCache, 32 * mib},
-		{"child 32", breakdown.OtherProcesses, 32 * mib},
+		{"heap 48", rows.Heap, 48 * mib},
+		{"bigclasses 90", rows.Metaspace, 0},
+		{"threads 4 8192", rows.Threads, 32 * mib},
+		{"direct 32", rows.Native, 32 * mib},
+		{"unsafe 32", rows.Native, 32 * mib},
+		{"unsafe 24 4096", rows.Native, 24 * mib},
+		{"mapfile " + filepath.Join(dir, "mapped") + " 32", rows.MappedFiles, 32 * mib},
+		{"shmfile " + shm + " 32", rows.Shmem, 32 * mib},
+		{"pagecache " + filepath.Join(dir, "cached") + " 32", rows.PageCache, 32 * mib},
+		{"child 32", rows.OtherProcesses, 32 * mib},
 	}
 }
 
@@ -81,12 +82,12 @@ func TestRowsGrow(t *testing.T) {
 		share float64
 		slack int64
 		// unknown rows are those that nothing tells in this mode.
-		unknown []breakdown.RowName
+		unknown []rows.Name
 	}{
 		{"g1 nmt summary", with(g1, "-XX:NativeMemoryTracking=summary"), 0.02, mib, nil},
 		{"g1 nmt detail", with(g1, "-XX:NativeMemoryTracking=detail"), 0.02, mib, nil},
 		{"g1 nmt off", g1, 0.02, mib, nil},
-		{"g1 attach refused", with(g1, "-XX:+DisableAttachMechanism"), 0.05, 4 * mib, []breakdown.RowName{breakdown.GC}},
+		{"g1 attach refused", with(g1, "-XX:+DisableAttachMechanism"), 0.05, 4 * mib, []rows.Name{rows.GC}},
 		// ZGC pays for its heap when it commits it: start small. It commits pages of
 		// 2 MiB and more, also for itself, so its own count is the known amount.
 		{"z nmt summary", with(common, "-Xms16m", "-XX:+UseZGC", "-XX:NativeMemoryTracking=summary"), 0.02, mib, nil},
@@ -127,9 +128,9 @@ func TestRowsGrow(t *testing.T) {
 				z := before.JVMs[0].GC == "ZGC"
 				zCommitted := int64(0)
 				if z {
-					zCommitted = *after.Row(breakdown.Heap).CommittedBytes - *before.Row(breakdown.Heap).CommittedBytes
+					zCommitted = *after.Row(rows.Heap).CommittedBytes - *before.Row(rows.Heap).CommittedBytes
 				}
-				if z && g.row == breakdown.Heap {
+				if z && g.row == rows.Heap {
 					if zCommitted < want {
 						t.Errorf("%s: ZGC committed %d bytes", g.command, zCommitted)
 					}
@@ -144,7 +145,7 @@ func TestRowsGrow(t *testing.T) {
 						continue
 					}
 					grew := *row.Bytes - *before.Memory[i].Bytes
-					if row.Name == breakdown.Heap && g.row != breakdown.Heap {
+					if row.Name == rows.Heap && g.row != rows.Heap {
 						grew -= zCommitted
 					}
 					switch {
@@ -267,9 +268,9 @@ func checkDetail(t *testing.T, when, name string, whole *int64, details []breakd
 	}
 }
 
-func checkUnknown(t *testing.T, c *breakdown.Container, unknown []breakdown.RowName) {
+func checkUnknown(t *testing.T, c *breakdown.Container, unknown []rows.Name) {
 	t.Helper()
-	var got []breakdown.RowName
+	var got []rows.Name
 	for _, row := range c.Memory {
 		if row.Bytes == nil {
 			got = append(got, row.Name)
@@ -308,7 +309,7 @@ func TestStoppedJVM(t *testing.T) {
 	defer fresh.Close()
 	c = sample(t, fresh)
 	checkSum(t, "stopped, never asked", &c)
-	checkUnknown(t, &c, []breakdown.RowName{breakdown.GC})
+	checkUnknown(t, &c, []rows.Name{rows.GC})
 
 	signal(syscall.SIGCONT)
 	c = sample(t, s)
@@ -376,7 +377,7 @@ func TestTwoContainers(t *testing.T) {
 	if *a.LimitBytes != 200*mib || *b.LimitBytes != 300*mib {
 		t.Errorf("limits %d and %d", *a.LimitBytes, *b.LimitBytes)
 	}
-	if more := *b.Row(breakdown.Native).Bytes - *a.Row(breakdown.Native).Bytes; abs(more-40*mib) > 4*mib {
+	if more := *b.Row(rows.Native).Bytes - *a.Row(rows.Native).Bytes; abs(more-40*mib) > 4*mib {
 		t.Errorf("native of the second is larger by %d, want 40 MiB", more)
 	}
 }
