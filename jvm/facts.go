@@ -2,6 +2,7 @@ package jvm
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/nmt"
@@ -124,5 +125,6 @@ func (f *Facts) failed(source string, err error, fix string) {
 	if errors.As(err, &attachErr) {
 		s.Reason, s.Fix = attachErr.Reason, attachErr.Fix
 	}
+	s.Reason = Printable(strings.ReplaceAll(s.Reason, "\n", "; "), maxReasonBytes) // of several errors
 	f.Sources = append(f.Sources, s)
 }

@@ -7,22 +7,26 @@ import (
 	"unicode/utf8"
 )
 
+// Bounds of names and of the reasons of failed sources.
 const (
-	// maxTextBytes bounds names, maxReasonBytes what is told of a failure.
 	maxTextBytes   = 100
 	maxReasonBytes = 1000
 )
 
-// Printable is text that an application chose, for people: at most maxBytes of it, and
-// what is not to be seen is escaped. So it can end no line, color no terminal, and turn
-// no text around.
+// Printable returns a text that an application chose, fit for people: at most maxBytes
+// of it, with characters that are not printable escaped. So it cannot end a line, color
+// a terminal, or reverse the direction of text.
 func Printable(text string, maxBytes int) string {
+	unprintable := func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+	if len(text) <= maxBytes && strings.IndexFunc(text, unprintable) < 0 {
+		return text
+	}
 	var b strings.Builder
 	for _, r := range text {
 		s := string(r)
 		if r == utf8.RuneError {
 			s = `\ufffd`
-		} else if !unicode.IsPrint(r) {
+		} else if unprintable(r) {
 			s = strings.Trim(strconv.QuoteRune(r), "'")
 		}
 		if b.Len()+len(s) > maxBytes {
@@ -33,7 +37,7 @@ func Printable(text string, maxBytes int) string {
 	return b.String()
 }
 
-// clean makes all that the JVM told in words printable. Who answers may be no JVM.
+// clean makes all texts printable that the JVM reported. What replied may be no JVM.
 func (f *Facts) clean() {
 	for _, text := range []*string{&f.Version, &f.Collector, &f.NMT} {
 		*text = Printable(*text, maxTextBytes)
@@ -48,13 +52,5 @@ func (f *Facts) clean() {
 			c := &f.Report.Categories[i]
 			c.Name = Printable(c.Name, maxTextBytes)
 		}
-	}
-	for i := range f.Threads.Pools {
-		p := &f.Threads.Pools[i]
-		p.Name = Printable(p.Name, maxTextBytes)
-	}
-	for i := range f.Sources {
-		s := &f.Sources[i]
-		s.Reason = Printable(strings.ReplaceAll(s.Reason, "\n", "; "), maxReasonBytes) // of several errors
 	}
 }

@@ -63,7 +63,6 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 	f.Resident, f.SwapBytes, f.HeapFileBytes = c.facts.Resident, c.facts.SwapBytes, c.facts.HeapFileBytes
 	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
 	f.Sources = append(f.Sources, c.sources...)
-	f.clean()
 	return f, decision
 }
 
@@ -78,12 +77,11 @@ func (a *Answers) facts() Facts {
 // pages by range. The decision is Use, or Query if memory came up since then that only
 // the JVM can explain: the facts are right, but a Query and another Resident say more.
 // Sources that fail are recorded in the facts; ErrGone: the process ended.
-func (p *Process) Resident(a *Answers) (f Facts, next resident.Decision, err error) {
+func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	// What a count that fails cannot renew, remains.
 	last := p.counted
 	p.counted = counted{mallocBytes: last.mallocBytes, unknown: last.unknown, malloc: last.malloc, mallocErr: last.mallocErr}
-	f = a.facts()
-	defer func() { f.clean() }()
+	f := a.facts()
 
 	reported := p.readRanges(a, &f)
 	pagemap, pagemapErr := pages.OpenPagemap(filepath.Join(p.dir(), "pagemap"))
@@ -240,7 +238,11 @@ func (p *Process) readThreads(a *Answers, stacks map[int]int64) (Threads, error)
 			}
 		}
 	}
-	return Threads{Live: len(list), Pools: threads.Pools(list, stacks)}, nil
+	pools := threads.Pools(list, stacks)
+	for i := range pools {
+		pools[i].Name = Printable(pools[i].Name, maxTextBytes)
+	}
+	return Threads{Live: len(list), Pools: pools}, nil
 }
 
 // errNotCounted is why malloc's memory is unknown before the first count.

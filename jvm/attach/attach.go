@@ -28,21 +28,22 @@ type Target struct {
 	MajorVersion   int // of the JDK, 0: unknown; from 25 on see request
 }
 
-// Options bound what a Client waits for and keeps. Zero values mean the defaults.
+// Options bound how long a Client waits and how much it reads. Zero values mean the
+// defaults.
 type Options struct {
 	Timeout       time.Duration // for one request and its reply; default 5 s
 	AttachTimeout time.Duration // for one handshake; default 6 s
-	// SlowTimeout is Timeout for a request with ClassHistogram. The JVM does not end
-	// its walk through the heap for a client that has left; default 30 s.
+	// SlowTimeout is Timeout for a request with ClassHistogram: the JVM finishes its walk
+	// through the heap even if the client disconnects; default 30 s.
 	SlowTimeout   time.Duration
 	MaxReplyBytes int64 // of a reply's text; default 8 MiB
 }
 
-// A JVM of before 11 answers to its own user only, root included (JDK-8197387).
+// A JVM before JDK 11 accepts only its own user, not even root (JDK-8197387).
 const firstMajorForRoot = 11
 
-// Client speaks to one JVM. It keeps no connection: each Do opens one. It is
-// for one goroutine at a time.
+// Client sends commands to one JVM. It keeps no connection: each Do opens one. Not safe
+// for concurrent use.
 type Client struct {
 	target  Target
 	options Options
@@ -54,12 +55,12 @@ type Client struct {
 	egid      int
 
 	version1  bool          // the JVM refused version 2 of the protocol
-	answered  *proc.Status  // whom it answered the last time; nil: it did not
+	answered  *proc.Status  // of the process when it last replied; nil: it did not
 	notBefore time.Time     // no SIGQUIT before this
 	backOff   time.Duration // after the last failed handshake
 }
 
-// New returns a client. It touches nothing yet.
+// New returns a client. It opens nothing.
 func New(t Target, o Options) *Client {
 	if t.Proc == "" {
 		t.Proc = "/proc"
@@ -82,13 +83,13 @@ func New(t Target, o Options) *Client {
 	}
 }
 
-// Do sends the commands in one request and returns the whole answer. Several
-// commands are one after the other in the JVM and in Reply.Text; the first one
-// refused ends the request with a code that is not 0 (one command a request
-// costs 0.1 ms more and needs no splitting).
+// Do sends the commands in one request and returns the whole reply. Several commands
+// run one after the other, and their output follows each other in Reply.Text; the
+// first rejected one ends the request with a code that is not 0. (One command per
+// request costs 0.1 ms more and needs no splitting.)
 //
-// It shakes hands first if the JVM has no socket, at most once per call. The
-// error is always an *Error; the Reply beside it holds what was read.
+// If the JVM has no socket, Do first asks it to open one, at most once per call. The
+// error is always an *Error; the Reply beside it has what was read.
 func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 	reply, err := c.do(ctx, commands)
 	if reply.Code == badVersion && !c.version1 { // it runs with -Djdk.attach.compat=true
@@ -108,7 +109,7 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	}
 	message, err := request(commands, major)
 	if err != nil {
-		return Reply{}, c.fail(&Error{Op: "command", Kind: ErrRequest, Reason: "not sent", Err: err})
+		return Reply{}, c.fail(&Error{Op: "command", Kind: ErrRequest, Reason: "the request is not valid and was not sent", Err: err})
 	}
 	p, err := c.check()
 	if err != nil {
@@ -124,7 +125,7 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	if slices.Contains(commands, ClassHistogram) {
 		timeout = c.options.SlowTimeout
 	}
-	// The listener serves one client after the other: a slow one blocks all.
+	// The listener serves one client at a time: a slow one blocks all others.
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return Reply{}, c.commandError(ctx, timeout, err)
 	}
@@ -140,7 +141,7 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	if err != nil {
 		return reply, c.commandError(ctx, timeout, err)
 	}
-	// The end of a reply is the end of the stream, and so is the JVM's death.
+	// A reply ends with the stream, and the stream ends when the JVM dies.
 	if err := c.identify(); err != nil {
 		reply.Truncated = true
 		return reply, err
@@ -148,14 +149,14 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	c.answered = &p
 	if reply.Code != 0 {
 		return reply, c.fail(&Error{Op: "command", Kind: ErrCommand,
-			Reason: fmt.Sprintf("the JVM refused with code %d: %s", reply.Code, lastLine(reply.Text))})
+			Reason: fmt.Sprintf("the JVM rejected the command with code %d: %s", reply.Code, lastLine(reply.Text))})
 	}
 	return reply, nil
 }
 
-// check verifies that the process is there and takes commands of our user.
+// check verifies that the process exists and accepts commands of our user.
 func (c *Client) check() (proc.Status, error) {
-	if c.answered != nil { // whether it still is the same is looked at after the reply
+	if c.answered != nil { // that it is still the same process is checked after the reply
 		return *c.answered, nil
 	}
 	if err := c.identify(); err != nil {
@@ -183,57 +184,60 @@ func (c *Client) check() (proc.Status, error) {
 	return p, c.fail(&Error{Op: "check", Kind: ErrPermission, Reason: reason, Fix: runAs(p)})
 }
 
-// runAs is the fix for all cases of "other user".
+// runAs is the fix wherever the users differ.
 func runAs(p proc.Status) string {
 	return fmt.Sprintf("set runAsUser: %d and runAsGroup: %d for jvmem's container", p.UID, p.GID)
 }
 
-// commandError explains why a request got no whole reply.
+// commandError explains why a request got no complete reply.
 func (c *Client) commandError(ctx context.Context, timeout time.Duration, err error) error {
 	if gone := c.identify(); errors.Is(gone, ErrGone) {
 		return gone
 	}
-	e := &Error{Op: "command", Path: c.socketName(), Kind: ErrSystem, Reason: "the connection broke", Err: err}
+	e := &Error{Op: "command", Path: c.socketName(), Kind: ErrSystem, Reason: "the connection to the JVM failed", Err: err}
 	switch {
 	case ctx.Err() != nil:
 		return c.canceled(ctx, "command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e.Kind = ErrTimeout
-		e.Reason, e.Fix = c.silence(fmt.Sprintf("no whole reply within %v", timeout))
+		e.Reason, e.Fix = c.silence(fmt.Sprintf("no complete reply within %v", timeout))
 	case errors.Is(err, errNoReply):
 		p, statusErr := c.status()
 		if statusErr != nil {
 			return statusErr
 		}
 		e.Kind, e.Fix = ErrPermission, runAs(p)
-		e.Reason = fmt.Sprintf("the JVM closed the connection without an answer: it takes only its own UID and GID (%d, %d), "+
-			"from JDK %d on also root; jvmem runs as %d, %d", p.UID, p.GID, firstMajorForRoot, c.euid, c.egid)
+		e.Reason = fmt.Sprintf("the JVM closed the connection without a reply: it accepts only its own UID and GID (%d, %d), "+
+			"and root from JDK %d on; jvmem runs as UID %d, GID %d", p.UID, p.GID, firstMajorForRoot, c.euid, c.egid)
 	case errors.Is(err, errNoCode):
-		e.Kind, e.Reason = ErrReply, "what listens does not answer like HotSpot"
+		e.Kind, e.Reason = ErrReply, "the reply is not HotSpot's: another program may listen on the socket"
 	case errors.Is(err, errTooLarge):
 		e.Kind, e.Reason = ErrTooLarge, fmt.Sprintf("the reply is longer than %d bytes", c.options.MaxReplyBytes)
 	}
 	return c.fail(e)
 }
 
-// silence gives the likely cause of a JVM that does not answer.
+// resumeFix is the fix for a stopped JVM.
+const resumeFix = "resume it (kill -CONT, the signal SIGCONT), or detach the debugger"
+
+// silence returns the likely cause for a JVM that does not reply.
 func (c *Client) silence(what string) (reason, fix string) {
 	p, err := c.status()
 	if err == nil && isStopped(p) {
-		return what + ": the JVM is stopped (SIGSTOP or a debugger)", "continue it with SIGCONT"
+		return what + ": the JVM is stopped (SIGSTOP or a debugger)", resumeFix
 	}
-	return what + ": the JVM is frozen or starved of CPU, waits for a safepoint, or another client holds its listener",
-		"look at the container's CPU throttling and for another attach client that hangs"
+	return what + ": the JVM gets too little CPU, waits for a safepoint, or another attach client keeps its connection open",
+		"check the container's CPU throttling, and look for another attach client that hangs"
 }
 
 func isStopped(p proc.Status) bool { return p.State == 'T' || p.State == 't' }
 
 // canceled is the error for a context that ended before the work.
 func (c *Client) canceled(ctx context.Context, op string) error {
-	e := &Error{Op: op, Path: c.socketName(), Kind: ErrCanceled, Reason: "given up by the caller", Err: ctx.Err()}
+	e := &Error{Op: op, Path: c.socketName(), Kind: ErrCanceled, Reason: "canceled before a reply", Err: ctx.Err()}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.Kind = ErrTimeout
-		e.Reason, e.Fix = c.silence("the caller's deadline passed")
+		e.Reason, e.Fix = c.silence("no reply before the deadline of the sample")
 	}
 	return c.fail(e)
 }

@@ -118,9 +118,9 @@ func TestDoFailures(t *testing.T) {
 		want    Reply
 	}{
 		{"closed without a word", jvmtest.Raw(""), ErrPermission, "own UID and GID", Reply{Truncated: true}},
-		{"foreign", jvmtest.Raw("HTTP/1.1 400 Bad Request\r\n"), ErrReply, "not answer like HotSpot", Reply{}},
-		{"never answers", jvmtest.Stall(""), ErrTimeout, "no whole reply within 100ms", Reply{Truncated: true}},
-		{"stops in the middle", jvmtest.Stall("0\nNative Mem"), ErrTimeout, "no whole reply", Reply{Text: "Native Mem", Truncated: true}},
+		{"foreign", jvmtest.Raw("HTTP/1.1 400 Bad Request\r\n"), ErrReply, "not HotSpot's", Reply{}},
+		{"never answers", jvmtest.Stall(""), ErrTimeout, "no complete reply within 100ms", Reply{Truncated: true}},
+		{"stops in the middle", jvmtest.Stall("0\nNative Mem"), ErrTimeout, "no complete reply", Reply{Text: "Native Mem", Truncated: true}},
 		{"endless", jvmtest.Flood("abc"), ErrTooLarge, "longer than 1000 bytes", Reply{Text: strings.Repeat("abc", 334)[:1000], Truncated: true}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Kind says which check or step failed; test with errors.Is.
+// Kind is the check or step that failed; test with errors.Is.
 type Kind string
 
 // The kinds.
@@ -19,16 +19,16 @@ const (
 	ErrNoTmp      Kind = "no writable /tmp"
 	ErrForeign    Kind = "belongs to another process"
 	ErrBackOff    Kind = "waiting after a failed handshake"
-	ErrTimeout    Kind = "no answer in time"
+	ErrTimeout    Kind = "no reply in time"
 	ErrCanceled   Kind = "canceled"
-	ErrCommand    Kind = "the JVM refused the command"
+	ErrCommand    Kind = "the JVM rejected the command"
 	ErrReply      Kind = "not a reply"
 	ErrTooLarge   Kind = "the reply is too large"
 	ErrRequest    Kind = "not a valid request"
 	ErrSystem     Kind = "system error"
 )
 
-// Error returns the kind in words.
+// Error returns the kind as text.
 func (k Kind) Error() string { return string(k) }
 
 // Error is what every failed call of this package returns.
@@ -37,11 +37,11 @@ type Error struct {
 	PID  int    // in the reader's PID namespace
 	Path string // the file or socket, "" where there is none
 	Kind Kind
-	// Reason is a sentence for people. It may quote what the JVM answered, and
-	// holds no command line and no environment.
+	// Reason is for users. It may quote the JVM's reply. It contains no command line and
+	// no environment.
 	Reason string
-	Fix    string // what the user can change, "" where nothing is known
-	Err    error  // the cause, nil where a check failed
+	Fix    string // what the user can change, "" if unknown
+	Err    error  // the cause, nil if a check failed
 }
 
 // Error returns operation, process, path, reason and cause in one line.

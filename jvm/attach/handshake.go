@@ -14,15 +14,15 @@ import (
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-// A SIGQUIT that does not lead to a listener makes the JVM print a thread dump
-// into the application's output: after one comes a long pause.
+// A SIGQUIT that does not lead to a listener makes the JVM print a thread dump to the
+// application's output, so the next one waits for long.
 const (
 	minBackOff = time.Minute
 	maxBackOff = 10 * time.Minute
 )
 
-// The listener is up within 1.4 to 3 ms as a rule, much later on a JVM that is
-// starved of CPU.
+// The listener usually runs within 1.4 to 3 ms, much later if the JVM gets too little
+// CPU.
 const (
 	firstDelay = time.Millisecond
 	maxDelay   = 200 * time.Millisecond
@@ -48,7 +48,7 @@ func (c *Client) handshake(ctx context.Context) (*net.UnixConn, error) {
 	}
 	if wait := c.notBefore.Sub(c.now()); wait > 0 {
 		return nil, c.fail(&Error{Op: "handshake", Kind: ErrBackOff,
-			Reason: fmt.Sprintf("the last handshake failed; the next is tried in %v", wait.Round(time.Second)), Fix: noListenerFix})
+			Reason: fmt.Sprintf("the last attempt to attach failed; the next attempt is in %v", wait.Round(time.Second)), Fix: noListenerFix})
 	}
 	p, err := c.ready()
 	if err != nil {
@@ -82,9 +82,9 @@ func (c *Client) handshake(ctx context.Context) (*net.UnixConn, error) {
 	return conn, err
 }
 
-const noListenerFix = "look for -XX:+DisableAttachMechanism in the JVM's options and for CPU throttling"
+const noListenerFix = "check the JVM's options for -XX:+DisableAttachMechanism, and the container for CPU throttling"
 
-// ready says whether SIGQUIT is safe at this moment.
+// ready returns an error unless SIGQUIT is safe at this moment.
 func (c *Client) ready() (proc.Status, error) {
 	p, err := c.status()
 	if err != nil {
@@ -92,26 +92,26 @@ func (c *Client) ready() (proc.Status, error) {
 	}
 	if isStopped(p) {
 		return p, c.fail(&Error{Op: "handshake", Path: c.procPath("status"), Kind: ErrStopped,
-			Reason: "the JVM is stopped (SIGSTOP or a debugger), so it is not signalled", Fix: "continue it with SIGCONT"})
+			Reason: "the JVM is stopped (SIGSTOP or a debugger)", Fix: resumeFix})
 	}
 	if !p.CatchesQuit {
 		return p, c.fail(&Error{Op: "handshake", Path: c.procPath("status"), Kind: ErrNotCaught,
-			Reason: "SIGQUIT would kill the process: a JVM that is still starting, one with -Xrs whose socket was deleted, or no JVM",
-			Fix:    "with -Xrs, keep cleaners away from /tmp/.java_pid* and restart the JVM"})
+			Reason: "jvmem does not send SIGQUIT, which would kill the process: the JVM is still starting, or it runs with -Xrs and its attach socket was deleted",
+			Fix:    "with -Xrs, exclude /tmp/.java_pid* from the cleaner of /tmp, and restart the JVM"})
 	}
 	return p, nil
 }
 
-// quit sends SIGQUIT to the process the Client was made for and to no other:
-// the pidfd pins it, then identity and signal mask are looked at once more.
+// quit sends SIGQUIT to the process of the Client and to no other: a pidfd holds the
+// process, then identity and signal mask are checked again.
 func (c *Client) quit() error {
 	pidfd, err := c.openPidfd(c.target.PID)
 	switch {
 	case err == nil:
 		defer unix.Close(pidfd)
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
-		// Linux before 5.3, or a seccomp profile that does not know the call
-		// (the call itself has no EPERM): kill, microseconds after the check.
+		// Linux before 5.3, or a seccomp profile without the call (which itself never
+		// returns EPERM): kill, microseconds after the check.
 		pidfd = -1
 	default:
 		return c.procError("handshake", c.procPath(""), os.NewSyscallError("pidfd_open", err))
@@ -125,7 +125,7 @@ func (c *Client) quit() error {
 	}
 	err = c.signal(pidfd, c.target.PID)
 	if errors.Is(err, unix.EPERM) {
-		return c.fail(&Error{Op: "handshake", Kind: ErrPermission, Reason: "this user may not signal the JVM", Fix: runAs(p), Err: err})
+		return c.fail(&Error{Op: "handshake", Kind: ErrPermission, Reason: "no permission to send a signal to the JVM", Fix: runAs(p), Err: err})
 	}
 	if err != nil {
 		return c.procError("handshake", c.procPath(""), os.NewSyscallError("pidfd_send_signal", err))
@@ -142,10 +142,10 @@ func sendQuit(pidfd, pid int) error {
 
 // await waits for the socket.
 //
-// It signals again, once, where the listener's thread has been there for a
-// while and its socket is not: a JVM deletes stale sockets while it starts
-// (AttachListener::vm_start) and may hit the one it just made. With its listener
-// up and the socket missing, SIGQUIT makes it open a new one, without a dump.
+// It sends a second SIGQUIT, once, if the listener's thread has run for a while
+// without a socket: a starting JVM deletes stale sockets (AttachListener::vm_start) and
+// may delete the one it just created. While its listener runs and the socket is
+// missing, SIGQUIT makes it open a new one, without a thread dump.
 func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 	waiting, cancel := context.WithTimeout(ctx, c.options.AttachTimeout)
 	defer cancel()
@@ -160,7 +160,7 @@ func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 			return nil, c.canceled(ctx, "handshake")
 		}
 		if err != nil {
-			reason, _ := c.silence(fmt.Sprintf("no socket %v after SIGQUIT", c.options.AttachTimeout))
+			reason, _ := c.silence(fmt.Sprintf("the JVM did not open its attach socket within %v of SIGQUIT", c.options.AttachTimeout))
 			return nil, c.fail(&Error{Op: "handshake", Path: c.socketName(), Kind: ErrTimeout, Reason: reason, Fix: noListenerFix})
 		}
 		p, err := c.status()
@@ -184,8 +184,8 @@ func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 	}
 }
 
-// hasListenerThread looks for HotSpot's attach listener among the threads. What
-// can't be read counts as no.
+// hasListenerThread reports whether HotSpot's attach listener is among the threads;
+// false if they cannot be read.
 func (c *Client) hasListenerThread() bool {
 	names, err := filepath.Glob(c.procPath("task/*/comm"))
 	if err != nil {

@@ -98,7 +98,7 @@ func TestLiveHungJVM(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = impatient.Do(t.Context(), VMVersion)
-	if e := wantKind(t, err, ErrTimeout); !strings.Contains(e.Reason, "another client") {
+	if e := wantKind(t, err, ErrTimeout); !strings.Contains(e.Reason, "another attach client") {
 		t.Errorf("reason %q", e.Reason)
 	}
 	silent.Close()

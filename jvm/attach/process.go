@@ -2,11 +2,14 @@ package attach
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm/proc"
 )
@@ -32,7 +35,7 @@ func (c *Client) identify() error {
 	name := c.procPath(proc.StatFile(c.target.PID))
 	switch {
 	case stat.StartTicks != c.target.StartTime:
-		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the PID now belongs to another process"})
+		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "its PID was given to another process"})
 	case stat.State == 'Z' || stat.State == 'X' || stat.Exiting:
 		return c.fail(&Error{Op: "check", Path: name, Kind: ErrGone, Reason: "the process has ended"})
 	}
@@ -62,12 +65,12 @@ func (c *Client) hotspot() error {
 	}
 	if !found {
 		return c.fail(&Error{Op: "handshake", Path: c.procPath("maps"), Kind: ErrNotHotSpot,
-			Reason: "the process maps no HotSpot libjvm.so, so it is not signalled"})
+			Reason: "the process has not mapped HotSpot's libjvm.so, so jvmem does not send it SIGQUIT"})
 	}
 	return nil
 }
 
-// read has a file of the process parsed.
+// read parses a file of the process.
 func (c *Client) read(op, file string, parse func(io.Reader) error) error {
 	name := c.procPath(file)
 	f, err := os.Open(name)
@@ -76,28 +79,37 @@ func (c *Client) read(op, file string, parse func(io.Reader) error) error {
 	}
 	defer f.Close()
 	err = parse(f)
-	var failed *fs.PathError // the reading, not what was read
+	var failed *fs.PathError // reading failed, not parsing
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &failed), errors.Is(err, proc.ErrGone):
 		return c.procError(op, name, err)
 	}
-	return c.fail(&Error{Op: op, Path: name, Kind: ErrSystem, Reason: "unreadable", Err: err})
+	return c.fail(&Error{Op: op, Path: name, Kind: ErrSystem, Reason: name + " could not be parsed", Err: err})
 }
 
-// procError explains a failed open or read of something in /proc/<pid>.
+// procError explains a failed open or read below /proc/<pid>.
 func (c *Client) procError(op, name string, err error) error {
-	e := &Error{Op: op, Path: name, Kind: ErrSystem, Reason: "not accessible", Err: err}
+	e := &Error{Op: op, Path: name, Kind: ErrSystem, Reason: fmt.Sprintf("%s could not be read: %v", name, cause(err)), Err: err}
 	switch {
 	case errors.Is(proc.Gone(c.target.PID, err), proc.ErrGone):
-		e.Kind, e.Reason = ErrGone, "the process is gone"
+		e.Kind, e.Reason = ErrGone, "the process has ended"
 	case errors.Is(err, fs.ErrPermission):
-		e.Kind, e.Reason = ErrPermission, "no access for this user"
+		e.Kind, e.Reason = ErrPermission, "no permission to read "+name
 		e.Fix = "run jvmem with the JVM's own UID and GID (runAsUser, runAsGroup)"
 		if os.Geteuid() == 0 {
 			e.Fix += ", or as root with the capability SYS_PTRACE"
 		}
 	}
 	return c.fail(e)
+}
+
+// cause returns the system error in err, without the path that its reason names.
+func cause(err error) error {
+	var number unix.Errno
+	if errors.As(err, &number) {
+		return number
+	}
+	return err
 }

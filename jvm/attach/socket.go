@@ -29,7 +29,7 @@ func (c *Client) socketName() string {
 	return filepath.Join(c.procPath("root"), tmpDir, c.socketFile())
 }
 
-// tmp opens the JVM's /tmp without any permission on it but to look inside.
+// tmp opens the JVM's /tmp. It needs search permission only.
 func (c *Client) tmp() (*os.File, error) {
 	root := c.procPath("root")
 	dir, err := pathrs.OpenInRoot(root, tmpDir)
@@ -41,7 +41,7 @@ func (c *Client) tmp() (*os.File, error) {
 			return nil, gone
 		}
 		return nil, c.fail(&Error{Op: "connect", Path: root + tmpDir, Kind: ErrNoTmp,
-			Reason: "the JVM's container has no usable /tmp", Fix: mountTmp, Err: err})
+			Reason: "the JVM's container has no /tmp, or it is no folder", Fix: mountTmp, Err: err})
 	default:
 		return nil, c.procError("connect", root+tmpDir, err)
 	}
@@ -49,8 +49,8 @@ func (c *Client) tmp() (*os.File, error) {
 
 const mountTmp = "mount an emptyDir at /tmp in the JVM's container"
 
-// dial connects to the JVM's socket. The error is errNoListener where a
-// handshake may help. The context must have a deadline.
+// dial connects to the JVM's socket. The error is errNoListener if a handshake may
+// help. The context must have a deadline.
 func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error) {
 	tmp, err := c.tmp()
 	if err != nil {
@@ -72,13 +72,13 @@ func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error)
 		return nil, c.procError("connect", c.socketName(), err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return nil, c.foreign("the file is not a socket")
+		return nil, c.foreign("the attach socket was replaced by a file that is no socket")
 	}
 	if int64(st.Uid) != int64(p.UID) {
 		if !p.CatchesQuit {
 			return nil, errNoListener // a starting JVM removes what an earlier one of its PID left
 		}
-		return nil, c.foreign(fmt.Sprintf("the socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.UID))
+		return nil, c.foreign(fmt.Sprintf("the attach socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.UID))
 	}
 	conn, err := c.dialFile(ctx, socket)
 	if err != nil {
@@ -91,8 +91,8 @@ func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error)
 	return conn, nil
 }
 
-// dialFile connects through the open file: nothing can be swapped in its place,
-// and no path is too long for a socket address.
+// dialFile connects through the open file: it cannot be replaced, and no path is too
+// long for a socket address.
 func (c *Client) dialFile(ctx context.Context, socket *os.File) (*net.UnixConn, error) {
 	const fullQueueDelay = 20 * time.Millisecond
 	name := fmt.Sprintf("/proc/self/fd/%d", socket.Fd())
@@ -104,10 +104,10 @@ func (c *Client) dialFile(ctx context.Context, socket *os.File) (*net.UnixConn, 
 		case errors.Is(err, unix.ECONNREFUSED):
 			return nil, errNoListener
 		case errors.Is(err, unix.EAGAIN) && sleep(ctx, fullQueueDelay) == nil:
-			// HotSpot queues some five clients; the next has to come again.
+			// HotSpot's queue has room for some five clients.
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
-			// The dialer's own clock may be ahead of the context's.
-			reason, fix := c.silence("no place in the listener's queue in time")
+			// The dialer's deadline may pass before the context's.
+			reason, fix := c.silence("the attach listener's queue is full")
 			return nil, c.fail(&Error{Op: "connect", Path: c.socketName(), Kind: ErrTimeout, Reason: reason, Fix: fix, Err: context.DeadlineExceeded})
 		case ctx.Err() != nil:
 			return nil, c.canceled(ctx, "connect")
@@ -117,8 +117,8 @@ func (c *Client) dialFile(ctx context.Context, socket *os.File) (*net.UnixConn, 
 	}
 }
 
-// verifyPeer compares who called listen with the JVM: two JVMs that share a
-// /tmp and have the same PID in their namespaces share the socket's name.
+// verifyPeer checks that the JVM itself listens: two JVMs that share a /tmp and have the
+// same PID in their namespaces use the same socket name.
 func (c *Client) verifyPeer(conn *net.UnixConn, p proc.Status) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
@@ -134,16 +134,16 @@ func (c *Client) verifyPeer(conn *net.UnixConn, p proc.Status) error {
 	}
 	switch {
 	case peer.Pid == 0 && int64(peer.Uid) != int64(p.UID):
-		return c.foreign(fmt.Sprintf("a process of UID %d listens", peer.Uid))
+		return c.foreign(fmt.Sprintf("a process of UID %d listens on the attach socket", peer.Uid))
 	case peer.Pid != 0 && int(peer.Pid) != c.target.PID:
-		return c.foreign(fmt.Sprintf("PID %d listens", peer.Pid))
+		return c.foreign(fmt.Sprintf("PID %d listens on the attach socket, not the JVM", peer.Pid))
 	}
 	return nil
 }
 
 func (c *Client) foreign(reason string) error {
 	return c.fail(&Error{Op: "connect", Path: c.socketName(), Kind: ErrForeign, Reason: reason,
-		Fix: "give each JVM container a /tmp of its own"})
+		Fix: "give each JVM container its own /tmp (an emptyDir that no other container mounts)"})
 }
 
 // sleep waits for d or the end of the context, whose error it returns.

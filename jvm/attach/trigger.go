@@ -19,11 +19,11 @@ type trigger struct {
 	name string
 }
 
-// createTrigger makes the file in the JVM's /tmp. Other clients use the working
-// directory, where the JVM looks first. But a starting JVM sits in
-// /tmp/hsperfdata_<user> for a moment (perfMemory_posix.cpp) and then looks
-// elsewhere, finds no trigger and prints a thread dump; and an application may
-// watch its own directory. In /tmp the JVM has to write its socket anyway.
+// createTrigger creates the file in the JVM's /tmp. Other clients use the working
+// directory, where the JVM looks first. But the working directory of a starting JVM is
+// /tmp/hsperfdata_<user> for a moment (perfMemory_posix.cpp); later the JVM looks
+// elsewhere, finds no trigger and prints a thread dump. Also, an application may watch
+// its own directory. The JVM writes its socket to /tmp anyway.
 func (c *Client) createTrigger(p proc.Status, tmp *os.File) (*trigger, error) {
 	t := &trigger{dir: tmp, name: fmt.Sprintf(".attach_pid%d", c.target.NSPID)}
 	if err := c.checkCwd(t.name, p); err != nil {
@@ -36,13 +36,13 @@ func (c *Client) createTrigger(p proc.Status, tmp *os.File) (*trigger, error) {
 		return t, c.checkFound(tmp, t.name, path, p)
 	}
 	if err != nil {
-		// The JVM could not make its socket either, and would print a dump.
-		return nil, c.fail(&Error{Op: "handshake", Path: path, Kind: ErrNoTmp, Reason: "the JVM's /tmp is not writable", Fix: mountTmp, Err: err})
+		// The JVM could not create its socket either, and would print a thread dump.
+		return nil, c.fail(&Error{Op: "handshake", Path: path, Kind: ErrNoTmp, Reason: "the JVM's /tmp is not writable, so it cannot open its attach socket", Fix: mountTmp, Err: err})
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil && int64(st.Uid) != int64(p.UID) {
-		// Where this fails (no CAP_CHOWN), the JVM may still trust root.
+		// If this fails (no CAP_CHOWN), the JVM may still accept root's file.
 		if err = unix.Fchown(fd, p.UID, p.GID); c.trusted(st.Uid, p) {
 			err = nil
 		}
@@ -50,13 +50,13 @@ func (c *Client) createTrigger(p proc.Status, tmp *os.File) (*trigger, error) {
 	if err != nil {
 		t.remove()
 		return nil, c.fail(&Error{Op: "handshake", Path: path, Kind: ErrPermission,
-			Reason: "the trigger file can't be given to the JVM's user", Fix: runAs(p), Err: err})
+			Reason: "the attach trigger file cannot be owned by the JVM's user", Fix: runAs(p), Err: err})
 	}
 	return t, nil
 }
 
-// checkCwd looks for a trigger in the JVM's working directory that would keep
-// it from looking at ours.
+// checkCwd looks for a trigger file in the JVM's working directory: the JVM would not
+// look for ours.
 func (c *Client) checkCwd(name string, p proc.Status) error {
 	path := c.procPath("cwd")
 	cwd, err := os.OpenFile(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -74,26 +74,25 @@ func (c *Client) checkCwd(name string, p proc.Status) error {
 	return err
 }
 
-// checkFound says whether the JVM trusts a trigger file that is there already.
+// checkFound returns an error unless the JVM accepts a trigger file that exists already.
 func (c *Client) checkFound(dir *os.File, name, path string, p proc.Status) error {
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrSystem, Reason: "not accessible", Err: err})
+		return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrSystem, Reason: fmt.Sprintf("%s could not be read: %v", path, cause(err)), Err: err})
 	}
 	if st.Mode&unix.S_IFMT == unix.S_IFREG && c.trusted(st.Uid, p) {
 		return nil
 	}
 	return c.fail(&Error{Op: "handshake", Path: path, Kind: ErrForeign,
-		Reason: fmt.Sprintf("a trigger file of UID %d is there that the JVM (UID %d) does not trust", st.Uid, p.UID),
-		Fix:    "remove that file"})
+		Reason: fmt.Sprintf("an attach trigger file of UID %d exists, which the JVM (UID %d) does not accept", st.Uid, p.UID),
+		Fix:    "remove " + path})
 }
 
-// trusted says whether the JVM takes a trigger file of this owner.
+// trusted reports whether the JVM accepts a trigger file of this owner.
 func (c *Client) trusted(uid uint32, p proc.Status) bool {
 	return int64(uid) == int64(p.UID) || uid == 0 && c.target.MajorVersion >= firstMajorForRoot
 }
 
-// remove deletes the file. A failure is of no consequence: once the listener is
-// up the JVM does not look for the file, and the next handshake takes it as its
-// own.
+// remove deletes the file. A failure has no consequence: once its listener runs, the
+// JVM does not look for the file, and the next handshake reuses it.
 func (t *trigger) remove() { _ = unix.Unlinkat(int(t.dir.Fd()), t.name, 0) }
