@@ -33,12 +33,12 @@ func blocks(t *testing.T, language string) []string {
 	return all
 }
 
-// TestDocumentedFields: each field that the manual's tables say is ours exists, and
-// each of ours is in them.
+// TestDocumentedFields: each field of jvmem in the tables of the manual exists, and each
+// field that exists is in them.
 func TestDocumentedFields(t *testing.T) {
 	m := newMapper(t)
 	named := regexp.MustCompile("`([a-z_@]+(?:\\.[a-z_]+)+)(?:\\.\\*)?`")
-	told := make(map[string]bool)
+	documented := make(map[string]bool)
 	for line := range strings.SplitSeq(manual(t), "\n") {
 		cells := strings.Split(line, "|")
 		if len(cells) < 3 {
@@ -46,18 +46,18 @@ func TestDocumentedFields(t *testing.T) {
 		}
 		ours := strings.Join(cells, " ")
 		if len(cells) > 5 {
-			ours = cells[1] // the mapping: the other columns are others'
+			ours = cells[1] // the other columns have fields of other tools
 		}
 		for _, name := range named.FindAllStringSubmatch(ours, -1) {
 			field := name[1]
 			if _, _, ok := m.find(field, ""); !ok && !logger.MatchString(field) && !strings.HasPrefix(field, "kubernetes.container.") {
-				t.Errorf("%s is in the manual, but not in the template", field)
+				t.Errorf("%s is in the manual but not in the template", field)
 			}
-			told[field] = true
+			documented[field] = true
 		}
 	}
 	for name := range m.fields {
-		if strings.HasPrefix(name, "jvmem.") && !strings.HasPrefix(name, "jvmem.row_bytes.") && !told[name] {
+		if strings.HasPrefix(name, "jvmem.") && !strings.HasPrefix(name, "jvmem.row_bytes.") && !documented[name] {
 			t.Errorf("the manual has no %s", name)
 		}
 	}
@@ -111,8 +111,8 @@ func TestDocumentedESQL(t *testing.T) {
 	}
 }
 
-// TestShippers: the snippets are YAML, parse lines the way our fields need, and name
-// the pipeline.
+// TestShippers: the snippets are YAML, decode lines with the options that jvmem needs, and
+// name the pipeline.
 func TestShippers(t *testing.T) {
 	want := map[string]any{"target": "", "overwrite_keys": true, "expand_keys": true, "add_error_key": true}
 	read := func(name string) (root map[string]any) {
@@ -163,7 +163,7 @@ func TestShippers(t *testing.T) {
 	}
 }
 
-// TestLinkedFiles: the manual names each file, and no other.
+// TestLinkedFiles: the manual links each file, and no others.
 func TestLinkedFiles(t *testing.T) {
 	text := manual(t)
 	files, err := os.ReadDir(kibanaFolder)

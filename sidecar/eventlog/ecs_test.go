@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// specField is what the specification of ECS logging says of a field.
+// specField is a field in the specification of ECS logging.
 type specField struct {
 	kind     string // datetime, string, integer or object
 	required bool
@@ -19,8 +19,8 @@ type specField struct {
 	sanitized bool
 }
 
-// loggingSpec are the rules of github.com/elastic/ecs-logging, spec/spec.json,
-// version 1.0. The specification lets a message be missing; ours is a sentence.
+// loggingSpec has the rules of github.com/elastic/ecs-logging, spec/spec.json,
+// version 1.0. The message is optional there, but not here.
 var loggingSpec = map[string]specField{
 	"@timestamp":            {kind: "datetime", required: true, index: 0},
 	"log.level":             {kind: "string", required: true, index: 1, topLevel: true},
@@ -44,7 +44,7 @@ var loggingSpec = map[string]specField{
 	"error.stack_trace":     {kind: "string", index: -1},
 }
 
-// ecsTypes are the types of the ECS fields that we set, as ECS 8.11 has them
+// ecsTypes has the types of the ECS fields that jvmem sets, from ECS 8.11
 // (elastic.co/guide/en/ecs/8.11), and of those below kubernetes, which are
 // Metricbeat's and Filebeat's.
 var ecsTypes = map[string]string{
@@ -63,12 +63,12 @@ var eventKinds = []any{"alert", "asset", "enrichment", "event", "metric", "state
 
 var (
 	timestamp = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
-	// dataset is what may be in the name of a data stream.
+	// dataset matches names that a data stream may have.
 	dataset = regexp.MustCompile(`^[^\\/*?"<>| ,#:\-A-Z]{1,100}$`)
 	logger  = regexp.MustCompile(`^jvmem\.(breakdown|diagnosis|oom|log)$`)
 )
 
-// checkECS checks a line against both.
+// checkECS checks a line against the specification and the types.
 func checkECS(t *testing.T, line string) {
 	t.Helper()
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -98,15 +98,15 @@ func checkECS(t *testing.T, line string) {
 		}
 		kind, ok := ecsTypes[name]
 		if _, specified := loggingSpec[name]; !ok && !specified {
-			t.Errorf("%s is no field of ECS that is known here", name)
+			t.Errorf("%s is not an ECS field that this test knows", name)
 			continue
 		}
 		if _, isText := value.(string); ok && !isText {
-			t.Errorf("%s is %v, want a text for %s", name, value, kind)
+			t.Errorf("%s is %v, want a string for %s", name, value, kind)
 		}
 	}
 	if kind, ok := fields["event.kind"]; ok && !slices.Contains(eventKinds, kind) {
-		t.Errorf("event.kind %v is none of %v", kind, eventKinds)
+		t.Errorf("event.kind %v is not one of %v", kind, eventKinds)
 	}
 	if fields["event.dataset"] != fields["log.logger"] || !logger.MatchString(asText(fields["log.logger"])) || fields["event.module"] != "jvmem" {
 		t.Errorf("module %v, dataset %v, logger %v", fields["event.module"], fields["event.dataset"], fields["log.logger"])
@@ -126,7 +126,7 @@ func checkSpecType(t *testing.T, name string, rule specField, value any) {
 		}
 	case "string":
 		if !isText || s == "" {
-			t.Errorf("%s is %v, want a text", name, value)
+			t.Errorf("%s is %v, want a string", name, value)
 		}
 	case "integer":
 		if n, ok := value.(json.Number); !ok || strings.ContainsAny(n.String(), ".eE") {
@@ -145,7 +145,7 @@ func checkSpecType(t *testing.T, name string, rule specField, value any) {
 
 func asText(value any) string { s, _ := value.(string); return s }
 
-// flatten returns the values of a line by their names with dots.
+// flatten returns the values of a line by their dotted names.
 func flatten(t *testing.T, line string) map[string]any {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(line))
@@ -172,8 +172,8 @@ func flatten(t *testing.T, line string) map[string]any {
 	return fields
 }
 
-// keysOf returns the keys of the outermost object in their order, and checks
-// that no object has a key twice.
+// keysOf returns the keys of the outermost object in order, and checks that no object has
+// a key twice.
 func keysOf(t *testing.T, line string) []string {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(line))

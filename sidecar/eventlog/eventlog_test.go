@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 const mib = 1 << 20
 
-// report is two containers, one of which is only partly known.
+// report has two containers; one is only partly known.
 func report() *breakdown.Report {
 	size := func(n int64) *int64 { return &n }
 	app := breakdown.Container{
@@ -57,7 +57,7 @@ func report() *breakdown.Report {
 
 func unjudged(*breakdown.Container) *diagnosis.Diagnosis { return nil }
 
-// write returns the log lines of a report.
+// write returns the log lines for a report.
 func write(t *testing.T, r *breakdown.Report) []string {
 	t.Helper()
 	var b bytes.Buffer
@@ -67,7 +67,7 @@ func write(t *testing.T, r *breakdown.Report) []string {
 	return split(t, b.String())
 }
 
-// split checks that the text is whole lines, and conforms to ECS logging.
+// split checks that the text consists of whole lines that conform to ECS logging.
 func split(t *testing.T, text string) []string {
 	t.Helper()
 	if !strings.HasSuffix(text, "\n") {
@@ -80,22 +80,22 @@ func split(t *testing.T, text string) []string {
 	return lines
 }
 
-// suspicion is a verdict with all that one may have.
+// suspicion is a verdict with all fields.
 func suspicion() *diagnosis.Diagnosis {
 	rate := &diagnosis.Rate{BytesPerHour: 300 * mib, LowBytesPerHour: 250 * mib, HighBytesPerHour: 350 * mib}
 	return &diagnosis.Diagnosis{
 		Identity: rows.Identity{ID: report().Containers[0].ID, Name: "app"}, Verdict: rows.VerdictThreads, Subject: "leak-#", Confidence: new(0.98765),
-		Summary: "threads leak (leak-#), +300.0 MiB an hour, 93 % of the growth; the limit is reached, and the kernel kills, in 26 min (23 min to 31 min)",
+		Summary: "thread leak (leak-#), +300.0 MiB per hour, 93 % of the growth; OOM kill expected in 26 min (23 min to 31 min)",
 		Growth:  rate, Forecast: &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 1584.5, LowSeconds: 1358, HighSeconds: 1901},
 		Findings: []diagnosis.Finding{{
 			Verdict: rows.VerdictThreads, Subject: "leak-#", Share: new(0.93), Rate: rate, Confidence: 0.98765,
-			Evidence: []string{"threads: 22 → 529 in 20 min", "threads of the pool leak-#: 2 → 507 in 20 min"}, Next: []string{"find who starts the threads", "jcmd <pid> Thread.print"},
+			Evidence: []string{"threads: 22 → 529 in 20 min", "threads of the pool leak-#: 2 → 507 in 20 min"}, Next: []string{"find the code that starts the threads", "jcmd <pid> Thread.print"},
 			Gathered: &diagnosis.Gathered{Text: []string{"500 of them wait in java.lang.Thread.sleep"}},
 		}},
 	}
 }
 
-// TestGolden: a line of each dataset, whole.
+// TestGolden: a whole line of each dataset.
 func TestGolden(t *testing.T) {
 	const path = "testdata/lines.golden.json"
 	var b bytes.Buffer
@@ -128,7 +128,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// at returns what is below the keys.
+// at returns the value below the keys.
 func at(t *testing.T, line string, keys ...string) any {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(line))
@@ -159,10 +159,10 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("jvmem.%s is %v, want the number %s", path, got, want)
 		}
 	}
-	// What is not known is left out, wherever it is; nothing is null.
+	// Unknown values are omitted at every level; nothing is null.
 	for _, path := range []string{"limit_bytes", "working_set_bytes", "oom_kills", "row_bytes.heap", "row_bytes.unattributed", "detail_bytes", "jvm"} {
 		if got := at(t, lines[1], append([]string{"jvmem"}, strings.Split(path, ".")...)...); got != nil {
-			t.Errorf("jvmem.%s is %v although it is not known", path, got)
+			t.Errorf("jvmem.%s is %v although it is unknown", path, got)
 		}
 	}
 	if got := at(t, lines[0], "jvmem", "detail_bytes", "native", "untracked"); got != nil {
@@ -199,7 +199,7 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-// TestHostileNames: names come from the observed container.
+// TestHostileNames: the observed container chooses its names.
 func TestHostileNames(t *testing.T) {
 	for _, name := range []string{"a\nb", "a\r\n{\"@timestamp\":\"x\"}", "\x1b[31mred\x1b[0m\x00", `"quoted\"`, "\xff\xfe", "\u2028", "", strings.Repeat("x", 5000)} {
 		r := report()

@@ -21,13 +21,13 @@ import (
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// realLines are the lines of all datasets: breakdowns of the recorded facts of real
-// JVMs, verdicts of recorded histories of real runs, and ends after them.
+// realLines returns lines of all datasets: breakdowns from recorded facts of real JVMs,
+// verdicts on recorded histories, and autopsies.
 func realLines(t *testing.T) []string {
 	t.Helper()
 	var b bytes.Buffer
 	log := New(&b, "v1.2.3")
-	r := report() // has an own name for everything
+	r := report() // all fields are set
 	containers := attributed(t)
 	verdicts := judged(t)
 	r.Containers = append(r.Containers, containers...)
@@ -42,7 +42,7 @@ func realLines(t *testing.T) []string {
 		return verdicts[next%len(verdicts)]
 	}))
 	for i, d := range verdicts {
-		var minutes *history.Track // half of them after a burst, half by the verdict
+		var minutes *history.Track // half of the causes come from a burst, half from the verdict
 		if i%2 == 1 {
 			minutes = before(t)
 		}
@@ -58,7 +58,7 @@ func realLines(t *testing.T) []string {
 	return split(t, b.String())
 }
 
-// attributed are containers from recorded facts.
+// attributed returns containers from recorded facts.
 func attributed(t *testing.T) []breakdown.Container {
 	t.Helper()
 	files, err := filepath.Glob("../breakdown/testdata/*.facts.json")
@@ -81,7 +81,7 @@ func attributed(t *testing.T) []breakdown.Container {
 	return all
 }
 
-// recording is a recorded history.
+// recording returns a recorded history.
 func recording(t *testing.T, name string) *history.Container {
 	t.Helper()
 	file, err := os.Open("../diagnosis/testdata/recordings/" + name + ".json.gz")
@@ -100,7 +100,7 @@ func recording(t *testing.T, name string) *history.Container {
 	return recorded.Containers[0]
 }
 
-// judged are verdicts of recorded histories, of a kind each.
+// judged returns verdicts on recorded histories, one of each kind.
 func judged(t *testing.T) []*diagnosis.Diagnosis {
 	t.Helper()
 	var all []*diagnosis.Diagnosis
@@ -114,14 +114,14 @@ func judged(t *testing.T) []*diagnosis.Diagnosis {
 	return all
 }
 
-// before is what came before the ends.
+// before returns the history before the ends.
 func before(t *testing.T) *history.Track {
 	c := recording(t, "direct-buffers")
 	last, _ := c.LastTime()
 	return c.Between(last.Add(-autopsy.Before), last)
 }
 
-// deaths are ends of every kind.
+// deaths returns ends of every kind.
 func deaths(at time.Time) []autopsy.Death {
 	exit := func(code int) *proc.Exit { return &proc.Exit{Code: &code} }
 	last := &watch.Reading{Time: at.Add(-200 * time.Millisecond), Level: cgroup.Level{UsageBytes: 512 * mib, AnonBytes: new(int64(500 * mib)), KernelBytes: new(int64(40 * mib))}}

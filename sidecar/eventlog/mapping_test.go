@@ -33,7 +33,7 @@ type dynamicTemplate struct {
 	Mapping          property `json:"mapping"`
 }
 
-// componentTemplate is strict: what is not known here is not in the file.
+// componentTemplate has all fields of the file: decoding is strict.
 type componentTemplate struct {
 	Template struct {
 		Mappings struct {
@@ -93,8 +93,8 @@ func (m *mapper) add(prefix string, properties map[string]property) {
 	}
 }
 
-// find returns the mapping of a field; jsonType is what Elasticsearch takes a value
-// of no known field for, "" if there is no value.
+// find returns the mapping of a field. jsonType is the type that Elasticsearch detects for
+// the value of an unmapped field; "": there is no value.
 func (m *mapper) find(name, jsonType string) (p property, dynamic, ok bool) {
 	if p, ok = m.fields[name]; ok {
 		return p, false, true
@@ -107,14 +107,13 @@ func (m *mapper) find(name, jsonType string) (p property, dynamic, ok bool) {
 	return property{}, false, false
 }
 
-// matches is Elasticsearch's simple pattern with one * at its end, which stands for
-// dots too.
+// matches reports whether a simple pattern with a * at its end matches; it includes dots.
 func matches(pattern, name string) bool {
 	prefix, open := strings.CutSuffix(pattern, "*")
 	return open && strings.HasPrefix(name, prefix)
 }
 
-// jsonTypeOf is the type that dynamic mapping takes a value for.
+// jsonTypeOf returns the type that dynamic mapping detects.
 func jsonTypeOf(value any) string {
 	switch v := value.(type) {
 	case bool:
@@ -128,8 +127,8 @@ func jsonTypeOf(value any) string {
 	return "string"
 }
 
-// index takes a document in, as Elasticsearch does, and says what it would refuse,
-// cut off (a fraction in a long), or leave out of the index (a long keyword).
+// index compares the fields of a document with the template. It reports values that
+// Elasticsearch would reject, truncate (a fraction in a long) or not index (a long keyword).
 func (m *mapper) index(fields map[string]any) (used []string, err error) {
 	var errs []error
 	for name, value := range fields {
@@ -176,7 +175,7 @@ func (p *property) accepts(value any) error {
 	return nil
 }
 
-// TestTemplate holds the template to the grammar of mappings.
+// TestTemplate checks types and metadata of the templates.
 func TestTemplate(t *testing.T) {
 	m := newMapper(t)
 	for _, p := range m.dynamic {
@@ -230,8 +229,8 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// TestTemplateTakesRealLines: every value of real lines has a field in the template
-// that takes it, and every field of the template is written.
+// TestTemplateTakesRealLines: every value in real lines has a field in the template that
+// accepts it, and every field of the template occurs in a line.
 func TestTemplateTakesRealLines(t *testing.T) {
 	m := newMapper(t)
 	written := make(map[string]bool)
@@ -254,7 +253,7 @@ func TestTemplateTakesRealLines(t *testing.T) {
 	}
 }
 
-// TestMapperRefuses: the mapper sees what the template would not take.
+// TestMapperRefuses: the mapper reports values that do not fit the template.
 func TestMapperRefuses(t *testing.T) {
 	m := newMapper(t)
 	for name, value := range map[string]any{

@@ -15,7 +15,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 )
 
-// gate is a pipe that is stuck until it is opened.
+// gate is a pipe that blocks until it is opened.
 type gate struct {
 	open chan struct{}
 	mu   sync.Mutex
@@ -29,7 +29,7 @@ func (g *gate) Write(line []byte) (int, error) {
 	return g.text.Write(line)
 }
 
-// logAutopsy logs an autopsy that can be told from others.
+// logAutopsy logs an autopsy with a number.
 func logAutopsy(t *testing.T, log *Log, number int) {
 	t.Helper()
 	a := autopsy.Explain(autopsy.Death{Time: time.Now(), PID: number}, autopsy.State{})
@@ -38,8 +38,8 @@ func logAutopsy(t *testing.T, log *Log, number int) {
 	}
 }
 
-// TestStuckPipe: while nobody reads, breakdowns are dropped before other lines, the
-// oldest first, and autopsies last. What was dropped is counted before the next line.
+// TestStuckPipe: while standard output is not read, breakdowns are dropped before other
+// lines, the oldest first, and autopsies last. A notice before the next line has the count.
 func TestStuckPipe(t *testing.T) {
 	for _, tt := range []struct {
 		name                            string
@@ -53,7 +53,7 @@ func TestStuckPipe(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			g := &gate{open: make(chan struct{})}
 			log := Start(g, "v1.2.3")
-			// Who pretends to be an autopsy in a text is none.
+			// A text that looks like the field of an autopsy does not raise the rank.
 			r := report()
 			r.Containers = r.Containers[:1]
 			r.Containers[0].Name = `"log":{"logger":"jvmem.oom"}`
@@ -115,10 +115,10 @@ func TestStuckPipe(t *testing.T) {
 			}
 			all := tt.breakdowns + tt.warnings + tt.autopsies
 			if written := got["breakdown"] + got["warning"] + got["autopsy"]; notices > 2 || dropped == 0 || written+dropped != all {
-				t.Errorf("%d lines written, %d told as dropped in %d notices, want %d together", written, dropped, notices, all)
+				t.Errorf("%d lines written, %d reported as dropped in %d notices, want %d together", written, dropped, notices, all)
 			}
 			if log.Dropped() != int64(dropped) {
-				t.Errorf("%d counted as dropped, %d told", log.Dropped(), dropped)
+				t.Errorf("%d counted as dropped, %d reported", log.Dropped(), dropped)
 			}
 			if want := fmt.Sprintf(`"pid":%d}`, tt.autopsies); !strings.Contains(last, want) {
 				t.Errorf("the last autopsy is %s, want %s", last, want)

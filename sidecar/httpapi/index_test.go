@@ -12,8 +12,8 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// remembered is a state with two samples of one container.
-func remembered(t *testing.T) *State {
+// sampledTwice returns a state with two samples of one container.
+func sampledTwice(t *testing.T) *State {
 	t.Helper()
 	store, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
@@ -46,9 +46,9 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// TestSecured: no answer is run as something else, or shown inside of another site.
+// TestSecured: browsers must not guess types of responses or embed them in other sites.
 func TestSecured(t *testing.T) {
-	h := Handler(remembered(t), maxAge)
+	h := Handler(sampledTwice(t), maxAge)
 	for _, path := range []string{"/", "/breakdown", "/breakdown?format=text", "/diagnosis", "/history", "/chart.svg", "/healthz", "/readyz", "/page/page.js", "/nothing", "/breakdown?format=%3Cscript%3E"} {
 		header := get(t, h, http.MethodGet, path, "text/html").Header()
 		if csp := header.Get("Content-Security-Policy"); header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Referrer-Policy") != "no-referrer" ||
@@ -59,7 +59,7 @@ func TestSecured(t *testing.T) {
 }
 
 func TestChart(t *testing.T) {
-	h := Handler(remembered(t), maxAge)
+	h := Handler(sampledTwice(t), maxAge)
 	for target, want := range map[string]struct {
 		code int
 		text string

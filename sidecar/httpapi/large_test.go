@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-// TestLargeAnswers: who does not take a large answer holds up no more than maxLarge.
+// TestLargeAnswers: at most maxLarge clients that do not read a large response are served.
 func TestLargeAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

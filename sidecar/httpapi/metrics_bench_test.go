@@ -8,7 +8,7 @@ import (
 	jvmthreads "github.com/jvmem/jvmem/jvm/threads"
 )
 
-// BenchmarkScrape is a JVM with more pools than are told one by one.
+// BenchmarkScrape scrapes a JVM with more pools than have series of their own.
 func BenchmarkScrape(b *testing.B) {
 	s := observed(b)
 	report, _ := s.latestReport()

@@ -15,8 +15,8 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// TestMetricsDocumented: docs/metrics.md has a line for each metric with its labels,
-// and none for another one.
+// TestMetricsDocumented: docs/metrics.md has a line for each metric with its labels, and no
+// others.
 func TestMetricsDocumented(t *testing.T) {
 	read := func(path string) []byte {
 		text, err := os.ReadFile(path)

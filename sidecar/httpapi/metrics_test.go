@@ -34,7 +34,7 @@ const (
 	longID        = "3f4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f7081928"
 )
 
-// recorded is a breakdown of a real JVM.
+// recorded returns a breakdown of a real JVM.
 func recorded(tb testing.TB, name string) breakdown.Container {
 	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "breakdown", "testdata", name+".facts.json"))
@@ -48,8 +48,8 @@ func recorded(tb testing.TB, name string) breakdown.Container {
 	return breakdown.Attribute(facts[len(facts)-1])
 }
 
-// observed is a state with two containers: of app everything is known, the other has
-// no name, may not be attached to, and is too young to be judged.
+// observed returns a state with two containers. app is completely known. The other one has
+// no name, refuses attach, and is too young for a verdict.
 func observed(tb testing.TB) *State {
 	tb.Helper()
 	app, young := recorded(tb, "jdk17-g1-nmt-summary"), recorded(tb, "jdk17-g1-attach-refused")
@@ -78,7 +78,7 @@ func observed(tb testing.TB) *State {
 		{Kind: autopsy.OOMKill, ContainerName: "app", ContainerID: "the one before", Cause: rows.VerdictDirectBuffers},
 		{Kind: autopsy.OOMKillOther, ContainerName: "app", ContainerID: app.ID, Cause: rows.VerdictDirectBuffers},
 		{Kind: autopsy.JavaOutOfMemory, ContainerName: "app", ContainerID: app.ID, Cause: rows.VerdictHeap},
-		{Kind: autopsy.OOMKill, ContainerID: "fedcba98765432100123", Cause: rows.VerdictBudget}, // it is gone
+		{Kind: autopsy.OOMKill, ContainerID: "fedcba98765432100123", Cause: rows.VerdictBudget}, // it has ended
 	} {
 		if err := s.Autopsies.Add(&a); err != nil {
 			tb.Fatal(err)
@@ -90,7 +90,7 @@ func observed(tb testing.TB) *State {
 	return s
 }
 
-// scrape answers one scrape in plain text.
+// scrape returns one scrape in the text format.
 func scrape(t *testing.T, s *State) string {
 	t.Helper()
 	r := get(t, Handler(s, maxAge), http.MethodGet, "/metrics", "")
@@ -144,8 +144,8 @@ func TestMetricsLint(t *testing.T) {
 	}
 }
 
-// TestMetricsAddUp: the rows of a container are its usage, and the parts of a row the
-// row, whatever is unknown.
+// TestMetricsAddUp: the rows add up to usage, and the details of a row to the row, also if
+// some are unknown.
 func TestMetricsAddUp(t *testing.T) {
 	sums := make(map[string]float64)
 	all := values(t, scrape(t, observed(t)))
@@ -170,7 +170,7 @@ func TestMetricsAddUp(t *testing.T) {
 	}
 }
 
-// TestMetricsUnknown: what is not known has no series. A value of 0 would be a claim.
+// TestMetricsUnknown: an unknown value has no series; 0 would be wrong.
 func TestMetricsUnknown(t *testing.T) {
 	s := &State{}
 	build := values(t, scrape(t, s))
@@ -186,24 +186,24 @@ func TestMetricsUnknown(t *testing.T) {
 	got := slices.Sorted(maps.Keys(values(t, scrape(t, s))))
 	want := []string{slices.Collect(maps.Keys(build))[0], `jvmem_source_up{container="",source="processes"}`, `jvmem_source_up{container="app",source="consistency"}`}
 	if !slices.Equal(got, want) {
-		t.Errorf("nothing is known, but: %v", got)
+		t.Errorf("all is unknown, but: %v", got)
 	}
 	s.SetDiagnosis(&diagnosis.Report{Containers: []diagnosis.Diagnosis{{Verdict: rows.VerdictNone}}})
 	all := values(t, scrape(t, s))
 	for _, series := range []string{`jvmem_growth_bytes_per_hour{container="app",row="total"}`, `jvmem_leak_suspected{cause="heap",container="app"}`} {
 		if v, known := all[series]; !known || v != 0 {
-			t.Errorf("judged, and nothing grows: %s %v (%v)", series, v, known)
+			t.Errorf("no growth: %s %v (%v)", series, v, known)
 		}
 	}
 	for series := range all {
 		if strings.HasPrefix(series, "jvmem_seconds_to_limit") || strings.HasPrefix(series, "jvmem_budget_fits") {
-			t.Errorf("not known: %s", series)
+			t.Errorf("unknown: %s", series)
 		}
 	}
 }
 
-// TestMetricsNames: containers without names of their own, and pools with any names,
-// are told apart or joined, but never told twice.
+// TestMetricsNames: containers without unique names, and pools with arbitrary names, have
+// distinct series, or are added up, but never appear twice.
 func TestMetricsNames(t *testing.T) {
 	pods := func(names ...string) (j breakdown.JVM) {
 		for _, name := range names {
@@ -244,8 +244,8 @@ func TestMetricsNames(t *testing.T) {
 	}
 }
 
-// TestMetricsBounded: the application names its pools and processes, and may do so
-// without end.
+// TestMetricsBounded: the number of series is bounded, although the application chooses
+// the names of its pools and processes.
 func TestMetricsBounded(t *testing.T) {
 	s := observed(t)
 	before := len(values(t, scrape(t, s)))
@@ -260,7 +260,7 @@ func TestMetricsBounded(t *testing.T) {
 	for _, p := range c.JVMs[0].Threads.Pools {
 		threads += p.Count
 	}
-	for i := range 40 { // each start has another ID
+	for i := range 40 { // each restart has another ID
 		if err := s.Autopsies.Add(&autopsy.Autopsy{Kind: autopsy.OOMKill, ContainerID: fmt.Sprintf("%064d", i), Cause: rows.VerdictHeap}); err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +280,7 @@ func TestMetricsBounded(t *testing.T) {
 	}
 }
 
-// TestMetricsOfOneMoment: scrapes while the loop goes on.
+// TestMetricsOfOneMoment: scrapes while the loop runs.
 func TestMetricsOfOneMoment(t *testing.T) {
 	s := observed(t)
 	report, _ := s.latestReport()
@@ -307,7 +307,7 @@ func TestMetricsOfOneMoment(t *testing.T) {
 		}
 		last = now
 	}
-	if last != 200 { // more than autopsies are kept
+	if last != 200 { // more than the number of autopsies that are kept
 		t.Errorf("%v kills, want 200", last)
 	}
 }

@@ -56,7 +56,7 @@ func body(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
-// TestNow: what was read after the rows is told beside them, and changes none of them.
+// TestNow: readings after the sample are reported beside the rows and do not change them.
 func TestNow(t *testing.T) {
 	remembered, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
@@ -75,7 +75,7 @@ func TestNow(t *testing.T) {
 		return get(t, h, http.MethodGet, "/breakdown?format="+format, "").Body.String()
 	}
 	if text := shown("json") + shown("text"); strings.Contains(text, `"now"`) || strings.Contains(text, "These rows") {
-		t.Errorf("nothing was read after the sample:\n%s", text)
+		t.Errorf("no reading after the sample, but:\n%s", text)
 	}
 	before := get(t, h, http.MethodGet, "/metrics", "").Body.String()
 	at := r.Time.Add(42 * time.Second)
@@ -150,7 +150,7 @@ func TestBreakdown(t *testing.T) {
 	}
 }
 
-// full returns a state that has everything to show.
+// full returns a state with every kind of data.
 func full(t *testing.T) *State {
 	t.Helper()
 	remembered, err := history.Open(history.Options{Retention: time.Hour})
@@ -280,7 +280,7 @@ func TestHealth(t *testing.T) {
 		t.Errorf("stuck: %q", text)
 	}
 	state.SetReport(report())
-	check("it turns again", h, 200, 200)
+	check("it ticks again", h, 200, 200)
 }
 
 // serve runs Serve and returns its address, what ends it, and its outcome.
@@ -353,8 +353,8 @@ func TestServeEnds(t *testing.T) {
 	t.Errorf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
 }
 
-// TestServeFinishesRequests: who asked before the end gets the whole answer, and
-// Serve returns after it.
+// TestServeFinishesRequests: a request before the end gets the whole response, and Serve
+// returns after it.
 func TestServeFinishesRequests(t *testing.T) {
 	begun, returned := make(chan struct{}), make(chan struct{})
 	addr, cancel, done := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
