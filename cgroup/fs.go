@@ -115,5 +115,6 @@ func (f FS) openBelow(root, point, rel string, p Path) (*Group, error) {
 	if err := g.settle(); err != nil {
 		return nil, errors.Join(err, g.Close()) // settle may have climbed
 	}
+	g.light = g.lightFiles()
 	return g, nil
 }

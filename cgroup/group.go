@@ -33,6 +33,7 @@ type Group struct {
 	below   string   // the process's own cgroup, where this is an ancestor of it
 	fixture bool
 
+	light lightFiles
 	lock  sync.Mutex          // of what follows
 	files map[string]*os.File // those that were read, kept open for the next time
 	text  bytes.Buffer
@@ -183,8 +184,37 @@ func (g *Group) reopen(file string, flags int) (*os.File, error) {
 	return f, nil
 }
 
+// Read reads all that a Reading has, and allocates nothing once the files are open. After
+// an error nothing is known; ErrGone as in Memory.
+func (g *Group) Read(r *Reading) error {
+	if err := r.fill(&g.light, g.readInto); err != nil {
+		return g.unreadable(g.light.usage, err)
+	}
+	return nil
+}
+
 // read returns the contents of a file.
-func (g *Group) read(file string) (string, error) {
+func (g *Group) read(file string) (text string, err error) {
+	err = g.with(file, func(f *os.File) error {
+		g.text.Reset()
+		_, err := g.text.ReadFrom(io.NewSectionReader(f, 0, maxFile))
+		text = g.text.String()
+		return err
+	})
+	return text, err
+}
+
+// readInto reads as much of a file as there is room for.
+func (g *Group) readInto(file string, buf []byte) (text []byte, err error) {
+	err = g.with(file, func(f *os.File) error {
+		text, err = readAt(f, buf)
+		return err
+	})
+	return text, err
+}
+
+// with calls read with an open file, once more if it was removed and is there again.
+func (g *Group) with(file string, read func(*os.File) error) error {
 	g.lock.Lock()
 	defer g.lock.Unlock()
 	f, kept := g.files[file], true
@@ -193,22 +223,21 @@ func (g *Group) read(file string) (string, error) {
 			kept = false
 			var err error
 			if f, err = g.reopen(file, 0); err != nil {
-				return "", err
+				return err
 			}
 			if g.files == nil {
 				g.files = make(map[string]*os.File)
 			}
 			g.files[file] = f
 		}
-		g.text.Reset()
-		_, err := g.text.ReadFrom(io.NewSectionReader(f, 0, maxFile))
+		err := read(f)
 		if err == nil {
-			return g.text.String(), nil
+			return nil
 		}
 		// It was removed, with the cgroup, or with the controller, which may be back.
 		delete(g.files, file)
 		if err = errors.Join(err, f.Close()); !kept {
-			return "", fail("read", filepath.Join(g.name, file), err)
+			return fail("read", filepath.Join(g.name, file), err)
 		}
 		f = nil
 	}

@@ -104,8 +104,8 @@ func TestControllerOff(t *testing.T) {
 	if e := (*Error)(nil); !errors.Is(err, ErrNoController) || errors.Is(err, ErrGone) || m.UsageBytes != 0 || !errors.As(err, &e) || e.Fix != fixController {
 		t.Errorf("without the controller: %+v, %v", m, err)
 	}
-	if _, err := g.Meter(); !errors.Is(err, ErrNoController) {
-		t.Errorf("a meter without the controller: %v", err)
+	if _, err := g.Handle(); !errors.Is(err, ErrNoController) {
+		t.Errorf("a handle without the controller: %v", err)
 	}
 	meanwhile := open()
 	if m, err := meanwhile.Memory(); err != nil || meanwhile.Path.Name != "/c" {

@@ -90,15 +90,14 @@ func (m Memory) RSSBytes() *int64 { return m.AnonBytes }
 // evict by: usage without inactive_file, at least 0. It still holds active_file
 // and reclaimable slab.
 func (m Memory) WorkingSetBytes() *int64 {
-	return known((&Level{UsageBytes: m.UsageBytes, InactiveFileBytes: m.InactiveFileBytes}).WorkingSetBytes())
+	return known(workingSet(m.UsageBytes, m.InactiveFileBytes))
 }
 
 // ReclaimableBytes returns what the kernel may reclaim without swap, an upper
 // bound: inactive_file + active_file + slab_reclaimable (without slab on v1).
 // Dirty pages have to be written first, and pages in use come back at once.
 func (m Memory) ReclaimableBytes() *int64 {
-	l := Level{InactiveFileBytes: m.InactiveFileBytes, ActiveFileBytes: m.ActiveFileBytes, SlabReclaimableBytes: m.SlabReclaimableBytes}
-	return known(l.ReclaimableBytes())
+	return known(reclaimable(m.InactiveFileBytes, m.ActiveFileBytes, m.SlabReclaimableBytes))
 }
 
 // Memory reads the cgroup. With an error the Memory holds what could be read,

@@ -150,23 +150,3 @@ func known(n int64, ok bool) *int64 {
 	}
 	return &n
 }
-
-// room holds numbers that are pointed to, and the text that is read for them.
-type room struct {
-	buf     [flatBytes]byte
-	numbers [roomFor]int64
-	used    int
-}
-
-// roomFor is how many numbers a Glance has.
-const roomFor = 9
-
-// put returns a pointer to a number, nil if it is not known.
-func (r *room) put(n int64, known bool) *int64 {
-	if !known {
-		return nil
-	}
-	p := &r.numbers[r.used]
-	*p, r.used = n, r.used+1
-	return p
-}

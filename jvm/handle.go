@@ -15,14 +15,14 @@ type Handle struct {
 	perf *hsperf.File // nil: the JVM keeps no counters that may be read
 }
 
-// Handle opens what is needed at the end: three descriptors, until Close. ErrGone: the
-// process ended.
-func (p *Process) Handle() (*Handle, error) {
-	h, err := proc.OpenHandle(p.proc, p.status.PID, p.status.StartTicks)
+// OpenHandle opens what is needed at the end of the JVM that was started at that time:
+// three descriptors, until Close. ErrGone: the process ended.
+func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
+	h, err := proc.OpenHandle(procfs, pid, startTicks)
 	if err != nil {
 		return nil, err
 	}
-	perf, _ := hsperf.Open(p.proc, p.status.PID) // Query reports why not
+	perf, _ := hsperf.Open(procfs, pid) // Query reports why not
 	return &Handle{Handle: h, perf: perf}, nil
 }
 

@@ -28,7 +28,7 @@ func TestHandle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			h, err := p.Handle()
+			h, err := OpenHandle("/proc", j.PID, p.Status().StartTicks)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -27,6 +27,8 @@ type lastSeen struct {
 	kills int64
 	// missed is when the first sample without it was taken; zero: there was none.
 	missed time.Time
+	// reported is when it was last in a report.
+	reported time.Time
 }
 
 // forgetEnd is how long what was known of a JVM is kept after it was missed: its end
@@ -44,7 +46,7 @@ func (l *loop) remember(r *breakdown.Report) {
 	}
 	for key, seen := range l.alive {
 		switch {
-		case seen.time.Equal(r.Time):
+		case seen.reported.Equal(r.Time):
 		case seen.missed.IsZero():
 			seen.missed = r.Time
 		case r.Time.Sub(seen.missed) > forgetEnd:
@@ -56,15 +58,23 @@ func (l *loop) remember(r *breakdown.Report) {
 func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *breakdown.JVM) {
 	key := jvmKey{j.PID, j.StartTicks}
 	seen := l.alive[key]
+	if seen != nil {
+		seen.reported = r.Time
+	}
 	if seen == nil {
-		seen = &lastSeen{}
+		seen = &lastSeen{reported: r.Time}
 		l.alive[key] = seen
+	} else if c.ReadAt != nil {
+		return // nothing new
 	} else if c.OOMKills != nil && *c.OOMKills > seen.kills {
 		// Somebody is being killed. If it is this JVM, its memory is already less.
 		seen.kills = *c.OOMKills
 		return
 	}
-	seen.container, seen.pod, seen.time, seen.verdict = c, r.Pod, r.Time, l.verdicts[containerKey(c)]
+	seen.container, seen.pod, seen.time, seen.verdict = c, r.Pod, r.Time, l.verdicts[c.Key()]
+	if c.ReadAt != nil {
+		seen.time = *c.ReadAt
+	}
 	seen.missed = time.Time{}
 	if c.OOMKills != nil {
 		seen.kills = *c.OOMKills
@@ -75,6 +85,9 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 func (l *loop) handle(ctx context.Context, event watch.Event) error {
 	switch e := event.(type) {
 	case *watch.Urgent:
+		if l.sampler.Reading(e.Path) {
+			return nil // what it reads is published when it is there
+		}
 		return l.sample(ctx)
 	case *watch.Ended:
 		l.changed = true

@@ -2,52 +2,61 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
+	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// loop samples at once, each interval as far as the CPU throttle allows, and when memory rises
-// to the limit; remembers, judges and logs; and explains the end of a JVM. Where it
-// does not sample it notes what is cheap. Samples never run side by side.
+// loop takes samples: at once, each interval as far as the CPU throttle allows, and when
+// memory rises towards the limit. It adds them to the history, judges and logs them, and
+// explains the end of a JVM. At an interval without a sample it takes light readings.
 type loop struct {
 	options   ServeOptions
 	sampler   *sample.Sampler
-	readings  *sample.Readings
 	throttle  *sample.Throttle
 	watcher   *watch.Watcher
+	evidence  *evidence.Collector
 	state     *httpapi.State
 	history   *history.Store
 	autopsies *autopsy.Store
 
-	turns    int
-	due      int                 // the turn of the next verdict
-	changed  bool                // a JVM ended since the last sample
-	verdicts map[string]*verdict // by container
+	ticks    int
+	due      int                   // the tick of the next verdict
+	changed  bool                  // a JVM ended since the last sample
+	latest   breakdown.Report      // the last report
+	verdicts map[rows.Key]*verdict // by container
 	alive    map[jvmKey]*lastSeen
 	logged   time.Time
-	// told is the last failure of each kind, which is logged once.
-	told map[string]string
+	// warned is the last warning of each kind, which is logged once.
+	warned map[string]string
 }
 
+// patience is how long a sample waits for a container whose JVM does not answer.
+const patience = time.Second
+
 func newLoop(o ServeOptions, state *httpapi.State) *loop {
+	o.Patience = patience
+	sampler := sample.New(o.Options)
 	return &loop{
-		options: o, sampler: sample.New(o.Options), readings: sample.NewReadings(), throttle: sample.NewThrottle(o.MaxCPU/100, o.Interval, sample.Spent()),
-		watcher: watch.Start(), state: state, history: state.History, autopsies: state.Autopsies,
-		verdicts: make(map[string]*verdict), alive: make(map[jvmKey]*lastSeen), told: make(map[string]string),
+		options: o, sampler: sampler, throttle: sample.NewThrottle(o.MaxCPU, o.Interval, sample.Spent()),
+		watcher: watch.Start(o.Proc), evidence: evidence.New(o.Evidence == EvidenceHeap, sampler.Lend),
+		state: state, history: state.History, autopsies: state.Autopsies,
+		verdicts: make(map[rows.Key]*verdict), alive: make(map[jvmKey]*lastSeen), warned: make(map[string]string),
 	}
 }
 
 func (l *loop) close() {
 	_ = l.watcher.Close() // nothing was written
-	_ = l.readings.Close()
 	_ = l.sampler.Close()
 	l.warn("history", l.history.Close())
 }
@@ -58,7 +67,9 @@ func (l *loop) run(ctx context.Context) error {
 	if err := l.tick(ctx); err != nil {
 		return err
 	}
-	leaveStart()
+	if l.options.Started != nil {
+		l.options.Started()
+	}
 	for {
 		var err error
 		select {
@@ -68,6 +79,10 @@ func (l *loop) run(ctx context.Context) error {
 			err = l.tick(ctx)
 		case event := <-l.watcher.Events():
 			err = l.handle(ctx, event)
+		case <-l.sampler.Late():
+			if report, ok := l.sampler.TakeLate(); ok {
+				err = l.publish(ctx, report)
+			}
 		}
 		if err != nil {
 			return err
@@ -75,37 +90,40 @@ func (l *loop) run(ctx context.Context) error {
 	}
 }
 
-// tick samples, or notes what is cheap. The error is about logging.
+// tick takes a sample, or light readings. The error is about logging.
 func (l *loop) tick(ctx context.Context) error {
+	l.ticks++
 	if l.throttle.Affords(sample.Spent()) || l.changed {
 		return l.sample(ctx)
 	}
-	l.turns++
-	l.warn("history", l.readings.Note(l.history))
+	l.warn("readings", l.sampler.Record(l.history, &l.latest))
 	l.state.Tick(l.cost())
 	return nil
 }
 
-// sample takes one sample and hands it on. The error is about logging.
+// sample takes one sample and publishes it. The error is about logging.
 func (l *loop) sample(ctx context.Context) error {
 	l.throttle.Begin(sample.Spent())
 	defer func() { l.throttle.End(sample.Spent()) }()
-	l.turns++
 	l.changed = false
 	begun := time.Now()
 	report, err := l.sampler.Sample(ctx)
 	if ctx.Err() != nil {
 		return nil
 	}
-	targets := l.sampler.Targets()
-	l.warn("watch", l.watcher.Follow(targets, time.Since(begun)))
-	l.warn("readings", l.readings.Follow(&report, targets))
-	if err != nil {
-		report = waiting(err, begun, l.options.Pod)
-		l.warnText("sample", report.Sources[0].Reason)
-	} else {
-		l.warn("sample", nil)
+	l.warn("watch", l.watcher.Follow(l.sampler.Targets(), time.Since(begun)))
+	if errors.Is(err, sample.ErrNoJVM) { // a sidecar may start before the JVM, and outlive it
+		report.Sources[0].Reason = "waiting for a JVM: " + report.Sources[0].Reason
+		err = errors.New(report.Sources[0].Reason)
 	}
+	l.warn("sample", err)
+	return l.publish(ctx, report)
+}
+
+// publish adds a report to the history, judges it, shows it and logs it. The error is
+// about logging.
+func (l *loop) publish(ctx context.Context, report breakdown.Report) error {
+	l.latest = report
 	l.warn("history", l.history.Add(&report))
 	if err := l.judge(ctx, &report); err != nil {
 		return err
@@ -120,59 +138,54 @@ func (l *loop) sample(ctx context.Context) error {
 // warning.
 const rareSamples = 6
 
-// cost tells what jvmem takes, and what that does to the samples.
+// cost is the CPU time that jvmem uses, and how often it samples because of that.
 func (l *loop) cost() httpapi.Cost {
 	c := httpapi.Cost{CPURatio: l.throttle.Ratio()}
 	if l.options.MaxCPU > 0 {
-		c.MaxCPURatio = new(l.options.MaxCPU / 100)
+		c.MaxCPURatio = new(l.options.MaxCPU)
 	}
-	every, known := l.throttle.Stretch()
+	every, known := l.throttle.Interval()
 	if !known {
 		return c
 	}
 	c.SampleInterval = &every
 	switch rare := rareSamples * l.options.Interval; {
 	case every > rare && l.options.MaxCPU > 0:
-		l.warnText("throttle", fmt.Sprintf("rows are read far less often than each %s, to take no more than %g %% of a core: raise --max-cpu (0: no limit) to have them more often", l.options.Interval, l.options.MaxCPU))
+		l.warn("throttle", fmt.Errorf("containers are sampled far less often than every %s, to use no more than %gm of CPU: raise --max-cpu (0: no limit) to sample them more often", l.options.Interval, 1000*l.options.MaxCPU))
 	case every < rare/2:
 		l.warn("throttle", nil)
 	}
 	return c
 }
 
-// log writes the breakdown, each LogInterval.
+// log writes the breakdown, every LogInterval.
 func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
 	if l.options.LogInterval == 0 || len(r.Containers) == 0 || time.Since(l.logged) < l.options.LogInterval {
 		return nil
 	}
 	l.logged = time.Now()
 	return l.options.Log.Breakdown(ctx, r, func(c *breakdown.Container) *diagnosis.Diagnosis {
-		if v := l.verdicts[containerKey(c)]; v != nil {
+		if v := l.verdicts[c.Key()]; v != nil {
 			return v.last
 		}
 		return nil
 	})
 }
 
-// warn logs an error of a kind, once until it is another one.
+// warn logs an error of a kind, once until it changes. nil: there is none any more.
 func (l *loop) warn(kind string, err error) {
-	if err == nil {
-		delete(l.told, kind)
-		return
-	}
-	l.warnText(kind, err.Error())
-}
-
-func (l *loop) warnText(kind, text string) {
-	if l.told[kind] != text {
-		l.told[kind] = text
-		l.options.Log.Warn(text)
+	switch {
+	case err == nil:
+		delete(l.warned, kind)
+	case l.warned[kind] != err.Error():
+		l.warned[kind] = err.Error()
+		l.options.Log.Warn(err.Error())
 	}
 }
 
-// Glance judges a single report: whether the settings fit the limit. What grows
-// takes a history.
-func Glance(r *breakdown.Report) (*diagnosis.Report, error) {
+// DiagnoseOnce judges a single report: whether the settings fit the limit. Growth takes a
+// history.
+func DiagnoseOnce(r *breakdown.Report) (*diagnosis.Report, error) {
 	once, err := history.Open(history.Options{Retention: time.Hour})
 	if err == nil {
 		err = once.Add(r)

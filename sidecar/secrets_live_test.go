@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
@@ -85,9 +85,10 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 		t.Fatal(err)
 	}
 	c := report.Containers[0]
+	collector := evidence.New(true, s.Lend)
 	text := ""
 	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap} {
-		g := gather(context.Background(), s, &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, true)
+		g := collector.Gather(t.Context(), time.Now(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"})
 		text += fmt.Sprintf("%+v\n", g)
 	}
 	text += fmt.Sprintf("%+v\n", c.JVMs)

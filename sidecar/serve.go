@@ -2,16 +2,13 @@ package sidecar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
@@ -23,16 +20,18 @@ type ServeOptions struct {
 	sample.Options
 	Listen      string        // address of the HTTP server
 	WebConfig   string        // file with TLS and users, see httpapi.OpenWeb; "": plain HTTP for everybody
-	Interval    time.Duration // between two samples, or readings of what is cheap
-	MaxCPU      float64       // percent of one core, by which samples are made rarer; 0: no limit
+	Interval    time.Duration // between two samples, or light readings
+	MaxCPU      float64       // cores that jvmem may use; it samples less often to keep to it; 0: no limit
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
-	Evidence    string        // EvidenceHeap, or ""
+	Evidence    string        // EvidenceHeap or ""
 	Log         *eventlog.Log
 	Version     string // of jvmem
-	// Listening is called with the address once requests are taken.
+	// Listening is called with the address once requests are accepted, Started after the
+	// first sample. Both may be nil.
 	Listening func(net.Addr)
+	Started   func()
 }
 
 // missedSamples is how many intervals may pass without a sample before the loop
@@ -64,7 +63,6 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
-	limitFootprint(o.Proc)
 	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.Log.Dropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -80,20 +78,3 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	}
 	return group.Wait()
 }
-
-// waiting is the report when there is none to make: a sidecar may start before
-// the JVM, and outlive it.
-func waiting(err error, begun time.Time, pod *breakdown.Pod) breakdown.Report {
-	source := jvm.Source{Name: "processes", Reason: err.Error()}
-	if errors.Is(err, sample.ErrNoJVM) {
-		source.Reason = "waiting for a JVM: " + err.Error()
-		source.Fix = FixNoJVM
-	}
-	return breakdown.Report{
-		Schema: breakdown.Schema, Time: begun, Pod: pod,
-		Containers: []breakdown.Container{}, Sources: []jvm.Source{source},
-	}
-}
-
-// FixNoJVM says what to do when no JVM is in sight.
-const FixNoJVM = "let the pod share its process namespace (shareProcessNamespace: true), and run jvmem with the JVM's own user and group"

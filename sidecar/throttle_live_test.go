@@ -16,7 +16,7 @@ import (
 // and seen all the same.
 func TestMaxCPU(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx32m", "-Xms32m", "-XX:+AlwaysPreTouch"}})
-	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, MaxCPU: 1e-6}, j)
+	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, MaxCPU: 1e-8}, j)
 	report := func() (r breakdown.Report) {
 		t.Helper()
 		if err := json.Unmarshal([]byte(s.get(t, "/breakdown")), &r); err != nil {

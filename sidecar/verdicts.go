@@ -7,53 +7,51 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-const (
-	// turnsPerVerdict is how many turns of the loop come between two judgments, and
-	// the time to the next sample: one a minute at the default interval.
-	turnsPerVerdict = 6
-	// maxEvidence bounds how often the JVMs of a container are asked for evidence.
-	maxEvidence = 16
-)
+// ticksPerVerdict is how many ticks of the loop come between two judgments, and the time
+// to the next sample: one a minute at the default interval.
+const ticksPerVerdict = 6
+
+// EvidenceHeap is the evidence that stops the JVM, and has to be enabled.
+const EvidenceHeap = "heap"
 
 // verdict is what is kept of a container's verdicts.
 type verdict struct {
 	diagnosis.Tracker
 	last *diagnosis.Diagnosis
-	// evidence was asked for once for each, by verdict and subject.
-	evidence map[[2]string]*diagnosis.Gathered
 }
 
-// containerKey names a container of a report.
-func containerKey(c *breakdown.Container) string { return c.ID + " " + c.Cgroup }
-
-// judge diagnoses the containers that were sampled, at first each time, and when one is
-// new: it may be killed before the next time.
+// judge diagnoses the containers of a report: at first each time, then every
+// ticksPerVerdict, and when one is new, as it may be killed before the next time.
 func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
-	isNew := func(c breakdown.Container) bool { return l.verdicts[containerKey(&c)] == nil }
-	if l.turns < l.due && !slices.ContainsFunc(r.Containers, isNew) {
+	isNew := func(c breakdown.Container) bool { return l.verdicts[c.Key()] == nil }
+	if l.ticks < l.due && !slices.ContainsFunc(r.Containers, isNew) {
 		return nil
 	}
-	if l.turns > turnsPerVerdict {
-		l.due = l.turns + turnsPerVerdict
+	if l.ticks > ticksPerVerdict {
+		l.due = l.ticks + ticksPerVerdict
 	}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
-	verdicts := make(map[string]*verdict)
+	verdicts := make(map[rows.Key]*verdict)
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		var found *diagnosis.Diagnosis
 		l.history.Container(c, func(h *history.Container) { found = new(diagnosis.Diagnose(h)) })
-		v := l.verdicts[containerKey(c)]
+		v := l.verdicts[c.Key()]
 		if v == nil {
-			v = &verdict{evidence: make(map[[2]string]*diagnosis.Gathered)}
+			v = &verdict{}
 		}
-		verdicts[containerKey(c)] = v
+		verdicts[c.Key()] = v
 		if found == nil {
 			continue // more containers than are remembered
 		}
 		v.last = found
-		l.addEvidence(ctx, c, v)
+		for i := range found.Findings {
+			f := &found.Findings[i]
+			f.Gathered = l.evidence.Gather(ctx, r.Time, c, f)
+		}
 		if change := v.Update(found); change != "" {
 			if err := l.options.Log.Diagnosis(ctx, r.Time, r.Pod, found, change); err != nil {
 				return err
@@ -64,17 +62,4 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	l.verdicts = verdicts
 	l.state.SetDiagnosis(d)
 	return nil
-}
-
-// addEvidence asks for what supports a verdict when it is first suspected, and adds
-// what was told then.
-func (l *loop) addEvidence(ctx context.Context, c *breakdown.Container, v *verdict) {
-	for i := range v.last.Findings {
-		f := &v.last.Findings[i]
-		key := [2]string{string(f.Verdict), f.Subject}
-		if _, asked := v.evidence[key]; !asked && len(v.evidence) < maxEvidence {
-			v.evidence[key] = gather(ctx, l.sampler, c, f, l.options.Evidence == EvidenceHeap)
-		}
-		f.Gathered = v.evidence[key]
-	}
 }

@@ -96,7 +96,7 @@ func serveFlags(flags *pflag.FlagSet, o *sidecar.ServeOptions) {
 	flags.StringVar(&o.Listen, "listen", ":9753", "address of the HTTP server")
 	flags.StringVar(&o.WebConfig, "web.config.file", "", "file that sets TLS and basic auth, in the form of Prometheus' exporters")
 	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "time between two samples, at least 100ms")
-	flags.Float64Var(&o.MaxCPU, "max-cpu", 0.1, "CPU to take at most, in percent of one core: rows are read less often than each interval to keep it; 0: no limit")
+	flags.Float64Var(&o.MaxCPU, "max-cpu", 0.001, "CPU to take at most, in percent of one core: rows are read less often than each interval to keep it; 0: no limit")
 	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
 	flags.StringVar(&o.StateDir, "state-dir", "", "folder that keeps history and autopsies when jvmem is restarted (an emptyDir); at most 20 MB")

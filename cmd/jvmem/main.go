@@ -92,6 +92,8 @@ func serve(ctx context.Context, args []string, getenv func(string) string, stdou
 		return err
 	}
 	o.Log, o.Version = eventlog.Start(stdout, version), version
+	limitRuntime(o.Proc)
+	o.Started = releaseStartupMemory
 	err := sidecar.Serve(ctx, o)
 	if unwritten := o.Log.Close(); err == nil {
 		err = unwritten
@@ -117,17 +119,19 @@ func look(ctx context.Context, args []string, getenv func(string) string, stdout
 	sampler := sample.New(o)
 	defer sampler.Close()
 	report, err := sampler.Sample(ctx)
-	switch {
-	case errors.Is(err, sample.ErrNoJVM):
-		return exitError, fmt.Errorf("%w\n  fix: %s", err, sidecar.FixNoJVM)
-	case err != nil:
+	if err != nil {
+		for _, source := range report.Sources {
+			if source.Fix != "" {
+				err = fmt.Errorf("%w\n  fix: %s", err, source.Fix)
+			}
+		}
 		return exitError, err
 	}
 	if err := write(&report, format, stdout); err != nil {
 		return exitError, err
 	}
 	if format == "text" {
-		verdicts, err := sidecar.Glance(&report)
+		verdicts, err := sidecar.DiagnoseOnce(&report)
 		if err == nil {
 			err = verdicts.WriteSummaries(stdout)
 		}

@@ -91,12 +91,7 @@ func light(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer group.Close()
-	meter, err := group.Meter()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = meter.Close() }) // nothing was written
+	t.Cleanup(func() { _ = group.Close() }) // nothing was written
 	p, err := jvm.Open("/proc", j.PID)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +105,7 @@ func light(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = gauge.Close() })
-	var glance cgroup.Glance
+	var reading cgroup.Reading
 	return own(func() error {
 		gauge.Read()
 		if _, ok := gauge.Classes(); !ok {
@@ -119,7 +114,7 @@ func light(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 		if _, ok := gauge.Threads(); !ok {
 			return errors.New("no threads")
 		}
-		return meter.Glance(&glance)
+		return group.Read(&reading)
 	})
 }
 

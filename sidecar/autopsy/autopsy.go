@@ -3,6 +3,7 @@ package autopsy
 import (
 	"time"
 
+	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -41,7 +42,7 @@ type Death struct {
 	KillsBefore, KillsAfter *int64
 	Exit                    *proc.Exit
 	// Reading is the last one of the cgroup.
-	Reading       *watch.Reading
+	Reading       *cgroup.Reading
 	FinalCounters *jvm.FinalCounters
 }
 
@@ -90,7 +91,7 @@ type Autopsy struct {
 	// Last is the last breakdown, LastAgeSeconds its age at the end.
 	Last           *breakdown.Container `json:"last_breakdown"`
 	LastAgeSeconds *float64             `json:"last_age_seconds"`
-	Reading        *watch.Reading       `json:"last_level"`
+	Reading        *cgroup.Reading      `json:"last_level"`
 	FinalCounters  *jvm.FinalCounters   `json:"last_words"`
 	Diagnosis      *diagnosis.Diagnosis `json:"diagnosis"`
 	// Before is the history of the minutes before the end.

@@ -23,7 +23,6 @@ import (
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
-	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 const mib = 1 << 20
@@ -81,11 +80,11 @@ func sparse(t *history.Track) *history.Track {
 	return out
 }
 
-func reading(anon, usage float64) *watch.Reading {
-	return &watch.Reading{Time: end.Add(-50 * time.Millisecond), Level: cgroup.Level{
-		UsageBytes: *bytesOf(usage), AnonBytes: bytesOf(anon), ShmemBytes: bytesOf(0), KernelBytes: bytesOf(6),
-		InactiveFileBytes: bytesOf(0), ActiveFileBytes: bytesOf(0),
-	}}
+func reading(anon, usage float64) *cgroup.Reading {
+	return &cgroup.Reading{
+		Time: end.Add(-50 * time.Millisecond), UsageBytes: *bytesOf(usage), AnonBytes: bytesOf(anon), ShmemBytes: bytesOf(0),
+		KernelBytes: bytesOf(6), InactiveFileBytes: bytesOf(0), ActiveFileBytes: bytesOf(0),
+	}
 }
 
 func exit(code int) *proc.Exit              { return &proc.Exit{Code: &code} }

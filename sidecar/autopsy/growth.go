@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
-	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 // grew returns how much each row grew from the minimum of unreclaimable memory to the
@@ -95,7 +95,7 @@ const (
 )
 
 // sinceLast returns the growth after the last breakdown.
-func sinceLast(r *watch.Reading, last *breakdown.Container) []Growth {
+func sinceLast(r *cgroup.Reading, last *breakdown.Container) []Growth {
 	if r == nil || last == nil {
 		return nil
 	}

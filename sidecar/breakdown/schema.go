@@ -57,6 +57,10 @@ type Container struct {
 	// Now is the latest light reading; nil: there was none since Time.
 	Now *Now `json:"now,omitempty"`
 
+	// ReadAt is when the container was read, if it was not read for this report: a JVM
+	// has not answered yet, or another container answered late. nil: Report.Time.
+	ReadAt *time.Time `json:"read_at,omitempty"`
+
 	Memory            []Row        `json:"memory"`
 	UnattributedBytes *int64       `json:"unattributed_bytes"`
 	JVMs              []JVM        `json:"jvms"`

@@ -18,7 +18,6 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
-	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
 // realLines returns lines of all datasets: breakdowns from recorded facts of real JVMs,
@@ -124,7 +123,7 @@ func before(t *testing.T) *history.Track {
 // deaths returns ends of every kind.
 func deaths(at time.Time) []autopsy.Death {
 	exit := func(code int) *proc.Exit { return &proc.Exit{Code: &code} }
-	last := &watch.Reading{Time: at.Add(-200 * time.Millisecond), Level: cgroup.Level{UsageBytes: 512 * mib, AnonBytes: new(int64(500 * mib)), KernelBytes: new(int64(40 * mib))}}
+	last := &cgroup.Reading{Time: at.Add(-200 * time.Millisecond), UsageBytes: 512 * mib, AnonBytes: new(int64(500 * mib)), KernelBytes: new(int64(40 * mib))}
 	killed := autopsy.Death{Time: at, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: &proc.Exit{Signal: new(syscall.SIGKILL)}, Reading: last}
 	other := killed
 	other.Alive, other.Exit = true, nil

@@ -97,7 +97,7 @@ func (s *Store) Add(r *breakdown.Report) error {
 	s.follow(r.Time)
 	for i := range r.Containers {
 		c := s.container(&r.Containers[i])
-		if c == nil {
+		if c == nil || r.Containers[i].ReadAt != nil { // it was not read again
 			continue
 		}
 		sample := sampleOf(&r.Containers[i])

@@ -22,132 +22,132 @@ import (
 // maxCommandBytes is more than the kernel keeps of a process' name, escaped.
 const maxCommandBytes = 100
 
-// readContainer reads one container: first what needs its JVMs' answers, then
-// in quick succession what has to belong to one moment.
-func (s *Sampler) readContainer(ctx context.Context, path cgroup.Path, c *container) (breakdown.Facts, error) {
-	slices.SortFunc(c.jvms, func(a, b *jvm.Process) int { return a.Status().PID - b.Status().PID })
-	slices.Sort(c.others)
-	answers, err := query(ctx, c.jvms)
-	if err != nil {
-		return breakdown.Facts{}, err
+// job is what a reading of a container starts from. The goroutine of the reading alone
+// uses the processes until it has returned its result.
+type job struct {
+	proc     string
+	path     cgroup.Path
+	jvms     []*jvm.Process
+	others   []int
+	group    *cgroup.Group // nil: groupErr says why
+	groupErr error
+	rest     *int64 // as container.rest
+	policy   resident.Policy
+}
+
+// result is what a reading has learnt.
+type result struct {
+	facts *breakdown.Facts // nil: the container was lent, not read
+	rest  *int64
+	gone  bool // the cgroup was removed, or has to be found anew
+}
+
+// read reads the container: first what takes the answers of its JVMs, then in quick
+// succession what has to belong to one moment. A JVM that cannot be read is a source
+// with the reason, and its memory that of another process.
+func (j job) read(ctx context.Context) result {
+	answers := make([]answer, len(j.jvms))
+	for i, p := range j.jvms {
+		answers[i].query(ctx, p)
 	}
-	group, groupErr := s.group(path, c.jvms[0].Status().PID)
-	if f, ok := s.reuse(path, c, answers, group); ok {
-		return f, nil
+	if f, ok := j.reuse(answers); ok {
+		return result{facts: f, rest: j.rest}
 	}
 	for attempt := 1; ; attempt++ {
-		f := facts(path)
-		before := usage(group)
-		growth, err := countAll(&f, c.jvms, answers)
-		if err != nil {
-			return f, err
-		}
-		f.Others = s.readOthers(c.others)
-		source, gone := readMemory(&f, group, groupErr)
+		f := j.facts()
+		before := usage(j.group)
+		growth := j.countPages(f, answers)
+		source, gone := readMemory(f, j.group, j.groupErr)
 		f.Sources = append(f.Sources, source)
-		if gone {
-			s.drop(path)
-		}
-		drift := usage(group) - before
-		switch next := s.policy.Accept(attempt, drift, growth); next.Action {
+		drift := usage(j.group) - before
+		switch next := j.policy.Accept(attempt, drift, growth); next.Action {
 		case resident.Use:
-			delete(s.rests, path)
-			if rest := breakdown.Attribute(f).UnattributedBytes; next.Reason == "" && rest != nil {
-				s.rests[path] = *rest
+			r := result{facts: f, gone: gone}
+			if next.Reason == "" {
+				r.rest = breakdown.Attribute(*f).UnattributedBytes
 			}
-			if s.policy.Drifted(drift) {
+			if j.policy.Drifted(drift) {
 				f.Sources = append(f.Sources, driftSource(drift))
 			}
-			return f, nil
+			return r
 		case resident.Query:
-			if answers, err = query(ctx, c.jvms); err != nil {
-				return f, err
+			for i, p := range j.jvms {
+				answers[i].query(ctx, p)
 			}
 		}
 	}
 }
 
-// reuse reads one container without counting pages, where the last count still explains
+// answer is what a JVM reports.
+type answer struct {
+	pid int
+	of  *jvm.Answers // nil: err says why
+	err error
+}
+
+func (a *answer) query(ctx context.Context, p *jvm.Process) {
+	a.pid = p.Status().PID
+	a.of, a.err = p.Query(ctx)
+}
+
+// reuse reads the container without counting pages, where the last count still explains
 // what the kernel charges now.
-func (s *Sampler) reuse(path cgroup.Path, c *container, answers []*jvm.Answers, group *cgroup.Group) (f breakdown.Facts, ok bool) {
-	rest, counted := s.rests[path]
-	if !counted || group == nil {
-		return f, false
+func (j job) reuse(answers []answer) (f *breakdown.Facts, ok bool) {
+	if j.rest == nil || j.group == nil {
+		return nil, false
 	}
 	held := int64(0)
-	for _, p := range c.jvms {
+	for _, p := range j.jvms {
 		status := p.Status()
 		held += status.RssAnonBytes + status.RssShmemBytes
 	}
-	tolerance := s.policy.Tolerance(held)
-	f = facts(path)
-	for i, p := range c.jvms {
-		if answers[i] == nil {
-			return f, false
+	tolerance := j.policy.Tolerance(held)
+	f = j.facts()
+	for i, p := range j.jvms {
+		if answers[i].err != nil {
+			return nil, false
 		}
-		facts, next := p.Reuse(answers[i], tolerance)
+		facts, next := p.Reuse(answers[i].of, tolerance)
 		if next.Action != resident.Use {
-			return f, false
+			return nil, false
 		}
 		f.JVMs = append(f.JVMs, facts)
 	}
-	f.Others = s.readOthers(c.others)
-	source, _ := readMemory(&f, group, nil)
+	f.Others = readOthers(j.proc, j.others)
+	source, _ := readMemory(f, j.group, nil)
 	f.Sources = append(f.Sources, source)
-	next := s.policy.ReuseContainer(&rest, breakdown.Attribute(f).UnattributedBytes, tolerance)
+	next := j.policy.ReuseContainer(j.rest, breakdown.Attribute(*f).UnattributedBytes, tolerance)
 	return f, next.Action == resident.Use
 }
 
-// query queries the JVMs. The answers of one that is gone are nil.
-func query(ctx context.Context, jvms []*jvm.Process) ([]*jvm.Answers, error) {
-	answers := make([]*jvm.Answers, len(jvms))
-	for i, p := range jvms {
-		a, err := p.Query(ctx)
-		if err != nil && !errors.Is(err, jvm.ErrGone) {
-			return nil, err
-		}
-		answers[i] = a
-	}
-	return answers, ctx.Err()
+func (j job) facts() *breakdown.Facts {
+	return &breakdown.Facts{Identity: rows.Identity{ID: j.path.ContainerID(), Cgroup: j.path.Name, CgroupVersion: j.path.Version}}
 }
 
-func facts(path cgroup.Path) breakdown.Facts {
-	return breakdown.Facts{Identity: rows.Identity{ID: path.ContainerID(), Cgroup: path.Name, CgroupVersion: path.Version}}
-}
-
-// countAll counts the pages of each JVM. growth is resident.Query if one of them has
-// mapped memory that only a query explains.
-func countAll(f *breakdown.Facts, jvms []*jvm.Process, answers []*jvm.Answers) (growth resident.Decision, err error) {
-	for i, p := range jvms {
-		if answers[i] == nil {
-			continue
+// countPages adds the JVMs to f, with their resident pages, and the other processes.
+// growth is resident.Query if a JVM has mapped memory that only a query explains.
+func (j job) countPages(f *breakdown.Facts, answers []answer) (growth resident.Decision) {
+	others := slices.Clone(j.others)
+	for i, p := range j.jvms {
+		var facts jvm.Facts
+		var next resident.Decision
+		err := answers[i].err
+		if err == nil {
+			facts, next, err = p.Resident(answers[i].of)
 		}
-		facts, next, err := p.Resident(answers[i])
-		if errors.Is(err, jvm.ErrGone) {
-			continue
+		switch {
+		case err == nil:
+			f.JVMs = append(f.JVMs, facts)
+			if next.Action == resident.Query {
+				growth = next
+			}
+		case !errors.Is(err, jvm.ErrGone):
+			f.Sources = append(f.Sources, processSource(answers[i].pid, err))
+			others = append(others, answers[i].pid)
 		}
-		if err != nil {
-			return growth, fmt.Errorf("process %d: %w", p.Status().PID, err)
-		}
-		if next.Action == resident.Query {
-			growth = next
-		}
-		f.JVMs = append(f.JVMs, facts)
 	}
-	return growth, nil
-}
-
-// group opens the cgroup of a container once.
-func (s *Sampler) group(path cgroup.Path, pid int) (*cgroup.Group, error) {
-	if g := s.groups[path]; g != nil {
-		return g, nil
-	}
-	g, err := s.cgroups.Open(pid)
-	if err != nil {
-		return nil, err
-	}
-	s.groups[path] = g
-	return g, nil
+	f.Others = readOthers(j.proc, others)
+	return growth
 }
 
 func usage(g *cgroup.Group) int64 {
@@ -156,15 +156,6 @@ func usage(g *cgroup.Group) int64 {
 	}
 	n, _ := g.Usage() // the reading that counts reports its error
 	return n
-}
-
-// drop closes a cgroup that was removed: another one may have its name.
-func (s *Sampler) drop(path cgroup.Path) {
-	if g := s.groups[path]; g != nil {
-		_ = g.Close() // nothing was written
-		delete(s.groups, path)
-		delete(s.rests, path)
-	}
 }
 
 // readMemory reads the cgroup into f and says how that went, and whether it was
@@ -202,15 +193,15 @@ func driftSource(drift int64) jvm.Source {
 
 // readOthers reads the processes that are no JVM. One that may not be read has
 // no pages; one that ended is left out.
-func (s *Sampler) readOthers(pids []int) []breakdown.Process {
+func readOthers(procfs string, pids []int) []breakdown.Process {
 	var others []breakdown.Process
 	for _, pid := range pids {
-		status, err := proc.ReadStatus(s.options.Proc, pid)
+		status, err := proc.ReadStatus(procfs, pid)
 		if err != nil || status.KernelThread {
 			continue
 		}
 		p := breakdown.Process{PID: pid, Command: jvm.Printable(status.Command, maxCommandBytes), Threads: status.Threads, PageTablesBytes: status.PageTablesBytes}
-		pages, err := readRollup(filepath.Join(s.options.Proc, strconv.Itoa(pid), "smaps_rollup"))
+		pages, err := readRollup(filepath.Join(procfs, strconv.Itoa(pid), "smaps_rollup"))
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue
 		}

@@ -10,207 +10,290 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// ErrNoJVM says that no JVM is in sight.
+// ErrNoJVM means that no process is a HotSpot JVM.
 var ErrNoJVM = errors.New("no HotSpot JVM in this PID namespace")
 
-// Options say what to observe.
+// Options select what is observed.
 type Options struct {
 	Proc string // "/proc"
 	// PID observes only this process; 0: every JVM in the PID namespace.
 	PID int
-	// ContainerName names the container, if only one runs a JVM: what the
-	// container calls itself cannot be seen from outside.
+	// ContainerName is the name of the JVM's container, which cannot be read from
+	// outside; see names for which container gets it.
 	ContainerName string
 	Pod           *breakdown.Pod
+	// Patience is how long Sample waits for a container, so that one whose JVM does not
+	// answer delays no other; 0: until every container has been read.
+	Patience time.Duration
 }
 
-// Sampler reads facts. It keeps what does not change between two samples. It is
-// for one goroutine at a time.
+const (
+	// readDeadline bounds the queries to the JVMs of one container in one reading. What
+	// needs no answer is read after it all the same.
+	readDeadline = 15 * time.Second
+	// maxReads is how many containers are read at the same time.
+	maxReads = 8
+	// closeGrace is how long Close waits for a reading that does not end.
+	closeGrace = time.Second
+)
+
+// Sampler reads containers side by side, each in a goroutine of its own. It keeps what
+// does not change between two samples. Its methods are for one goroutine at a time.
 type Sampler struct {
 	options Options
 	cgroups cgroup.FS
-	jvms    map[int]*jvm.Process
-	groups  map[cgroup.Path]*cgroup.Group
-	// strangers are the processes that are no JVM.
-	strangers *proc.NonJVMs
-	policy    resident.Policy
-	// members are the containers of the last reading.
-	members map[cgroup.Path]*container
-	// rests are what no row had when the pages of a container were last counted, in bytes.
-	rests map[cgroup.Path]int64
+	ctx     context.Context // of the readings
+	stop    context.CancelFunc
+	slots   chan struct{}
+	late    chan struct{}
+	nonJVMs *proc.NonJVMs
+	names   names
+
+	jvms       map[int]*member
+	containers map[cgroup.Path]*container
+	// unopened are the processes that could not be opened by the last sample.
+	unopened []jvm.Source
 }
 
 // New returns a Sampler. It reads nothing yet.
 func New(o Options) *Sampler {
-	return &Sampler{
-		options: o, cgroups: cgroup.FS{Proc: o.Proc},
-		jvms: make(map[int]*jvm.Process), groups: make(map[cgroup.Path]*cgroup.Group),
-		rests: make(map[cgroup.Path]int64), strangers: proc.NewNonJVMs(o.Proc),
+	s := &Sampler{
+		options: o, cgroups: cgroup.FS{Proc: o.Proc}, slots: make(chan struct{}, maxReads), late: make(chan struct{}, 1),
+		nonJVMs: proc.NewNonJVMs(o.Proc), names: names{name: o.ContainerName},
+		jvms: make(map[int]*member), containers: make(map[cgroup.Path]*container),
 	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s
 }
 
-// Close gives back all descriptors.
+// Close cancels the readings and releases all descriptors. Those of a reading that does
+// not end, because the kernel blocks it, are left open.
 func (s *Sampler) Close() error {
+	s.stop()
+	timeout := time.After(closeGrace)
 	var errs []error
-	for _, p := range s.jvms {
-		errs = append(errs, p.Close())
+	for _, c := range s.containers {
+		if c.busy() {
+			select {
+			case r := <-c.done:
+				c.take(r, 0)
+			case <-timeout:
+				errs = append(errs, fmt.Errorf("container %s is still being read", c.path))
+				for _, m := range c.jvms {
+					delete(s.jvms, m.pid)
+				}
+				continue
+			}
+		}
+		errs = append(errs, c.closeGroup())
 	}
-	for _, g := range s.groups {
-		errs = append(errs, g.Close())
+	for _, m := range s.jvms {
+		errs = append(errs, m.close())
 	}
 	clear(s.jvms)
-	clear(s.groups)
+	clear(s.containers)
 	return errors.Join(errs...)
 }
 
-// Sample reads everything once. What could not be read is in the sources of the
-// report; the error is for when there is nothing to report on.
+// Sample reads every container once and waits for them, for Patience. A container that
+// is still being read is reported with what was read before; see breakdown.Container.ReadAt.
+// What could not be read is in the sources of the report. With an error the report has
+// no container, and its sources have the reason.
 func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
-	report := breakdown.Report{Schema: breakdown.Schema, Time: time.Now(), Pod: s.options.Pod}
-	facts, err := s.Read(ctx)
-	if len(facts) == 0 {
-		return breakdown.Report{}, err
+	begun := time.Now()
+	err := s.read(ctx)
+	r := s.report(begun, err)
+	if err == nil && len(r.Containers) == 0 {
+		err = s.nothing()
+		r = s.report(begun, err)
 	}
-	if err != nil {
-		report.Sources = append(report.Sources, jvm.Source{Name: "processes", Reason: err.Error()})
-	}
-	for _, f := range facts {
-		report.Containers = append(report.Containers, breakdown.Attribute(f))
-	}
-	report.SampleSeconds = new(time.Since(report.Time).Seconds())
-	return report, nil
+	return r, err
 }
 
-// Read reads the facts of every container that runs a JVM, in the order of their
-// PIDs. The error is about those that could not be read: there may be others.
+// Late returns a channel that receives when a reading has ended for which Sample did not
+// wait.
+func (s *Sampler) Late() <-chan struct{} { return s.late }
+
+// TakeLate returns a report with the readings that have ended since the last one; false:
+// there are none. The other containers are reported as they were.
+func (s *Sampler) TakeLate() (breakdown.Report, bool) {
+	taken := false
+	for _, c := range s.containers {
+		c.fresh = c.poll(s.options.Patience)
+		taken = taken || c.fresh
+	}
+	if !taken {
+		return breakdown.Report{}, false
+	}
+	r := s.report(time.Now(), nil)
+	r.SampleSeconds = nil
+	return r, len(r.Containers) > 0
+}
+
+// Read reads the facts of every container that runs a JVM, in the order of their PIDs.
+// The error is about those that could not be read: there may be others.
 func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
+	if err := s.read(ctx); err != nil {
+		return nil, err
+	}
+	var all []breakdown.Facts
+	for _, c := range s.sorted() {
+		all = append(all, *c.facts)
+	}
+	if len(all) == 0 {
+		return nil, s.nothing()
+	}
+	return all, nil
+}
+
+// nothing returns why there is no container to report on.
+func (s *Sampler) nothing() error {
+	for _, c := range s.containers {
+		if c.busy() {
+			return errors.New("no JVM has answered yet")
+		}
+	}
+	var errs []error
+	for _, source := range s.unread() {
+		errs = append(errs, fmt.Errorf("process %d: %s", source.PID, source.Reason))
+	}
+	switch {
+	case len(errs) > 0:
+		return errors.Join(errs...)
+	case s.options.PID != 0:
+		return fmt.Errorf("process %d: %w while it was read", s.options.PID, jvm.ErrGone)
+	}
+	return ErrNoJVM
+}
+
+// read starts to read the containers and waits for them.
+func (s *Sampler) read(ctx context.Context) error {
 	pids, err := proc.PIDs(ctx, s.options.Proc)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.follow(pids); err != nil {
-		return nil, err
+		return err
 	}
-	members := s.sort(pids)
-	s.members = members
-	var all []breakdown.Facts
-	var errs []error
-	for path, pids := range members {
-		facts, err := s.readContainer(ctx, path, pids)
-		if facts.Memory != nil {
-			pids.limitBytes = facts.Memory.LimitBytes
-		}
-		switch {
-		case err != nil:
-			errs = append(errs, err)
-		case len(facts.JVMs) > 0:
-			all = append(all, facts)
+	s.group(pids)
+	for _, c := range s.containers {
+		c.fresh = c.poll(s.options.Patience)
+		if !c.busy() && !c.fresh {
+			s.start(c, func(ctx context.Context, j job) result { return j.read(ctx) })
 		}
 	}
-	s.forget(members)
-	if len(all) == 0 && len(errs) == 0 {
-		if s.options.PID != 0 {
-			return nil, fmt.Errorf("process %d: %w while it was read", s.options.PID, jvm.ErrGone)
-		}
-		return nil, ErrNoJVM
-	}
-	if len(all) == 1 {
-		all[0].Name = s.options.ContainerName
-	}
-	slices.SortFunc(all, func(a, b breakdown.Facts) int { return a.JVMs[0].PID - b.JVMs[0].PID })
-	return all, errors.Join(errs...)
+	return s.wait(ctx)
 }
 
-// follow opens the JVMs that are new and closes those that ended.
-func (s *Sampler) follow(pids []int) error {
-	if s.options.PID != 0 {
-		pids = []int{s.options.PID}
+// start runs f with the JVMs of a container, which is not read meanwhile.
+func (s *Sampler) start(c *container, f func(context.Context, job) result) {
+	j := job{proc: s.options.Proc, path: c.path, others: c.others, group: c.group, groupErr: c.groupErr, rest: c.rest}
+	for _, m := range c.jvms {
+		j.jvms = append(j.jvms, m.process)
 	}
-	for pid, p := range s.jvms {
-		if !p.Same() {
-			_ = p.Close() // nothing was written
-			delete(s.jvms, pid)
-		}
-	}
-	s.strangers.Keep(pids)
-	for _, pid := range pids {
-		if s.jvms[pid] != nil || s.strangers.Contains(pid) {
-			continue
-		}
-		p, err := jvm.Open(s.options.Proc, pid)
-		switch {
-		case err == nil:
-			s.jvms[pid] = p
-		case s.options.PID != 0:
-			return err
-		case errors.Is(err, jvm.ErrNotJVM):
-			s.strangers.Add(pid)
-		case errors.Is(err, jvm.ErrGone):
+	done := make(chan result, 1)
+	c.done, c.begun = done, time.Now()
+	go func() {
+		s.slots <- struct{}{}
+		ctx, cancel := context.WithTimeout(s.ctx, readDeadline)
+		r := f(ctx, j)
+		cancel()
+		<-s.slots
+		done <- r
+		select {
+		case s.late <- struct{}{}:
 		default:
-			// A process that can't be looked into is no reason to lose the others.
+		}
+	}()
+}
+
+// wait waits for the containers, for Patience. It does not wait for those that it had to
+// give up on the last time.
+func (s *Sampler) wait(ctx context.Context) error {
+	var timeout <-chan time.Time
+	if s.options.Patience > 0 {
+		timer := time.NewTimer(s.options.Patience)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	expired := false
+	for _, c := range s.containers {
+		for c.busy() && !c.slow && !expired {
+			select {
+			case r := <-c.done:
+				c.fresh = c.take(r, s.options.Patience)
+			case <-timeout:
+				expired = true
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 	}
-	return nil
+	for _, c := range s.containers {
+		if c.busy() {
+			c.fresh = c.poll(s.options.Patience)
+			c.slow = !c.fresh
+		}
+	}
+	return ctx.Err()
 }
 
-// container is the processes of one container.
-type container struct {
-	jvms       []*jvm.Process
-	others     []int
-	limitBytes *int64 // nil: none, or not known
+// report builds a report of what is known.
+func (s *Sampler) report(begun time.Time, err error) breakdown.Report {
+	r := breakdown.Report{Schema: breakdown.Schema, Time: begun, Pod: s.options.Pod, Containers: []breakdown.Container{}}
+	if err != nil {
+		r.Sources = []jvm.Source{sourceOf(err)}
+		r.Sources = append(r.Sources, s.unread()...)
+		return r
+	}
+	r.Sources = s.unread()
+	for _, c := range s.sorted() {
+		of := breakdown.Attribute(*c.facts)
+		if !c.fresh {
+			of.ReadAt = new(c.readAt.UTC())
+		}
+		if c.busy() {
+			of.Sources = append(of.Sources, c.notAnswering(time.Now()))
+		}
+		r.Containers = append(r.Containers, of)
+	}
+	if source := s.names.source(); source != nil {
+		r.Sources = append(r.Sources, *source)
+	}
+	r.SampleSeconds = new(time.Since(begun).Seconds())
+	return r
 }
 
-// Targets are the JVMs of the last reading, to be watched until the next one.
-func (s *Sampler) Targets() []watch.Target {
-	var all []watch.Target
-	for path, c := range s.members {
-		for _, p := range c.jvms {
-			all = append(all, watch.Target{JVM: p, Group: s.groups[path], LimitBytes: c.limitBytes})
+// unread returns the processes of which nothing is reported, with the reason.
+func (s *Sampler) unread() []jvm.Source {
+	all := slices.Clone(s.unopened)
+	for _, c := range s.containers {
+		switch {
+		case c.facts == nil && c.busy() && c.slow:
+			all = append(all, c.notAnswering(time.Now()))
+		case c.facts != nil && len(c.facts.JVMs) == 0:
+			for _, source := range c.facts.Sources {
+				if source.Name == processes {
+					all = append(all, source)
+				}
+			}
 		}
 	}
 	return all
 }
 
-// sort sorts the processes by container. Only containers with a JVM count.
-func (s *Sampler) sort(pids []int) map[cgroup.Path]*container {
-	paths := make(map[int]cgroup.Path, len(pids))
-	for _, pid := range pids {
-		if path, err := s.cgroups.PathOf(pid); err == nil { // else it ended
-			paths[pid] = path
+// sorted returns the containers of which there are facts, in the order of their PIDs.
+func (s *Sampler) sorted() []*container {
+	var all []*container
+	for _, c := range s.containers {
+		if c.facts != nil && len(c.facts.JVMs) > 0 {
+			c.facts.Name = s.names.of(c.path)
+			all = append(all, c)
 		}
 	}
-	members := make(map[cgroup.Path]*container)
-	for pid, p := range s.jvms {
-		path := paths[pid] // the zero Path if no cgroup is known
-		if members[path] == nil {
-			members[path] = &container{}
-		}
-		members[path].jvms = append(members[path].jvms, p)
-	}
-	for path, c := range members {
-		for pid, of := range paths {
-			own := s.jvms[pid] != nil && of == path
-			if path != (cgroup.Path{}) && !own && of.Within(path) {
-				c.others = append(c.others, pid)
-			}
-		}
-	}
-	return members
+	slices.SortFunc(all, func(a, b *container) int { return a.facts.JVMs[0].PID - b.facts.JVMs[0].PID })
+	return all
 }
-
-// forget closes the cgroups that no JVM is in any more.
-func (s *Sampler) forget(members map[cgroup.Path]*container) {
-	for path := range s.groups {
-		if members[path] == nil {
-			s.drop(path)
-		}
-	}
-}
-
-// JVM returns the process that was read under this PID, nil if there is none.
-func (s *Sampler) JVM(pid int) *jvm.Process { return s.jvms[pid] }

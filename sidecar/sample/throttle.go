@@ -109,9 +109,9 @@ func average(before, now time.Duration) time.Duration {
 	return before + time.Duration(latest*float64(now-before))
 }
 
-// Stretch is the time between two samples of everything, as it is now; false: it is
+// Interval is the time between two samples of everything, as it is now; false: it is
 // too early to tell.
-func (b *Throttle) Stretch() (time.Duration, bool) {
+func (b *Throttle) Interval() (time.Duration, bool) {
 	d := max(b.gap, b.settled.at.Sub(b.last.at))
 	return d, b.gap > 0 || !b.last.at.IsZero() && d > b.interval
 }

@@ -73,7 +73,7 @@ func TestThrottle(t *testing.T) {
 			if used := (now.cpu - cpuBefore).Seconds() / 3600; used > tt.share {
 				t.Errorf("%.3f %% of a core is used", 100*used)
 			}
-			every, ok := b.Stretch()
+			every, ok := b.Interval()
 			if !ok || every < tt.from*9/10 || every > tt.to*11/10 {
 				t.Errorf("it tells %v (%v) between two samples, want %v to %v", every, ok, tt.from, tt.to)
 			}

@@ -10,20 +10,20 @@ import (
 // container is one whose memory can be read.
 type container struct {
 	path     cgroup.Path
-	meter    *cgroup.Meter
+	files    *cgroup.Handle
 	pressure pressure
 	kills    kills
 	asked    bool    // for a sample, since the last Follow
-	gone     bool    // the files that meter reads: with the cgroup, or its controller
+	gone     bool    // the files were removed, with the cgroup or its controller
 	killed   *Killed // the last such event
 }
 
 func openContainer(g *cgroup.Group) (*container, error) {
-	meter, err := g.Meter()
+	files, err := g.Handle()
 	if err != nil {
 		return nil, err
 	}
-	c := &container{path: g.Path, meter: meter}
+	c := &container{path: g.Path, files: files}
 	c.count(time.Now())
 	return c, nil
 }
@@ -31,27 +31,28 @@ func openContainer(g *cgroup.Group) (*container, error) {
 // count reads the counter of OOM kills. Where that fails the cgroup is gone: the
 // end of its JVMs tells so.
 func (c *container) count(now time.Time) (known bool) {
-	n, _ := c.meter.OOMKills()
+	n, _ := c.files.OOMKills()
 	c.kills.see(n, now, c.pressure.last)
 	return n != nil
 }
 
-// read reads the level; nil if the cgroup is gone, or a JVM gives back its memory
+// read takes a light reading; nil if the cgroup is gone, or a JVM gives back its memory
 // because it ends.
-func (c *container) read(now time.Time, ending func(*container) bool) *Reading {
-	level, err := c.meter.Level()
+func (c *container) read(ending func(*container) bool) *cgroup.Reading {
+	r := new(cgroup.Reading)
+	err := c.files.Read(r)
 	c.gone = err != nil
 	if err != nil || ending(c) {
 		return nil
 	}
-	return &Reading{now, level}
+	return r
 }
 
 // poll reads what is cheap, and more where that shows that it is time. It returns
 // when to poll again.
 func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	now := time.Now()
-	usage, err := c.meter.Usage()
+	usage, err := c.files.Usage()
 	if err != nil {
 		c.gone = true
 		return slow
@@ -63,7 +64,7 @@ func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	if !c.pressure.wants(usage, now) {
 		return c.pressure.interval(now)
 	}
-	r := c.read(now, ending)
+	r := c.read(ending)
 	if r == nil {
 		return slow
 	}
@@ -94,7 +95,7 @@ const eventPause = 100 * time.Millisecond
 
 // wakeOnEvents makes polls at once when the kernel tells of an event: on cgroup v2.
 func (c *container) wakeOnEvents(ctx context.Context, poll chan<- struct{}) {
-	for c.meter.WaitEvents(ctx) == nil {
+	for c.files.WaitEvents(ctx) == nil {
 		wake(poll) // which takes the event as seen
 		select {
 		case <-ctx.Done():

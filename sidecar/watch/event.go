@@ -11,12 +11,6 @@ import (
 // Event is an *Ended, a *Killed or an *Urgent. nil in one of them means unknown.
 type Event interface{ event() }
 
-// Reading is what a container was at.
-type Reading struct {
-	Time time.Time `json:"time"`
-	cgroup.Level
-}
-
 // Ended says that a JVM ended. It comes once for each JVM that was followed.
 type Ended struct {
 	Time       time.Time
@@ -30,7 +24,7 @@ type Ended struct {
 	KillsBefore, KillsAfter *int64
 	Exit                    *proc.Exit
 	Words                   *jvm.FinalCounters
-	Last                    *Reading // before the end, and before a kill
+	Last                    *cgroup.Reading // before the end, and before a kill
 }
 
 // Killed says that the kernel killed for lack of memory while the JVMs of the
@@ -39,7 +33,7 @@ type Killed struct {
 	Time                    time.Time // when it was seen first
 	Path                    cgroup.Path
 	KillsBefore, KillsAfter int64
-	Last                    *Reading // before the kill
+	Last                    *cgroup.Reading // before the kill
 }
 
 // Urgent asks for a sample of everything, at once. There is at most one for a
@@ -50,7 +44,7 @@ type Urgent struct {
 	LimitBytes int64
 	// GrownBytes is how much more cannot be reclaimed than at the last sample.
 	GrownBytes int64
-	Last       *Reading
+	Last       *cgroup.Reading
 }
 
 func (*Ended) event()  {}

@@ -1,6 +1,10 @@
 package watch
 
-import "time"
+import (
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+)
 
 // killGrace is how long a killed process may take to end: 190 ms for 6 GiB.
 const killGrace = 3 * time.Second
@@ -8,15 +12,15 @@ const killGrace = 3 * time.Second
 // kills follows the counter of OOM kills of one container. That it rose is known
 // before the process that was killed has ended: who it was shows only then.
 type kills struct {
-	before *int64    // as long as nothing happened; nil: unknown
-	now    *int64    // what was read last
-	since  time.Time // when now was first above before; zero: it is not
-	ended  bool      // a JVM, since then
-	last   *Reading  // of the time before: what is read while a process ends tells less
+	before *int64          // as long as nothing happened; nil: unknown
+	now    *int64          // what was read last
+	since  time.Time       // when now was first above before; zero: it is not
+	ended  bool            // a JVM, since then
+	last   *cgroup.Reading // of the time before: what is read while a process ends tells less
 }
 
 // see takes what was read, and the last reading before; nil: it could not be.
-func (k *kills) see(n *int64, at time.Time, last *Reading) {
+func (k *kills) see(n *int64, at time.Time, last *cgroup.Reading) {
 	if n == nil {
 		return
 	}

@@ -3,12 +3,14 @@ package watch
 import (
 	"testing"
 	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
 )
 
 func TestKills(t *testing.T) {
 	at := time.Now()
 	after := func(d time.Duration) time.Time { return at.Add(d) }
-	first, second := &Reading{Time: at}, &Reading{Time: after(time.Second)}
+	first, second := &cgroup.Reading{Time: at}, &cgroup.Reading{Time: after(time.Second)}
 
 	var k kills
 	k.see(nil, at, nil)

@@ -49,7 +49,8 @@ func start(t *testing.T, procfs string, limit int64) *subject {
 }
 
 func (s *subject) target() Target {
-	return Target{JVM: s.process, Group: s.group, LimitBytes: &s.limit}
+	status := s.process.Status()
+	return Target{PID: status.PID, StartTicks: status.StartTicks, Group: s.group, LimitBytes: &s.limit}
 }
 
 // sample does what the sampler does, at its cost, and returns that; ok: the JVM did
@@ -78,9 +79,9 @@ func follow(t *testing.T, w *Watcher, took time.Duration, subjects ...*subject) 
 	}
 }
 
-func open(t *testing.T) *Watcher {
+func open(t *testing.T, procfs string) *Watcher {
 	t.Helper()
-	w := Start()
+	w := Start(procfs)
 	t.Cleanup(func() {
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -160,7 +161,7 @@ func TestEnded(t *testing.T) {
 				if without == "cgroup" {
 					target.Group = nil
 				}
-				w := open(t)
+				w := open(t, procfs)
 				if err := w.Follow([]Target{target}, 0); err != nil {
 					t.Fatal(err)
 				}
@@ -213,7 +214,7 @@ func TestFastKill(t *testing.T) {
 	t.Logf("%6s %8s %12s %12s %12s %12s %5s", "kills", "samples", "sampled in", "last sample", "last reading", "which told", "MB/s")
 	for range 3 {
 		s := start(t, "/proc", 512<<20)
-		w := open(t)
+		w := open(t, "/proc")
 		s.sample(t, w)
 		sampled, samples := time.Now(), 0
 		took, _ := s.sample(t, w) // as cheap as all but the first
@@ -263,7 +264,7 @@ func TestFastKill(t *testing.T) {
 // TestKilledChild: the kernel kills the largest process, and the JVM lives.
 func TestKilledChild(t *testing.T) {
 	s := start(t, "/proc", 192<<20)
-	w := open(t)
+	w := open(t, "/proc")
 	follow(t, w, 0, s)
 	s.Send("child 400")
 	e, ok := next(t, w).(*Killed)
@@ -285,7 +286,7 @@ func TestEndsTogether(t *testing.T) {
 	for range 3 {
 		all = append(all, start(t, "/proc", 0))
 	}
-	w := open(t)
+	w := open(t, "/proc")
 	follow(t, w, 0, all...)
 	follow(t, w, 0, all[1:]...)
 	for _, s := range all {
@@ -329,7 +330,7 @@ func TestNothingIsLeft(t *testing.T) {
 	s := start(t, "/proc", 256<<20)
 	gone := start(t, "/proc", 256<<20)
 	use := func() {
-		w := Start()
+		w := Start("/proc")
 		follow(t, w, 0, s, gone)
 		follow(t, w, 0, s)
 		if err := w.Close(); err != nil {
@@ -357,7 +358,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Errorf("%d goroutines, then %d", goroutines, now)
 	}
 	// Also those of a JVM that ended, of the watcher that lives on.
-	w := open(t)
+	w := open(t, "/proc")
 	follow(t, w, 0, s)
 	files = descriptors(t)
 	follow(t, w, 0, s, gone)
@@ -402,9 +403,9 @@ func BenchmarkIdle(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer g.Close()
-	w := Start()
+	w := Start("/proc")
 	defer w.Close()
-	if err := w.Follow([]Target{{JVM: p, Group: g, LimitBytes: new(int64(256 << 20))}}, 0); err != nil {
+	if err := w.Follow([]Target{{PID: j.PID, StartTicks: p.Status().StartTicks, Group: g, LimitBytes: new(int64(256 << 20))}}, 0); err != nil {
 		b.Fatal(err)
 	}
 	usage := func() (cpu time.Duration, switches int64) {

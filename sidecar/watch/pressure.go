@@ -3,6 +3,8 @@ package watch
 import (
 	"math"
 	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
 )
 
 const (
@@ -54,16 +56,16 @@ type pressure struct {
 	at   time.Time
 	took time.Duration
 
-	last, before *Reading
+	last, before *cgroup.Reading
 }
 
 // sampled takes the reading at the end of a sample and how long that took.
-func (p *pressure) sampled(r *Reading, took time.Duration) {
+func (p *pressure) sampled(r *cgroup.Reading, took time.Duration) {
 	p.add(r)
 	p.held, p.at, p.took = held(r), r.Time, took
 }
 
-func (p *pressure) add(r *Reading) { p.before, p.last = p.last, r }
+func (p *pressure) add(r *cgroup.Reading) { p.before, p.last = p.last, r }
 
 // wants reports whether memory.stat is to be read, now that usage is known.
 func (p *pressure) wants(usage int64, now time.Time) bool {
@@ -79,7 +81,7 @@ func (p *pressure) wants(usage int64, now time.Time) bool {
 }
 
 // held is what cannot be reclaimed, as far as that is known.
-func held(r *Reading) int64 {
+func held(r *cgroup.Reading) int64 {
 	if n := r.UnreclaimableBytes(); n != nil {
 		return *n
 	}

@@ -13,9 +13,9 @@ import (
 func run(limit *int64, took, length time.Duration, law func(time.Duration) (usage, cache int64)) (samples []time.Duration, polls, reads int) {
 	p := &pressure{limit: limit}
 	begin := time.Now()
-	reading := func(at time.Duration) *Reading {
+	reading := func(at time.Duration) *cgroup.Reading {
 		usage, cache := law(at)
-		return &Reading{begin.Add(at), cgroup.Level{UsageBytes: usage, InactiveFileBytes: &cache, ActiveFileBytes: new(int64(0))}}
+		return &cgroup.Reading{Time: begin.Add(at), UsageBytes: usage, InactiveFileBytes: &cache, ActiveFileBytes: new(int64(0))}
 	}
 	p.sampled(reading(0), took)
 	for at := time.Duration(0); at < length; {
@@ -99,8 +99,8 @@ func TestPressureSteady(t *testing.T) {
 	// Where memory.stat tells nothing of page cache, all counts as held.
 	p := &pressure{limit: &limit}
 	now := time.Now()
-	p.sampled(&Reading{now, cgroup.Level{UsageBytes: limit / 2}}, 0)
-	p.add(&Reading{now.Add(time.Second), cgroup.Level{UsageBytes: limit/2 + 20*mib}})
+	p.sampled(&cgroup.Reading{Time: now, UsageBytes: limit / 2}, 0)
+	p.add(&cgroup.Reading{Time: now.Add(time.Second), UsageBytes: limit/2 + 20*mib})
 	if grown, urgent := p.urgent(now.Add(time.Second)); !urgent || grown != 20*mib {
 		t.Errorf("grown by %d, urgent %v", grown, urgent)
 	}

@@ -19,14 +19,14 @@ type process struct {
 }
 
 // watch waits for the end of a JVM, unless it does already.
-func (w *Watcher) watch(k key, j *jvm.Process, c *container) error {
+func (w *Watcher) watch(k key, c *container) error {
 	if p := w.jvms[k]; p != nil {
 		if c != nil {
 			p.container.Store(c)
 		}
 		return nil
 	}
-	handle, err := j.Handle()
+	handle, err := jvm.OpenHandle(w.proc, k.pid, k.startTicks)
 	if errors.Is(err, jvm.ErrGone) {
 		e := &Ended{Time: time.Now()}
 		w.end(k, c, c != nil && c.count(e.Time), e)
@@ -56,7 +56,7 @@ func (w *Watcher) await(ctx context.Context, k key, p *process) {
 	c := p.container.Load()
 	var kills *int64
 	if c != nil {
-		kills, _ = c.meter.OOMKills()
+		kills, _ = c.files.OOMKills()
 	}
 	e := &Ended{Time: time.Now()}
 	e.Exit = p.handle.Exit(ctx)

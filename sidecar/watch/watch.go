@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
-	"github.com/jvmem/jvmem/jvm"
 )
 
 // Target is a JVM to follow.
 type Target struct {
-	JVM *jvm.Process
+	PID        int
+	StartTicks uint64 // with PID it identifies the JVM
 	// Group is its container. nil, or a root cgroup: only its end is told.
 	Group *cgroup.Group
 	// LimitBytes is the container's memory limit; nil: none, nothing is urgent.
@@ -22,6 +22,7 @@ type Target struct {
 
 // Watcher follows JVMs and their containers. It keeps descriptors of its own.
 type Watcher struct {
+	proc  string
 	ctx   context.Context
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -40,10 +41,10 @@ type key struct {
 	startTicks uint64
 }
 
-// Start starts a Watcher that follows nothing yet, until Close.
-func Start() *Watcher {
+// Start starts a Watcher that follows nothing yet, until Close. procfs is "/proc".
+func Start(procfs string) *Watcher {
 	w := &Watcher{
-		queue: newQueue(), soon: make(chan struct{}, 1),
+		proc: procfs, queue: newQueue(), soon: make(chan struct{}, 1),
 		jvms: make(map[key]*process), containers: make(map[*cgroup.Group]*container), ended: make(map[key]bool),
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
@@ -72,7 +73,7 @@ func (w *Watcher) Events() <-chan Event { return w.queue.out }
 const forgetAfter = 10 * time.Second
 
 // Follow says which JVMs to watch. Call it after each sample, also after one that
-// failed, from the goroutine that uses the processes; took is how long the sample
+// failed; took is how long the sample
 // took. What Follow named before and does not name now is watched for another 10 s,
 // as it may be about to end. The error is about what cannot be watched: the next
 // Follow tries again.
@@ -85,8 +86,7 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 	var errs []error
 	named := make(map[key]bool)
 	for _, t := range targets {
-		status := t.JVM.Status()
-		k := key{status.PID, status.StartTicks}
+		k := key{t.PID, t.StartTicks}
 		named[k] = true
 		if w.ended[k] {
 			continue
@@ -95,7 +95,7 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("watch the memory of process %d: %w", k.pid, err))
 		}
-		if err := w.watch(k, t.JVM, c); err != nil {
+		if err := w.watch(k, c); err != nil {
 			errs = append(errs, fmt.Errorf("watch for the end of process %d: %w", k.pid, err))
 		}
 	}
@@ -120,7 +120,7 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 	w.queue.drop(isUrgent)
 	for _, c := range w.containers {
 		c.asked = false
-		if r := c.read(time.Now(), w.ending); r != nil {
+		if r := c.read(w.ending); r != nil {
 			c.pressure.sampled(r, took)
 		}
 	}
@@ -142,7 +142,7 @@ func (w *Watcher) container(t Target) (*container, error) {
 			return c, err
 		}
 		if c != nil {
-			_ = c.meter.Close() // nothing was written
+			_ = c.files.Close() // nothing was written
 		}
 		c = opened
 		w.containers[t.Group] = c
@@ -161,7 +161,7 @@ func (w *Watcher) prune() error {
 	var errs []error
 	for g, c := range w.containers {
 		if !used[c] {
-			errs = append(errs, c.meter.Close())
+			errs = append(errs, c.files.Close())
 			delete(w.containers, g)
 		}
 	}

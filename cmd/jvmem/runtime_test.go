@@ -1,15 +1,16 @@
-package sidecar
+package main
 
 import (
 	"os"
 	"testing"
 
+	"github.com/spf13/pflag"
+
 	"github.com/jvmem/jvmem/jvm/pages"
-	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
-// TestLeaveStart: the program's pages are given back, its variables stay.
-func TestLeaveStart(t *testing.T) {
+// TestReleaseStartupMemory: pages of the program are released, and its variables stay.
+func TestReleaseStartupMemory(t *testing.T) {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
@@ -29,12 +30,12 @@ func TestLeaveStart(t *testing.T) {
 		}
 		return bytes
 	}
-	before, variable := code(), sample.ErrNoJVM.Error()
-	leaveStart()
+	before, variable := code(), pflag.ErrHelp.Error()
+	releaseStartupMemory()
 	if after := code(); after >= before {
 		t.Errorf("%d bytes of the program before, %d after", before, after)
 	}
-	if sample.ErrNoJVM.Error() != variable {
+	if pflag.ErrHelp.Error() != variable {
 		t.Error("a variable has changed")
 	}
 }

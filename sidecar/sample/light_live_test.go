@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
@@ -18,16 +19,14 @@ func TestReadings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := NewReadings()
+	var latest breakdown.Report
 	sample := func() *history.Container {
 		t.Helper()
 		r, err := s.Sample(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Follow(&r, s.Targets()); err != nil {
-			t.Fatal(err)
-		}
+		latest = r
 		if err := h.Add(&r); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +36,7 @@ func TestReadings(t *testing.T) {
 	j.Do("unsafe 32")
 	j.Do("threads 40 8")
 	j.Do("gc")
-	if err := g.Note(h); err != nil {
+	if err := s.Record(h, &latest); err != nil {
 		t.Fatal(err)
 	}
 	noted := h.Document(time.Time{}, 0).Containers[0]
@@ -55,9 +54,9 @@ func TestReadings(t *testing.T) {
 		t.Error("it is taken for a sample")
 	}
 	if allocs := testing.AllocsPerRun(100, func() {
-		for _, c := range g.containers {
-			if !c.read() {
-				t.Error("nothing is known")
+		for _, c := range s.containers {
+			if err := c.readLight(); err != nil || len(c.light.names) < 9 {
+				t.Errorf("%v, %v", c.light.names, err)
 			}
 		}
 	}); allocs > 0 {
@@ -65,14 +64,11 @@ func TestReadings(t *testing.T) {
 	}
 	j.Send("exit")
 	<-j.Exited()
-	if err := g.Note(h); err != nil {
+	if err := s.Record(h, &latest); err != nil {
 		t.Fatal(err)
 	}
 	if threads := h.Document(time.Time{}, 0).Containers[0].Latest(history.Threads); threads != nil {
 		t.Errorf("%d threads of a JVM that ended", *threads)
-	}
-	if err := g.Close(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -91,14 +87,9 @@ func BenchmarkReadings(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g := NewReadings()
-	defer g.Close()
-	if err := g.Follow(&r, s.Targets()); err != nil {
-		b.Fatal(err)
-	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := g.Note(h); err != nil {
+		if err := s.Record(h, &r); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -16,87 +16,98 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// A meter tells what Memory tells, of the captures of both versions.
-func TestMeterCaptures(t *testing.T) {
+// TestReadingCaptures: a Reading has what Memory has, by a Handle and by the Group, in the
+// captures of both versions.
+func TestReadingCaptures(t *testing.T) {
 	for _, dir := range []string{"v1-linux6.18-host", "v1-linux6.18-sidecar", "v2-linux6.1-host", "v2-linux6.1-sidecar"} {
 		g, err := FS{Proc: filepath.Join("testdata", dir, "proc"), fixture: true}.Open(101)
 		if err != nil {
 			t.Fatal(err)
 		}
-		meter, err := g.Meter()
+		h, err := g.Handle()
 		if err != nil {
 			t.Fatal(err)
 		}
 		m, err := g.Memory()
-		if err = errors.Join(err, g.Close()); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
-		glance := new(Glance)
-		for range 3 { // its room is used again
-			if err := meter.Glance(glance); err != nil {
-				t.Fatal(err)
+		for name, read := range map[string]func(*Reading) error{"handle": h.Read, "group": g.Read} {
+			r := new(Reading)
+			for range 3 { // its room is used again
+				if err := read(r); err != nil {
+					t.Fatal(name, err)
+				}
+			}
+			if time.Since(r.Time) > time.Minute {
+				t.Errorf("%s: %s: read at %v", dir, name, r.Time)
+			}
+			want := &Reading{
+				Time: r.Time, room: r.room,
+				UsageBytes: m.UsageBytes, AnonBytes: m.AnonBytes, FileBytes: m.FileBytes, ShmemBytes: m.ShmemBytes,
+				InactiveFileBytes: m.InactiveFileBytes, ActiveFileBytes: m.ActiveFileBytes, SlabReclaimableBytes: m.SlabReclaimableBytes,
+				KernelBytes: m.Kernel.TotalBytes, LimitBytes: m.LimitBytes, OOMKills: m.Events.OOMKills,
+			}
+			if !reflect.DeepEqual(r, want) {
+				t.Errorf("%s: %s has %+v, want %+v", dir, name, r, want)
+			}
+			if got := r.UnreclaimableBytes(); got == nil || *got != m.UsageBytes-*m.ReclaimableBytes() {
+				t.Errorf("%s: unreclaimable %v", dir, got)
 			}
 		}
-		want := Level{m.UsageBytes, m.AnonBytes, m.FileBytes, m.ShmemBytes, m.InactiveFileBytes, m.ActiveFileBytes, m.SlabReclaimableBytes, m.Kernel.TotalBytes}
-		if got, err := meter.Level(); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: level %+v, %v; want %+v", dir, got, err, want)
-		}
-		if got := want.UnreclaimableBytes(); got == nil || *got != m.UsageBytes-*m.ReclaimableBytes() {
-			t.Errorf("%s: unreclaimable %v", dir, got)
-		}
-		if got, err := meter.Usage(); err != nil || got != m.UsageBytes {
-			t.Errorf("%s: usage %d, %v", dir, got, err)
-		}
-		if got, err := meter.OOMKills(); err != nil || got == nil || *got != 0 {
-			t.Errorf("%s: kills %v, %v", dir, got, err)
-		}
-		if !reflect.DeepEqual(glance.Level, want) || !reflect.DeepEqual(glance.LimitBytes, m.LimitBytes) || !reflect.DeepEqual(glance.OOMKills, m.Events.OOMKills) {
-			t.Errorf("%s: a glance has %+v, want %+v, limit %v, kills %v", dir, glance, want, m.LimitBytes, m.Events.OOMKills)
-		}
-		// A fixture is no file that a poll can wait for, and v1 has no such events.
-		if err := meter.WaitEvents(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
-			t.Errorf("%s: %v", dir, err)
-		}
-		if err := meter.Close(); err != nil {
+		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := meter.Usage(); !errors.Is(err, os.ErrClosed) {
+		if got, err := h.Usage(); err != nil || got != m.UsageBytes {
+			t.Errorf("%s: usage %d, %v", dir, got, err)
+		}
+		if got, err := h.OOMKills(); err != nil || got == nil || *got != 0 {
+			t.Errorf("%s: kills %v, %v", dir, got, err)
+		}
+		// A fixture is no file that a poll can wait for, and v1 has no such events.
+		if err := h.WaitEvents(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("%s: %v", dir, err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := h.Usage(); !errors.Is(err, os.ErrClosed) {
 			t.Errorf("%s: closed: %v", dir, err)
 		}
 	}
 }
 
 // What a file does not tell is nil or an error, never 0.
-func TestMeterUnknown(t *testing.T) {
+func TestHandleUnknown(t *testing.T) {
 	for _, tt := range []struct {
 		name, file, text string
-		check            func(*Meter) bool
+		check            func(*Handle) bool
 	}{
-		{"no oom_kill before Linux 4.13", "memory.events", "max 0\n", func(m *Meter) bool {
+		{"no oom_kill before Linux 4.13", "memory.events", "max 0\n", func(m *Handle) bool {
 			n, err := m.OOMKills()
 			return n == nil && err == nil
 		}},
-		{"no memory.events", "memory.events", "", func(m *Meter) bool {
+		{"no memory.events", "memory.events", "", func(m *Handle) bool {
 			n, err := m.OOMKills()
 			return n == nil && err == nil
 		}},
-		{"memory.stat cut", "memory.stat", "anon 4096\nfile 81", func(m *Meter) bool {
-			l, err := m.Level()
+		{"memory.stat cut", "memory.stat", "anon 4096\nfile 81", func(m *Handle) bool {
+			l := new(Reading)
+			err := m.Read(l)
 			return err == nil && *l.AnonBytes == 4096 && l.FileBytes == nil && l.KernelBytes == nil && l.UnreclaimableBytes() == nil
 		}},
-		{"usage is no number", "memory.current", "max\n", func(m *Meter) bool {
+		{"usage is no number", "memory.current", "max\n", func(m *Handle) bool {
 			_, err := m.Usage()
-			_, levelErr := m.Level()
-			return err != nil && levelErr != nil
+			return err != nil && m.Read(new(Reading)) != nil
 		}},
-		{"usage is empty", "memory.current", "\n", func(m *Meter) bool { _, err := m.Usage(); return err != nil }},
-		{"usage is too long", "memory.current", "000000000000000000000000000000001\n", func(m *Meter) bool { _, err := m.Usage(); return err != nil }},
+		{"usage is empty", "memory.current", "\n", func(m *Handle) bool { _, err := m.Usage(); return err != nil }},
+		{"usage is too long", "memory.current", "000000000000000000000000000000001\n", func(m *Handle) bool { _, err := m.Usage(); return err != nil }},
 	} {
 		g := group(t, 2, capture(t, "v2-linux6.1-oom"))
 		if err := replace(g, tt.file, tt.text); err != nil {
 			t.Fatal(err)
 		}
-		m, err := g.Meter()
+		m, err := g.Handle()
 		if err != nil {
 			t.Fatal(tt.name, err)
 		}
@@ -109,59 +120,57 @@ func TestMeterUnknown(t *testing.T) {
 	}
 }
 
-func TestMeterCannotOpen(t *testing.T) {
+func TestHandleCannotOpen(t *testing.T) {
 	g := group(t, 2, capture(t, "v2-linux6.1-oom"))
 	if err := replace(g, "memory.stat", ""); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := g.Meter(); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrGone) {
+	if m, err := g.Handle(); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrGone) {
 		t.Errorf("no memory.stat: %v, %v", m, err)
 	}
 	if err := unix.Mkfifo(filepath.Join(g.name, "memory.stat"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := g.Meter(); !errors.Is(err, ErrNotCgroup) {
+	if m, err := g.Handle(); !errors.Is(err, ErrNotCgroup) {
 		t.Errorf("a FIFO: %v, %v", m, err)
 	}
 	if err := os.RemoveAll(g.name); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := g.Meter(); !errors.Is(err, ErrGone) {
+	if m, err := g.Handle(); !errors.Is(err, ErrGone) {
 		t.Errorf("removed: %v, %v", m, err)
 	}
 }
 
-// TestMeterOfKilledJVM is the kernel's own doing: a JVM that passes its limit.
-func TestMeterOfKilledJVM(t *testing.T) {
+// TestHandleOfKilledJVM is the kernel's own doing: a JVM that passes its limit.
+func TestHandleOfKilledJVM(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 128 << 20, JVMFlags: []string{"-Xmx32m"}})
 	g, err := FS{}.Open(j.PID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := g.Meter()
+	m, err := g.Handle()
 	if err = errors.Join(err, g.Close()); err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	before, err := m.Level()
-	if err != nil {
+	before, after := new(Reading), new(Reading)
+	if err := m.Read(before); err != nil {
 		t.Fatal(err)
 	}
 	j.Do("unsafe 40")
-	after, err := m.Level()
-	if err != nil {
+	if err := m.Read(after); err != nil {
 		t.Fatal(err)
 	}
 	if grown := *after.AnonBytes - *before.AnonBytes; grown < 39<<20 || grown > 48<<20 || after.UsageBytes-before.UsageBytes < 39<<20 {
 		t.Errorf("grew by 40 MiB: %+v, then %+v", before, after)
 	}
-	glance := new(Glance)
 	if allocs := testing.AllocsPerRun(100, func() {
-		if err := m.Glance(glance); err != nil {
+		if err := m.Read(after); err != nil {
 			t.Error(err)
 		}
 	}); allocs > 0 {
-		t.Errorf("Glance allocates %v times", allocs)
+		t.Errorf("Read allocates %v times", allocs)
 	}
 	if allocs := testing.AllocsPerRun(100, func() {
 		if _, err := m.Usage(); err != nil {
@@ -208,22 +217,22 @@ func TestMeterOfKilledJVM(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, usageErr := m.Usage()
-	_, levelErr := m.Level()
+	readErr := m.Read(new(Reading))
 	_, killsErr := m.OOMKills()
-	for _, err := range []error{usageErr, levelErr, killsErr} {
+	for _, err := range []error{usageErr, readErr, killsErr} {
 		if !errors.Is(err, ErrGone) {
 			t.Errorf("of a removed cgroup: %v", err)
 		}
 	}
 }
 
-func BenchmarkMeter(b *testing.B) {
+func BenchmarkHandle(b *testing.B) {
 	g, err := FS{}.Open(os.Getpid())
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer g.Close()
-	m, err := g.Meter()
+	m, err := g.Handle()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -239,8 +248,8 @@ func BenchmarkMeter(b *testing.B) {
 		})
 	}
 	run("usage", func() error { _, err := m.Usage(); return err })
-	glance := new(Glance)
-	run("glance", func() error { return m.Glance(glance) })
-	run("level", func() error { _, err := m.Level(); return err })
+	r := new(Reading)
+	run("handle", func() error { return m.Read(r) })
+	run("group", func() error { return g.Read(r) })
 	run("kills", func() error { _, err := m.OOMKills(); return err })
 }

@@ -1,0 +1,211 @@
+package evidence
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+const (
+	// minHistogramRoom is the headroom that a class histogram needs: the JVM allocates
+	// some MiB for it.
+	minHistogramRoom = 64 << 20
+	// maxIncidents bounds how many incidents of a container are asked about.
+	maxIncidents = 16
+	// incidentGap is for how long a finding may be absent within one incident.
+	incidentGap = time.Hour
+	// firstRetry is the delay after the first failure. It doubles up to lastRetry.
+	firstRetry, lastRetry = time.Minute, time.Hour
+	// maxFailureBytes bounds what is reported of a query that failed.
+	maxFailureBytes = 500
+)
+
+// Lend lends the JVMs of a container, in a goroutine of its own. It returns when that has
+// ended or lasts too long; false: the JVMs cannot be lent now.
+type Lend func(ctx context.Context, of *breakdown.Container, use func(context.Context, []*jvm.Process)) bool
+
+// Collector gathers evidence. It is for one goroutine at a time.
+type Collector struct {
+	heap      bool
+	lend      Lend
+	incidents map[key]*incident
+	// find returns queryFor, or a fault in tests.
+	find func(*diagnosis.Finding) query
+}
+
+// key identifies an incident while it lasts.
+type key struct {
+	container rows.Key
+	verdict   rows.Verdict
+	subject   string
+}
+
+// process identifies a JVM.
+type process struct {
+	pid        int
+	startTicks uint64
+}
+
+type incident struct {
+	seen    time.Time // when it was last found
+	answers map[process]answer
+	pending <-chan map[process]answer // nil: no query is running
+}
+
+// answer is the last answer of a JVM.
+type answer struct {
+	at       time.Time
+	lines    []string
+	failed   string // "": it did not
+	failures int    // in a row
+}
+
+// retryAt is when to ask again, after a failure.
+func (a answer) retryAt() time.Time {
+	delay := lastRetry
+	if a.failures < 7 {
+		delay = min(firstRetry<<(a.failures-1), lastRetry)
+	}
+	return a.at.Add(delay)
+}
+
+// New returns a Collector. heap allows class histograms, which stop the JVM.
+func New(heap bool, lend Lend) *Collector {
+	c := &Collector{heap: heap, lend: lend, incidents: make(map[key]*incident)}
+	c.find = c.queryFor
+	return c
+}
+
+// Gather returns the evidence for a finding, and asks the JVMs that have not been asked in
+// this incident. nil: there is none, or none yet.
+func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Container, f *diagnosis.Finding) *diagnosis.Gathered {
+	ask := c.find(f)
+	if ask == nil {
+		return nil
+	}
+	i := c.incident(now, key{of.Key(), f.Verdict, f.Subject})
+	if i == nil {
+		return nil
+	}
+	i.poll()
+	if due := i.due(now, of); len(due) > 0 && i.pending == nil {
+		if f.Verdict == rows.VerdictHeap && of.HeadroomBytes != nil && *of.HeadroomBytes < minHistogramRoom {
+			i.refuse(now, due, "no class histogram: the JVM needs some MiB for it, and the limit is near")
+		} else {
+			i.ask(ctx, of, due, ask, c.lend)
+			i.poll()
+		}
+	}
+	return i.gathered(of)
+}
+
+// incident returns the incident of a key; nil: the container has too many.
+func (c *Collector) incident(now time.Time, k key) *incident {
+	others := 0
+	for other, i := range c.incidents {
+		if now.Sub(i.seen) > incidentGap {
+			delete(c.incidents, other)
+		} else if other.container == k.container {
+			others++
+		}
+	}
+	i := c.incidents[k]
+	if i == nil {
+		if others >= maxIncidents {
+			return nil
+		}
+		i = &incident{answers: make(map[process]answer)}
+		c.incidents[k] = i
+	}
+	i.seen = now
+	return i
+}
+
+// due returns the JVMs of the container to ask now.
+func (i *incident) due(now time.Time, of *breakdown.Container) map[process]bool {
+	due := make(map[process]bool)
+	for _, j := range of.JVMs {
+		p := process{j.PID, j.StartTicks}
+		if a, ok := i.answers[p]; !ok || a.failed != "" && !now.Before(a.retryAt()) {
+			due[p] = true
+		}
+	}
+	return due
+}
+
+func (i *incident) refuse(now time.Time, due map[process]bool, reason string) {
+	for p := range due {
+		i.answers[p] = answer{at: now, lines: i.answers[p].lines, failed: reason, failures: i.answers[p].failures + 1}
+	}
+}
+
+// ask asks the JVMs that are due.
+func (i *incident) ask(ctx context.Context, of *breakdown.Container, due map[process]bool, ask query, lend Lend) {
+	answers := make(chan map[process]answer, 1)
+	lent := lend(ctx, of, func(ctx context.Context, jvms []*jvm.Process) {
+		all := make(map[process]answer)
+		for _, p := range jvms {
+			status := p.Status()
+			id := process{status.PID, status.StartTicks}
+			if !due[id] {
+				continue
+			}
+			lines, err := ask(ctx, p)
+			a := answer{at: time.Now(), lines: lines}
+			if err != nil {
+				a.failed = jvm.Printable(err.Error(), maxFailureBytes)
+			}
+			all[id] = a
+		}
+		answers <- all
+	})
+	if lent {
+		i.pending = answers
+	}
+}
+
+// poll takes the answers if they are there.
+func (i *incident) poll() {
+	select {
+	case all := <-i.pending: // nil blocks
+		i.pending = nil
+		for p, a := range all {
+			if a.failed != "" {
+				a.failures = i.answers[p].failures + 1
+			}
+			i.answers[p] = a
+		}
+	default:
+	}
+}
+
+// gathered returns what the present JVMs of the container answered.
+func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
+	var g *diagnosis.Gathered
+	var failures []string
+	for _, j := range of.JVMs {
+		a, ok := i.answers[process{j.PID, j.StartTicks}]
+		if !ok {
+			continue
+		}
+		if g == nil {
+			g = &diagnosis.Gathered{}
+		}
+		if a.at.After(g.Time) {
+			g.Time = a.at.UTC()
+		}
+		g.Text = append(g.Text, a.lines...)
+		if a.failed != "" {
+			failures = append(failures, a.failed)
+		}
+	}
+	if g != nil {
+		g.Failed = strings.Join(failures, "; ")
+	}
+	return g
+}

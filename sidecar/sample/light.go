@@ -1,0 +1,116 @@
+package sample
+
+import (
+	"errors"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// light is the light reading of a container: from files that are open, always the same
+// few numbers whatever the size of the JVM, without allocating anything.
+type light struct {
+	memory cgroup.Reading
+	names  []string // of series, with their values
+	values []int64
+}
+
+// Record takes a light reading of each container of the report, the last one, and adds
+// it to the history. The error is about what cannot be read, or that of the history.
+func (s *Sampler) Record(h *history.Store, r *breakdown.Report) error {
+	var err error
+	for i := range r.Containers {
+		of := &r.Containers[i]
+		c := s.containers[cgroup.Path{Version: of.CgroupVersion, Name: of.Cgroup}]
+		if c == nil {
+			continue
+		}
+		if e := c.readLight(); e != nil {
+			err = e
+		}
+		if len(c.light.names) > 0 {
+			if e := h.AddReading(of, time.Now(), c.light.names, c.light.values); e != nil {
+				err = e
+			}
+		}
+	}
+	return err
+}
+
+// readLight reads what is known of the container. While it is being read in full, its
+// JVMs are left out.
+func (c *container) readLight() error {
+	c.light.names, c.light.values = c.light.names[:0], c.light.values[:0]
+	c.readMemory()
+	if c.busy() {
+		return nil
+	}
+	return c.readJVMs()
+}
+
+func (c *container) readMemory() {
+	l := &c.light
+	if c.group == nil || c.group.Read(&l.memory) != nil {
+		return // removed: the end of its JVMs is reported
+	}
+	r := &l.memory
+	l.put(history.Usage, r.UsageBytes, true)
+	workingSet, known := r.WorkingSetBytes()
+	l.put(history.WorkingSet, workingSet, known)
+	reclaimable, known := r.ReclaimableBytes()
+	l.put(history.Reclaimable, reclaimable, known)
+	l.put(history.Unreclaimable, max(0, r.UsageBytes-reclaimable), known)
+	if r.LimitBytes != nil {
+		l.put(history.Limit, *r.LimitBytes, true)
+	}
+	if r.OOMKills != nil {
+		l.put(history.OOMKills, *r.OOMKills, true)
+	}
+}
+
+func (c *container) readJVMs() error {
+	var err error
+	for _, m := range c.jvms {
+		if m.light == nil {
+			light, e := m.process.LightReading()
+			if e != nil {
+				if !errors.Is(e, jvm.ErrGone) {
+					err = e
+				}
+				continue
+			}
+			m.light = light
+		}
+		m.light.Read()
+	}
+	c.sum(history.Threads, (*jvm.LightReading).Threads)
+	c.sum(history.Classes, (*jvm.LightReading).Classes)
+	c.sum(history.OldUsed, (*jvm.LightReading).OldUsedBytes)
+	c.sum(history.OldCollections, (*jvm.LightReading).OldCollections)
+	return err
+}
+
+// sum adds the sum over the JVMs, if each of them reports its part.
+func (c *container) sum(name string, read func(*jvm.LightReading) (int64, bool)) {
+	var sum int64
+	for _, m := range c.jvms {
+		if m.light == nil {
+			return
+		}
+		n, known := read(m.light)
+		if !known {
+			return
+		}
+		sum += n
+	}
+	c.light.put(name, sum, len(c.jvms) > 0)
+}
+
+func (l *light) put(name string, value int64, known bool) {
+	if known {
+		l.names, l.values = append(l.names, name), append(l.values, value)
+	}
+}

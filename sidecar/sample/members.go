@@ -1,0 +1,232 @@
+package sample
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/jvmem/jvmem/cgroup"
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/watch"
+)
+
+// member is a JVM of a container.
+type member struct {
+	// process and light must not be used while the container is being read.
+	process *jvm.Process
+	light   *jvm.LightReading // nil: not opened
+
+	pid   int
+	ticks uint64 // when the process started
+	path  cgroup.Path
+}
+
+func (m *member) close() error {
+	var err error
+	if m.light != nil {
+		err = m.light.Close()
+	}
+	return errors.Join(err, m.process.Close())
+}
+
+// container is what is kept of the processes of one cgroup.
+type container struct {
+	path     cgroup.Path
+	jvms     []*member // by PID
+	others   []int
+	group    *cgroup.Group // nil: groupErr says why
+	groupErr error
+	// rest is what was unattributed when the resident pages were last counted; nil: they
+	// have to be counted.
+	rest *int64
+
+	done  <-chan result // of the reading that goes on; nil: there is none
+	begun time.Time     // when the last reading was started
+	slow  bool          // the last one took longer than Sample waits
+
+	facts  *breakdown.Facts // of the last reading that ended
+	readAt time.Time        // when that began
+	fresh  bool             // it is in no report yet, or in this one
+
+	light light
+}
+
+// busy reports whether the container is being read.
+func (c *container) busy() bool { return c.done != nil }
+
+// poll takes the reading if it has ended, and reports whether there are new facts.
+func (c *container) poll(patience time.Duration) bool {
+	select {
+	case r := <-c.done: // nil blocks
+		return c.take(r, patience)
+	default:
+		return false
+	}
+}
+
+// take takes what a reading returned.
+func (c *container) take(r result, patience time.Duration) bool {
+	c.done = nil
+	c.rest = r.rest
+	if r.gone {
+		_ = c.closeGroup() // nothing was written
+	}
+	if r.facts == nil {
+		return false
+	}
+	c.slow = patience > 0 && time.Since(c.begun) > patience
+	c.facts, c.readAt = r.facts, c.begun
+	return true
+}
+
+// closeGroup closes the cgroup. It has to be opened again: another one may have its name.
+func (c *container) closeGroup() error {
+	if c.group == nil {
+		return nil
+	}
+	err := c.group.Close()
+	c.group, c.rest = nil, nil
+	return err
+}
+
+// follow opens the JVMs that are new and closes those that ended, except in containers
+// that are being read.
+func (s *Sampler) follow(pids []int) error {
+	if s.options.PID != 0 {
+		pids = []int{s.options.PID}
+	}
+	for pid, m := range s.jvms {
+		if c := s.containers[m.path]; c != nil && c.busy() {
+			continue
+		}
+		if !m.process.Same() {
+			_ = m.close() // nothing was written
+			delete(s.jvms, pid)
+		}
+	}
+	s.nonJVMs.Keep(pids)
+	s.unopened = nil
+	for _, pid := range pids {
+		if s.jvms[pid] != nil || s.nonJVMs.Contains(pid) {
+			continue
+		}
+		p, err := jvm.Open(s.options.Proc, pid)
+		switch {
+		case err == nil:
+			s.jvms[pid] = &member{process: p, pid: pid, ticks: p.Status().StartTicks}
+		case s.options.PID != 0:
+			return err
+		case errors.Is(err, jvm.ErrNotJVM):
+			s.nonJVMs.Add(pid)
+		case errors.Is(err, jvm.ErrGone):
+		default:
+			s.unopened = append(s.unopened, processSource(pid, err))
+		}
+	}
+	return nil
+}
+
+// group groups the processes by container. Only containers with a JVM count.
+func (s *Sampler) group(pids []int) {
+	paths := make(map[int]cgroup.Path, len(pids))
+	for _, pid := range pids {
+		if path, err := s.cgroups.PathOf(pid); err == nil { // else it ended
+			paths[pid] = path
+		}
+	}
+	for _, c := range s.containers {
+		if !c.busy() {
+			c.jvms = nil
+		}
+	}
+	for pid, m := range s.jvms {
+		if c := s.containers[m.path]; c != nil && c.busy() && slices.Contains(c.jvms, m) {
+			continue
+		}
+		m.path = paths[pid] // the zero Path if no cgroup is known
+		c := s.containers[m.path]
+		switch {
+		case c == nil:
+			c = &container{path: m.path}
+			s.containers[m.path] = c
+		case c.busy(): // it joins when that ends
+			continue
+		}
+		c.jvms = append(c.jvms, m)
+	}
+	for path, c := range s.containers {
+		if c.busy() {
+			continue
+		}
+		if len(c.jvms) == 0 {
+			_ = c.closeGroup() // nothing was written
+			delete(s.containers, path)
+			continue
+		}
+		slices.SortFunc(c.jvms, func(a, b *member) int { return cmp.Compare(a.pid, b.pid) })
+		c.others = nil
+		for pid, of := range paths {
+			own := s.jvms[pid] != nil && of == path
+			if path != (cgroup.Path{}) && !own && of.Within(path) {
+				c.others = append(c.others, pid)
+			}
+		}
+		slices.Sort(c.others)
+		if c.group == nil {
+			c.group, c.groupErr = s.cgroups.Open(c.jvms[0].pid)
+		}
+	}
+	s.names.update(s.containers, paths)
+}
+
+// Targets returns the JVMs of the last sample, to be watched until the next one.
+func (s *Sampler) Targets() []watch.Target {
+	var all []watch.Target
+	for _, m := range s.jvms {
+		t := watch.Target{PID: m.pid, StartTicks: m.ticks}
+		if c := s.containers[m.path]; c != nil {
+			t.Group = c.group
+			if c.facts != nil && c.facts.Memory != nil {
+				t.LimitBytes = c.facts.Memory.LimitBytes
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// Reading reports whether the container is being read.
+func (s *Sampler) Reading(path cgroup.Path) bool {
+	c := s.containers[path]
+	return c != nil && c.busy()
+}
+
+// processes names the source of what is known of processes.
+const processes = "processes"
+
+const fixNoJVM = "let the pod share its process namespace (shareProcessNamespace: true), and run jvmem with the JVM's own user and group"
+
+// sourceOf is the source for a sample that found nothing.
+func sourceOf(err error) jvm.Source {
+	source := jvm.Source{Name: processes, Reason: err.Error()}
+	if errors.Is(err, ErrNoJVM) {
+		source.Fix = fixNoJVM
+	}
+	return source
+}
+
+// processSource is the source for a process that could not be read.
+func processSource(pid int, err error) jvm.Source {
+	source := jvm.Source{Name: processes, PID: pid, Reason: err.Error()}
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		source.Fix = "raise the limit of open files of jvmem (ulimit -n)"
+	case errors.Is(err, fs.ErrPermission):
+		source.Fix = "run jvmem with the process's own user and group, if it is a JVM"
+	}
+	return source
+}
