@@ -251,7 +251,9 @@ func (s *Sampler) report(begun time.Time, err error) breakdown.Report {
 	}
 	r.Sources = s.unread()
 	for _, c := range s.sorted() {
-		of := breakdown.Attribute(*c.facts)
+		facts := *c.facts
+		facts.Sources = slices.Clip(facts.Sources) // the next report appends to them too
+		of := breakdown.Attribute(facts)
 		if !c.fresh {
 			of.ReadAt = new(c.readAt.UTC())
 		}
