@@ -2,6 +2,7 @@ package rows
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -73,6 +74,26 @@ func TestVerdicts(t *testing.T) {
 		if got := RowOf(VerdictMappedFiles, subject); got != row {
 			t.Errorf("mapped_files of %s accuses row %s, want %s", subject, got, row)
 		}
+	}
+}
+
+func TestAccusers(t *testing.T) {
+	var got []string
+	for _, a := range Accusers() {
+		got = append(got, strings.TrimSuffix(string(a.Row)+"/"+a.Detail, "/")+" "+string(a.Verdict))
+		if a.Subject != "" && a.Subject != a.Detail && a.Subject != string(a.Row) {
+			t.Errorf("%s/%s has the subject %s", a.Row, a.Detail, a.Subject)
+		}
+	}
+	want := []string{
+		"heap heap", "metaspace class_loader", "threads threads", "code_cache code_cache", "gc gc",
+		"native/jvm_internal jvm_internal", "native/direct_buffers direct_buffers", "native/untracked native_untracked",
+		"native/allocator_retained allocator_retention", "native/malloc native_untracked", "native/mmap native_untracked",
+		"libraries/private mapped_files", "other_processes other_process", "mapped_files/private mapped_files",
+		"shmem shmem", "kernel kernel", "unattributed unexplained",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
 	}
 }
 

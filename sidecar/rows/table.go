@@ -196,6 +196,32 @@ func Accuse(name Name, detail string) Accusation {
 	return row.Accusation
 }
 
+// Accuser is a row, or a detail of one, whose growth is judged.
+type Accuser struct {
+	Row    Name
+	Detail string // "": the whole row
+	Accusation
+}
+
+// Accusers returns what is judged, in the order of the table. A row with details that
+// accuse is judged by these: the others may be harmless.
+func Accusers() []Accuser {
+	var all []Accuser
+	for i := range table {
+		row := &table[i]
+		before := len(all)
+		for _, d := range row.Details {
+			if d.Verdict != "" {
+				all = append(all, Accuser{row.Name, d.Name, d.Accusation})
+			}
+		}
+		if len(all) == before && row.Verdict != "" {
+			all = append(all, Accuser{Row: row.Name, Accusation: row.Accusation})
+		}
+	}
+	return all
+}
+
 // RowOf returns the row that a verdict with this subject accuses; "" if none.
 func RowOf(v Verdict, subject string) Name {
 	var found Name
