@@ -1,6 +1,7 @@
 package jvmtest
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
@@ -17,4 +18,31 @@ func CPUTime(tb testing.TB, pid int) time.Duration {
 		tb.Fatal(err)
 	}
 	return time.Duration(now.Nano())
+}
+
+// Exceeds reports whether something took longer than a limit that holds on an idle machine.
+// On a busy machine the limit is longer, in proportion to the time that a computation now
+// takes beyond its CPU time.
+func Exceeds(tb testing.TB, took, limit time.Duration) bool {
+	tb.Helper()
+	return took > limit && float64(took) > float64(limit)*slowdown(tb)
+}
+
+// slowdown returns the ratio of elapsed time to CPU time of a computation, at least 1.
+func slowdown(tb testing.TB) float64 {
+	tb.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	used := func() time.Duration {
+		var now unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
+			tb.Fatal(err)
+		}
+		return time.Duration(now.Nano())
+	}
+	const work = 100 * time.Millisecond
+	begun, start := time.Now(), used()
+	for used()-start < work { // each call uses CPU time
+	}
+	return max(1, float64(time.Since(begun))/float64(work))
 }
