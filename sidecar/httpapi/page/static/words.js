@@ -29,7 +29,7 @@ export const percent = (part, whole) => (part == null || !whole ? '' : `${(100 *
 // large.
 export function rate(bytesPerHour, beside = bytesPerHour) {
   const large = Math.abs(beside) >= GiB;
-  return `${signed(large ? bytesPerHour / 60 : bytesPerHour, size)} ${large ? 'per minute' : 'per hour'}`;
+  return `${signed(large ? bytesPerHour / 60 : bytesPerHour, size)}/${large ? 'min' : 'h'}`;
 }
 
 // span formats a duration in at most two units.
@@ -81,12 +81,16 @@ export function bar(share, kind) {
   return make('span', { class: 'meter', 'aria-hidden': 'true' }, fill);
 }
 
-// set replaces the content of an element if the key changed. Otherwise open details,
-// selections and focus stay.
+// set replaces the content of an element if the key changed. Details stay open, and keep
+// the focus.
 export function set(element, key, content) {
   if (element.dataset.key === key) return;
   const open = new Set([...element.querySelectorAll('details[open]')].map((d) => d.dataset.name));
+  const focused = element.contains(document.activeElement) ? document.activeElement.closest('details')?.dataset.name : null;
   element.dataset.key = key;
   element.replaceChildren(...content().filter((c) => c != null && c !== false));
-  for (const d of element.querySelectorAll('details')) if (open.has(d.dataset.name)) d.open = true;
+  for (const d of element.querySelectorAll('details')) {
+    if (open.has(d.dataset.name)) d.open = true;
+    if (focused === d.dataset.name) d.querySelector('summary').focus({ preventScroll: true });
+  }
 }
