@@ -147,7 +147,7 @@ func (c *cell) growths() []growth {
 		rows = sidecar.RowNames()
 	}
 	if slices.Contains(c.limits().unknown, "gc") {
-		// It cannot be told from mappings that HotSpot made for the collector.
+		// It cannot be distinguished from mappings that HotSpot made for the collector.
 		without = append(slices.Clone(without), "jnimmap 32")
 	}
 	var picked []growth

@@ -173,7 +173,7 @@ func (w *workload) do(command string) string {
 	w.send(command)
 	reply := w.await(command, replyTimeout)
 	if !strings.HasPrefix(reply, "OK ") {
-		w.t.Fatalf("%s\n%s", reply, w.said())
+		w.t.Fatalf("%s\n%s", reply, w.output())
 	}
 	return reply
 }
@@ -182,7 +182,7 @@ func (w *workload) do(command string) string {
 func (w *workload) send(command string) {
 	w.t.Helper()
 	if _, err := w.stdin.WriteString(command + "\n"); err != nil {
-		w.t.Fatalf("send %q: %v\n%s", command, err, w.said())
+		w.t.Fatalf("send %q: %v\n%s", command, err, w.output())
 	}
 }
 
@@ -196,15 +196,15 @@ func (w *workload) await(what string, timeout time.Duration) string {
 		}
 		if state, err := w.pod.engine.State(w.t.Context(), w.id); err != nil || !state.Running {
 			stdout, stderr, _ := w.pod.engine.Logs(w.t.Context(), w.id)
-			w.t.Fatalf("%s: the JVM exited: %+v %v\n%s\n%s%s", what, state, err, w.said(), stdout, stderr)
+			w.t.Fatalf("%s: the JVM exited: %+v %v\n%s\n%s%s", what, state, err, w.output(), stdout, stderr)
 		}
 	}
-	w.t.Fatalf("%s: no reply within %v\n%s", what, timeout, w.said())
+	w.t.Fatalf("%s: no reply within %v\n%s", what, timeout, w.output())
 	return ""
 }
 
-// said returns the output of the JVM that is not a reply; none is expected.
-func (w *workload) said() string {
+// output returns the output of the JVM that is not a reply; none is expected.
+func (w *workload) output() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Join(w.other, "\n")
@@ -232,8 +232,8 @@ func (w *workload) end() {
 	if state, err := w.pod.engine.State(ctx, w.id); err != nil || !state.Running && !w.killed {
 		w.t.Errorf("the JVM is not running: %+v %v", state, err)
 	}
-	if said := w.said(); said != "" {
-		w.t.Errorf("the JVM printed:\n%.2000s", said)
+	if output := w.output(); output != "" {
+		w.t.Errorf("the JVM printed:\n%.2000s", output)
 	}
 	if left, _ := filepath.Glob(filepath.Join(w.tmp, ".attach_pid*")); w.tmp != "" && len(left) > 0 {
 		w.t.Errorf("trigger files remain: %v", left)

@@ -24,7 +24,7 @@ func MakeCgroup(name string, limit int64) error {
 	file := "memory.max"
 	if V2() {
 		// A folder's controllers are those that the one above hands down. The
-		// runtime asks for the others.
+		// runtime enables the others.
 		at := cgroups
 		for part := range strings.SplitSeq(strings.Trim(name, "/"), "/") {
 			if err := os.WriteFile(filepath.Join(at, "cgroup.subtree_control"), []byte("+memory"), 0); err != nil {

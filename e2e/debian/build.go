@@ -59,7 +59,7 @@ func build(ctx context.Context, dir string) (err error) {
 		{"make the root file system of containers", b.makeBase},
 		{"try the JDKs", b.tryJDKs},
 	} {
-		say("%2.0f s: %s", time.Since(start).Seconds(), step.name)
+		progress("%2.0f s: %s", time.Since(start).Seconds(), step.name)
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
@@ -67,7 +67,7 @@ func build(ctx context.Context, dir string) (err error) {
 	if err := os.RemoveAll(b.scratch); err != nil {
 		return err
 	}
-	say("%2.0f s: %s is complete", time.Since(start).Seconds(), dir)
+	progress("%2.0f s: %s is complete", time.Since(start).Seconds(), dir)
 	return os.Rename(b.dir, dir)
 }
 

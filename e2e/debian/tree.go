@@ -109,7 +109,7 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 			return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 		}
 		if !reported {
-			say("waiting for another process that builds it")
+			progress("waiting for another process that builds it")
 		}
 		select {
 		case <-ctx.Done():
@@ -119,4 +119,4 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "debian: "+format+"\n", args...) }
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "debian: "+format+"\n", args...) }

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Grows the memory of a JVM step by step and shows after each step where
-# `jvmem breakdown` puts it. `make demo` builds bin/jvmem and calls this.
+# Grows the memory of a JVM step by step and prints `jvmem breakdown` after each step.
+# `make demo` builds bin/jvmem and runs this.
 #
 #   JVMEM       the binary (bin/jvmem)
-#   DEMO_PAUSE  seconds between the steps (2 on a terminal, else 0)
+#   DEMO_PAUSE  seconds between steps (2 on a terminal, 0 otherwise)
 #
-# On a terminal the last table stays live until Ctrl-C.
+# On a terminal the last table is updated until Ctrl-C.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -17,7 +17,7 @@ pause=${DEMO_PAUSE:-${tty:+2}}
 pause=${pause:-0}
 
 work=   # temporary folder
-cgroup= # the JVM's own memory cgroup, where one can be made
+cgroup= # memory cgroup of the JVM, if one can be created
 pid=    # of the JVM
 live=   # all steps are done
 
@@ -26,7 +26,7 @@ fail() {
 	exit 1
 }
 
-# pids lists what runs in the cgroup; nothing where it is gone.
+# pids lists the processes of the cgroup, if it exists.
 pids() { cat "$cgroup/cgroup.procs" 2>/dev/null || true; }
 
 clean() {
@@ -37,7 +37,7 @@ clean() {
 		wait "$pid" 2>/dev/null || true
 	fi
 	if [[ -n $cgroup ]]; then
-		# The kernel says "busy" for a moment after the last process has gone.
+		# The kernel returns EBUSY for a moment after the last process has exited.
 		for _ in {1..100}; do
 			rmdir "$cgroup" 2>/dev/null && break
 			[[ -d $cgroup ]] || break
@@ -98,34 +98,34 @@ start_jvm() {
 	mkdir "$work/classes"
 	javac -nowarn -d "$work/classes" "$root"/jvm/jvmtest/workload/*.java
 	coproc workload {
-		# Entered before the JVM starts, so that it is charged from its first page on.
+		# Joined before the JVM starts, so that all its pages are charged.
 		if [[ -n $cgroup ]]; then echo "$BASHPID" >"$cgroup/cgroup.procs"; fi
-		# G1, as Serial would copy the arrays from eden and leave its pages resident too.
+		# G1, as Serial copies the arrays from eden, whose pages stay resident.
 		exec java -XX:+UseG1GC -XX:NativeMemoryTracking=summary -Xmx192m -cp "$work/classes" Workload 2>"$work/stderr"
 	}
 	pid=$workload_PID
-	# bash closes the coprocess's own descriptors when it ends.
+	# bash closes the original descriptors when the coprocess exits.
 	exec {commands}>&"${workload[1]}" {replies}<&"${workload[0]}"
 	await READY
 }
 
-# await PREFIX waits for the workload's reply.
+# await PREFIX waits for a reply of the workload.
 await() {
 	local line
 	while read -r -t 60 -u "$replies" line; do
 		case $line in
 			"$1"*) return ;;
-			"ERR "*) fail "the workload says: $line" ;;
+			"ERR "*) fail "the workload reports: $line" ;;
 		esac
 	done
-	fail "the workload does not answer. $(cat "$work/stderr" 2>/dev/null)"
+	fail "no reply from the workload. $(cat "$work/stderr" 2>/dev/null)"
 }
 
 show() {
 	local table code=0
-	# 3: a partial breakdown, which says itself what is missing.
+	# 3: a partial breakdown, which lists what is missing.
 	table=$("$jvmem" breakdown --pid "$pid" 2>&1) || code=$?
-	((code == 0 || code == 3)) || fail "jvmem breakdown ended with $code: $table"
+	((code == 0 || code == 3)) || fail "jvmem breakdown exited with $code: $table"
 	[[ -z $tty ]] || printf '\033[H\033[2J'
 	printf '%s\n\n%s\n\n' "$1" "$table"
 }
@@ -152,25 +152,25 @@ else
 		rmdir "$cgroup"
 		cgroup=
 	fi
-	where="without a memory cgroup of its own (none can be made here: not root, or a read-only container), so the totals are the host's"
+	where="without a memory cgroup of its own (not root, or a read-only container), so the totals are those of the host"
 fi
 start_jvm
 
 show "0/5  A JVM has started (-Xmx192m), $where."
 sleep "$pause"
 step "1/5  + 64 MiB of arrays in the Java heap: see heap." heap 64
-step "2/5  + 50 threads that each used 512 KiB of stack, about 30 MiB with what a thread needs besides: see threads." threads 50 512 demo
+step "2/5  + 50 threads that each used 512 KiB of stack, about 30 MiB with the overhead of threads: see threads." threads 50 512 demo
 step "3/5  + 48 MiB of direct buffers: see native, direct_buffers." direct 48
-step "4/5  + 2000 classes, each with a loader of its own, about 12 MiB together: see metaspace." classes 2000
-step "5/5  + 64 MiB of a file written and read: see page_cache, which the kernel can take back." pagecache "$work/file" 64
+step "4/5  + 2000 classes, each with its own class loader, about 12 MiB in total: see metaspace." classes 2000
+step "5/5  + 64 MiB of a file written and read: see page_cache, which is reclaimable." pagecache "$work/file" 64
 
 live=yes
 if [[ -z $tty ]]; then
-	echo "Done. In each table the rows and unattributed add up to what the kernel charges."
+	echo "Done. In each table the rows and unattributed add up to the usage of the cgroup."
 	exit 0
 fi
 while kill -0 "$pid" 2>/dev/null; do
-	show "Live, every 2 s, $where. Ctrl-C ends the JVM and leaves nothing behind."
+	show "Updated every 2 s, $where. Ctrl-C stops the JVM and cleans up."
 	sleep 2
 done
 fail "the JVM has ended"

@@ -47,8 +47,8 @@ func install(need string) (client string, err error) {
 		return "", err
 	}
 	// Prefer the one next to the daemon: others may be too new for it.
-	for _, beside := range []string{filepath.Dir(program), filepath.Join(filepath.Dir(program), "../bin")} {
-		if client, err := exec.LookPath(filepath.Join(beside, "docker")); err == nil {
+	for _, dir := range []string{filepath.Dir(program), filepath.Join(filepath.Dir(program), "../bin")} {
+		if client, err := exec.LookPath(filepath.Join(dir, "docker")); err == nil {
 			return client, nil
 		}
 	}

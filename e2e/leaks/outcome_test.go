@@ -11,8 +11,8 @@ import (
 	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
-// said is a verdict and its time.
-type said struct {
+// verdictAt is a verdict and its time.
+type verdictAt struct {
 	time time.Time
 	sidecar.Diagnosis
 }
@@ -22,7 +22,7 @@ type outcome struct {
 	c          *testCase
 	begun, end time.Time
 	rows       []rows
-	said       []said
+	verdicts   []verdictAt
 	history    []byte
 }
 
@@ -35,20 +35,20 @@ func (o *outcome) start() time.Time {
 }
 
 // last returns the verdict at the end.
-func (o *outcome) last() said {
-	if len(o.said) == 0 {
-		return said{}
+func (o *outcome) last() verdictAt {
+	if len(o.verdicts) == 0 {
+		return verdictAt{}
 	}
-	return o.said[len(o.said)-1]
+	return o.verdicts[len(o.verdicts)-1]
 }
 
 // right reports whether the verdict is the expected one.
-func (o *outcome) right(s said) bool {
+func (o *outcome) right(s verdictAt) bool {
 	return s.Verdict == o.c.verdict && (o.c.subject == "" || s.Subject == o.c.subject)
 }
 
 // wrong reports whether the verdict names a wrong cause.
-func (o *outcome) wrong(s said) bool {
+func (o *outcome) wrong(s verdictAt) bool {
 	harmless := slices.Contains([]string{"none", "not_enough_history", "page_cache"}, s.Verdict)
 	return !harmless && !o.right(s)
 }
@@ -56,26 +56,26 @@ func (o *outcome) wrong(s said) bool {
 // timeToVerdict returns the time from the start of the leak to the right verdict; ok is false
 // if there was none.
 func (o *outcome) timeToVerdict() (d time.Duration, ok bool) {
-	i := slices.IndexFunc(o.said, o.right)
+	i := slices.IndexFunc(o.verdicts, o.right)
 	if i < 0 {
 		return 0, false
 	}
-	return o.said[i].time.Sub(o.start()), true
+	return o.verdicts[i].time.Sub(o.start()), true
 }
 
 // accusations describes the wrong verdicts with their times.
 func (o *outcome) accusations() string {
 	var texts []string
-	for i := 0; i < len(o.said); {
-		first := o.said[i]
+	for i := 0; i < len(o.verdicts); {
+		first := o.verdicts[i]
 		until := i
-		for until < len(o.said) && o.said[until].Verdict == first.Verdict && o.said[until].Subject == first.Subject {
+		for until < len(o.verdicts) && o.verdicts[until].Verdict == first.Verdict && o.verdicts[until].Subject == first.Subject {
 			until++
 		}
 		if o.wrong(first) {
 			end := o.end
-			if until < len(o.said) {
-				end = o.said[until].time
+			if until < len(o.verdicts) {
+				end = o.verdicts[until].time
 			}
 			texts = append(texts, fmt.Sprintf("%s %.0f–%.0f s", name(first), first.time.Sub(o.begun).Seconds(), end.Sub(o.begun).Seconds()))
 		}
@@ -84,7 +84,7 @@ func (o *outcome) accusations() string {
 	return strings.Join(texts, ", ")
 }
 
-func name(s said) string {
+func name(s verdictAt) string {
 	if s.Subject == "" {
 		return cmp.Or(s.Verdict, "no verdict")
 	}
@@ -93,9 +93,9 @@ func name(s said) string {
 
 // halfTime returns the verdict at half of the time from the start of the leak to the end, and
 // the time that was left then.
-func (o *outcome) halfTime() (s said, left time.Duration) {
+func (o *outcome) halfTime() (s verdictAt, left time.Duration) {
 	half := o.start().Add(o.end.Sub(o.start()) / 2)
-	for _, s = range o.said {
+	for _, s = range o.verdicts {
 		if !s.time.Before(half) {
 			break
 		}
@@ -119,7 +119,7 @@ func (o *outcome) named() bool { return o.right(o.last()) }
 // complaints returns the reasons to fail the test.
 func (o *outcome) complaints() []string {
 	var all []string
-	if len(o.said) == 0 {
+	if len(o.verdicts) == 0 {
 		return []string{"/diagnosis never had the container"}
 	}
 	if !o.named() {

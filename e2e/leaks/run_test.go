@@ -217,7 +217,7 @@ func (r *trial) query(o *outcome, i int) error {
 		return err
 	}
 	if len(d.Containers) == 1 {
-		o.said = append(o.said, said{d.Time, d.Containers[0]})
+		o.verdicts = append(o.verdicts, verdictAt{d.Time, d.Containers[0]})
 	}
 	if *record == "" || i%historyEach != 0 {
 		return nil

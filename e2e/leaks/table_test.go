@@ -97,11 +97,11 @@ func (l *outcomeList) print(w io.Writer) {
 	writeTable(w, table)
 	writeTable(w, harmless)
 	if cgroupVersion() == 1 {
-		fmt.Fprint(w, "Sockets that are not read were not tried: cgroup v1 does not charge them.\n\n")
+		fmt.Fprint(w, "The case of unread sockets is skipped: cgroup v1 does not charge them.\n\n")
 	}
-	fmt.Fprintf(w, "The longest time between two samples was %.1f s, planned was %v.\n\n", gap.Seconds(), *interval)
+	fmt.Fprintf(w, "The longest time between two samples was %.1f s, with an interval of %v.\n\n", gap.Seconds(), *interval)
 	if failed := l.unjudged(); len(failed) > 0 {
-		fmt.Fprintf(w, "**Not judged, as the case itself failed: %s.**\n\n", strings.Join(failed, ", "))
+		fmt.Fprintf(w, "**No outcome, as the case itself failed: %s.**\n\n", strings.Join(failed, ", "))
 	}
 	fmt.Fprintf(w, "%d of %d leaks named, %d of %d look-alikes accused, forecast within %d %% in %d of %d\n",
 		named, leaks, accused, alikes, closeForecast, near, ended)
@@ -137,7 +137,7 @@ func (o *outcome) forecastCells() (text, left, off string) {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
 
-func confidence(s said) string {
+func confidence(s verdictAt) string {
 	if s.Confidence == nil {
 		return ""
 	}

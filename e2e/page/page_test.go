@@ -317,7 +317,7 @@ func TestKill(t *testing.T) {
 	}
 	j.Send("direct 300")
 	<-j.Exited()
-	b.await("the end is told", `document.querySelector('#ends .end') !== null`)
+	b.await("the end is shown", `document.querySelector('#ends .end') !== null`)
 	if text := b.text("#ends"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The JVM was OOM killed") || !strings.Contains(text, "irect buffer") {
 		t.Errorf("the end: %s", text)
 	}

@@ -55,17 +55,17 @@ func initTrace(t *testing.T) (milliseconds, kilobytes map[string]float64) {
 	t.Helper()
 	cmd := exec.Command(*binary, "version")
 	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
 	milliseconds, kilobytes = map[string]float64{}, map[string]float64{}
-	for _, of := range regexp.MustCompile(`(?m)^init (\S+) @\S+ ms, (\S+) ms clock, (\d+) bytes`).FindAllStringSubmatch(said.String(), -1) {
+	for _, of := range regexp.MustCompile(`(?m)^init (\S+) @\S+ ms, (\S+) ms clock, (\d+) bytes`).FindAllStringSubmatch(stderr.String(), -1) {
 		milliseconds[of[1]], kilobytes[of[1]] = parse(t, of[2]), parse(t, of[3])/1000
 	}
 	if len(milliseconds) == 0 {
-		t.Fatalf("no trace: %s", said.String())
+		t.Fatalf("no trace: %s", stderr.String())
 	}
 	return milliseconds, kilobytes
 }

@@ -33,12 +33,12 @@ func installed(t *testing.T) *jdk {
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		bin = filepath.Join(home, "bin") + "/"
 	}
-	said, err := exec.Command(bin+"java", "-version").CombinedOutput()
+	out, err := exec.Command(bin+"java", "-version").CombinedOutput()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, said)
+		t.Fatalf("%v\n%s", err, out)
 	}
 	// openjdk version "17.0.15" 2025-04-15
-	_, of, _ := strings.Cut(string(said), `version "`)
+	_, of, _ := strings.Cut(string(out), `version "`)
 	return &jdk{name: feature(of), jcmd: func(j *jvmtest.JVM, command string) []string {
 		return append([]string{bin + "jcmd", strconv.Itoa(j.PID)}, strings.Fields(command)...)
 	}}

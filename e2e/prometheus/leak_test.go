@@ -82,8 +82,8 @@ func awaitAlert(t *testing.T, p *prometheus, name string, meanwhile func()) {
 	})
 	a := firing[0]
 	t.Logf("%s after %.1f s: %s", name, time.Since(begun).Seconds(), a.Annotations["summary"])
-	cause, told := a.Labels["cause"]
-	if len(firing) != 1 || a.Labels["namespace"] != "shop" || a.Labels["pod"] != "cart-1" || a.Labels["container"] != "app" || told && cause != "direct_buffers" {
+	cause, labeled := a.Labels["cause"]
+	if len(firing) != 1 || a.Labels["namespace"] != "shop" || a.Labels["pod"] != "cart-1" || a.Labels["container"] != "app" || labeled && cause != "direct_buffers" {
 		t.Errorf("%s: %+v", name, firing)
 	}
 	for key, text := range a.Annotations {

@@ -21,7 +21,7 @@ const (
 	tailBytes = 8 << 10
 )
 
-// Options say how jvmem serve is run.
+// Options configure jvmem serve.
 type Options struct {
 	// Binary is the path of jvmem.
 	Binary string

@@ -17,7 +17,7 @@ type Diagnosis struct {
 	Forecast   *Forecast `json:"forecast"`
 }
 
-// Forecast says when a limit is reached.
+// Forecast is the time until a limit is reached.
 type Forecast struct {
 	Reached     string   `json:"reached"`
 	Seconds     float64  `json:"seconds"`

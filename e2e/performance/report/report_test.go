@@ -10,23 +10,23 @@ import (
 
 func TestWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "document.md")
-	const before = "# Cost\n\n<!-- looks: written by make bench -->\nold\n<!-- /looks -->\n\nkept\n<!-- soak: written by make soak -->\n<!-- /soak -->\n"
+	const before = "# Cost\n\n<!-- samples: written by make bench -->\nold\n<!-- /samples -->\n\nkept\n<!-- soak: written by make soak -->\n<!-- /soak -->\n"
 	if err := os.WriteFile(path, []byte(before), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time over what the first has written
-		for section, text := range map[string]string{"looks": "new\nlines\n", "soak": "flat"} {
+		for section, text := range map[string]string{"samples": "new\nlines\n", "soak": "flat"} {
 			if err := Write(path, section, text); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	got, err := os.ReadFile(path)
-	want := "# Cost\n\n<!-- looks: written by make bench -->\n\nnew\nlines\n\n<!-- /looks -->\n\nkept\n<!-- soak: written by make soak -->\n\nflat\n\n<!-- /soak -->\n"
+	want := "# Cost\n\n<!-- samples: written by make bench -->\n\nnew\nlines\n\n<!-- /samples -->\n\nkept\n<!-- soak: written by make soak -->\n\nflat\n\n<!-- /soak -->\n"
 	if err != nil || string(got) != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
 	}
-	for _, section := range []string{"look", "absent"} {
+	for _, section := range []string{"sample", "absent"} {
 		if err := Write(path, section, "x"); err == nil || !strings.Contains(err.Error(), section) {
 			t.Errorf("section %q: %v", section, err)
 		}
@@ -34,14 +34,14 @@ func TestWrite(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	table := Table{Head: []string{"look", "wall ms"}}
+	table := Table{Head: []string{"way", "wall ms"}}
 	table.Add("ä", "1.2")
 	table.Add("b")
 	const want = "" +
-		"| look | wall ms |\n" +
-		"| ---- | ------: |\n" +
-		"| ä    |     1.2 |\n" +
-		"| b    |         |\n"
+		"| way | wall ms |\n" +
+		"| --- | ------: |\n" +
+		"| ä   |     1.2 |\n" +
+		"| b   |         |\n"
 	if got := table.String(); got != want {
 		t.Errorf("got\n%s", got)
 	}
