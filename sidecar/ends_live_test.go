@@ -68,6 +68,7 @@ func serveFor(t *testing.T, o ServeOptions, jvms ...*jvmtest.JVM) *served {
 	for i, j := range jvms {
 		pids[i] = j.PID
 	}
+	o.ContainerName = "app"
 	return serveProc(t, jvmtest.PodProc(t, pids...), o)
 }
 
@@ -76,7 +77,7 @@ func serveProc(t *testing.T, proc string, o ServeOptions) *served {
 	t.Helper()
 	s := &served{log: &lines{}}
 	o.Proc = proc
-	o.Listen, o.LogInterval, o.Retention, o.ContainerName = "127.0.0.1:0", 0, time.Hour, "app"
+	o.Listen, o.LogInterval, o.Retention = "127.0.0.1:0", 0, time.Hour
 	o.Log = eventlog.New(s.log, "test")
 	address := make(chan string, 1)
 	o.Listening = func(a net.Addr) { address <- a.String() }

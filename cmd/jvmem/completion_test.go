@@ -1,55 +1,73 @@
 package main
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// TestCompletion completes in bash, by a jvmem that prints the help of this package.
+// TestCompletion completes in bash itself. The other shells read their script if they are
+// installed.
 func TestCompletion(t *testing.T) {
-	dir := t.TempDir()
-	for _, args := range []string{"help", "serve --help", "get --help"} {
-		_, help, _ := runMain(t, noEnv, strings.Fields(args)...)
-		if err := os.WriteFile(filepath.Join(dir, args), []byte(help), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	jvmem := filepath.Join(dir, "jvmem")
-	if err := os.WriteFile(jvmem, []byte("#!/bin/sh\ncat \"${0%/*}/$*\"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
 	code, script, stderr := runMain(t, noEnv, "completion", "bash")
 	if code != 0 {
 		t.Fatal(stderr)
 	}
 	for words, want := range map[string][]string{
-		"d":                   {"diagnose"},
-		"ge":                  {"get"},
-		"get o":               {"oom"},
-		"get oom --f":         {"--format"},
-		"get oom --format j":  {"json"},
-		"serve --pod-n":       {"--pod-name", "--pod-namespace"},
-		"--web":               {"--web.config.file"},
-		"serve --state-dir /": nil,
+		"d":                             {"diagnose"},
+		"ge":                            {"get"},
+		"h":                             {"help"},
+		"get o":                         {"oom"},
+		"get oom --f":                   {"--format"},
+		"get oom --format j":            {"json"},
+		"breakdown --format t":          {"text"},
+		"completion z":                  {"zsh"},
+		"serve --pod-n":                 {"--pod-name", "--pod-namespace"},
+		"--web":                         {"--web.config.file"},
+		"--interval 1s --max":           {"--max-cpu"},
+		"serve --evidence ":             {"heap"},
+		"serve --pid ":                  nil,
+		"serve --state-dir testdata/no": nil,
+		"diagnose --file complet":       {"completion.go", "completion_test.go"},
+		"version --":                    {"--help"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "bash", "-uc", script+`
 			COMP_WORDS=("$0" "$@") COMP_CWORD=$#
 			_jvmem
-			printf '%s\n' "${COMPREPLY[@]}"`, jvmem)
-		cmd.Args = append(cmd.Args, strings.Fields(words)...)
+			printf '%s\n' "${COMPREPLY[@]}"`, "jvmem")
+		cmd.Args = append(cmd.Args, strings.Split(words, " ")...)
 		out, err := cmd.CombinedOutput()
 		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
 			t.Errorf("jvmem %s: %v, %q, want %q", words, err, out, want)
 		}
 	}
-	if code, stdout, _ := runMain(t, noEnv, "completion", "zsh"); code != 0 || !strings.Contains(stdout, "bashcompinit") {
-		t.Errorf("zsh: exit code %d, %q", code, stdout)
+	for _, shell := range shells() {
+		code, script, stderr := runMain(t, noEnv, "completion", shell)
+		for _, c := range commands() {
+			if !strings.Contains(script, c.name) {
+				t.Errorf("%s: exit code %d, no command %s", shell, code, c.name)
+			}
+			for _, f := range c.flagSet() {
+				if !strings.Contains(script, f.Name) {
+					t.Errorf("%s: no flag %s", shell, f.Name)
+				}
+			}
+		}
+		if code != 0 || stderr != "" {
+			t.Errorf("%s: exit code %d, %s", shell, code, stderr)
+		}
+		if _, err := exec.LookPath(shell); err != nil {
+			t.Logf("%s is not installed", shell)
+			continue
+		}
+		check := exec.CommandContext(t.Context(), shell, "-n")
+		check.Stdin = strings.NewReader(script)
+		if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%s: %v, %s", shell, err, out)
+		}
 	}
-	for _, args := range [][]string{{"completion"}, {"completion", "fish"}} {
+	for _, args := range [][]string{{"completion"}, {"completion", "tcsh"}, {"completion", "bash", "zsh"}} {
 		if code, _, stderr := runMain(t, noEnv, args...); code != 1 || !strings.Contains(stderr, "completion bash") {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr)
 		}

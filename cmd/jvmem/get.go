@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, oom or history.
@@ -30,8 +32,6 @@ password on standard input:
   kubectl exec -i my-pod -c jvmem -- /jvmem get oom --user prometheus < password
 
 Exit code: 0; 1 error.
-
-Flags:
 `
 
 const (
@@ -42,39 +42,54 @@ const (
 	maxErrorBytes = 1 << 10
 )
 
+// reports returns what can be printed.
+func reports() []string { return []string{"breakdown", "diagnosis", "oom", "history"} }
+
+type getOptions struct{ listen, format, user string }
+
+func (o *getOptions) define(flags *pflag.FlagSet) {
+	flags.StringVar(&o.listen, "listen", ":9753", "address that the sidecar listens on, as in jvmem serve")
+	formatFlag(flags, &o.format)
+	flags.StringVar(&o.user, "user", "", "user for basic auth; the password is read from standard input")
+}
+
 // get prints a report of the running sidecar. There is no curl in the image.
-func get(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout io.Writer) error {
-	var report, listen, format, user string
+func get(ctx context.Context, e environment, args []string) (int, error) {
+	report := ""
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		report, args = args[0], args[1:]
 	}
-	flags := newFlags("get", stdout)
-	flags.StringVar(&listen, "listen", ":9753", "address that the sidecar listens on, as in jvmem serve")
-	flags.StringVar(&format, "format", "text", "text or json")
-	flags.StringVar(&user, "user", "", "user for basic auth; the password is read from standard input")
-	if err := parse(flags, args, getenv); err != nil {
-		return err
+	var o getOptions
+	flags := newFlags(getUsage, e.stdout)
+	o.define(flags)
+	if err := parse(flags, args, e.getenv); err != nil {
+		return exitError, err
 	}
-	if err := checkFormat(format); err != nil {
-		return err
+	if err := checkFormat(o.format); err != nil {
+		return exitError, err
 	}
-	if reports := []string{"breakdown", "diagnosis", "oom", "history"}; !slices.Contains(reports, report) {
-		return fmt.Errorf("report %q: must be one of %s", report, strings.Join(reports, ", "))
+	if !slices.Contains(reports(), report) {
+		return exitError, fmt.Errorf("report %q: must be one of %s", report, strings.Join(reports(), ", "))
 	}
-	address, err := localAddress(listen)
+	return exitOK, o.print(ctx, report, e)
+}
+
+// print requests a report and copies it.
+func (o *getOptions) print(ctx context.Context, report string, e environment) error {
+	address, err := localAddress(o.listen)
 	if err != nil {
-		return fmt.Errorf("--listen %q: %w", listen, err)
+		return fmt.Errorf("--listen %q: %w", o.listen, err)
 	}
 	request := url.URL{Scheme: "https", Host: address, Path: "/" + report}
 	if report != "history" {
-		request.RawQuery = "format=" + format
+		request.RawQuery = "format=" + o.format
 	}
-	if user != "" {
-		password, err := bufio.NewReader(stdin).ReadString('\n')
+	if o.user != "" {
+		password, err := bufio.NewReader(e.stdin).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("read the password from standard input: %w", err)
 		}
-		request.User = url.UserPassword(user, strings.TrimRight(password, "\r\n"))
+		request.User = url.UserPassword(o.user, strings.TrimRight(password, "\r\n"))
 	}
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
@@ -87,7 +102,7 @@ func get(ctx context.Context, args []string, getenv func(string) string, stdin i
 		return err
 	}
 	defer response.Body.Close()
-	return copyReport(response, stdout)
+	return copyReport(response, e.stdout)
 }
 
 // localAddress returns where to connect to a server of this pod that listens on listen.

@@ -43,13 +43,13 @@ func TestGet(t *testing.T) {
 	} {
 		args := append(strings.Fields(report), "--listen", listen, "--user", "prometheus")
 		var stdout bytes.Buffer
-		if err := get(t.Context(), args, noEnv, strings.NewReader("right\n"), &stdout); err != nil || !strings.Contains(strings.ReplaceAll(stdout.String(), `": "`, `":"`), want) {
+		if _, err := get(t.Context(), environment{noEnv, strings.NewReader("right\n"), &stdout}, args); err != nil || !strings.Contains(strings.ReplaceAll(stdout.String(), `": "`, `":"`), want) {
 			t.Errorf("get %s: %v, %.300q lacks %q", report, err, stdout.String(), want)
 		}
 	}
 	for user, password := range map[string]string{"": "", "prometheus": "wrong"} {
 		var stdout bytes.Buffer
-		err := get(t.Context(), []string{"oom", "--listen", listen, "--user", user}, noEnv, strings.NewReader(password), &stdout)
+		_, err := get(t.Context(), environment{noEnv, strings.NewReader(password), &stdout}, []string{"oom", "--listen", listen, "--user", user})
 		if err == nil || !strings.Contains(err.Error(), "requires a valid user and password") || stdout.Len() > 0 {
 			t.Errorf("get as %q: %v, %q", user, err, stdout.String())
 		}

@@ -1,4 +1,4 @@
-// jvmem tells where every byte of a JVM container goes.
+// jvmem attributes the memory of a JVM's container to what uses it.
 package main
 
 import (
@@ -8,16 +8,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
-
-	"github.com/jvmem/jvmem/sidecar"
-	"github.com/jvmem/jvmem/sidecar/diagnosis"
-	"github.com/jvmem/jvmem/sidecar/eventlog"
-	"github.com/jvmem/jvmem/sidecar/history"
-	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // version is set by the linker.
@@ -31,164 +26,82 @@ const (
 )
 
 func main() {
-	// The observed container has our user: this keeps it from reading our memory and
-	// files, and from tracing us. Where that fails it is as it was without.
+	// The observed container runs as the same user. This prevents it from reading the
+	// memory and files of this process and from tracing it. A failure changes nothing.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
+// environment is what a command depends on besides its arguments.
+type environment struct {
+	getenv func(string) string
+	stdin  io.Reader
+	stdout io.Writer
+}
+
+// command is a command of the command line.
+type command struct {
+	name  string
+	about string // one line of the help of jvmem
+	// words are what the argument of the command can be; none: it takes no argument.
+	words []string
+	flags func(*pflag.FlagSet) // defines the flags; nil: there are none
+	run   func(context.Context, environment, []string) (code int, err error)
+}
+
+// commands returns the commands in the order of the help.
+func commands() []command {
+	return []command{
+		{name: "serve", about: "observe the JVMs of this PID namespace; serve HTTP and log (the default)", flags: func(f *pflag.FlagSet) { new(serveOptions).define(f) }, run: serve},
+		{name: "breakdown", about: "print one breakdown and exit", flags: func(f *pflag.FlagSet) { new(breakdownOptions).define(f) }, run: printBreakdown},
+		{name: "get", about: "print a report of the running sidecar", words: reports(), flags: func(f *pflag.FlagSet) { new(getOptions).define(f) }, run: get},
+		{name: "diagnose", about: "diagnose a recorded history", flags: func(f *pflag.FlagSet) { new(diagnoseOptions).define(f) }, run: diagnose},
+		{name: "completion", about: "print a completion script for bash, zsh or fish", words: shells(), run: completion},
+		{name: "version", about: "print the version", run: printVersion},
+		{name: "help", about: "print this help", run: printHelp},
+	}
+}
+
 // run is main with everything it depends on as arguments.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	command := "serve"
+	name := "serve"
 	switch {
 	case len(args) == 0:
 	case args[0] == "-h" || args[0] == "--help":
-		command = "help"
+		name, args = "help", nil
+	case args[0] == "--version":
+		name, args = "version", nil
 	case args[0] != "" && args[0][0] != '-':
-		command, args = args[0], args[1:]
+		name, args = args[0], args[1:]
 	}
-	var err error
-	code := exitOK
-	switch command {
-	case "serve":
-		err = serve(ctx, args, getenv, stdout)
-	case "breakdown":
-		code, err = look(ctx, args, getenv, stdout)
-	case "diagnose":
-		err = diagnose(args, getenv, stdout)
-	case "get":
-		err = get(ctx, args, getenv, os.Stdin, stdout)
-	case "completion":
-		err = completion(args, stdout)
-	case "version":
-		_, err = fmt.Fprintln(stdout, "jvmem", version)
-	case "help":
-		_, err = fmt.Fprint(stdout, usage)
-	default:
-		err = fmt.Errorf("unknown command %q: serve, breakdown, get, diagnose or version", command)
+	all := commands()
+	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
+	code, err := exitError, fmt.Errorf("unknown command %q: serve, breakdown, get, diagnose or version", name)
+	if i >= 0 {
+		code, err = all[i].run(ctx, environment{getenv, os.Stdin, stdout}, args)
 	}
 	switch {
 	case errors.Is(err, pflag.ErrHelp):
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(stderr, "jvmem %s: %v\n", command, err)
+		fmt.Fprintf(stderr, "jvmem %s: %v\n", name, err)
 		return exitError
 	}
 	return code
 }
 
-func serve(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
-	var o sidecar.ServeOptions
-	flags := newFlags("serve", stdout)
-	observeFlags(flags, &o.Options)
-	serveFlags(flags, &o)
-	if err := parse(flags, args, getenv); err != nil {
-		return err
-	}
-	dropEmptyPod(&o.Options)
-	if err := checkServe(&o); err != nil {
-		return err
-	}
-	o.Log, o.Version = eventlog.Start(stdout, version), version
-	limitRuntime(o.Proc)
-	o.Started = releaseStartupMemory
-	err := sidecar.Serve(ctx, o)
-	if unwritten := o.Log.Close(); err == nil {
-		err = unwritten
-	}
-	return err
+func printVersion(_ context.Context, e environment, _ []string) (int, error) {
+	_, err := fmt.Fprintln(e.stdout, "jvmem", version)
+	return exitOK, err
 }
 
-// look is the command breakdown: one sample for a terminal.
-func look(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) (int, error) {
-	var o sample.Options
-	var format string
-	flags := newFlags("breakdown", stdout)
-	observeFlags(flags, &o)
-	flags.IntVar(&o.PID, "pid", 0, "process to look at; 0: every JVM in sight")
-	flags.StringVar(&format, "format", "text", "text or json")
-	if err := parse(flags, args, getenv); err != nil {
-		return exitError, err
+func printHelp(_ context.Context, e environment, _ []string) (int, error) {
+	text := "jvmem attributes the memory of a JVM's container to what uses it.\n\n"
+	for _, c := range commands() {
+		text += fmt.Sprintf("  jvmem %-10s  %s\n", c.name, c.about)
 	}
-	dropEmptyPod(&o)
-	if err := checkFormat(format); err != nil {
-		return exitError, err
-	}
-	sampler := sample.New(o)
-	defer sampler.Close()
-	report, err := sampler.Sample(ctx)
-	if err != nil {
-		for _, source := range report.Sources {
-			if source.Fix != "" {
-				err = fmt.Errorf("%w\n  fix: %s", err, source.Fix)
-			}
-		}
-		return exitError, err
-	}
-	if err := write(&report, format, stdout); err != nil {
-		return exitError, err
-	}
-	if format == "text" {
-		verdicts, err := sidecar.DiagnoseOnce(&report)
-		if err == nil {
-			err = verdicts.WriteSummaries(stdout)
-		}
-		if err != nil {
-			return exitError, err
-		}
-	}
-	if !report.Complete() {
-		return exitPartial, nil
-	}
-	return exitOK, nil
-}
-
-// diagnose judges a recorded history.
-func diagnose(args []string, getenv func(string) string, stdout io.Writer) error {
-	var path, format string
-	flags := newFlags("diagnose", stdout)
-	flags.StringVar(&path, "file", "", "what GET /history answered; - is the standard input")
-	flags.StringVar(&format, "format", "text", "text or json")
-	if err := parse(flags, args, getenv); err != nil {
-		return err
-	}
-	if err := checkFormat(format); err != nil {
-		return err
-	}
-	if path == "" {
-		return errors.New("--file is missing: curl -s localhost:9753/history > history.json")
-	}
-	file := os.Stdin
-	if path != "-" {
-		var err error
-		if file, err = os.Open(path); err != nil {
-			return err
-		}
-		defer file.Close()
-	}
-	recorded, err := history.Read(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return write(diagnosis.DiagnoseAll(recorded), format, stdout)
-}
-
-func checkFormat(format string) error {
-	if format != "text" && format != "json" {
-		return fmt.Errorf("--format %q: text or json", format)
-	}
-	return nil
-}
-
-// write writes a report in one of its forms.
-func write(report interface {
-	WriteJSON(io.Writer) error
-	WriteText(io.Writer) error
-}, format string, w io.Writer) error {
-	if format == "json" {
-		return report.WriteJSON(w)
-	}
-	return report.WriteText(w)
+	_, err := io.WriteString(e.stdout, text+usage)
+	return exitOK, err
 }

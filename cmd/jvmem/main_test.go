@@ -14,9 +14,6 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
-
-	"github.com/jvmem/jvmem/sidecar"
-	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 func noEnv(string) string { return "" }
@@ -33,7 +30,7 @@ func TestHelp(t *testing.T) {
 	everyCommand := []string{"serve", "breakdown", "version", "JVMEM_", "jvmem breakdown --pid 4711", "curl "}
 	for args, want := range map[string][]string{
 		"help": everyCommand, "--help": everyCommand, "-h": everyCommand,
-		"serve --help":     {"jvmem serve --container-name app", "curl ", "--listen string", "--interval duration", "10s", "JVMEM_POD_NAME"},
+		"serve --help":     {"jvmem serve --container-name app", "curl ", "--listen string", "--interval duration", "10s", "--pid int", "--max-cpu cpu", "(default 1m)", "JVMEM_POD_NAME"},
 		"serve -h":         {"--log-interval duration"},
 		"--listen :1 -h":   {"--log-interval duration"},
 		"breakdown --help": {"jvmem breakdown --pid 4711 --format json", "kubectl exec", "--pid int", "Exit code: 0 complete, 3 partial"},
@@ -44,12 +41,14 @@ func TestHelp(t *testing.T) {
 		}
 		for _, text := range want {
 			if !strings.Contains(stdout, text) {
-				t.Errorf("jvmem %s does not tell %q:\n%s", args, text, stdout)
+				t.Errorf("jvmem %s lacks %q:\n%s", args, text, stdout)
 			}
 		}
 	}
-	if code, stdout, stderr := runMain(t, noEnv, "version"); code != 0 || stdout != "jvmem "+version+"\n" || stderr != "" {
-		t.Errorf("version: %d, %q, %q", code, stdout, stderr)
+	for _, args := range []string{"version", "--version"} {
+		if code, stdout, stderr := runMain(t, noEnv, args); code != 0 || stdout != "jvmem "+version+"\n" || stderr != "" {
+			t.Errorf("jvmem %s: %d, %q, %q", args, code, stdout, stderr)
+		}
 	}
 }
 
@@ -75,9 +74,10 @@ func TestErrors(t *testing.T) {
 		{"serve now", "", []string{`unexpected argument "now"`}},
 		{"serve --interval soon", "", []string{"--interval", "soon"}},
 		{"serve --interval 99ms", "", []string{"--interval 99ms", "at least 100ms"}},
-		{"serve --max-cpu=-1", "", []string{"--max-cpu -1", "0 or more"}},
-		{"serve", "JVMEM_MAX_CPU=NaN", []string{"--max-cpu NaN", "0 or more"}},
+		{"serve --max-cpu=-1", "", []string{"--max-cpu", "-1", "0 or more"}},
+		{"serve", "JVMEM_MAX_CPU=NaN", []string{"JVMEM_MAX_CPU", "NaN", "0 or more"}},
 		{"serve --log-interval=-1s", "", []string{"--log-interval -1s"}},
+		{"serve --pid x", "", []string{"--pid"}},
 		{"serve --proc " + proc + " --listen " + taken.Addr().String(), "", []string{"listen for HTTP", taken.Addr().String()}},
 		{"serve", "JVMEM_INTERVAL=soon", []string{"environment variable JVMEM_INTERVAL", `"soon"`}},
 		{"serve --retention 1m", "", []string{"--retention 1m", "at least 10m"}},
@@ -107,7 +107,7 @@ func TestErrors(t *testing.T) {
 		}
 		for _, text := range tt.want {
 			if !strings.Contains(stderr, text) {
-				t.Errorf("%s jvmem %s: %q does not tell %q", tt.env, tt.args, stderr, text)
+				t.Errorf("%s jvmem %s: %q lacks %q", tt.env, tt.args, stderr, text)
 			}
 		}
 	}
@@ -122,23 +122,12 @@ type closed struct{}
 
 func (closed) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
-// flagSets are those of the commands, as the commands make them.
-func flagSets(o *sidecar.ServeOptions) map[string]*pflag.FlagSet {
-	serve, breakdown := newFlags("serve", io.Discard), newFlags("breakdown", io.Discard)
-	observeFlags(serve, &o.Options)
-	serveFlags(serve, o)
-	var other sample.Options
-	observeFlags(breakdown, &other)
-	breakdown.IntVar(&other.PID, "pid", 0, "")
-	return map[string]*pflag.FlagSet{"serve": serve, "breakdown": breakdown}
-}
-
-// TestFlagsFromEnvironment reads each flag from its variable, and only it; the
-// command line wins.
+// TestFlagsFromEnvironment sets each flag by its variable, and only it; the command line
+// takes precedence.
 func TestFlagsFromEnvironment(t *testing.T) {
-	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}, "float64": {"0.5", "2"}}
-	for command, all := range flagSets(&sidecar.ServeOptions{}) {
-		all.VisitAll(func(f *pflag.Flag) {
+	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}, "cpu": {"500m", "2m"}}
+	for _, c := range commands() {
+		for _, f := range c.flagSet() {
 			variable := "JVMEM_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(f.Name))
 			value := values[f.Value.Type()]
 			getenv := func(name string) string {
@@ -151,9 +140,10 @@ func TestFlagsFromEnvironment(t *testing.T) {
 				args []string
 				want string
 			}{{nil, value[0]}, {[]string{"--" + f.Name + "=" + value[1]}, value[1]}, {[]string{"--" + f.Name, f.DefValue}, f.DefValue}} {
-				flags := flagSets(&sidecar.ServeOptions{})[command]
+				flags := newFlags("", io.Discard)
+				c.flags(flags)
 				if err := parse(flags, tt.args, getenv); err != nil {
-					t.Errorf("%s, %s: %v", command, variable, err)
+					t.Errorf("%s, %s: %v", c.name, variable, err)
 				}
 				flags.VisitAll(func(other *pflag.Flag) {
 					want := other.DefValue
@@ -161,18 +151,19 @@ func TestFlagsFromEnvironment(t *testing.T) {
 						want = tt.want
 					}
 					if got := other.Value.String(); got != want {
-						t.Errorf("%s %v with %s=%s: --%s is %q, want %q", command, tt.args, variable, value[0], other.Name, got, want)
+						t.Errorf("%s %v with %s=%s: --%s is %q, want %q", c.name, tt.args, variable, value[0], other.Name, got, want)
 					}
 				})
 			}
-		})
+		}
 	}
-	var o sidecar.ServeOptions
-	flags := flagSets(&o)["serve"]
-	env := map[string]string{"JVMEM_INTERVAL": "x", "JVMEM_LOG_INTERVAL": "y", "JVMEM_NODE_NAME": "n"}
+	var o serveOptions
+	flags := newFlags("", io.Discard)
+	o.define(flags)
+	env := map[string]string{"JVMEM_INTERVAL": "x", "JVMEM_LOG_INTERVAL": "y", "JVMEM_NODE_NAME": "n", "JVMEM_PID": "42"}
 	err := parse(flags, nil, func(name string) string { return env[name] })
-	if err == nil || !strings.Contains(err.Error(), "JVMEM_INTERVAL") || !strings.Contains(err.Error(), "JVMEM_LOG_INTERVAL") || o.Pod.Node != "n" {
-		t.Errorf("two bad variables: %v; pod %+v", err, o.Pod)
+	if err == nil || !strings.Contains(err.Error(), "JVMEM_INTERVAL") || !strings.Contains(err.Error(), "JVMEM_LOG_INTERVAL") || o.Pod.Node != "n" || o.PID != 42 {
+		t.Errorf("two bad variables: %v; pod %+v, PID %d", err, o.Pod, o.PID)
 	}
 	if err := parse(flags, []string{"--help"}, noEnv); !errors.Is(err, pflag.ErrHelp) {
 		t.Errorf("--help: %v", err)

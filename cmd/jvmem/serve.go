@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/jvmem/jvmem/sidecar"
+	"github.com/jvmem/jvmem/sidecar/eventlog"
+)
+
+const serveUsage = `Observe the JVMs of this PID namespace: take samples, log, and serve HTTP.
+
+  jvmem serve --container-name app
+  JVMEM_INTERVAL=30s jvmem
+  curl localhost:9753/breakdown?format=text
+`
+
+const (
+	minInterval  = 100 * time.Millisecond
+	minRetention = 10 * time.Minute
+	// defaultMaxCPU is in cores.
+	defaultMaxCPU = 0.001
+)
+
+type serveOptions struct {
+	sidecar.ServeOptions
+	maxCPU cpuValue
+}
+
+func (o *serveOptions) define(flags *pflag.FlagSet) {
+	observeFlags(flags, &o.Options)
+	flags.StringVar(&o.Listen, "listen", ":9753", "address of the HTTP server")
+	flags.StringVar(&o.WebConfig, "web.config.file", "", "file with TLS and basic auth settings, in the format of the Prometheus exporters")
+	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "time between two samples, at least 100ms")
+	o.MaxCPU = defaultMaxCPU
+	o.maxCPU.cores = &o.MaxCPU
+	flags.Var(&o.maxCPU, "max-cpu", "CPU that jvmem may use, in cores (0.001 or 1m): it samples less often to keep to it; 0: no limit")
+	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
+	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
+	flags.StringVar(&o.StateDir, "state-dir", "", "directory that keeps history and autopsies across restarts of jvmem (an emptyDir), at most 20 MB")
+	flags.StringVar(&o.Evidence, "evidence", "", "heap: take a class histogram, once, when a heap leak is suspected; it stops the JVM for 10 to 40 ms or more")
+	annotate(flags, "web.config.file", pathAnnotation)
+	annotate(flags, "state-dir", pathAnnotation)
+	annotate(flags, "evidence", wordsAnnotation, sidecar.EvidenceHeap)
+}
+
+func (o *serveOptions) check() error {
+	if o.Interval < minInterval {
+		return fmt.Errorf("--interval %s: must be at least %s", o.Interval, minInterval)
+	}
+	if o.LogInterval < 0 {
+		return fmt.Errorf("--log-interval %s: must be 0 or more", o.LogInterval)
+	}
+	if o.Evidence != "" && o.Evidence != sidecar.EvidenceHeap {
+		return fmt.Errorf("--evidence %q: must be heap or empty", o.Evidence)
+	}
+	if o.Retention < minRetention {
+		return fmt.Errorf("--retention %s: must be at least %s", o.Retention, minRetention)
+	}
+	return nil
+}
+
+// serve is the sidecar.
+func serve(ctx context.Context, e environment, args []string) (int, error) {
+	var o serveOptions
+	flags := newFlags(serveUsage, e.stdout)
+	o.define(flags)
+	if err := parse(flags, args, e.getenv); err != nil {
+		return exitError, err
+	}
+	dropEmptyPod(&o.Options)
+	if err := o.check(); err != nil {
+		return exitError, err
+	}
+	o.Log, o.Version = eventlog.Start(e.stdout, version), version
+	if o.maxCPU.warning != "" {
+		o.Log.Warn(o.maxCPU.warning)
+	}
+	limitRuntime(o.Proc)
+	o.Started = releaseStartupMemory
+	err := sidecar.Serve(ctx, o.ServeOptions)
+	if unwritten := o.Log.Close(); err == nil {
+		err = unwritten
+	}
+	return exitOK, err
+}
