@@ -45,7 +45,7 @@ demo: build jdk ## start a JVM whose memory grows step by step and print each br
 test: jdk ## run all tests of the main module with the race detector
 	@.ci/need gcc "gcc libc6-dev"
 	CGO_ENABLED=1 go test -race ./...
-	cd e2e && go test ./performance/report
+	cd e2e && go test ./debian ./sidecar ./performance/report
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; changes no file
