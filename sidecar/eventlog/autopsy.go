@@ -16,7 +16,7 @@ func (l *Log) Autopsy(ctx context.Context, pod *breakdown.Pod, a *autopsy.Autops
 		container = a.Last.Identity
 	}
 	e := event{
-		level: slog.LevelInfo, time: a.Time, message: whoIn(container, pod) + ": " + a.Summary,
+		level: slog.LevelInfo, time: a.Time, message: labelIn(container, pod) + ": " + a.Summary,
 		dataset: datasetAutopsy, kind: "event", action: string(a.Kind),
 		container: container, pod: pod,
 	}

@@ -18,7 +18,7 @@ func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d
 		summary = "verdict cleared: " + summary
 	}
 	e := event{
-		level: slog.LevelInfo, time: at, message: whoIn(d.Identity, pod) + ": " + summary,
+		level: slog.LevelInfo, time: at, message: labelIn(d.Identity, pod) + ": " + summary,
 		dataset: datasetDiagnosis, kind: "event", action: string(change),
 		container: d.Identity, pod: pod,
 	}

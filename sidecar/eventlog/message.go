@@ -15,7 +15,7 @@ import (
 // largest rows, the verdict, and the unknown rows.
 func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 	var b strings.Builder
-	b.WriteString(who(c.Identity))
+	b.WriteString(label(c.Identity))
 	b.WriteString(usage(c))
 	known := slices.DeleteFunc(slices.Clone(c.Memory), func(row breakdown.Row) bool { return row.Bytes == nil })
 	slices.SortStableFunc(known, func(a, b breakdown.Row) int { return cmp.Compare(*b.Bytes, *a.Bytes) })
@@ -55,13 +55,13 @@ func usage(c *breakdown.Container) string {
 	return text
 }
 
-// who names a container.
-func who(c rows.Identity) string { return cmp.Or(c.Label(), "the container") }
+// label names a container.
+func label(c rows.Identity) string { return cmp.Or(c.Label(), "the container") }
 
-// whoIn names a container and its pod, for a line that is read alone, as in an alert.
-func whoIn(c rows.Identity, pod *breakdown.Pod) string {
+// labelIn names a container and its pod, for a line that is read alone, as in an alert.
+func labelIn(c rows.Identity, pod *breakdown.Pod) string {
 	if pod == nil || pod.Name == "" {
-		return who(c)
+		return label(c)
 	}
-	return who(c) + " in pod " + pod.Name
+	return label(c) + " in pod " + pod.Name
 }

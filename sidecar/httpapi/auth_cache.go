@@ -26,7 +26,7 @@ const unknownUserHash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/
 // addresses wait for comparisons only: wrong passwords do not lock them out.
 type authCache struct {
 	mu      sync.Mutex
-	key     [32]byte            // of the digests: they are useless to who reads the memory
+	key     [32]byte            // of the digests: useless to a reader of the memory
 	correct map[string][32]byte // digest by user
 	queues  map[string]*authQueue
 

@@ -58,15 +58,15 @@ func body(t *testing.T, r *http.Response) string {
 
 // TestNow: readings after the sample are reported beside the rows and do not change them.
 func TestNow(t *testing.T) {
-	remembered, err := history.Open(history.Options{Retention: time.Hour})
+	store, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := State{History: remembered}
+	state := State{History: store}
 	h := Handler(&state, maxAge)
 	r := report()
 	r.Containers[0].JVMs = []breakdown.JVM{{PID: 7}}
-	if err := remembered.Add(r); err != nil {
+	if err := store.Add(r); err != nil {
 		t.Fatal(err)
 	}
 	state.SetReport(r)
@@ -79,17 +79,17 @@ func TestNow(t *testing.T) {
 	}
 	before := get(t, h, http.MethodGet, "/metrics", "").Body.String()
 	at := r.Time.Add(42 * time.Second)
-	if err := remembered.AddReading(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
+	if err := store.AddReading(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
 		t.Fatal(err)
 	}
-	var told breakdown.Report
-	if err := json.Unmarshal([]byte(shown("json")), &told); err != nil {
+	var shownReport breakdown.Report
+	if err := json.Unmarshal([]byte(shown("json")), &shownReport); err != nil {
 		t.Fatal(err)
 	}
 	want := &breakdown.Now{
 		Time: at, UsageBytes: new(int64(310 << 20)), WorkingSetBytes: new(int64(305 << 20)), HeadroomBytes: new(int64(207 << 20)), ThreadsLive: new(int64(25)),
 	}
-	if c := told.Containers[0]; !reflect.DeepEqual(c.Now, want) || *c.UsageBytes != 300<<20 {
+	if c := shownReport.Containers[0]; !reflect.DeepEqual(c.Now, want) || *c.UsageBytes != 300<<20 {
 		t.Errorf("now %+v, usage of the rows %d", c.Now, *c.UsageBytes)
 	}
 	if text := shown("text"); !strings.Contains(text, "These rows are 42s old") || !strings.Contains(text, "usage is 310.0 MiB now") || !strings.Contains(text, "--max-cpu") {
@@ -153,7 +153,7 @@ func TestBreakdown(t *testing.T) {
 // full returns a state with every kind of data.
 func full(t *testing.T) *State {
 	t.Helper()
-	remembered, err := history.Open(history.Options{Retention: time.Hour})
+	store, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,11 +161,11 @@ func full(t *testing.T) *State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := &State{History: remembered, Autopsies: autopsies}
+	state := &State{History: store, Autopsies: autopsies}
 	for i := range 20 {
 		r := report()
 		r.Time = r.Time.Add(time.Duration(i) * 10 * time.Second)
-		if err := remembered.Add(r); err != nil {
+		if err := store.Add(r); err != nil {
 			t.Fatal(err)
 		}
 		state.SetReport(r)
@@ -174,7 +174,7 @@ func full(t *testing.T) *State {
 	if err := autopsies.Add(&a); err != nil {
 		t.Fatal(err)
 	}
-	state.SetDiagnosis(diagnosis.DiagnoseAll(remembered.Document(time.Time{}, 0)))
+	state.SetDiagnosis(diagnosis.DiagnoseAll(store.Document(time.Time{}, 0)))
 	return state
 }
 

@@ -90,7 +90,7 @@ function show() {
   const from = Math.max(asked, Math.min(steps.times[0] ?? asked, to - shortest)); // no empty space before the first sample
   state.shown = { container: c?.report, ended: c?.ended, from, to };
   chart.show(steps, from, to);
-  $('remembered').textContent = from > asked + ranges[range()] / 20 ? `history: last ${span((to - from) / 1000)}` : '';
+  $('history-span').textContent = from > asked + ranges[range()] / 20 ? `history: last ${span((to - from) / 1000)}` : '';
   $('chart-empty').hidden = chart.steps.times.length > 1;
   $('chart-empty').textContent = chart.steps.times.length ? 'Not enough samples for a chart yet.' : 'No samples in this time range.';
   showMoment();
