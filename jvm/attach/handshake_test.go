@@ -237,6 +237,7 @@ func TestHandshakeFailureBacksOff(t *testing.T) {
 	listener.Close()
 
 	// A handshake that succeeds ends the back-off.
+	c.options.AttachTimeout = time.Minute
 	now = now.Add(10 * time.Minute)
 	onQuit(c, func() { listener = f.Listen(jvmtest.Answer(0, "")) })
 	if _, err := c.Do(t.Context(), VMVersion); err != nil {
@@ -294,7 +295,11 @@ func TestHandshakeLostSocket(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			f := jvmtest.NewFake(t)
-			c := newClient(t, f, Options{AttachTimeout: 2 * time.Second})
+			timeout := time.Minute // it ends with the second signal, however busy the machine is
+			if test.signals == 1 {
+				timeout = 2 * time.Second
+			}
+			c := newClient(t, f, Options{AttachTimeout: timeout})
 			c.target.MajorVersion = test.version
 			var calls *int
 			calls = onQuit(c, func() {
@@ -313,7 +318,7 @@ func TestHandshakeLostSocket(t *testing.T) {
 	t.Run("never a third signal", func(t *testing.T) {
 		t.Parallel()
 		f := jvmtest.NewFake(t)
-		c := newClient(t, f, Options{AttachTimeout: 3 * time.Second})
+		c := newClient(t, f, Options{AttachTimeout: 6 * time.Second})
 		f.SetThreads("Attach Listener")
 		calls := onQuit(c, func() {})
 		_, err := c.Do(t.Context(), VMVersion)

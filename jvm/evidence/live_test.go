@@ -71,7 +71,7 @@ func testEvidence(t *testing.T, home string) {
 	}
 
 	stack, err := PoolStack(t.Context(), p, pool.Name)
-	for deadline := time.Now().Add(10 * time.Second); err == nil && stack.Sharing < execs && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); err == nil && stack.Sharing < execs && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		stack, err = PoolStack(t.Context(), p, pool.Name) // some are on their way to sleep
 	}
 	if err != nil {

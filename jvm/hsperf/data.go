@@ -17,17 +17,17 @@ const (
 	entryBytes    = 20
 )
 
-// Data is one snapshot of the counters. It keeps nothing of the bytes parsed.
+// Data is one snapshot of the counters. It does not refer to the bytes parsed.
 type Data struct {
 	// ModTimeStamp is when the JVM last added a counter, in ticks since its
 	// start. It does not move when a value changes.
 	ModTimeStamp int64
 
-	// OverflowBytes is what the JVM could not place: counters are missing
-	// (-XX:PerfDataMemorySize is too small) if it is not 0.
+	// OverflowBytes is not 0 if counters are missing because -XX:PerfDataMemorySize is
+	// too small: what the JVM could not place.
 	OverflowBytes int64
 
-	// Truncated is true when fewer entries were read than the prologue tells.
+	// Truncated: fewer entries were read than the prologue counts.
 	Truncated bool
 
 	longs   map[string]int64
@@ -35,7 +35,7 @@ type Data struct {
 	entries []knownEntry
 }
 
-// knownEntry is what was made of one entry of the file, for the next time.
+// knownEntry is what one entry of the file was parsed to, for the next time.
 type knownEntry struct{ name, text string }
 
 // Int64 returns the counter of that name, and whether there is one. Times are
@@ -45,8 +45,8 @@ func (d *Data) Int64(name string) (int64, bool) {
 	return v, ok
 }
 
-// String returns the text of that name, and whether there is one. It has none
-// for the arguments of the VM and of the application: see Flag.
+// String returns the text of that name, and whether there is one. It never returns the
+// arguments of the VM and of the application: see Flag.
 func (d *Data) String(name string) (string, bool) {
 	switch name {
 	case vmArgs, vmFlags, javaCommand:
@@ -56,7 +56,7 @@ func (d *Data) String(name string) (string, bool) {
 	return v, ok
 }
 
-// Format keeps the texts out of what is printed or logged: they hold secrets.
+// Format prints no texts: they may contain secrets.
 func (d Data) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "hsperf.Data{%d numbers, %d texts}", len(d.longs), len(d.strings))
 }
@@ -70,11 +70,11 @@ func Parse(b []byte) (*Data, error) {
 	return d, nil
 }
 
-// Renew replaces all that d tells by what the same file has now. It allocates nothing
-// where only numbers have changed. With an error d tells nothing.
+// Renew parses the same file again, into d. It allocates nothing if only numbers have
+// changed. After an error d has no counters.
 func (d *Data) Renew(b []byte) error { return d.parse(b, nil) }
 
-// parse also puts into places where the numbers lie, unless it is nil.
+// parse also stores the offsets of numbers in places, unless it is nil.
 func (d *Data) parse(b []byte, places map[string]int64) error {
 	d.ModTimeStamp, d.OverflowBytes, d.Truncated = 0, 0, false
 	clear(d.longs)
@@ -150,9 +150,9 @@ func parsePrologue(b []byte) (binary.ByteOrder, error) {
 	return nil, fmt.Errorf("byte order %d", b[4])
 }
 
-// addEntry reads one entry that fills e; false if it does not fit. Types other
-// than long and string, which HotSpot does not write, are skipped. known is what was
-// made of it the last time.
+// addEntry reads one entry that fills e; false if it does not fit. Types other than
+// long and string, which HotSpot does not write, are skipped. known is the result of
+// the last time.
 func (d *Data) addEntry(known *knownEntry, e []byte, order binary.ByteOrder) (dataAt int64, ok bool) {
 	nameAt := int64(int32(order.Uint32(e[4:])))
 	vector := int64(int32(order.Uint32(e[8:])))

@@ -1,22 +1,22 @@
-// Package hsperf parses hsperfdata: the counters that a HotSpot JVM keeps in a
-// shared file (/tmp/hsperfdata_<user>/<pid>), on by default (-XX:+UsePerfData).
-// Reading them costs the JVM nothing: no handshake, no pause.
+// Package hsperf reads hsperfdata: the counters that a HotSpot JVM keeps in a shared file
+// (/tmp/hsperfdata_<user>/<pid>), on by default (-XX:+UsePerfData). Reading them costs
+// the JVM nothing: no handshake, no pause.
 //
-// It opens no file: Parse gets the bytes of one. It does not hand out what may
-// hold secrets (arguments of the VM and of the application): Flag looks up one
-// named VM flag.
+// Open finds the file by the JVM's mappings and opens it inside the JVM's root, so that
+// a link cannot lead out of the container. Parse takes the bytes of a file. Neither
+// returns what may contain secrets (arguments of the VM and of the application): Flag
+// returns one named VM flag.
 //
-// # How true a snapshot is
+// # Consistency
 //
-// The JVM writes the counters one by one, without a lock or a sequence number.
-// A copy taken during a collection can mix counters from before and after it.
-// Classes and threads are counted as they change. Heap sizes are those after
-// the last collection for some collectors (below): take GC.heap_info for now.
+// The JVM writes the counters one by one, without a lock or a sequence number. A copy
+// taken during a collection can mix counters from before and after it. Classes and
+// threads are counted as they change. With some collectors (below) heap sizes are those
+// after the last collection: use GC.heap_info for current sizes.
 //
-// Prologue.Accessible is 0 while the JVM starts (ErrNotReady). Counters are
-// added while the JVM runs; an entry is complete before the prologue counts it.
-// A file cut short, or with a damaged entry, gives the entries before the
-// damage and Truncated.
+// Prologue.Accessible is 0 while the JVM starts (ErrNotReady). Counters are added while
+// the JVM runs; an entry is complete before the prologue counts it. A truncated file, or
+// one with a damaged entry, returns the entries before the damage, and Truncated.
 //
 // # Format
 //

@@ -2,26 +2,26 @@ package hsperf
 
 import "strings"
 
-// Texts that may hold secrets (-Dpassword=..., arguments of main).
+// Texts that may contain secrets (-Dpassword=..., arguments of main).
 const (
 	vmArgs      = "java.rt.vmArgs"
 	vmFlags     = "java.rt.vmFlags"
 	javaCommand = "sun.rt.javaCommand"
 )
 
-// Flag looks up one flag of the VM by its name and returns its value as given:
+// Flag returns the value of one flag of the VM, as it was set:
 //
 //	"NativeMemoryTracking"   "summary"  of -XX:NativeMemoryTracking=summary
 //	"DisableAttachMechanism" "true"     of -XX:+DisableAttachMechanism, "false" of -XX:-...
 //	"Xmx", "Xms", "Xss"...   "256m"     of -Xmx256m
 //	"Xrs"                    ""         of -Xrs
 //
-// The later one wins, as in the VM: settings files, JAVA_TOOL_OPTIONS, command
-// line, _JAVA_OPTIONS. ok is false if the flag was not given: its default is
-// not known here, nor is a change at run time.
+// The last one has precedence, as in the VM: settings files, JAVA_TOOL_OPTIONS, command
+// line, _JAVA_OPTIONS. ok is false if the flag was not set: its default and changes at
+// run time are unknown here.
 //
-// The JVM stores its arguments joined by blanks. An argument that holds a blank
-// itself can therefore look like another flag; HotSpot leaves no way to tell.
+// The JVM stores its arguments joined by blanks. An argument that contains a blank can
+// therefore look like another flag; nothing distinguishes them.
 func (d *Data) Flag(name string) (value string, ok bool) {
 	if name == "" {
 		return "", false

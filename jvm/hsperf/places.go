@@ -5,14 +5,13 @@ import (
 	"fmt"
 )
 
-// Places are where a file has the few numbers that are worth to be read for ever. An
-// entry never moves, so the file is parsed once; to read it after that allocates
-// nothing.
+// Places are the offsets of the few numbers that are read often. An entry never moves,
+// so the file is parsed once; later readings allocate nothing.
 type Places struct {
 	order   binary.ByteOrder
 	entries uint32 // of the file that was parsed
 
-	// Where the numbers lie that are added up; nil where the JVM lacks one of them.
+	// Offsets of the numbers to add up; nil if the JVM lacks one of them.
 	loaded, unloaded, oldUsed, oldCollections []int64
 }
 
@@ -55,11 +54,11 @@ func Locate(b []byte) (Places, error) {
 	return p, nil
 }
 
-// entriesAt is where the prologue has the number of entries.
+// entriesAt is the offset of the number of entries in the prologue.
 const entriesAt = 28
 
-// Hold says whether the places are those of this reading of the file: a JVM that
-// adds a counter makes it necessary to locate them anew.
+// Hold reports whether the places are valid for this reading of the file: after the JVM
+// added a counter, call Locate again.
 func (p *Places) Hold(b []byte) bool {
 	return p.order != nil && len(b) >= prologueBytes && p.order.Uint32(b[entriesAt:]) == p.entries
 }
@@ -71,7 +70,7 @@ func (p *Places) Classes(b []byte) (n int64, ok bool) {
 	return loaded - unloaded, ok && known
 }
 
-// OldUsedBytes is what Summary.OldGeneration has in use, and whether it is known.
+// OldUsedBytes is the used size of Summary.OldGeneration, and whether it is known.
 func (p *Places) OldUsedBytes(b []byte) (n int64, ok bool) { return p.sum(b, p.oldUsed) }
 
 // OldCollections is Summary.OldCollections, and whether it is known.

@@ -6,57 +6,57 @@ import (
 	"time"
 )
 
-// Summary is what of the counters tells about memory. A field is nil (a text is
-// empty) if the JVM does not keep its counters.
+// Summary is the counters about memory. A field is nil (a text is empty) if the JVM
+// does not have its counters.
 type Summary struct {
 	// VMName, VMVersion and JavaVersion as the system properties java.vm.name,
 	// java.vm.version and java.version: "OpenJDK 64-Bit Server VM",
 	// "17.0.21+1", "17.0.21". JDK 8's VM version is "25.<update>-b<build>".
 	VMName, VMVersion, JavaVersion string
 
-	// GC is "Serial", "Parallel", "CMS", "G1", "Shenandoah", "ZGC", "Epsilon",
-	// or the policy's own name if it is not known here.
+	// GC is "Serial", "Parallel", "CMS", "G1", "Shenandoah", "ZGC", "Epsilon", or the
+	// policy's own name if it is unknown here.
 	GC string
 
 	// Generations that exist: 0 is young, 1 is old or all of the heap. Those
 	// without spaces (young of Shenandoah) are left out.
 	Generations []Generation
 
-	// Metaspace holds class space too.
+	// Metaspace includes the class space.
 	Metaspace, ClassSpace Space
 
-	// Threads are Java threads: those of the VM itself (collector, compiler
-	// and so on) are not counted, virtual threads neither.
+	// Threads are Java threads, without those of the VM itself (collector, compiler and
+	// so on) and without virtual threads.
 	ThreadsLive, ThreadsDaemon, ThreadsPeak, ThreadsStarted *int64
 
-	// ClassesLoaded and ClassesUnloaded since the start, those from a CDS
-	// archive included; loaded now is their difference.
+	// ClassesLoaded and ClassesUnloaded since the start, with those from a CDS archive.
+	// Currently loaded is their difference.
 	ClassesLoaded, ClassesUnloaded *int64
 
 	// Collectors in the order of their numbers.
 	Collectors []Collector
 
-	// Started is when the VM was created, by the wall clock of that moment, to
-	// the millisecond; nil if not told.
+	// Started is when the VM was created, by the wall clock, to the millisecond; nil:
+	// unknown.
 	Started *time.Time
 
-	// Uptime is the age of the VM at the last sample of sun.os.hrt.ticks (every
-	// 50 ms); nil from JDK 25 on, which keeps no such counter.
+	// Uptime is the age of the VM at the last update of sun.os.hrt.ticks (every 50 ms);
+	// nil from JDK 25 on, which has no such counter.
 	Uptime *time.Duration
 }
 
 // Space is a part of the heap or of metaspace.
 type Space struct {
-	// Name as the VM names it: "eden", "s0", "old", ...; empty for metaspace.
+	// Name is the VM's: "eden", "s0", "old", ...; empty for metaspace.
 	Name string
 
-	// UsedBytes holds objects or metadata (see the package for when it is
-	// updated), CapacityBytes is committed, MaxBytes is what it may grow to
-	// (reserved for metaspace).
+	// UsedBytes is used by objects or metadata (see the package for when it is
+	// updated), CapacityBytes is committed, MaxBytes is the maximum (reserved for
+	// metaspace).
 	UsedBytes, CapacityBytes, MaxBytes *int64
 }
 
-// Generation is a part of the heap and the spaces in it.
+// Generation is a part of the heap, and its spaces.
 type Generation struct {
 	// Space is the generation as a whole: used is the sum of its spaces.
 	Space
@@ -67,35 +67,35 @@ type Generation struct {
 	Spaces []Space
 }
 
-// Collector is what one collector did since the start.
+// Collector is the work of one collector since the start.
 type Collector struct {
-	// Number is 0 for collections of the young generation alone; the others
-	// collect the old one too, or are phases of doing so.
+	// Number is 0 for collections of the young generation alone; the others also
+	// collect the old generation, or are phases of that.
 	Number int
 	Name   string
 
-	// Invocations is nil if not told.
+	// Invocations is nil if unknown.
 	Invocations *int64
 
-	// Time is the time spent: pauses for most, pauses of the cycle only for
-	// ZGC and Shenandoah. nil if not told.
+	// Time is the time spent: in pauses for most collectors, only in pauses of the
+	// cycle for ZGC and Shenandoah. nil: unknown.
 	Time *time.Duration
 }
 
-// HeapUsedBytes is the sum over the generations; nil if one is not known, or
-// there is none.
+// HeapUsedBytes is the sum over the generations; nil if one is unknown, or there is
+// none.
 func (s Summary) HeapUsedBytes() *int64 {
 	return sumOf(s.Generations, func(g Generation) *int64 { return g.UsedBytes })
 }
 
-// HeapCapacityBytes is what is committed, summed over the generations; nil if
-// one is not known, or there is none.
+// HeapCapacityBytes is committed, summed over the generations; nil if one is unknown,
+// or there is none.
 func (s Summary) HeapCapacityBytes() *int64 {
 	return sumOf(s.Generations, func(g Generation) *int64 { return g.CapacityBytes })
 }
 
-// OldGeneration is the generation that holds what survived, which is the whole
-// heap where there is only one; nil if there is none.
+// OldGeneration is the generation of objects that survived, which is the whole heap
+// where there is only one; nil if there is none.
 func (s Summary) OldGeneration() *Generation {
 	for i := range s.Generations {
 		if s.Generations[i].Number == 1 {
@@ -105,8 +105,8 @@ func (s Summary) OldGeneration() *Generation {
 	return nil
 }
 
-// OldCollections is how many collections, or pauses of them, went beyond the
-// young generation; nil if not told.
+// OldCollections is the number of collections, or of their pauses, that included more
+// than the young generation; nil: unknown.
 func (s Summary) OldCollections() *int64 {
 	var old []Collector
 	for _, c := range s.Collectors {
@@ -117,12 +117,12 @@ func (s Summary) OldCollections() *int64 {
 	return sumOf(old, func(c Collector) *int64 { return c.Invocations })
 }
 
-// Collections is how many collections there were, or pauses of them; nil if not told.
+// Collections is the number of collections, or of their pauses; nil: unknown.
 func (s Summary) Collections() *int64 {
 	return sumOf(s.Collectors, func(c Collector) *int64 { return c.Invocations })
 }
 
-// Classes is how many classes are loaded now; nil if not told.
+// Classes is the number of currently loaded classes; nil: unknown.
 func (s Summary) Classes() *int64 {
 	if s.ClassesLoaded == nil || s.ClassesUnloaded == nil {
 		return nil
@@ -130,7 +130,7 @@ func (s Summary) Classes() *int64 {
 	return new(*s.ClassesLoaded - *s.ClassesUnloaded)
 }
 
-// Summary picks what jvmem uses.
+// Summary returns the counters that jvmem uses.
 func (d *Data) Summary() Summary {
 	s := Summary{
 		VMName:      d.strings["java.property.java.vm.name"],
@@ -203,7 +203,7 @@ func (d *Data) generation(n int) (Generation, bool) {
 	return g, len(g.Spaces) > 0
 }
 
-// ticks returns a counter of the VM's clock as time; nil if not known.
+// ticks returns a counter of the VM's clock as time; nil: unknown.
 func (d *Data) ticks(name string) *time.Duration {
 	v, hz := d.counter(name), d.counter("sun.os.hrt.frequency")
 	if v == nil || hz == nil || *hz == 0 {
@@ -217,8 +217,8 @@ func (d *Data) ticks(name string) *time.Duration {
 	return &t
 }
 
-// gcName names the collector: by its policy, which only the older ones have,
-// else by the names of collectors and spaces.
+// gcName returns the collector: by its policy, which only older collectors have, else
+// by the names of collectors and spaces.
 func gcName(policy string, s Summary) string {
 	switch policy {
 	case "Copy:MSC":

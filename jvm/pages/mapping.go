@@ -13,7 +13,7 @@ const (
 	Shared // MAP_SHARED; private (copy on write) otherwise
 )
 
-// Flags are the VmFlags that tell mappings apart.
+// Flags are the VmFlags that distinguish mappings.
 type Flags uint8
 
 // The bits of Flags, with the kernel's two letters.
@@ -36,13 +36,13 @@ type Mapping struct {
 	Flags Flags
 	// Path is the mapped file, "[heap]"-like names, or "" for anonymous memory.
 	Path string
-	// RSSBytes is what is resident, AnonymousBytes the part that is no page of
-	// a file (copied on write, or anonymous from the start); the rest is file
-	// or shared memory.
+	// RSSBytes is resident, AnonymousBytes the part that is not a page of a file
+	// (copied on write, or anonymous from the start); the rest is file or shared
+	// memory.
 	RSSBytes, AnonymousBytes, PSSBytes int64
 	SwapBytes                          int64
-	// Guarded: it holds guard regions (MADV_GUARD_INSTALL), as stacks of glibc 2.42
-	// and newer do. Only a Scan tells.
+	// Guarded: it has guard regions (MADV_GUARD_INSTALL), as stacks of glibc 2.42 and
+	// newer do. Only a Scan finds them.
 	Guarded bool
 	// HugetlbBytes is explicit huge pages, which RSSBytes does not include.
 	HugetlbBytes int64
@@ -54,7 +54,7 @@ func (m *Mapping) Anonymous() bool {
 	return (m.Path == "" || strings.HasPrefix(m.Path, "[anon:")) && m.Perm&Shared == 0
 }
 
-// Special reports whether the mapping is a kernel page that no cgroup pays for.
+// Special reports whether the mapping is a kernel page that is charged to no cgroup.
 func (m *Mapping) Special() bool {
 	return strings.HasPrefix(m.Path, "[v") // [vdso], [vvar], [vvar_vclock], [vsyscall]
 }

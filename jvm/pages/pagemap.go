@@ -18,8 +18,7 @@ const (
 // many pages (32 MiB of addresses) under one hold of mmap_lock.
 const pagemapChunk = 64 << 10
 
-// Pagemap tells which pages of a process are resident. It is not safe for
-// concurrent use.
+// Pagemap says which pages of a process are resident. Not safe for concurrent use.
 type Pagemap struct {
 	file     *os.File
 	pageSize uint64
@@ -38,10 +37,9 @@ func OpenPagemap(path string) (*Pagemap, error) {
 // Close closes the file.
 func (p *Pagemap) Close() error { return p.file.Close() }
 
-// Resident returns how many bytes of [start, end) are resident: private pages
-// (as smaps' Anonymous) and pages of files or shared memory. The shared zero
-// page, which smaps does not count either, is left out; the huge zero page is
-// taken for one of a file.
+// Resident returns how many bytes of [start, end) are resident: private pages (as
+// Anonymous in smaps), and pages of files or shared memory. The shared zero page is not
+// counted, as in smaps; the huge zero page is counted as a file's.
 func (p *Pagemap) Resident(start, end uint64) (anonymous, file int64, err error) {
 	err = p.entries(start, end, func(_ uint64, entry uint64) {
 		switch {
@@ -55,8 +53,8 @@ func (p *Pagemap) Resident(start, end uint64) (anonymous, file int64, err error)
 	return anonymous, file, err
 }
 
-// Present reports whether the page at addr is a resident private page, so that
-// reading it changes nothing in the process.
+// Present reports whether the page at addr is a resident private page, so that reading
+// it does not change the process.
 func (p *Pagemap) Present(addr uint64) bool {
 	present := false
 	err := p.entries(addr, addr+1, func(_ uint64, entry uint64) {

@@ -17,8 +17,8 @@ const (
 	pageIsFile    = 1 << 2
 	pageIsPresent = 1 << 3
 	pageIsSwapped = 1 << 4
-	pageIsZero    = 1 << 5 // the shared zero page, small or huge: nobody pays for it
-	pageIsGuard   = 1 << 8 // MADV_GUARD_INSTALL (Linux 6.13); told since 6.15
+	pageIsZero    = 1 << 5 // the shared zero page, small or huge: charged to nobody
+	pageIsGuard   = 1 << 8 // MADV_GUARD_INSTALL (Linux 6.13); reported since 6.15
 )
 
 // run is pages of the same categories (struct page_region).
@@ -42,8 +42,8 @@ type scanArguments struct {
 const (
 	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
 	// piecePages is how much is walked under one hold of mmap_lock: 8 MiB, 0.1 ms; a
-	// quarter of it where each page is looked at. piecePause is for who waits for the
-	// lock again and again: it should not meet us each time.
+	// quarter of it where each page is checked. piecePause is for threads that need the
+	// lock often: they should not wait for us each time.
 	piecePages = 2048
 	filePages  = piecePages / 4
 	piecePause = 100 * time.Microsecond
@@ -54,17 +54,17 @@ const (
 )
 
 var (
-	// ErrNoScan says that this kernel cannot scan page tables in a form that tells
-	// all that is needed: read smaps instead.
-	ErrNoScan = errors.New("the kernel has no PAGEMAP_SCAN, or one that hides guard regions")
-	// ErrScattered says that the resident pages lie too scattered to be kept.
+	// ErrNoScan means that this kernel cannot scan page tables with all that is needed:
+	// read smaps instead.
+	ErrNoScan = errors.New("the kernel has no PAGEMAP_SCAN, or one that does not report guard regions")
+	// ErrScattered means that the resident pages are too scattered to be kept.
 	ErrScattered = errors.New("the resident pages are too scattered")
 )
 
-// Scan is which pages of a process are resident, as of one walk through its page
-// tables (ioctl PAGEMAP_SCAN, Linux 6.7; Documentation/admin-guide/mm/pagemap.rst).
-// Unlike smaps it holds mmap_lock for some 50 µs at a time, and passes over what
-// is reserved and not used. It answers as Pagemap does. Not safe for concurrent use.
+// Scan is which pages of a process are resident, of one walk through its page tables
+// (ioctl PAGEMAP_SCAN, Linux 6.7; Documentation/admin-guide/mm/pagemap.rst). Unlike
+// smaps it holds mmap_lock for some 50 µs at a time, and skips memory that is reserved
+// but unused. It has the methods of Pagemap. Not safe for concurrent use.
 type Scan struct {
 	runs     []run
 	pageSize uint64
@@ -229,7 +229,7 @@ func (s *Scan) within(start, end uint64, yield func(run)) {
 	}
 }
 
-// Resident is as Pagemap's; the huge zero page is left out too.
+// Resident is as Pagemap's, but does not count the huge zero page either.
 func (s *Scan) Resident(start, end uint64) (anonymous, file int64, err error) {
 	s.within(start, end, func(r run) {
 		switch {

@@ -9,8 +9,8 @@ import (
 	"math"
 )
 
-// ErrTruncated says that the text ended in the middle of a mapping, as it does
-// when the process dies while it is read.
+// ErrTruncated means that the text ended in the middle of a mapping, as it does when
+// the process dies while it is read.
 var ErrTruncated = errors.New("smaps ends in the middle of a mapping")
 
 // maxLine bounds a line: a path has at most PATH_MAX (4096) bytes, each of
@@ -24,8 +24,8 @@ type Reader struct {
 	paths map[string]string
 }
 
-// ReadMaps is Read for /proc/<pid>/maps: it tells neither what is resident nor
-// Flags, and so does not need the kernel to look at any page.
+// ReadMaps is Read for /proc/<pid>/maps: it has neither resident sizes nor Flags, so
+// the kernel need not look at any page.
 func (r *Reader) ReadMaps(src io.Reader, yield func(*Mapping)) error {
 	r.reset(src)
 	var m Mapping
@@ -55,7 +55,7 @@ func (r *Reader) ReadMaps(src io.Reader, yield func(*Mapping)) error {
 
 func (r *Reader) reset(src io.Reader) {
 	if r.buf == nil {
-		r.buf = bufio.NewReaderSize(src, 2*maxLine)
+		r.buf = bufio.NewReaderSize(src, maxLine)
 	}
 	r.buf.Reset(src)
 	if r.paths == nil || len(r.paths) > 1<<14 {
@@ -123,7 +123,7 @@ func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 	}
 }
 
-// fields are those that tell whether a mapping is complete.
+// fields say whether a mapping is complete.
 type fields uint8
 
 const (
@@ -132,7 +132,7 @@ const (
 	complete = seenRSS | seenFlags // VmFlags is the last (since Linux 3.8)
 )
 
-// isHeader tells "00400000-0048a000 r-xp ..." from "Rss: 4 kB": only field
+// isHeader distinguishes "00400000-0048a000 r-xp ..." from "Rss: 4 kB": only field
 // names start with a capital.
 func isHeader(line []byte) bool {
 	return len(line) > 0 && (line[0] < 'A' || line[0] > 'Z')

@@ -9,23 +9,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Exit is how a process ended: one of the two is known.
+// Exit is how a process ended: one of the two is set.
 type Exit struct {
 	Code   *int            `json:"code,omitempty"`   // it exited, 0 to 255
-	Signal *syscall.Signal `json:"signal,omitempty"` // that killed it
+	Signal *syscall.Signal `json:"signal,omitempty"` // the signal that killed it
 }
 
-// reapTimeout is how long to wait for the parent: it is told of the end at the
-// same moment as we are.
+// reapTimeout is how long to wait for the parent, which is notified of the end at the
+// same moment.
 const reapTimeout = time.Second
 
-// Exit returns how the process ended; call it when Wait has returned nil. nil:
-// the kernel does not tell. Who may trace the process (its own user) learns it
-// from stat until the parent has reaped it, anybody from the pidfd afterwards, on
-// Linux 6.15 and newer. For that it waits, for a second at most.
+// Exit returns how the process ended; call it after Wait has returned nil. nil:
+// unknown. With permission to trace the process (its own user), stat has the exit
+// status until the parent reaps it; afterwards the pidfd has it for everybody, on Linux
+// 6.15 and newer. For that it waits for the parent, at most a second.
 // https://docs.kernel.org/filesystems/proc.html, include/uapi/linux/pidfd.h
 func (h *Handle) Exit(ctx context.Context) *Exit {
-	// 0 may mean that we may not know.
+	// 0 may also mean: no permission.
 	if l, err := h.read(); err == nil && l.ended && (h.traceable || l.status != 0) {
 		return exitOf(l.status)
 	}
@@ -58,8 +58,8 @@ func exitOf(status syscall.WaitStatus) *Exit {
 	return nil
 }
 
-// withFD runs a system call on the descriptor, which a concurrent Close does not
-// release meanwhile.
+// withFD runs a system call on the descriptor. A concurrent Close does not close it
+// before the call ends.
 func withFD(f *os.File, call func(fd int) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

@@ -16,36 +16,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Handle is a process for ever: also after it ended and its PID was given to
-// another. It ties up no thread while it waits. At most one goroutine may wait;
-// Close may come from another.
+// Handle refers to one process, also after it ended and its PID was given to another.
+// Waiting occupies no thread. At most one goroutine may wait; Close may be called from
+// another.
 type Handle struct {
 	pid int
-	// pidfd tells the end at once. nil: before Linux 5.3, where a filter of
-	// system calls forbids it, or if procfs is another PID namespace's.
+	// pidfd signals the end at once. nil: before Linux 5.3, if a system call filter
+	// forbids it, or if procfs belongs to another PID namespace.
 	pidfd *os.File
-	stat  *os.File // of its first thread, whatever happens to its PID
-	// traceable: the kernel tells the exit code in stat. Else it says 0.
+	stat  *os.File // of its first thread
+	// traceable: stat has the exit status. Otherwise it has 0.
 	traceable bool
-	// leaderless: the first thread was gone already, so its end says nothing.
+	// leaderless: the first thread had ended already, so its end does not matter.
 	leaderless bool
 }
 
-// pollInterval is how often the end is looked for without a pidfd.
+// pollInterval is how often the state is read without a pidfd.
 const pollInterval = 100 * time.Millisecond
 
-// OpenHandle opens the process that began at that time: ErrGone if there is none
-// any more. It needs no permission, and two descriptors.
+// OpenHandle opens the process that started at that time; ErrGone if it ended. It needs
+// no permission, and two descriptors.
 func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	h := &Handle{pid: pid, pidfd: openPidfd(procfs, pid)}
 	var err error
 	if h.stat, err = os.Open(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid))); err != nil {
 		return nil, errors.Join(Gone(pid, err), h.Close())
 	}
-	// It held the PID since before the pidfd was opened, so that is its own.
+	// The process had this PID before the pidfd was opened, so the pidfd is its own.
 	now, err := h.read()
 	if err == nil && now.startTicks != startTicks {
-		err = fmt.Errorf("process %d: %w: its PID was given to another", pid, ErrGone)
+		err = fmt.Errorf("process %d: %w: its PID was given to another process", pid, ErrGone)
 	}
 	if err != nil {
 		return nil, errors.Join(err, h.Close())
@@ -54,7 +54,7 @@ func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	return h, nil
 }
 
-// openPidfd returns a pidfd that can be waited for, nil if there is none.
+// openPidfd returns a pidfd that can be waited for; nil if there is none.
 func openPidfd(procfs string, pid int) *os.File {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -72,7 +72,7 @@ func openPidfd(procfs string, pid int) *os.File {
 	return f
 }
 
-// refersTo tells whether that procfs knows the pidfd's process by this PID.
+// refersTo reports whether procfs has the pidfd's process under this PID.
 func refersTo(procfs string, fd, pid int) bool {
 	info, err := os.Open(filepath.Join(procfs, "self/fdinfo", strconv.Itoa(fd)))
 	if err != nil {
@@ -87,7 +87,7 @@ func refersTo(procfs string, fd, pid int) bool {
 	return false
 }
 
-// Close releases the descriptors and ends a wait.
+// Close closes the descriptors and ends a wait.
 func (h *Handle) Close() error {
 	var errs []error
 	for _, f := range []*os.File{h.pidfd, h.stat} {
@@ -98,9 +98,8 @@ func (h *Handle) Close() error {
 	return errors.Join(errs...)
 }
 
-// Wait returns nil when the process has ended: its last thread exited, whether
-// its parent knows already or not. Other errors are the context's, and
-// os.ErrClosed.
+// Wait returns nil when the process has ended: its last thread exited, reaped or not.
+// Other errors are the context's, and os.ErrClosed.
 func (h *Handle) Wait(ctx context.Context) error {
 	if h.pidfd != nil {
 		return h.waitFor(ctx, unix.POLLIN)
@@ -122,7 +121,7 @@ func (h *Handle) Wait(ctx context.Context) error {
 	}
 }
 
-// waitFor waits until poll(2) tells these events of the pidfd.
+// waitFor waits until poll(2) reports these events of the pidfd.
 func (h *Handle) waitFor(ctx context.Context, events int16) error {
 	conn, err := h.pidfd.SyscallConn()
 	if err != nil {
@@ -147,15 +146,14 @@ func (h *Handle) waitFor(ctx context.Context, events int16) error {
 	return os.ErrClosed // Read has no error of its own besides the deadline's
 }
 
-// Ending reports that the process is on its way out, or gone: after it was killed
-// it may have much memory to give back before it ends. It may be called while
-// another goroutine waits.
+// Ending reports that the process is ending or has ended. After a kill, freeing much
+// memory may take a while. It may be called while another goroutine waits.
 func (h *Handle) Ending() bool {
 	l, err := h.read()
 	return err != nil || l.ending && !h.leaderless
 }
 
-// last is what stat tells of a process that may have ended.
+// last is what stat has of a process that may have ended.
 type last struct {
 	startTicks uint64
 	ending     bool // its first thread is
@@ -172,8 +170,9 @@ func (h *Handle) read() (last, error) {
 	return l, nil
 }
 
-// parseLast reads fields 9 flags (PF_EXITING of include/linux/sched.h), 20 num_threads, 22 starttime, 26 startcode (1 for whom
-// may not trace it) and 52 exit_code (0 for whom may not).
+// parseLast reads fields 9 flags (PF_EXITING of include/linux/sched.h), 20 num_threads,
+// 22 starttime, 26 startcode (1 without permission to trace the process) and 52
+// exit_code (0 without permission).
 func parseLast(r io.Reader) (last, error) {
 	const flags, numThreads, startTime, startCode, exitCode = 9, 20, 22, 26, 52
 	fields, err := statFields(r, exitCode)

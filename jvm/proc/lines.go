@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-var errTooLong = errors.New("it is longer than any that a kernel writes")
+var errTooLong = errors.New("it is longer than any text that a kernel writes")
 
-// bounded fails where a text has more than left bytes.
+// bounded returns errTooLong after more than left bytes.
 type bounded struct {
 	r    io.Reader
 	left int64
@@ -24,8 +24,8 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// scanLines scans whole lines, each of at most maxLine bytes. One that is cut
-// is an error, and so is a text of more than maxBytes.
+// scanLines scans complete lines, each of at most maxLine bytes. A truncated line is an
+// error, and so is a text of more than maxBytes.
 func scanLines(r io.Reader, maxBytes int64, maxLine int) *bufio.Scanner {
 	scan := bufio.NewScanner(&bounded{r, maxBytes})
 	scan.Buffer(nil, maxLine)
@@ -34,7 +34,7 @@ func scanLines(r io.Reader, maxBytes int64, maxLine int) *bufio.Scanner {
 			return end + 1, text[:end], nil
 		}
 		if atEOF && len(text) > 0 {
-			return 0, nil, fmt.Errorf("line %.40q is cut", text)
+			return 0, nil, fmt.Errorf("line %.40q is truncated", text)
 		}
 		return 0, nil, nil
 	})

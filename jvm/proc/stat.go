@@ -22,18 +22,18 @@ const pfExiting = 0x4
 // Stat is some of /proc/<pid>/stat (Documentation/filesystems/proc.rst, table 1-4).
 type Stat struct {
 	State byte // field 3
-	// Exiting is set in field 9 (flags): the first thread is on its way out. Who sees
-	// its files closed by its end, sees this before it is a zombie.
+	// Exiting is set in field 9 (flags): the first thread is ending. It is set before
+	// its files are closed, and before it is a zombie.
 	Exiting    bool
 	StartTicks uint64 // field 22, in clock ticks since boot
 	// StackStart is where the main stack begins, field 28: exec changes it (address
-	// space randomization). 0 for who may not read the process' memory.
+	// space randomization). 0 without permission to read the process' memory.
 	StackStart uint64
 }
 
 // StatFile is the name of the stat of a process' first thread, below /proc/<pid>. It
-// tells what that of the process does, but its CPU times: for those the kernel visits
-// all threads, each time (do_task_stat of fs/proc/array.c).
+// has the same fields as that of the process but for CPU times, for which the kernel
+// visits all threads (do_task_stat of fs/proc/array.c).
 func StatFile(pid int) string { return filepath.Join("task", strconv.Itoa(pid), "stat") }
 
 // ReadStat reads the stat of a process' first thread.
@@ -70,8 +70,8 @@ func ParseStat(r io.Reader) (Stat, error) {
 	return s, nil
 }
 
-// statFields returns the fields after the name, at least up to that number. The
-// name, in parentheses, may hold anything, parentheses and line ends too.
+// statFields returns the fields after the name, at least up to that number. The name,
+// in parentheses, may contain anything, also parentheses and line ends.
 func statFields(r io.Reader, until int) ([]string, error) {
 	text, err := io.ReadAll(&bounded{r, maxStatBytes})
 	if err != nil {
@@ -82,7 +82,7 @@ func statFields(r io.Reader, until int) ([]string, error) {
 		return nil, errors.New("no name in parentheses")
 	}
 	if text[len(text)-1] != '\n' {
-		return nil, errors.New("the line is cut")
+		return nil, errors.New("the line is truncated")
 	}
 	fields := strings.Fields(string(text[end+1:]))
 	if len(fields) <= until-firstField || len(fields[0]) != 1 {

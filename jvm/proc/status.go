@@ -12,11 +12,11 @@ import (
 	"syscall"
 )
 
-// ErrGone says that the process ended (or never was).
+// ErrGone means that the process ended (or never existed).
 var ErrGone = errors.New("no such process")
 
-// Gone turns the errors that a vanished process gives into ErrGone, and returns
-// others as they are.
+// Gone returns ErrGone for the errors of a process that ended, and other errors as they
+// are.
 func Gone(pid int, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("process %d: %w", pid, ErrGone)
@@ -24,32 +24,33 @@ func Gone(pid int, err error) error {
 	return err
 }
 
-// Status is what anybody may read of a process.
+// Status is what everybody may read of a process.
 type Status struct {
 	PID   int
-	NSPID int // in the process' own PID namespace; 0: the kernel does not tell
+	NSPID int // in the process' own PID namespace; 0: unknown
 	// Command is the name of the program, cut at 15 characters by the kernel.
 	Command string
 	State   byte // R, S, D, T (stopped), t (traced), Z (zombie), X
 	UID     int  // effective, in the reader's user namespace
 	GID     int  // effective, in the reader's user namespace
 	Threads int  // at least 1
-	// StartTicks is when the process started, in clock ticks since boot: with
-	// the PID it names one process for ever.
+	// StartTicks is when the process started, in clock ticks since boot. It
+	// distinguishes the process from others with the same PID.
 	StartTicks uint64
 	// StackStart is as in Stat.
 	StackStart uint64
 	// PageTablesBytes is VmPTE: the process' page tables, charged as kernel memory.
 	PageTablesBytes int64
-	// RssAnonBytes, RssFileBytes, RssShmemBytes and SwapBytes (VmSwap) are resident and in
-	// swap by the kernel's counters, which lag: up to 2 * CPUs^2 pages (struct
-	// percpu_counter). They tell that something moved, not how much there is.
+	// RssAnonBytes, RssFileBytes, RssShmemBytes and SwapBytes (VmSwap) are resident and
+	// in swap by the kernel's counters, which lag by up to 2 * CPUs^2 pages (struct
+	// percpu_counter). They show that something changed, not how much there is.
 	RssAnonBytes, RssFileBytes, RssShmemBytes, SwapBytes int64
 	// HugetlbBytes is explicit huge pages, which no cgroup counts as memory by default.
 	HugetlbBytes int64
 	// KernelThread processes have no memory of their own.
 	KernelThread bool
-	// CatchesQuit: SIGQUIT has a handler. One without is killed by it.
+	// CatchesQuit: the process has a handler for SIGQUIT. Without one, the signal kills
+	// it.
 	CatchesQuit bool
 }
 
@@ -59,7 +60,7 @@ const (
 	sigQuitMask    = 1 << (uint(syscall.SIGQUIT) - 1)
 )
 
-// ReadStatus reads status and stat of a process; ErrGone if there is none.
+// ReadStatus reads status and stat of a process.
 func ReadStatus(procfs string, pid int) (Status, error) {
 	dir := filepath.Join(procfs, strconv.Itoa(pid))
 	var s Status
@@ -79,8 +80,8 @@ func ReadStatus(procfs string, pid int) (Status, error) {
 	return s, nil
 }
 
-// HasMemory reports whether a process still has memory of its own: one that dies gives
-// it back before it ends. It reads statm: all that is needed.
+// HasMemory reports whether a process still has memory of its own: one that dies frees
+// it before it ends. It reads only statm.
 func HasMemory(procfs string, pid int) bool {
 	has := false
 	err := read(filepath.Join(procfs, strconv.Itoa(pid), "statm"), func(r io.Reader) error {
@@ -112,8 +113,7 @@ func ParseStatus(r io.Reader) (Status, error) {
 	seen := make(map[string]bool)
 	lines := scanLines(r, maxStatusBytes, maxStatusBytes)
 	for lines.Scan() {
-		// Most fields are not for us, and the file is read often: only what is needed
-		// of it becomes a string.
+		// Only what is needed becomes a string: the file is read often.
 		name, text, ok := bytes.Cut(lines.Bytes(), []byte{':'})
 		if !ok || seen[string(name)] {
 			continue

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tasks counts the threads of a process for ever, through one descriptor. It is the
-// process' own, whatever happens to its PID.
+// Tasks counts the threads of one process repeatedly, through one descriptor, which
+// remains that process' own if its PID is given to another.
 type Tasks struct {
 	dir  *os.File
 	stat unix.Stat_t // kept, so that a count allocates nothing
@@ -24,15 +24,15 @@ func OpenTasks(procfs string, pid int) (*Tasks, error) {
 	return &Tasks{dir: dir}, nil
 }
 
-// Close releases the descriptor.
+// Close closes the descriptor.
 func (t *Tasks) Close() error { return t.dir.Close() }
 
-// ownLinks is what each folder of procfs has, without what is in it.
+// ownLinks is the link count of an empty folder in procfs.
 const ownLinks = 2
 
-// Count returns the number of threads, and whether it is known: not of a process
-// that ended. The kernel counts a link for each (fs/proc/base.c, proc_task_getattr),
-// so the time does not depend on their number, as with stat, which visits them all.
+// Count returns the number of threads, and whether it is known: not after the process
+// ended. The kernel counts a link for each (fs/proc/base.c, proc_task_getattr), so
+// unlike with stat, which visits all threads, the time does not depend on their number.
 func (t *Tasks) Count() (int64, bool) {
 	err := unix.Fstat(int(t.dir.Fd()), &t.stat)
 	n := int64(t.stat.Nlink) - ownLinks //nolint:unconvert // 32 bits on arm64
