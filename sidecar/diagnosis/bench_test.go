@@ -18,7 +18,7 @@ func BenchmarkDiagnose(b *testing.B) {
 	s := scenarios[1]
 	feed(b, store, s, 1, nil)
 	b.ReportAllocs()
-	store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x"}}, func(c *history.Container) {
+	store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x", CgroupVersion: 2}}, func(c *history.Container) {
 		for b.Loop() {
 			if d := Diagnose(c); d.Verdict != s.want {
 				b.Fatal(d.Summary)

@@ -62,7 +62,7 @@ func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagno
 		t.Fatal(err)
 	}
 	feed(t, store, s, seed, func(at time.Duration) {
-		store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x"}}, func(c *history.Container) { each(at, Diagnose(c)) })
+		store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x", CgroupVersion: 2}}, func(c *history.Container) { each(at, Diagnose(c)) })
 	})
 }
 
