@@ -1,0 +1,227 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// asked is a container with one JVM that answers as it is told.
+type asked struct {
+	*Collector
+	fake    *jvmtest.Fake
+	of      breakdown.Container
+	answers []string // of one query each
+	err     error
+	queries int
+	busy    bool          // nothing is lent
+	hold    chan struct{} // the query waits for it; nil: it does not
+}
+
+func newAsked(t *testing.T) *asked {
+	t.Helper()
+	a := &asked{fake: jvmtest.NewUnsignalled(t)}
+	a.of.Identity = rows.Identity{ID: "c", Cgroup: "/c", CgroupVersion: 2}
+	a.start(4711)
+	a.Collector = New(true, func(ctx context.Context, _ *breakdown.Container, use func(context.Context, []*jvm.Process)) bool {
+		if a.busy {
+			return false
+		}
+		p, err := jvm.Open(a.fake.Proc, a.fake.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer p.Close()
+			use(ctx, []*jvm.Process{p})
+		}()
+		if a.hold == nil {
+			<-done
+		}
+		return true
+	})
+	a.find = func(f *diagnosis.Finding) query {
+		if a.queryFor(f) == nil {
+			return nil
+		}
+		return func(context.Context, *jvm.Process) ([]string, error) {
+			if a.hold != nil {
+				<-a.hold
+			}
+			a.queries++
+			return a.answers, a.err
+		}
+	}
+	return a
+}
+
+// start replaces the JVM by one that was started at another time, under the same PID.
+func (a *asked) start(ticks uint64) {
+	a.fake.SetStat('S', ticks)
+	a.of.JVMs = []breakdown.JVM{{PID: os.Getpid(), StartTicks: ticks}}
+}
+
+func (a *asked) gather(t *testing.T, at time.Time, f diagnosis.Finding) string {
+	t.Helper()
+	g := a.Gather(t.Context(), at, &a.of, &f)
+	if g == nil {
+		return ""
+	}
+	if g.Time.IsZero() || time.Since(g.Time).Abs() > 48*time.Hour {
+		t.Errorf("gathered at %v", g.Time)
+	}
+	return strings.Join(g.Text, " ") + "|" + g.Failed
+}
+
+// TestEvidenceOfRestartedJVM: after a restart in place the evidence of the dead JVM is not
+// shown, and the new one is asked.
+func TestEvidenceOfRestartedJVM(t *testing.T) {
+	a := newAsked(t)
+	leak := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "pool-#"}
+	now := time.Now()
+	a.answers = []string{"first"}
+	if got := a.gather(t, now, leak); got != "first|" {
+		t.Errorf("%q", got)
+	}
+	a.answers = []string{"second"}
+	if got := a.gather(t, now.Add(time.Minute), leak); got != "first|" || a.queries != 1 {
+		t.Errorf("asked again: %q, %d queries", got, a.queries)
+	}
+	a.start(9999)
+	if got := a.gather(t, now.Add(2*time.Minute), leak); got != "second|" || a.queries != 2 {
+		t.Errorf("after the restart: %q, %d queries", got, a.queries)
+	}
+	a.start(10_000)
+	a.busy = true
+	if got := a.gather(t, now.Add(3*time.Minute), leak); got != "" {
+		t.Errorf("of a JVM that was not asked: %q", got)
+	}
+	a.busy = false
+	a.answers = []string{"third"}
+	if got := a.gather(t, now.Add(4*time.Minute), leak); got != "third|" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestEvidenceOfIncident: another verdict, another subject, and the same after a long
+// time are asked about; what comes back soon is the same incident.
+func TestEvidenceOfIncident(t *testing.T) {
+	a := newAsked(t)
+	now := time.Now()
+	for i, tt := range []struct {
+		after   time.Duration
+		finding diagnosis.Finding
+		queries int
+	}{
+		{0, diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}, 1},
+		{time.Minute, diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "b-#"}, 2},
+		{2 * time.Minute, diagnosis.Finding{Verdict: rows.VerdictHeap}, 3},
+		{50 * time.Minute, diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}, 3},
+		{100 * time.Minute, diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}, 3},
+		{3 * time.Hour, diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}, 4},
+		{3 * time.Hour, diagnosis.Finding{Verdict: rows.VerdictKernel}, 4},
+	} {
+		a.gather(t, now.Add(tt.after), tt.finding)
+		if a.queries != tt.queries {
+			t.Errorf("step %d: %d queries, want %d", i, a.queries, tt.queries)
+		}
+	}
+	for i := range 100 {
+		a.gather(t, now.Add(3*time.Hour), diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: fmt.Sprint(i)})
+	}
+	if a.queries > 4+maxIncidents {
+		t.Errorf("%d queries", a.queries)
+	}
+}
+
+// TestEvidenceRetried: a query that failed is repeated, with a growing delay.
+func TestEvidenceRetried(t *testing.T) {
+	a := newAsked(t)
+	a.err = errors.New("no answer in time")
+	leak := diagnosis.Finding{Verdict: rows.VerdictClassLoader}
+	begun := time.Now()
+	var at []time.Duration
+	for after := time.Duration(0); after < 4*time.Hour; after += 30 * time.Second {
+		before := a.queries
+		if got := a.gather(t, begun.Add(after), leak); got != "|no answer in time" {
+			t.Fatalf("after %v: %q", after, got)
+		}
+		if a.queries > before {
+			at = append(at, after)
+			// The time of the answer is that of the clock: move it to the test's.
+			for _, i := range a.incidents {
+				for p, answer := range i.answers {
+					answer.at = begun.Add(after)
+					i.answers[p] = answer
+				}
+			}
+		}
+	}
+	want := []time.Duration{0, 1, 3, 7, 15, 31, 63, 123, 183}
+	for i := range want {
+		want[i] *= time.Minute
+	}
+	if fmt.Sprint(at) != fmt.Sprint(want) {
+		t.Errorf("asked after %v, want %v", at, want)
+	}
+	a.err, a.answers = nil, []string{"12 class loaders"}
+	if got := a.gather(t, begun.Add(5*time.Hour), leak); got != "12 class loaders|" {
+		t.Errorf("after it answered: %q", got)
+	}
+}
+
+// TestEvidenceLate: a query that takes long is not waited for, and not repeated meanwhile.
+func TestEvidenceLate(t *testing.T) {
+	a := newAsked(t)
+	a.hold, a.answers = make(chan struct{}), []string{"late"}
+	leak := diagnosis.Finding{Verdict: rows.VerdictNativeUntracked}
+	now := time.Now()
+	for range 3 {
+		if got := a.gather(t, now, leak); got != "" {
+			t.Errorf("before the answer: %q", got)
+		}
+	}
+	close(a.hold)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if got := a.gather(t, now, leak); got == "late|" {
+			break
+		} else if time.Now().After(end) {
+			t.Fatalf("%q", got)
+		}
+	}
+	if a.queries != 1 {
+		t.Errorf("%d queries", a.queries)
+	}
+}
+
+// TestHistogramNeedsRoom: near the limit the JVM is not asked for a class histogram, until
+// there is room; without the flag it never is.
+func TestHistogramNeedsRoom(t *testing.T) {
+	a := newAsked(t)
+	a.answers = []string{"9 × byte[]"}
+	leak := diagnosis.Finding{Verdict: rows.VerdictHeap}
+	now := time.Now()
+	a.of.HeadroomBytes = new(int64(minHistogramRoom - 1))
+	if got := a.gather(t, now, leak); !strings.Contains(got, "the limit is near") || a.queries != 0 {
+		t.Errorf("%q", got)
+	}
+	a.of.HeadroomBytes = new(int64(minHistogramRoom))
+	if got := a.gather(t, now.Add(2*time.Minute), leak); got != "9 × byte[]|" || a.queries != 1 {
+		t.Errorf("%q", got)
+	}
+	if New(false, nil).Gather(t.Context(), now, &a.of, &leak) != nil {
+		t.Error("a histogram that was not enabled")
+	}
+}
