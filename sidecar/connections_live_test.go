@@ -15,10 +15,10 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// TestCrowd: 10,000 clients that say nothing, send slowly or do not read take neither
-// more connections than there may be, nor memory, nor the samples. Who asks meanwhile
-// is answered; of the others the oldest find their connection closed.
-func TestCrowd(t *testing.T) {
+// TestConnectionLimit: 10,000 clients that are idle, slow or do not read take neither
+// more connections than the limit, nor memory, nor samples. Other requests are answered
+// meanwhile; the oldest connections are closed.
+func TestConnectionLimit(t *testing.T) {
 	const clients, maxConns = 10_000, 256
 	limit := unix.Rlimit{Cur: clients + 2000, Max: clients + 2000}
 	var was unix.Rlimit
