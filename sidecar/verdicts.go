@@ -37,13 +37,17 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	verdicts := make(map[rows.Key]*verdict)
 	for i := range r.Containers {
 		c := &r.Containers[i]
-		var found *diagnosis.Diagnosis
-		l.history.Container(c, func(h *history.Container) { found = new(diagnosis.Diagnose(h)) })
 		v := l.verdicts[c.Key()]
 		if v == nil {
 			v = &verdict{}
 		}
 		verdicts[c.Key()] = v
+		var found *diagnosis.Diagnosis
+		var change diagnosis.Change
+		l.history.Container(c, func(h *history.Container) {
+			judged, changed := v.Judge(h)
+			found, change = &judged, changed
+		})
 		if found == nil {
 			continue // more containers than are remembered
 		}
@@ -52,7 +56,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 			f := &found.Findings[i]
 			f.Gathered = l.evidence.Gather(ctx, r.Time, c, f)
 		}
-		if change := v.Update(found); change != "" {
+		if change != "" {
 			if err := l.options.Log.Diagnosis(ctx, r.Time, r.Pod, found, change); err != nil {
 				return err
 			}

@@ -17,10 +17,11 @@ func BenchmarkDiagnose(b *testing.B) {
 	}
 	s := scenarios[1]
 	feed(b, store, s, 1, nil)
+	var tracker Tracker
 	b.ReportAllocs()
 	store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x", CgroupVersion: 2}}, func(c *history.Container) {
 		for b.Loop() {
-			if d := Diagnose(c); d.Verdict != s.want {
+			if d := tracker.judge(c); d.Verdict != s.want {
 				b.Fatal(d.Summary)
 			}
 		}

@@ -25,12 +25,20 @@ const (
 	causal = 3
 
 	minThreads = 8
-	manyCount  = 100 // threads whose growth makes a finding two thirds sure
-	minClasses = 20
+	// manyThreads is how many must come up without a fall to count, if not in a line.
+	manyThreads = 24
+	manyCount   = 50 // threads whose growth makes a finding two thirds sure
+	// manyBuffers is the same for direct buffers, of the limit.
+	manyBuffers = 0.1
+	minClasses  = 20
 )
 
-// leaks returns what grows and does not stop, the fastest first.
-func (j *judge) leaks() []Finding {
+// leaks returns what has sustained growth, the fastest first, without what comes with
+// another leak, also one that is known already.
+func (j *judge) leaks(known []Incident) []Finding {
+	if j.samples < fewSamples {
+		return nil
+	}
 	var all []Finding
 	for _, find := range []func() (Finding, bool){
 		j.threads, j.classLoader, j.heap,
@@ -55,15 +63,30 @@ func (j *judge) leaks() []Finding {
 			all = append(all, f)
 		}
 	}
-	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool { return f.Confidence < minConfidence })
+	for k := range known {
+		i := &known[k]
+		if i.open() && !slices.ContainsFunc(all, func(f Finding) bool { return f.Verdict == i.Verdict }) {
+			f := i.finding
+			f.known = true
+			all = append(all, f)
+		}
+	}
+	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool { return f.known || f.Confidence < minConfidence })
 }
 
 // finding makes a finding of a trend in bytes.
-func (j *judge) finding(v rows.Verdict, subject string, t trend) (Finding, bool) {
-	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour(), window: window{t.from, t.to}}
+func (j *judge) finding(v rows.Verdict, subject, series string, t trend) (Finding, bool) {
+	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour()}
+	f.measured(series, &t)
 	f.Confidence = t.confidence(j.scale())
 	f.Share = j.share(t.rate, f.window)
 	return f, f.Confidence >= suspicion
+}
+
+// measured says what grew: the series, and when.
+func (f *Finding) measured(series string, t *trend) {
+	f.measure, f.window = series, window{t.from, t.to}
+	f.from, f.to = t.floors[0].value, t.floors[len(t.floors)-1].value
 }
 
 // confidence is up to 1: how steadily it grew (Kendall's tau), how straight, and
@@ -89,10 +112,13 @@ func (j *judge) share(rate float64, w window) *float64 {
 func (j *judge) row(v rows.Verdict, series, subject string) func() (Finding, bool) {
 	return func() (Finding, bool) {
 		t, ok := j.rising(series, j.least())
+		if !ok && v == rows.VerdictDirectBuffers {
+			t, ok = j.stairs(series, manyBuffers*j.scale())
+		}
 		if !ok {
 			return Finding{}, false
 		}
-		f, ok := j.finding(v, subject, t)
+		f, ok := j.finding(v, subject, series, t)
 		f.Evidence = []string{grew(series, t)}
 		if v == rows.VerdictNativeUntracked || v == rows.VerdictAllocatorRetention {
 			// What it is not.
@@ -121,7 +147,9 @@ func (j *judge) counting(series, row string, least float64) (trend, bool) {
 func (j *judge) threads() (Finding, bool) {
 	count, ok := j.counting(history.Threads, history.Row(rows.Threads), minThreads)
 	if !ok {
-		return Finding{}, false
+		if count, ok = j.stairs(history.Threads, manyThreads); !ok {
+			return Finding{}, false
+		}
 	}
 	w := window{count.from, count.to}
 	pool := j.fastest(history.PrefixPool, w)
@@ -133,12 +161,14 @@ func (j *judge) threads() (Finding, bool) {
 	}
 	f := Finding{
 		Verdict: rows.VerdictThreads, Subject: strings.TrimPrefix(pool, history.PrefixPool), Rate: bytes.perHour(),
-		Share: j.share(bytes.rate, w), window: w,
+		Share: j.share(bytes.rate, w),
 	}
+	f.measured(history.Threads, &count)
 	f.Confidence = count.tau * min(1, count.bend) * (1 - math.Exp(-count.growth/manyCount-max(0, bytes.growth)/(enough*j.scale())))
 	f.Evidence = []string{counted("threads", count)}
 	if t, ok := j.trendOf(pool, w); ok {
 		f.Evidence = append(f.Evidence, counted("threads in pool "+f.Subject, t))
+		f.measured(pool, &t)
 	}
 	f.Evidence = append(f.Evidence, grew(history.Row(rows.Threads), stacks), grew(history.Row(rows.Kernel), kernel))
 	return f, f.Confidence >= suspicion
@@ -155,7 +185,9 @@ func (j *judge) classLoader() (Finding, bool) {
 	if !ok || t.z < minZ || t.growth < j.least() {
 		return Finding{}, false
 	}
-	f, _ := j.finding(rows.VerdictClassLoader, "", t)
+	f, _ := j.finding(rows.VerdictClassLoader, "", history.Classes, t)
+	f.measured(history.Classes, &count)
+	f.waiting = j.unloadingMissing()
 	f.Confidence = min(count.tau*min(1, count.bend), f.Confidence/min(1, t.bend))
 	f.Evidence = []string{counted("loaded classes", count), grew(history.Row(rows.Metaspace), t)}
 	return f, f.Confidence >= suspicion
@@ -186,7 +218,7 @@ func (j *judge) parts(v rows.Verdict, series, prefix string) func() (Finding, bo
 		}
 		w := window{t.from, t.to}
 		part := j.fastest(prefix, w)
-		f, ok := j.finding(v, strings.TrimPrefix(part, prefix), t)
+		f, ok := j.finding(v, strings.TrimPrefix(part, prefix), series, t)
 		f.Evidence = []string{grew(series, t)}
 		if of, known := j.trendOf(part, w); known {
 			f.Evidence = append(f.Evidence, grew(part, of))
@@ -207,16 +239,21 @@ func (j *judge) fastest(prefix string, w window) string {
 	return best
 }
 
+// weight is how much a finding counts, compared with others.
+func (f *Finding) weight() float64 {
+	if f.Rate == nil {
+		return 0
+	}
+	rate := float64(f.Rate.BytesPerHour)
+	if f.Verdict == rows.VerdictThreads || f.Verdict == rows.VerdictClassLoader {
+		return causal * rate
+	}
+	return rate
+}
+
 // sideEffects sorts the findings and leaves out what comes with another one.
 func sideEffects(all []Finding) []Finding {
-	weight := func(f *Finding) float64 {
-		rate := float64(f.Rate.BytesPerHour)
-		if f.Verdict == rows.VerdictThreads || f.Verdict == rows.VerdictClassLoader {
-			return causal * rate
-		}
-		return rate
-	}
-	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(weight(&b), weight(&a)) })
+	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Compare(b.weight(), a.weight()) })
 	if len(all) == 0 {
 		return all
 	}

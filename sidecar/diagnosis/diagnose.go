@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,24 +16,27 @@ const (
 	nearLimit, cacheShare = 0.8, 0.1
 )
 
-// Diagnose judges the history of a container as of its last sample.
+// Diagnose judges the history of a container as of its last sample, after all judgments
+// that the sidecar would have made before.
 func Diagnose(c *history.Container) Diagnosis {
-	j := newJudge(c)
-	d := Diagnosis{Identity: c.Identity, Verdict: rows.VerdictNone, Findings: []Finding{}}
+	d, _ := new(Tracker).Judge(c)
+	return d
+}
+
+// conclude makes a diagnosis of what is known of all leaks.
+func (j *judge) conclude(incidents []Incident) Diagnosis {
+	d := Diagnosis{Identity: j.c.Identity, Verdict: rows.VerdictNone, Findings: []Finding{}, Incidents: slices.Clone(incidents)}
 	if len(j.windows) == 0 {
 		d.Verdict = rows.VerdictNotEnoughHistory
 	} else {
 		d.Since = new(time.UnixMilli(j.windows[0].from).UTC())
-		d.Findings = append(d.Findings, j.leaks()...)
-		for i := range d.Findings {
-			f := &d.Findings[i]
-			if f.Verdict == rows.VerdictUnexplained && len(c.Missing) > 0 {
-				f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(c.Missing, ", "))
-			}
-			f.Next = Next(f.Verdict, f.Subject, j.onlyJVM())
-		}
-		d.Growth, d.Forecast = j.forecast(d.Findings)
 	}
+	for k := range incidents {
+		if i := &incidents[k]; i.open() {
+			d.Findings = append(d.Findings, j.report(i))
+		}
+	}
+	d.Growth, d.Forecast = j.forecast(incidents)
 	d.Budget = j.budget()
 	// A leak is part of everything else: it explains why the settings do not fit.
 	if f, ok := j.overBudget(d.Budget); ok && len(d.Findings) == 0 {
@@ -41,15 +45,27 @@ func Diagnose(c *history.Container) Diagnosis {
 	if f, ok := j.pageCache(); ok {
 		d.Findings = append(d.Findings, f)
 	}
-	if len(d.Findings) > 0 && d.Verdict != rows.VerdictNotEnoughHistory {
+	if len(d.Findings) > 0 && (d.Verdict != rows.VerdictNotEnoughHistory || d.Findings[0].Verdict.Leak()) {
 		first := &d.Findings[0]
 		d.Verdict, d.Subject, d.Confidence = first.Verdict, first.Subject, &first.Confidence
 		if first.Verdict.Leak() {
-			d.Since = new(time.UnixMilli(first.window.from).UTC())
+			d.Since = new(incidents[0].Since)
 		}
 	}
 	d.Summary = j.summary(&d)
 	return d
+}
+
+// report is the finding of an incident, with what became of it.
+func (j *judge) report(i *Incident) Finding {
+	f := i.finding
+	f.Verdict, f.Subject, f.Evidence = i.Verdict, i.Subject, slices.Clone(f.Evidence)
+	if f.Verdict == rows.VerdictUnexplained && len(j.c.Missing) > 0 {
+		f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(j.c.Missing, ", "))
+	}
+	f.Evidence = append(f.Evidence, i.text())
+	f.Next = Next(f.Verdict, f.Subject, j.onlyJVM())
+	return f
 }
 
 // DiagnoseAll judges each container of a recorded history as of its last sample.

@@ -7,16 +7,26 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// forecast tells when a limit is reached, by how fast it went in the second half
-// of what was judged. Nil: nothing grows, or nothing limits it.
-func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
-	w, ok := window{}, false
-	if len(found) > 0 && found[0].Verdict.Leak() {
-		w, ok = found[0].window, true
-	} else if t, rising := j.rising(history.Unreclaimable, j.least()); rising {
-		w, ok = window{t.from, t.to}, true
+// minShare: a leak with less of the growth is forecast by its own rate. The rest is not
+// known to last.
+const minShare = 0.5
+
+// forecast returns how fast unreclaimable memory grows, nil if it does not, and when a
+// limit is reached: only for a leak that is confirmed and grows now. Everything else may
+// end before.
+func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
+	if len(j.windows) == 0 {
+		return nil, nil
 	}
-	if !ok {
+	if len(incidents) == 0 || incidents[0].State != Confirmed {
+		if t, rising := j.rising(history.Unreclaimable, j.least()); rising {
+			return t.perHour(), nil
+		}
+		return nil, nil
+	}
+	found := &incidents[0].finding
+	w := window{found.window.from, j.at}
+	if found.Rate == nil { // read back from JSON, and not found again
 		return nil, nil
 	}
 	firm, ok := j.trendOf(history.Unreclaimable, w.half())
@@ -27,9 +37,17 @@ func (j *judge) forecast(found []Finding) (*Rate, *Forecast) {
 	container := never()
 	if ok && firm.rate > 0 && firm.low > 0 {
 		rate = firm.perHour()
-		container = j.toContainerLimit(&firm)
+		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*firm.rate {
+			container = j.toContainerLimit(&firm)
+		} else if own.LowBytesPerHour > 0 {
+			room := j.room()
+			container = Forecast{
+				Reached: ContainerLimit, Seconds: 3600 * room / float64(own.BytesPerHour),
+				LowSeconds: 3600 * room / float64(own.HighBytesPerHour), HighSeconds: 3600 * room / float64(own.LowBytesPerHour),
+			}.bounded()
+		}
 	}
-	if len(found) > 0 && found[0].Verdict == rows.VerdictHeap {
+	if found.Verdict == rows.VerdictHeap {
 		if heap := j.toHeapLimit(w); heap.Seconds < container.Seconds {
 			return rate, &heap
 		}

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -12,6 +13,11 @@ const (
 	// minCollections is how many collections of the old generation a trend of what
 	// survives them needs: with fewer, chance cannot be ruled out.
 	minCollections = 8
+	// minFullCollections is the same for collectors that free all garbage each time.
+	minFullCollections = 5
+	// A heap leak must have gained minHeapGain of what the old generation may hold, and
+	// fill minHeapShare of it: below is how caches of any server fill.
+	minHeapGain, minHeapShare = 0.1, 0.25
 	// dropShare is how far the old generation falls, at least, in a collection
 	// that the JVM does not count (G1 of JDK 8), of the heap's maximum.
 	dropShare = 0.02
@@ -28,12 +34,16 @@ func (j *judge) heap() (Finding, bool) {
 	if !ok {
 		return Finding{}, false
 	}
-	t, ok := j.risingIn(j.survivors, max(4<<20, 0.01*limit), limit-now)
+	t, ok := j.risingIn(j.survivors, max(4<<20, minHeapGain*limit), limit-now)
 	if !ok {
 		return Finding{}, false
 	}
 	w := window{t.from, t.to}
-	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit), window: w}
+	if t.floors[len(t.floors)-1].value < minHeapShare*limit {
+		return Finding{}, false
+	}
+	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit)}
+	f.measured(history.OldUsed, &t)
 	f.Share = j.share(t.rate, w)
 	f.Evidence = []string{
 		fmt.Sprintf("old generation after collection: %s, over %d collections", t.text(inBytes()), j.collections(w)),
@@ -45,9 +55,11 @@ func (j *judge) heap() (Finding, bool) {
 	return f, f.Confidence >= suspicion
 }
 
-// survivors is the trend of the least that the old generation holds in parts of
-// the window with a collection each.
+// survivors is the trend of what survives collections of the old generation.
 func (j *judge) survivors(w window) (trend, bool) {
+	if j.fullCollections() {
+		return j.liveSets(w)
+	}
 	n := min(j.collections(w), bins)
 	if n < minCollections {
 		return trend{}, false
@@ -55,19 +67,30 @@ func (j *judge) survivors(w window) (trend, bool) {
 	return trendOfParts(j.c, history.OldUsed, w, n)
 }
 
+// liveSets is the trend of what each collection left, of a collector that frees all
+// garbage of the old generation at once.
+func (j *judge) liveSets(w window) (trend, bool) {
+	t := trend{from: w.from, to: w.to}
+	for _, s := range j.survivals(history.OldUsed) {
+		if s.at >= w.from && s.at <= w.to && !math.IsInf(s.after, 0) {
+			t.floors, t.top = append(t.floors, floor{hours(s.at - w.from), s.after}), append(t.top, s.after)
+		}
+	}
+	n := len(t.floors)
+	if n < minFullCollections {
+		return t, false
+	}
+	t.last = t.floors[n-1].value
+	t.fit()
+	if n < minCollections && t.tau == 1 {
+		t.z = minZ // a rise each time is as rare
+	}
+	return t, true
+}
+
 // collections is how often the old generation was collected in a window, as seen
 // at samples: by the JVM's count, or by what is used falling.
 func (j *judge) collections(w window) int {
-	counted, last := 0, int64(history.Unknown)
-	for time, p := range j.c.Points(history.OldCollections) {
-		if time > w.to {
-			break
-		}
-		if time >= w.from && last != history.Unknown && p.Last > last {
-			counted++
-		}
-		last = p.Last
-	}
 	limit, _ := j.maxHeap()
 	drops, high := 0, int64(0)
 	for time, p := range j.c.Points(history.OldUsed) {
@@ -79,7 +102,7 @@ func (j *judge) collections(w window) int {
 		}
 		high = max(high, p.Max)
 	}
-	return max(counted, drops)
+	return max(len(j.collectionTimes(w)), drops)
 }
 
 // maxHeap is the sum of the JVMs' MaxHeapSize.

@@ -9,8 +9,8 @@ import (
 
 const (
 	// minSamples is how many samples a window must have: 10 minutes of them at the
-	// default interval.
-	minSamples = 60
+	// default interval. With fewSamples only stairs are judged.
+	minSamples, fewSamples = 60, 30
 	// startShare is left out at the start of a JVM: it takes its first memory then.
 	startShare = 0.05
 
@@ -34,10 +34,12 @@ type judge struct {
 	c *history.Container
 	// windows end at the last sample. The first begins when the JVM has started, each other one is
 	// the second half of the one before. None if there are too few samples.
-	windows []window
-	samples int   // since the JVM started
-	at      int64 // the time of the last one
-	last    map[string]float64
+	windows    []window
+	samples    int   // since the JVM started
+	at         int64 // the time of the last one
+	generation int64 // of the JVM
+	started    int64 // its first sample
+	last       map[string]float64
 }
 
 // window is a time between two moments, in milliseconds since 1970.
@@ -49,19 +51,19 @@ func newJudge(c *history.Container) *judge {
 	j := &judge{c: c, last: make(map[string]float64)}
 	// Only where everything was sampled the epoch is known.
 	var times []int64
-	epoch := history.Unknown
+	j.generation = history.Unknown
 	for time, p := range c.Points(history.JVMGeneration) {
-		if p.Last != epoch {
+		if p.Last != j.generation {
 			times = times[:0]
 		}
-		times, epoch = append(times, time), p.Last
+		times, j.generation = append(times, time), p.Last
 	}
-	j.samples = len(times)
 	if len(times) == 0 {
 		return j
 	}
+	j.samples = len(times)
 	to := times[len(times)-1]
-	j.at = to
+	j.at, j.started = to, times[0]
 	from := times[0] + int64(startShare*float64(to-times[0]))
 	for {
 		for len(times) > 0 && times[0] < from {

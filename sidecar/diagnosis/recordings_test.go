@@ -69,22 +69,6 @@ func (r *recording) open(t testing.TB) *history.Container {
 	return d.Containers[0]
 }
 
-// length is how long it was recorded, or from the begin of the leak to the end.
-func (r *recording) length(t testing.TB) time.Duration {
-	if !r.Start.IsZero() {
-		return r.End.Sub(r.Start)
-	}
-	track := merged(r.open(t))
-	return time.Duration(track.Times[len(track.Times)-1]-track.Times[0]) * time.Millisecond
-}
-
-// until returns the history as it was at a time.
-func until(c *history.Container, at time.Time) *history.Container {
-	copied := *c
-	copied.Tracks = []*history.Track{c.Between(time.Unix(0, 0), at)}
-	return &copied
-}
-
 // sparse returns the history with each so many-th sample, and between them what is
 // read then: no rows, parts and pools.
 func sparse(c *history.Container, every int) *history.Container {
@@ -115,12 +99,15 @@ func TestRecordings(t *testing.T) {
 				t.Errorf("with each third sample only: %s (%s), want %s (%s): %s", d.Verdict, d.Subject, r.Verdict, r.Subject, d.Summary)
 			}
 			for at := r.Start; at.Before(r.End); at = at.Add(3 * time.Second) {
-				if d := Diagnose(until(c, at)); d.Verdict.Leak() && d.Verdict != r.Verdict {
-					t.Errorf("after %s: %s (%s), confidence %.2f: %s", at.Sub(r.Start), d.Verdict, d.Subject, *d.Confidence, d.Summary)
+				for _, f := range newJudge(until(c, at.UnixMilli())).leaks(nil) {
+					if f.Verdict != r.Verdict && f.waiting == "" {
+						t.Errorf("after %s: %s (%s), confidence %.2f: %s", at.Sub(r.Start), f.Verdict, f.Subject, f.Confidence, f.Evidence)
+					}
+					break
 				}
 			}
 			half := r.Start.Add(r.End.Sub(r.Start) / 2)
-			if d := Diagnose(until(c, half)); d.Forecast != nil {
+			if d := Diagnose(until(c, half.UnixMilli())); d.Forecast != nil {
 				t.Logf("at half time: %s, %s in %.0f s (%.0f to %.0f), it was %.0f s", d.Verdict, d.Forecast.Reached, d.Forecast.Seconds, d.Forecast.LowSeconds, d.Forecast.HighSeconds, r.End.Sub(half).Seconds())
 			}
 		})
@@ -142,7 +129,7 @@ func TestExamples(t *testing.T) {
 		shown[r.Verdict] = true
 		at := r.Start.Add(r.End.Sub(r.Start) * 9 / 10)
 		fmt.Fprintf(&b, "\n### `%s`: %s (%s)\n\n```\n", r.Verdict, r.Case, r.JVM)
-		if err := (&Report{Containers: []Diagnosis{Diagnose(until(r.open(t), at))}}).WriteText(&b); err != nil {
+		if err := (&Report{Containers: []Diagnosis{Diagnose(until(r.open(t), at.UnixMilli()))}}).WriteText(&b); err != nil {
 			t.Fatal(err)
 		}
 		b.WriteString("```\n")

@@ -1,9 +1,9 @@
 package diagnosis
 
 import (
-	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,13 +12,9 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// pointsPerJudgment is how many samples and readings come between two judgments, as in
-// the sidecar's loop.
-const pointsPerJudgment = 6
-
 // replay feeds a recorded history to a store, as the sidecar did, and calls with what is
 // remembered at each moment at which the sidecar would judge.
-func replay(t testing.TB, recorded *history.Container, each func(at time.Time, c *history.Container)) {
+func replay(t testing.TB, recorded *history.Container, each func(at int64, c *history.Container)) {
 	t.Helper()
 	store, err := history.Open(history.Options{Retention: 24 * time.Hour})
 	if err != nil {
@@ -26,7 +22,7 @@ func replay(t testing.TB, recorded *history.Container, each func(at time.Time, c
 	}
 	track := merged(recorded)
 	names := slices.Sorted(maps.Keys(track.Series))
-	of := &breakdown.Container{Identity: recorded.Identity, JVMs: recorded.JVMs}
+	of := &breakdown.Container{Identity: recorded.Identity}
 	for i, millis := range track.Times {
 		at := time.UnixMilli(millis)
 		if i == 0 {
@@ -45,7 +41,10 @@ func replay(t testing.TB, recorded *history.Container, each func(at time.Time, c
 			t.Fatal(err)
 		}
 		if i%pointsPerJudgment == pointsPerJudgment-1 || i == len(track.Times)-1 {
-			store.Container(of, func(c *history.Container) { each(at, c) })
+			store.Container(of, func(c *history.Container) {
+				c.JVMs = recorded.JVMs // the flags; a sample would add their threads
+				each(millis, c)
+			})
 		}
 	}
 }
@@ -84,63 +83,100 @@ func merged(c *history.Container) *history.Track {
 type course struct {
 	judged   int           // how often
 	first    time.Duration // until the first right verdict, since the leak began; 0: never
+	length   time.Duration // of the recording since then
 	lapses   int           // judgments after it that did not name it
-	changes  int           // of the verdict
+	events   int           // changes that are logged
 	accused  []string      // wrong leaks, each once, with the time
 	last     rows.Verdict
 	sentence string
 }
 
-func follow(t testing.TB, r *recording) course {
+func follow(t testing.TB, r *recording, recorded *history.Container) course {
 	var c course
-	recorded := r.open(t)
-	begin, said := time.Time{}, ""
-	replay(t, recorded, func(at time.Time, h *history.Container) {
+	var tracker Tracker
+	begin := r.Start
+	replay(t, recorded, func(millis int64, h *history.Container) {
+		at := time.UnixMilli(millis)
 		if begin.IsZero() {
 			begin = at
-			if !r.Start.IsZero() {
-				begin = r.Start
-			}
 		}
 		if at.After(r.End) {
 			return
 		}
-		d := Diagnose(h)
+		d, change := tracker.Judge(h)
 		c.judged++
-		right := d.Verdict == r.Verdict && d.Subject == r.Subject
+		c.length = at.Sub(begin)
+		if change != "" {
+			c.events++
+		}
+		right := d.Verdict == r.Verdict && (r.Subject == "" || d.Subject == r.Subject)
 		switch {
 		case right && r.Verdict.Leak() && c.first == 0:
-			c.first = max(at.Sub(begin), 1)
+			c.first = max(c.length, 1)
 		case !right && c.first != 0:
 			c.lapses++
 		}
-		if d.Verdict.Leak() && d.Verdict != r.Verdict {
-			if a := string(d.Verdict); !slices.ContainsFunc(c.accused, func(s string) bool { return len(s) >= len(a) && s[:len(a)] == a }) {
-				c.accused = append(c.accused, a+" at "+at.Sub(begin).Round(time.Second).String())
-			}
-		}
-		now := string(d.Verdict) + d.Subject
-		if d.Verdict == rows.VerdictNotEnoughHistory || d.Verdict == rows.VerdictNone {
-			now = ""
-		}
-		if now != said {
-			c.changes, said = c.changes+1, now
+		if wrong := string(d.Verdict); d.Verdict.Leak() && d.Verdict != r.Verdict &&
+			!slices.ContainsFunc(c.accused, func(s string) bool { return strings.HasPrefix(s, wrong) }) {
+			c.accused = append(c.accused, wrong+" after "+c.length.Round(time.Second).String())
 		}
 		c.last, c.sentence = d.Verdict, d.Summary
 	})
 	return c
 }
 
+// check: nothing clean is accused at any moment; a leak is named before half of its way,
+// from then on at each moment, and logged once.
+func (c *course) check(t testing.TB, r *recording) {
+	t.Helper()
+	t.Logf("%-30s %-18s named after %5.0f s of %5.0f, lapses %d of %d, events %d, accused %v, last %s: %s",
+		r.Case, r.Verdict, c.first.Seconds(), c.length.Seconds(), c.lapses, c.judged, c.events, c.accused, c.last, c.sentence)
+	if len(c.accused) > 0 {
+		t.Errorf("%s accused of %v", r.Case, c.accused)
+	}
+	if !r.Verdict.Leak() {
+		return
+	}
+	if c.first == 0 || c.first > c.length/2 {
+		t.Errorf("%s named after %s of %s", r.Case, c.first, c.length)
+	}
+	if c.lapses > 0 || c.events != 1 {
+		t.Errorf("%s: not named %d times of %d afterwards, %d events", r.Case, c.lapses, c.judged, c.events)
+	}
+}
+
 // TestReplay judges each recording along its whole course.
 func TestReplay(t *testing.T) {
-	for _, r := range append(servers(t), recordings(t)...) {
-		c := follow(t, &r)
-		length := r.length(t)
-		part := 0.0
-		if c.first > 0 {
-			part = 100 * c.first.Seconds() / length.Seconds()
-		}
-		t.Logf("%-28s %-18s first %4.0f s (%3.0f %%) lapses %3d/%3d changes %2d accused %v last %s | %s",
-			cmp.Or(r.Case, r.File), r.Verdict, c.first.Seconds(), part, c.lapses, c.judged, c.changes, c.accused, c.last, c.sentence)
+	for _, r := range slices.Concat(servers(t), recordings(t)) {
+		t.Run(r.Case, func(t *testing.T) {
+			t.Parallel()
+			c := follow(t, &r, r.open(t))
+			c.check(t, &r)
+		})
+	}
+}
+
+// TestStretched does the same as if all had gone slower: half a second between two samples
+// is 10 s, one second 20 s.
+func TestStretched(t *testing.T) {
+	const factor = 20
+	for _, r := range slices.Concat(servers(t), recordings(t)) {
+		t.Run(r.Case, func(t *testing.T) {
+			t.Parallel()
+			recorded := r.open(t)
+			track := merged(recorded)
+			start := track.Times[0]
+			stretch := func(millis int64) int64 { return start + (millis-start)*factor }
+			for i := range track.Times {
+				track.Times[i] = stretch(track.Times[i])
+			}
+			recorded.Tracks = []*history.Track{track}
+			if !r.Start.IsZero() {
+				r.Start = time.UnixMilli(stretch(r.Start.UnixMilli()))
+			}
+			r.End = time.UnixMilli(stretch(r.End.UnixMilli()))
+			c := follow(t, &r, recorded)
+			c.check(t, &r)
+		})
 	}
 }

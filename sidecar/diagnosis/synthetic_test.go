@@ -61,8 +61,12 @@ func play(t *testing.T, s scenario, seed uint64, each func(time.Duration, Diagno
 	if err != nil {
 		t.Fatal(err)
 	}
+	var tracker Tracker
 	feed(t, store, s, seed, func(at time.Duration) {
-		store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x", CgroupVersion: 2}}, func(c *history.Container) { each(at, Diagnose(c)) })
+		store.Container(&breakdown.Container{Identity: rows.Identity{ID: "x", CgroupVersion: 2}}, func(c *history.Container) {
+			d, _ := tracker.Judge(c)
+			each(at, d)
+		})
 	})
 }
 

@@ -1,8 +1,13 @@
 package diagnosis
 
-import "github.com/jvmem/jvmem/sidecar/rows"
+import (
+	"time"
 
-// Change is what became of a verdict.
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// Change is a change of a container's verdict.
 type Change string
 
 // The changes. "" is none.
@@ -12,15 +17,21 @@ const (
 	Cleared  Change = "verdict_cleared"
 )
 
-// settle is how often in a row a verdict must be given to be told: at the edge of
-// what counts it would come and go.
+// settle is how often in a row a verdict that is no leak must be found to be reported:
+// near a threshold it comes and goes.
 const settle = 2
 
-// Tracker tells when a container's verdict appears, changes and clears. The zero
-// value has seen none.
+// Tracker follows the leaks of one container from judgment to judgment. The zero value
+// has seen none. It can be written as JSON and read back.
 type Tracker struct {
-	told, seen verdictKey
-	times      int
+	// Incidents are those of the present JVM, the one that is the verdict first.
+	Incidents []Incident `json:"incidents"`
+	// Generation is the JVM generation of the history; another one is another JVM.
+	Generation int64 `json:"generation"`
+
+	started        bool
+	reported, seen verdictKey
+	times          int
 }
 
 type verdictKey struct {
@@ -28,8 +39,104 @@ type verdictKey struct {
 	subject string
 }
 
-// Update takes the next diagnosis in and returns what changed.
-func (t *Tracker) Update(d *Diagnosis) Change {
+// Judge judges a history as of its last sample, and returns what changed since the last
+// judgment. The first judgment of a tracker follows the whole history.
+func (t *Tracker) Judge(c *history.Container) (Diagnosis, Change) {
+	if !t.started && t.Generation == 0 {
+		for _, at := range moments(c) {
+			t.judge(until(c, at))
+		}
+	}
+	t.started = true
+	d := t.judge(c)
+	return d, t.change(&d)
+}
+
+// judge is Judge for one moment.
+func (t *Tracker) judge(c *history.Container) Diagnosis {
+	j := newJudge(c)
+	if j.generation != t.Generation {
+		t.Incidents, t.Generation = nil, j.generation
+	}
+	found := j.leaks(t.Incidents)
+	t.take(j, found)
+	return j.conclude(t.Incidents)
+}
+
+// take brings the incidents up to date with what was found.
+func (t *Tracker) take(j *judge, found []Finding) {
+	at := time.UnixMilli(j.at).UTC()
+	seen := make(map[rows.Verdict]bool)
+	for k := range found {
+		f := &found[k]
+		if seen[f.Verdict] {
+			continue // one leak under several names
+		}
+		seen[f.Verdict] = true
+		i := t.incident(f.Verdict)
+		if i == nil {
+			t.Incidents = append(t.Incidents, Incident{
+				Verdict: f.Verdict, Subject: f.Subject, State: Suspected, Opened: at, LastGrowth: at,
+				Since: time.UnixMilli(f.window.from).UTC(), Measure: f.measure, From: f.from, To: f.to,
+			})
+			i = &t.Incidents[len(t.Incidents)-1]
+		}
+		i.see(f, at)
+	}
+	for k := range t.Incidents {
+		i := &t.Incidents[k]
+		if !seen[i.Verdict] {
+			i.InARow = 0
+		}
+		level, known := j.level(i)
+		i.follow(level, known, j)
+	}
+	t.rank()
+}
+
+// incident returns the incident of a verdict that is not closed.
+func (t *Tracker) incident(v rows.Verdict) *Incident {
+	for k := range t.Incidents {
+		if i := &t.Incidents[k]; i.Verdict == v && i.State != Closed {
+			return i
+		}
+	}
+	return nil
+}
+
+const (
+	// maxIncidents bounds how many are kept, with those that are closed.
+	maxIncidents = 8
+	// outweighs: another leak becomes the verdict when it grows that much faster.
+	outweighs = 3
+)
+
+// rank puts the incident first that is the verdict: the one that was confirmed first,
+// unless another one outweighs it.
+func (t *Tracker) rank() {
+	first := -1
+	for k := range t.Incidents {
+		i := &t.Incidents[k]
+		if i.open() && (first < 0 || i.weight() > outweighs*t.Incidents[first].weight()) {
+			first = k
+		}
+	}
+	if first > 0 {
+		i := t.Incidents[first]
+		copy(t.Incidents[1:first+1], t.Incidents[:first])
+		t.Incidents[0] = i
+	}
+	for k := len(t.Incidents) - 1; k > 0 && len(t.Incidents) > maxIncidents; k-- {
+		if !t.Incidents[k].open() {
+			t.Incidents = append(t.Incidents[:k], t.Incidents[k+1:]...)
+		}
+	}
+}
+
+func (i *Incident) weight() float64 { return i.finding.weight() }
+
+// change returns what became of the verdict.
+func (t *Tracker) change(d *Diagnosis) Change {
 	now := verdictKey{d.Verdict, d.Subject}
 	if d.Verdict == rows.VerdictNotEnoughHistory || d.Verdict == rows.VerdictNone {
 		now = verdictKey{}
@@ -38,11 +145,12 @@ func (t *Tracker) Update(d *Diagnosis) Change {
 		t.seen, t.times = now, 0
 	}
 	t.times++
-	if now == t.told || t.times < settle {
+	// An incident was confirmed already.
+	if now == t.reported || t.times < settle && !now.verdict.Leak() {
 		return ""
 	}
-	before := t.told
-	t.told = now
+	before := t.reported
+	t.reported = now
 	switch {
 	case before == verdictKey{}:
 		return Appeared

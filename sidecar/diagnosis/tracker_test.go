@@ -1,39 +1,161 @@
 package diagnosis
 
 import (
+	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// TestTracker: a verdict is told when it is given twice in a row, and not again.
-func TestTracker(t *testing.T) {
+// TestChanges: a leak is reported when its incident is confirmed, any other verdict when
+// it is found twice in a row, and none of them again.
+func TestChanges(t *testing.T) {
 	leak := func(subject string) Diagnosis { return Diagnosis{Verdict: rows.VerdictThreads, Subject: subject} }
+	budget := Diagnosis{Verdict: rows.VerdictBudget}
 	none, early := Diagnosis{Verdict: rows.VerdictNone}, Diagnosis{Verdict: rows.VerdictNotEnoughHistory}
 	var tracker Tracker
 	var changes []Change
 	for _, d := range []Diagnosis{
-		early, early, none, none, // nothing to tell
-		leak("a"), none, leak("a"), leak("a"), leak("a"), // once it lasts
-		leak("b"), leak("a"), leak("a"), // for a moment
-		leak("b"), leak("b"), leak("b"),
-		{Verdict: rows.VerdictBudget}, {Verdict: rows.VerdictBudget},
-		none, {Verdict: rows.VerdictBudget}, none, none, early, none,
+		early, early, none, none,
+		budget, none, budget, budget, budget,
+		leak("a"), leak("a"), leak("b"),
+		none, budget, none, none, early, none,
 		leak("b"), leak("b"),
 	} {
-		changes = append(changes, tracker.Update(&d))
+		changes = append(changes, tracker.change(&d))
 	}
 	want := []Change{
 		"", "", "", "",
 		"", "", "", Appeared, "",
-		"", "", "",
-		"", Changed, "",
-		"", Changed,
+		Changed, "", Changed,
 		"", "", "", Cleared, "", "",
-		"", Appeared,
+		Appeared, "",
 	}
 	if !slices.Equal(changes, want) {
 		t.Errorf("%q\nwant\n%q", changes, want)
+	}
+}
+
+// course of an incident: each step is a minute later.
+type step struct {
+	found bool
+	level float64
+	want  State
+}
+
+func TestIncident(t *testing.T) {
+	rise := func(from, to float64) (all []step) {
+		for level := from; level <= to; level += 10 {
+			all = append(all, step{true, level, Confirmed})
+		}
+		return all
+	}
+	still := func(n int, level float64, want State) []step { return slices.Repeat([]step{{false, level, want}}, n) }
+	opened := []step{{true, 100, Suspected}, {true, 110, Confirmed}}
+	for name, steps := range map[string][]step{
+		"found twice in a row":         opened,
+		"found three times in all":     {{true, 100, Suspected}, {false, 105, Suspected}, {true, 110, Suspected}, {false, 110, Suspected}, {true, 120, Confirmed}},
+		"a suspicion is forgotten":     append([]step{{true, 100, Suspected}}, slices.Concat(still(5, 101, Suspected), still(1, 101, Closed))...),
+		"not found, and still there":   slices.Concat(opened, rise(120, 200), still(3, 200, Confirmed)),
+		"growth pauses and goes on":    slices.Concat(opened, rise(120, 200), still(3, 200, Confirmed), still(9, 200, Paused), rise(210, 230)),
+		"a pause as long as before":    slices.Concat(opened, rise(120, 200), still(3, 200, Confirmed), still(2, 200, Paused), rise(210, 230), still(15, 230, Confirmed)),
+		"a little is freed":            slices.Concat(opened, rise(120, 200), still(2, 160, Confirmed)),
+		"half of the gain is freed":    slices.Concat(opened, rise(120, 200), still(1, 149, Closed)),
+		"freed while it was suspected": {{true, 100, Suspected}, {false, 200, Suspected}, {false, 120, Closed}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+			i := Incident{State: Suspected, Opened: start, LastGrowth: start, Since: start, From: 100, To: 100}
+			for k, s := range steps {
+				at := start.Add(time.Duration(k) * time.Minute)
+				i.InARow = map[bool]int{true: i.InARow}[s.found]
+				if s.found {
+					i.see(&Finding{window: window{from: start.UnixMilli()}}, at)
+				}
+				i.follow(s.level, true, &judge{c: &history.Container{}, at: at.UnixMilli()})
+				if i.State != s.want {
+					t.Fatalf("after %d minutes %s, want %s: %+v", k, i.State, s.want, i)
+				}
+			}
+		})
+	}
+}
+
+// TestNotConfirmed: what waits for a collection is not confirmed, however often it is found.
+func TestNotConfirmed(t *testing.T) {
+	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	i := Incident{State: Suspected, Opened: start, LastGrowth: start, Since: start}
+	for k := range 30 {
+		at := start.Add(time.Duration(k) * time.Minute)
+		i.see(&Finding{waiting: "a collection"}, at)
+		i.follow(float64(k), true, &judge{c: &history.Container{}, at: at.UnixMilli()})
+	}
+	if i.State != Suspected || i.Waiting != "a collection" {
+		t.Errorf("%s, waiting for %q", i.State, i.Waiting)
+	}
+}
+
+// TestTrackerAsJSON: a tracker that was written and read back goes on as it would have.
+func TestTrackerAsJSON(t *testing.T) {
+	r := servers(t)[slices.IndexFunc(servers(t), func(r recording) bool { return r.Verdict == rows.VerdictThreads })]
+	c := r.open(t)
+	all := moments(c)
+	var kept, stored Tracker
+	for k, at := range all {
+		if k == len(all)/2 {
+			text, err := json.Marshal(kept)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(text, &stored); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d := kept.judge(until(c, at))
+		if k < len(all)/2 {
+			continue
+		}
+		if again := stored.judge(until(c, at)); again.Verdict != d.Verdict || again.Subject != d.Subject || !reflect.DeepEqual(again.Incidents[0].State, d.Incidents[0].State) {
+			t.Fatalf("%s: %s, want %s", time.UnixMilli(at), again.Summary, d.Summary)
+		}
+	}
+}
+
+// TestFirstJudgment: the first judgment of a tracker knows what those before it would have known.
+func TestFirstJudgment(t *testing.T) {
+	for _, r := range servers(t) {
+		if !r.Verdict.Leak() {
+			continue
+		}
+		var tracker Tracker
+		c := r.open(t)
+		if d, _ := tracker.Judge(c); d.Verdict != r.Verdict || len(d.Incidents) == 0 || !d.Incidents[0].Opened.Before(time.UnixMilli(newJudge(c).at).UTC()) {
+			t.Errorf("%s: %s", r.Case, d.Summary)
+		}
+	}
+}
+
+// TestCountOfSamples: what is missing is said in numbers that fit, also where samples of
+// the JVM's start do not count.
+func TestCountOfSamples(t *testing.T) {
+	for _, s := range scenarios {
+		if s.want != rows.VerdictNone {
+			continue
+		}
+		s.length = (minSamples + 5) * s.step()
+		play(t, s, 1, func(at time.Duration, d Diagnosis) {
+			var n, of int
+			if d.Verdict != rows.VerdictNotEnoughHistory {
+				return
+			}
+			if _, err := fmt.Sscanf(d.Summary, "not enough history: %d of %d samples", &n, &of); err != nil || n >= of {
+				t.Errorf("after %s: %s", at, d.Summary)
+			}
+		})
 	}
 }

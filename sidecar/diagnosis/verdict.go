@@ -33,10 +33,13 @@ type Diagnosis struct {
 	// Since is the begin of the time that was judged, the start of the JVM or later.
 	Since *time.Time `json:"since"`
 	// Growth is that of unreclaimable memory; nil if it does not grow.
-	Growth   *Rate        `json:"growth"`
-	Forecast *Forecast    `json:"forecast"`
-	Findings []Finding    `json:"findings"`
-	Budget   *BudgetCheck `json:"budget"`
+	Growth   *Rate     `json:"growth"`
+	Forecast *Forecast `json:"forecast"`
+	Findings []Finding `json:"findings"`
+	// Incidents are the leaks of the present JVM: suspected, confirmed, paused, closed.
+	// The first one is the verdict if that is a leak.
+	Incidents []Incident   `json:"incidents"`
+	Budget    *BudgetCheck `json:"budget"`
 }
 
 // Finding is one problem that was found.
@@ -56,6 +59,11 @@ type Finding struct {
 	Gathered *Gathered `json:"gathered,omitempty"`
 
 	window window
+	// measure is the series that grew, from and to are its first and last minimum.
+	measure  string
+	from, to float64
+	waiting  string // the collection that must come first
+	known    bool   // of an incident, not found again
 }
 
 // Rate is a growth in bytes per hour, with its 95 % interval.

@@ -115,7 +115,7 @@ func Phrase(v rows.Verdict) string { return phrases[v] }
 // summary is the sentence for log lines and the page.
 func (j *judge) summary(d *Diagnosis) string {
 	if d.Verdict == rows.VerdictNotEnoughHistory {
-		text := fmt.Sprintf("not enough history: %d of %d samples since the JVM started", j.samples, minSamples)
+		text := fmt.Sprintf("not enough history: %d of %d samples since the JVM started", min(j.samples, minSamples-1), minSamples)
 		for i := range d.Findings {
 			text += "; " + phrases[d.Findings[i].Verdict] + " (" + d.Findings[i].Evidence[0] + ")"
 		}

@@ -24,6 +24,7 @@ const (
 	Classes        = "classes"
 	OldUsed        = "old_used"        // old generation, see jvm.Old
 	OldCollections = "old_collections" // and how often it was collected
+	CPUSeconds     = "cpu_seconds"     // CPU time of the JVMs
 	// JVMGeneration changes when another JVM runs; its value has no meaning. It is
 	// known wherever a full sample was taken, see Store.AddReading.
 	JVMGeneration = "jvm_generation"

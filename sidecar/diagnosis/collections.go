@@ -1,0 +1,119 @@
+package diagnosis
+
+import (
+	"math"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// survival is what a collection of the old generation left of a series.
+type survival struct {
+	at int64
+	// before is the greatest value since the collection before, after the least one up
+	// to the next collection.
+	before, after float64
+}
+
+// survivals returns them for all collections that samples saw, of the present JVM.
+func (j *judge) survivals(series string) []survival {
+	times := j.collectionTimes(window{j.started, j.at})
+	all := make([]survival, 0, len(times))
+	for _, at := range times {
+		all = append(all, survival{at: at, after: math.Inf(1), before: math.Inf(-1)})
+	}
+	k := 0 // collections up to now
+	for time, p := range j.c.Points(series) {
+		if time < j.started || time > j.at {
+			continue
+		}
+		for k < len(all) && time >= all[k].at {
+			k++
+		}
+		if k > 0 {
+			all[k-1].after = min(all[k-1].after, float64(p.Min))
+		}
+		if k < len(all) {
+			all[k].before = max(all[k].before, float64(p.Max))
+		}
+	}
+	return all
+}
+
+// fullCollections reports whether each collection of the old generation frees all of its
+// garbage at once.
+func (j *judge) fullCollections() bool {
+	for i := range j.c.JVMs {
+		if gc := j.c.JVMs[i].GC; gc != "Serial" && gc != "Parallel" {
+			return false
+		}
+	}
+	return len(j.c.JVMs) > 0
+}
+
+// collectionTimes are those of the samples that saw another collection of the old
+// generation, as counted by the JVM.
+func (j *judge) collectionTimes(w window) []int64 {
+	var all []int64
+	last := int64(history.Unknown)
+	for time, p := range j.c.Points(history.OldCollections) {
+		if time > w.to {
+			break
+		}
+		if time >= w.from && last != history.Unknown && p.Last > last {
+			all = append(all, time)
+		}
+		last = p.Last
+	}
+	return all
+}
+
+const (
+	// kept is the part of the classes loaded since the collection before that must
+	// survive, where a collection freed at least freedShare of them: it could unload,
+	// and the number grows all the same.
+	kept, freedShare = 0.5, 0.25
+	// keptAll is the part that must survive pureCollections where hardly any is freed.
+	// One more collection has to come before these.
+	keptAll         = 0.9
+	pureCollections = 4
+)
+
+// unloadingMissing names the collection that must come before classes are a leak; "" if
+// it came. Loaders wait for a collection of the old generation, and those in soft
+// references survive some.
+func (j *judge) unloadingMissing() string {
+	all := j.survivals(history.Classes)
+	share := func(k int) (loaded, left float64) {
+		return all[k].before - all[k-1].after, all[k].after - all[k-1].after
+	}
+	// Collections between which nothing was loaded, as the two pauses of a cycle, show nothing.
+	var increments []int
+	for k := 1; k < len(all); k++ {
+		if loaded, _ := share(k); !math.IsInf(loaded, 0) && loaded >= 1 {
+			increments = append(increments, k)
+		}
+	}
+	if n := len(increments); n >= 2 {
+		unloads := false
+		grows := true
+		for _, k := range increments[n-2:] {
+			loaded, left := share(k)
+			unloads = unloads || left <= (1-freedShare)*loaded
+			grows = grows && left >= kept*loaded
+		}
+		if unloads && grows {
+			return ""
+		}
+	}
+	if n := len(increments); n >= pureCollections {
+		loaded, left := 0.0, 0.0
+		for _, k := range increments[n-pureCollections:] {
+			l, r := share(k)
+			loaded, left = loaded+l, left+r
+		}
+		if left >= keptAll*loaded {
+			return ""
+		}
+	}
+	return "collections of the old generation that could unload classes"
+}

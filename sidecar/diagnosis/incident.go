@@ -1,0 +1,158 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// State is where an incident stands.
+type State string
+
+// The states of an incident. A suspicion that is not confirmed is forgotten.
+const (
+	Suspected State = "suspected"
+	Confirmed State = "confirmed"
+	Paused    State = "paused" // nothing grew lately, and nothing was freed
+	Closed    State = "closed" // a good part was freed, or the growth is proven to have ended
+)
+
+// Incident is one leak, from the first suspicion on. It is a value that can be written
+// as JSON and read back. It does not end because growth pauses: what leaked is still
+// there.
+type Incident struct {
+	Verdict rows.Verdict `json:"verdict"`
+	Subject string       `json:"subject,omitempty"`
+	State   State        `json:"state"`
+	// Since is the begin of the growth that was judged.
+	Since time.Time `json:"since"`
+	// Opened is when it was first suspected; Confirmed and Closed are nil before.
+	Opened    time.Time  `json:"opened"`
+	Confirmed *time.Time `json:"confirmed,omitempty"`
+	Closed    *time.Time `json:"closed,omitempty"`
+	// LastGrowth is when it last reached a new maximum.
+	LastGrowth time.Time `json:"last_growth"`
+	// Measure is the series of the history that grows: bytes, or a count.
+	Measure string `json:"measure"`
+	// From, To and Gained are of the measure: when it began, at its highest, and the
+	// difference.
+	From   float64 `json:"from"`
+	To     float64 `json:"to"`
+	Gained float64 `json:"gained"`
+	// Waiting names what is missing for a confirmation: a collection of the garbage
+	// collector that could free the memory.
+	Waiting string `json:"waiting,omitempty"`
+
+	// Sightings counts the judgments that found it, in a row and in all.
+	InARow    int `json:"in_a_row"`
+	Sightings int `json:"sightings"`
+	// LongestPauseMillis is the longest time between two increases so far.
+	LongestPauseMillis int64 `json:"longest_pause_ms"`
+	// Seen is when a judgment found it last.
+	Seen time.Time `json:"seen"`
+
+	finding Finding // of the last judgment that found it
+}
+
+const (
+	// sightingsInARow or sightingsInAll confirm a suspicion: near a threshold, findings
+	// come and go.
+	sightingsInARow, sightingsInAll = 2, 3
+	// freed closes an incident: the part of the gain that must be gone.
+	freed = 0.5
+	// noise is the part of the gain that is no new growth.
+	noise = 0.02
+	// pauseFactor: a pause is this much longer than the longest time between two
+	// increases so far, and minPause at least.
+	pauseFactor = 3
+	minPause    = 3 * time.Minute
+	// A suspicion is forgotten when it was not found for forget, or half of its age.
+	forget = 5 * time.Minute
+	// proof: growth has ended when this many times the work that came with all of it
+	// was done without any.
+	proof    = 3
+	minProof = 30 * time.Minute
+)
+
+// open reports whether the incident still counts.
+func (i *Incident) open() bool { return i.State == Confirmed || i.State == Paused }
+
+// see takes in a finding of this leak.
+func (i *Incident) see(f *Finding, at time.Time) {
+	i.Sightings++
+	i.InARow++
+	i.Seen, i.finding, i.Waiting = at, *f, f.waiting
+	if i.State == Suspected {
+		i.Subject = f.Subject
+		if from := time.UnixMilli(f.window.from).UTC(); from.Before(i.Since) {
+			i.Since = from
+		}
+	}
+}
+
+// follow takes in the level of the measure, and returns what changed.
+func (i *Incident) follow(level float64, known bool, j *judge) {
+	at := time.UnixMilli(j.at).UTC()
+	if known {
+		i.From = min(i.From, level)
+		if gain := level - i.To; gain > noise*(i.To-i.From) && gain > 0 {
+			if pause := at.Sub(i.LastGrowth).Milliseconds(); i.Sightings > 1 || i.State != Suspected {
+				i.LongestPauseMillis = max(i.LongestPauseMillis, pause)
+			}
+			i.To, i.LastGrowth = level, at
+		}
+		i.Gained = i.To - i.From
+	}
+	switch {
+	case i.State == Closed:
+	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
+		i.State, i.Closed = Closed, &at
+	case i.State == Suspected:
+		if i.Waiting == "" && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) {
+			i.State, i.Confirmed = Confirmed, &at
+		} else if idle := at.Sub(i.Seen); idle > max(forget, at.Sub(i.Opened)/2) {
+			i.State, i.Closed = Closed, &at
+		}
+	default:
+		i.State = Confirmed
+		if idle := at.Sub(i.LastGrowth); idle > max(minPause, pauseFactor*time.Duration(i.LongestPauseMillis)*time.Millisecond) {
+			i.State = Paused
+		}
+	}
+}
+
+// ended reports whether so much was done since the last growth that it would have grown.
+func (i *Incident) ended(j *judge) bool {
+	at := time.UnixMilli(j.at)
+	if i.Confirmed == nil || at.Sub(i.LastGrowth) < minProof {
+		return false
+	}
+	with, ok := j.work(i.Since.UnixMilli(), i.LastGrowth.UnixMilli())
+	without, known := j.work(i.LastGrowth.UnixMilli(), j.at)
+	return ok && known && with > 0 && without > proof*with
+}
+
+// unit is what the measure of the incident counts.
+func (i *Incident) unit() unit {
+	if i.Measure == history.Classes || i.Measure == history.Threads || strings.HasPrefix(i.Measure, history.PrefixPool) {
+		return inPieces()
+	}
+	return inBytes()
+}
+
+// text describes the course of an incident.
+func (i *Incident) text() string {
+	text := fmt.Sprintf("%s: gained %s since %s", i.State, i.unit().text(i.Gained), clock(i.Since))
+	if i.Waiting != "" {
+		text += "; waiting for " + i.Waiting
+	}
+	if i.State == Paused {
+		text += "; no growth since " + clock(i.LastGrowth)
+	}
+	return text
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

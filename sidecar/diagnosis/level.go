@@ -1,0 +1,62 @@
+package diagnosis
+
+import (
+	"math"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// level is what the measure of an incident holds now, without what comes and goes: its
+// least value of late.
+func (j *judge) level(i *Incident) (float64, bool) {
+	from := j.at - max(j.at-i.Since.UnixMilli(), 0)/bins
+	if i.Measure == history.OldUsed || i.Measure == history.Classes {
+		from = j.lastCollection(i.Measure)
+	}
+	least, n := math.Inf(1), 0
+	var last [3]float64 // a short time may have no points
+	for time, p := range j.c.Points(i.Measure) {
+		if time > j.at {
+			break
+		}
+		last[n%len(last)] = float64(p.Min)
+		n++
+		if time >= from {
+			least = min(least, float64(p.Min))
+		}
+	}
+	if n < len(last) {
+		return 0, false
+	}
+	if i.Measure != history.OldUsed && i.Measure != history.Classes {
+		least = min(least, last[0], last[1], last[2])
+	}
+	return least, !math.IsInf(least, 1)
+}
+
+// lastCollection is since when the old generation, or the loaded classes, hold no more
+// than what survived. G1 and others free garbage of the old generation only some time
+// after they found it.
+func (j *judge) lastCollection(measure string) int64 {
+	back := 1
+	if measure == history.OldUsed && !j.fullCollections() {
+		back = 3
+	}
+	times := j.collectionTimes(window{math.MinInt64, j.at})
+	if len(times) < back {
+		return j.at
+	}
+	return times[len(times)-back]
+}
+
+// measureOf is the series by which a leak of a detail is followed. The details of malloc
+// move against each other; what is resident does not.
+func measureOf(series string) string {
+	switch series {
+	case history.Detail(rows.Native, rows.Untracked), history.Detail(rows.Native, rows.Malloc), history.Detail(rows.Native, rows.Mmap),
+		history.Detail(rows.Native, rows.AllocatorRetained), history.Detail(rows.Native, rows.JVMInternal):
+		return history.Row(rows.Native)
+	}
+	return series
+}
