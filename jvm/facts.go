@@ -11,13 +11,13 @@ import (
 	"github.com/jvmem/jvmem/jvm/threads"
 )
 
-// Facts is what was read of one JVM: everything attribution needs, and nothing
-// that it concludes. nil means not known. Facts can be written as JSON and read
-// back, so that what was recorded somewhere else can be attributed again.
+// Facts is what was read of one JVM: everything that attribution needs, and no
+// conclusions. nil means unknown. Facts can be written as JSON and read back, so that
+// what was recorded elsewhere can be attributed again.
 type Facts struct {
 	PID   int `json:"pid"`
 	NSPID int `json:"ns_pid"`
-	// StartTicks and PID name the process for ever.
+	// StartTicks and PID identify the process.
 	StartTicks uint64 `json:"start_ticks"`
 
 	Version       string   `json:"version,omitempty"`
@@ -30,15 +30,15 @@ type Facts struct {
 	// NMT is "off", "summary" or "detail"; "" if the JVM could not be asked.
 	NMT string `json:"nmt,omitempty"`
 
-	// Resident says what is resident by kind. nil: smaps could not be read.
+	// Resident is what is resident, by kind. nil: smaps could not be read.
 	Resident map[ranges.Kind]resident.Bytes `json:"resident,omitempty"`
-	// Ranges is how the kinds of anonymous memory were told apart.
+	// Ranges is the best source of address ranges.
 	Ranges ranges.Source `json:"ranges,omitempty"`
 	// Named are the kinds of anonymous memory whose ranges are all known. The
 	// others' memory is in Resident as ranges.Unknown.
 	Named []ranges.Kind `json:"named,omitempty"`
-	// HeapFileBytes is what ZGC's heap file has allocated. It is charged as
-	// shared memory however often it is mapped. nil: no such file.
+	// HeapFileBytes is the allocated size of ZGC's heap file. It is charged as shared
+	// memory however often it is mapped. nil: no such file.
 	HeapFileBytes *int64 `json:"heap_file_bytes,omitempty"`
 
 	Heap       *Usage      `json:"heap,omitempty"`
@@ -55,28 +55,28 @@ type Facts struct {
 	PageTablesBytes int64 `json:"page_tables_bytes"`
 	SwapBytes       int64 `json:"swap_bytes,omitempty"`
 
-	// Sources says what each source gave.
+	// Sources are the sources, with what failed.
 	Sources []Source `json:"sources"`
 }
 
-// Usage is a space of the JVM in HotSpot's words, in bytes.
+// Usage is the size of a space by HotSpot's definitions, in bytes.
 type Usage struct {
 	UsedBytes      *int64 `json:"used_bytes,omitempty"`
 	CommittedBytes *int64 `json:"committed_bytes,omitempty"`
 	ReservedBytes  *int64 `json:"reserved_bytes,omitempty"`
 }
 
-// Old is the generation that holds what survived collections, as hsperfdata has
-// it: the whole heap with a collector that has one generation.
+// Old is the generation of objects that survived collections, as hsperfdata has it: the
+// whole heap with a collector that has one generation.
 type Old struct {
-	// UsedBytes is of the last collection, or of now, depending on the collector:
-	// the least between two collections is what survived.
+	// UsedBytes is that of the last collection, or the current one, depending on the
+	// collector: the minimum between two collections is what survived.
 	UsedBytes int64 `json:"used_bytes"`
-	// MaxBytes is what it may grow to: with Serial and Parallel less than the heap,
-	// as some of that is for the young generation. nil where that is not told.
+	// MaxBytes is its maximum: with Serial and Parallel less than the heap, part of
+	// which is the young generation. nil: unknown.
 	MaxBytes *int64 `json:"max_bytes,omitempty"`
-	// Collections counts those that collect this generation, or their pauses (G1
-	// of JDK 8 tells of full ones only); nil where none is told.
+	// Collections counts those that collect this generation, or their pauses (G1 of JDK
+	// 8 reports only full ones); nil: unknown.
 	Collections *int64 `json:"collections,omitempty"`
 }
 
@@ -92,12 +92,12 @@ type Threads struct {
 	Pools []threads.Pool `json:"pools"`
 }
 
-// Source is one place that facts come from.
+// Source is one source of facts.
 type Source struct {
 	Name string `json:"name"`
 	PID  int    `json:"pid,omitempty"` // of the JVM, 0 if it concerns no single one
 	OK   bool   `json:"ok"`
-	// Reason and Fix say what is missing and what its user can do about it.
+	// Reason and Fix are for users: what is missing, and what to do about it.
 	Reason string `json:"reason,omitempty"`
 	Fix    string `json:"fix,omitempty"`
 }

@@ -37,7 +37,7 @@ func unitBytes(text string) (bytes int64, rest string, ok bool) {
 	return bytes, rest, true
 }
 
-// parseAmount reads "262144K", "120036Kb", "3.81 MB" or "40 bytes" at the start
+// parseAmount parses "262144K", "120036Kb", "3.81 MB" or "40 bytes" at the start
 // of text. HotSpot writes no sign, exponent or group separator.
 func parseAmount(text string) (bytes int64, rest string, ok bool) {
 	text = strings.TrimLeft(text, " ")
@@ -62,7 +62,7 @@ func parseAmount(text string) (bytes int64, rest string, ok bool) {
 	return int64(math.Round(f * float64(unit))), rest, true
 }
 
-// amountAfter reads the amount behind the first key in line.
+// amountAfter reads the amount after the first key in line.
 func amountAfter(line, key string) (bytes int64, ok bool) {
 	_, value, ok := strings.Cut(line, key)
 	if !ok {
@@ -72,8 +72,8 @@ func amountAfter(line, key string) (bytes int64, ok bool) {
 	return bytes, ok
 }
 
-// addresses reads "[0x1000, 0x2000, 0x3000)" (with "," or "-" between, and "]"
-// at the end in some places) behind the first "[0x" in line: two to four
+// addresses parses "[0x1000, 0x2000, 0x3000)" (with "," or "-" between, and "]"
+// at the end in some places) after the first "[0x" in line: two to four
 // addresses that do not fall, nil if there is no such list.
 func addresses(line string) []uint64 {
 	_, list, ok := strings.Cut(line, "[0x")
@@ -99,7 +99,7 @@ func addresses(line string) []uint64 {
 	return out
 }
 
-// addressAfter reads the address behind the first key in line.
+// addressAfter reads the address after the first key in line.
 func addressAfter(line, key string) (uint64, bool) {
 	_, value, ok := strings.Cut(line, key+"0x")
 	if !ok {

@@ -11,10 +11,9 @@ import (
 
 // ClassLoaderStats is one reply to VM.classloader_stats.
 type ClassLoaderStats struct {
-	// Types are the classes that loaders are of, the one with the most metaspace
-	// first.
+	// Types are the classes of the loaders, the one with the most metaspace first.
 	Types []LoaderType
-	// Total is over all loaders, in the JVM's own words but for the hidden classes;
+	// Total is over all loaders, as the JVM reports it, except for the hidden classes;
 	// nil if the end of the reply is missing. Types then is what came before.
 	Total *LoaderType
 }
@@ -27,20 +26,20 @@ type LoaderType struct {
 	// lambdas and the like (before JDK 15 "unsafe anonymous" ones).
 	Classes       int64 `json:"classes"`
 	HiddenClasses int64 `json:"hidden_classes"`
-	// ChunkBytes is the metaspace that the loaders hold, BlockBytes what they
-	// handed out of it, both of hidden classes too.
+	// ChunkBytes is the metaspace that the loaders hold, BlockBytes what is allocated
+	// from it, both with hidden classes.
 	ChunkBytes int64 `json:"chunk_bytes"`
 	BlockBytes int64 `json:"block_bytes"`
 }
 
-// ParseClassLoaderStats reads one reply to VM.classloader_stats.
+// ParseClassLoaderStats parses one reply to VM.classloader_stats.
 func ParseClassLoaderStats(text string) (ClassLoaderStats, error) {
 	byName := make(map[string]*LoaderType)
 	var total *LoaderType
 	var loader *LoaderType // of the last line, which one of hidden classes may follow
 	words := false
 	for line := range strings.Lines(text) {
-		if line[len(line)-1] != '\n' { // cut
+		if line[len(line)-1] != '\n' { // truncated
 			break
 		}
 		row, ok := parseLoader(line)

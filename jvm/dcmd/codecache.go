@@ -40,7 +40,7 @@ func (c CodeCache) UsedBytes() int64 {
 	return sum
 }
 
-// ParseCodeCache reads one reply to Compiler.codecache. A heap without its
+// ParseCodeCache parses one reply to Compiler.codecache. A heap without its
 // bounds is left out; without any heap the reply is an error.
 func ParseCodeCache(text string) (CodeCache, error) {
 	var c CodeCache
@@ -67,7 +67,7 @@ func ParseCodeCache(text string) (CodeCache, error) {
 	return c, nil
 }
 
-// parseCodeHeap reads "CodeHeap 'non-nmethods': size=5692Kb used=1152Kb
+// parseCodeHeap parses "CodeHeap 'non-nmethods': size=5692Kb used=1152Kb
 // max_used=1165Kb free=4539Kb".
 func parseCodeHeap(line string) (CodeHeap, bool) {
 	name, numbers, ok := strings.Cut(line, ": size=")

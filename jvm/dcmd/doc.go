@@ -1,25 +1,24 @@
-// Package dcmd parses what a HotSpot JVM answers to diagnostic commands.
+// Package dcmd parses the replies of a HotSpot JVM to diagnostic commands.
 //
-// VM.info, VM.metaspace, Compiler.codecache and GC.heap_info tell where its parts
-// lie in the address space and how much of them is committed and used. With
-// Native Memory Tracking off they are the best source of ranges.
+// VM.info, VM.metaspace, Compiler.codecache and GC.heap_info report the address ranges
+// of the JVM's parts, and how much of them is committed and used. With Native Memory
+// Tracking off they are the best source of ranges.
 //
-// Thread.print, VM.classloader_stats, GC.class_histogram and
-// System.native_heap_info tell what fills such a part. Of these a reply may be
-// megabytes long and come cut: its parsers take what there is, and tell that the
-// end is missing.
+// Thread.print, VM.classloader_stats, GC.class_histogram and System.native_heap_info
+// report the contents of such a part. Their replies may have megabytes and be truncated:
+// the parsers return what there is, and that the end is missing.
 //
-// It sends nothing and reads no file: each function gets the text of one reply.
-// A text that is not such a reply is an error, never a set of zeros; a line
-// that is not understood is skipped. VM.info holds command line and environment
-// of the application: ParseVMInfo returns none of it.
+// It sends nothing and reads no file: each function takes the text of one reply. A text
+// that is not such a reply is an error, never a set of zeros; a line that cannot be
+// parsed is skipped. VM.info contains command line and environment of the application:
+// ParseVMInfo returns neither.
 //
 // # What the numbers include
 //
 // "Committed" is what HotSpot may touch, "reserved" is address space; neither
-// is resident memory. Where HotSpot prints a total and its parts, only one of
-// them is counted: survivor spaces belong to their generation, class space is
-// told apart from the rest of metaspace.
+// is resident memory. Where HotSpot prints a total and its parts, only one of them is
+// counted: survivor spaces belong to their generation, class space is separate from the
+// rest of metaspace.
 //
 // # What differs by version
 //
@@ -27,8 +26,8 @@
 // the second group: it knows none of the others), with every collector they have:
 //
 //	JDK     what
-//	8       G1 prints [low, x, high) with an x of no meaning
-//	11      VM.info names no CDS archive, and the class space in another line
+//	8       G1 prints [low, x, high) with a meaningless x
+//	11      VM.info has no CDS archive, and the class space in another line
 //	11      VM.metaspace prints nodes as [low, top, committed, high)
 //	11      no compressed class space with ZGC: rows of VM.metaspace have no label
 //	11-24   GC.heap_info ends with metaspace
@@ -41,7 +40,7 @@
 //	11 on   GC.class_histogram: class name (module)
 //	17      VM.classloader_stats: words for bytes
 //	21 on   System.native_heap_info; no "fast" from glibc 2.43 on
-//	21 on   Thread.print: "[ID]" behind the number; a thread that carries a virtual
+//	21 on   Thread.print: "[ID]" after the number; a thread that carries a virtual
 //	        one has neither nid nor state
 //	25 on   Thread.print: the mounted virtual thread's frames follow its carrier's
 //	21 on   Compiler.codecache adds a line for all heaps together
@@ -51,9 +50,9 @@
 //	26 on   VM.info: "Refinement table byte_map" of G1
 //	28      Parallel prints "Young Gen:" before the addresses
 //
-// ZGC prints no addresses (its heap is a memfd that smaps names), Shenandoah no
-// table or bitmap of its own. "C-Heap outstanding allocations" was there on
-// every JDK tried; it comes from glibc's mallinfo and is missing with another C
+// ZGC prints no addresses (its heap is a memfd, named in smaps), Shenandoah no
+// table or bitmap of its own. Every JDK tried prints "C-Heap outstanding
+// allocations"; it comes from glibc's mallinfo and is missing with another C
 // library.
 //
 // Sources: OpenJDK src/hotspot/share: utilities/vmError.cpp (print_vm_info),

@@ -18,7 +18,7 @@ type HeapInfo struct {
 	// round it down to M or K, Shenandoah by less than 1 %.
 	CommittedBytes int64
 
-	// UsedBytes is the heap that holds objects, garbage included.
+	// UsedBytes is the part with objects, garbage included.
 	UsedBytes int64
 
 	// Ranges is the address space of the heap, sorted and disjoint: reserved,
@@ -26,7 +26,7 @@ type HeapInfo struct {
 	Ranges []ranges.Range
 }
 
-// ParseHeapInfo reads one reply to GC.heap_info, of any collector. A reply of
+// ParseHeapInfo parses one reply to GC.heap_info, of any collector. A reply of
 // unknown form, or one that ends before the last generation, is an error.
 func ParseHeapInfo(text string) (HeapInfo, error) {
 	var h heapLines
@@ -40,7 +40,7 @@ func ParseHeapInfo(text string) (HeapInfo, error) {
 	return info, nil
 }
 
-// heapLines collects what the lines about the heap tell; VM.info has the same.
+// heapLines collects the lines about the heap; VM.info has the same lines.
 type heapLines struct {
 	form            heapForm
 	committed, used *int64
@@ -100,7 +100,7 @@ func (h *heapLines) line(line string) {
 	}
 }
 
-// g1 reads "262144K, used 88730K [low, high)" and from JDK 25 on "reserved
+// g1 parses "262144K, used 88730K [low, high)" and from JDK 25 on "reserved
 // 262144K, committed 158720K, used 89123K [low, high)".
 func (h *heapLines) g1(rest string) {
 	committed, ok := amountAfter(rest, "committed ")
@@ -114,8 +114,8 @@ func (h *heapLines) g1(rest string) {
 	}
 }
 
-// generation adds "76288K, used 4233K [low, committed high, high)". The total
-// leaves one survivor space out, so the addresses tell what is committed.
+// generation adds "76288K, used 4233K [low, committed high, high)". The total lacks one
+// survivor space, so committed comes from the addresses.
 func (h *heapLines) generation(rest string) bool {
 	committed, _, ok := parseAmount(rest)
 	used, okUsed := amountAfter(rest, "used ")
@@ -132,7 +132,7 @@ func (h *heapLines) generation(rest string) bool {
 	return true
 }
 
-// shenandoah reads " 256M max, 256M soft max, 57856K committed, 57760K used",
+// shenandoah parses " 256M max, 256M soft max, 57856K committed, 57760K used",
 // the same by generation, and " - [low, high)".
 func (h *heapLines) shenandoah(line string) {
 	if strings.HasPrefix(line, "- [") {

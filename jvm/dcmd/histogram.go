@@ -23,12 +23,12 @@ type ClassCount struct {
 	Bytes     int64  `json:"bytes"` // without what the objects refer to
 }
 
-// ParseHistogram reads one reply to GC.class_histogram: the first rows of it, and
+// ParseHistogram parses one reply to GC.class_histogram: the first rows of it, and
 // the total.
 func ParseHistogram(text string, rows int) (Histogram, error) {
 	var h Histogram
 	for line := range strings.Lines(text) {
-		if line[len(line)-1] != '\n' { // cut
+		if line[len(line)-1] != '\n' { // truncated
 			break
 		}
 		if numbers, ok := strings.CutPrefix(line, "Total "); ok {

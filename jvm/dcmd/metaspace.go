@@ -8,11 +8,11 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// MetaspaceUsage is what one reply to VM.metaspace tells about sizes.
+// MetaspaceUsage is the sizes in one reply to VM.metaspace.
 //
-// HotSpot rounds to two decimals of the unit printed (to 5 KiB above 1 MB, to
-// 5 MiB above 1 GB) unless the command had "scale=1". Committed is exact where
-// the reply lists the nodes, used to the KiB from JDK 25 on.
+// HotSpot rounds to two decimals of the unit printed (to 5 KiB above 1 MB, to 5 MiB
+// above 1 GB) unless the command had "scale=1". Committed is exact if the reply lists
+// the nodes, used to the KiB from JDK 25 on.
 type MetaspaceUsage struct {
 	// NonClass is metaspace without the compressed class space.
 	NonClass SpaceUsage
@@ -33,14 +33,14 @@ type SpaceUsage struct {
 	UsedBytes, CommittedBytes, ReservedBytes *int64
 }
 
-// ParseMetaspaceBasic reads the reply to "VM.metaspace basic" (or any other
+// ParseMetaspaceBasic parses the reply to "VM.metaspace basic" (or any other
 // form of VM.metaspace) for its sizes.
 func ParseMetaspaceBasic(text string) (MetaspaceUsage, error) {
 	_, usage, err := parseMetaspace(text)
 	return usage, err
 }
 
-// ParseMetaspace reads the reply to "VM.metaspace show-loaders=false
+// ParseMetaspace parses the reply to "VM.metaspace show-loaders=false
 // vslist=true": the ranges of all nodes (reserved), sorted
 // and disjoint, and the sizes. A reply without any node is an error.
 func ParseMetaspace(text string) ([]ranges.Range, MetaspaceUsage, error) {
@@ -101,7 +101,7 @@ func parseMetaspace(text string) ([]ranges.Range, MetaspaceUsage, error) {
 	return p.finish(text)
 }
 
-// counts reads "Total Usage - 71 loaders, 1594 classes (854 shared):".
+// counts parses "Total Usage - 71 loaders, 1594 classes (854 shared):".
 func (p *metaspaceParser) counts(line string) {
 	fields := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" ,():", r) })
 	for i := 1; i < len(fields); i++ {
@@ -120,7 +120,7 @@ func (p *metaspaceParser) counts(line string) {
 	}
 }
 
-// exact reads "Metaspace used 3997K, ..." and "class space used 381K, ...".
+// exact parses "Metaspace used 3997K, ..." and "class space used 381K, ...".
 func (p *metaspaceParser) exact(line string) {
 	for _, f := range []struct {
 		name  string
@@ -211,7 +211,7 @@ func (p *metaspaceParser) node(line string) {
 
 func (p *metaspaceParser) finish(text string) ([]ranges.Range, MetaspaceUsage, error) {
 	if p.nonClass == (SpaceUsage{}) {
-		return nil, MetaspaceUsage{}, fmt.Errorf("parse VM.metaspace: not such a reply: %.80q", text)
+		return nil, MetaspaceUsage{}, fmt.Errorf("parse VM.metaspace: not a reply to it: %.80q", text)
 	}
 	if p.exactAll != nil {
 		used := *p.exactAll

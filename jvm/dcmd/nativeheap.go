@@ -9,11 +9,11 @@ import (
 // NativeHeap is one reply to System.native_heap_info: glibc's own account of
 // malloc.
 type NativeHeap struct {
-	// Arenas is how many there are, the main one among them.
+	// Arenas is their number, the main one among them.
 	Arenas int
-	// SystemBytes is what the arenas have of the kernel, FreeBytes what of it is
-	// handed out to nobody, mostly resident. What threads keep for their next
-	// malloc (tcache) counts as handed out.
+	// SystemBytes is the arenas' memory, FreeBytes the part of it that is not
+	// allocated, mostly resident. What threads keep for their next malloc (tcache)
+	// counts as allocated.
 	SystemBytes, FreeBytes int64
 	// Mmapped are large chunks with a mapping of their own, in no arena; nil if the
 	// end of the reply is missing. The other numbers are of the arenas before.
@@ -23,15 +23,15 @@ type NativeHeap struct {
 // MmappedChunks is the malloc chunks that are mappings of their own.
 type MmappedChunks struct{ Count, Bytes int64 }
 
-// ParseNativeHeap reads one reply to System.native_heap_info, the XML of
-// malloc_info(3). An arena that was cut off is left out.
+// ParseNativeHeap parses one reply to System.native_heap_info, the XML of
+// malloc_info(3). A truncated arena is left out.
 func ParseNativeHeap(text string) (NativeHeap, error) {
 	var n NativeHeap
 	var system, free int64 // of an arena
 	inside := false
 	for d := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := d.Token()
-		if err != nil { // the end, or what is no XML
+		if err != nil { // the end, or text that is not XML
 			break
 		}
 		switch e := token.(type) {
@@ -63,7 +63,7 @@ func ParseNativeHeap(text string) (NativeHeap, error) {
 }
 
 // attributes reads those of <total type="rest" count="1" size="122896"/>; 0 for a
-// number that is not there.
+// number that is missing.
 func attributes(e xml.StartElement) (kind string, size, count int64) {
 	for _, a := range e.Attr {
 		switch a.Name.Local {

@@ -17,10 +17,9 @@ type ThreadDump struct {
 	Complete bool
 }
 
-// Thread is one thread as the JVM knows it. One that native code made and never
-// attached is not known to it.
+// Thread is one thread known to the JVM. Threads of native code that never attached are not.
 type Thread struct {
-	// Name is what the application called it: any text, of any length.
+	// Name is the application's: any text, of any length.
 	Name string
 	// NativeID is the thread's ID in the JVM's own PID namespace, 0 if it was not
 	// printed.
@@ -35,11 +34,11 @@ type Thread struct {
 	// "java.lang.Thread.run(Thread.java:840)". Threads that run no Java code have
 	// none.
 	Frames []string
-	// Depth is how many frames there are, also those that are not kept.
+	// Depth is the number of frames, also of those that are not kept.
 	Depth int
 }
 
-// ParseThreads reads one reply to Thread.print.
+// ParseThreads parses one reply to Thread.print.
 func ParseThreads(text string) (ThreadDump, error) {
 	const state, frame, carried, end = "   java.lang.Thread.State: ", "\tat ", "   Mounted virtual thread", "JNI global ref"
 	var dump ThreadDump
@@ -87,7 +86,7 @@ func ParseThreads(text string) (ThreadDump, error) {
 }
 
 // header finds the quote that ends a thread's name: the last one, as no other is
-// printed behind it.
+// printed after it.
 func header(line string) (quote int, ok bool) {
 	quote = strings.LastIndexByte(line, '"')
 	if quote < 0 {

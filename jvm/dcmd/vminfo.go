@@ -9,34 +9,32 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// VMInfo is what one reply to VM.info tells about memory.
+// VMInfo is what one reply to VM.info reports about memory.
 type VMInfo struct {
 	// VMName and Version as printed: "OpenJDK 64-Bit Server VM",
 	// "21.0.13+1-1-Debian"; empty if the line is missing.
 	VMName, Version string
 
 	// GC is "Serial", "Parallel", "CMS", "G1", "Shenandoah", "ZGC", "Epsilon",
-	// or the VM's own word for one that is not known here; empty if missing.
+	// or the VM's own name for one that is unknown here; empty if missing.
 	GC string
 
-	// Uptime is the time since the VM started; nil if not told.
+	// Uptime is the time since the VM started; nil: unknown.
 	Uptime *time.Duration
 
-	// Ranges are what the reply names of the address space, sorted and
-	// disjoint: the heap (reserved; Epsilon without compressed oops: committed;
-	// ZGC: none), the CDS archives, the compressed class space (reserved), and
-	// of the collector its card table, its refinement table and its bitmaps
-	// (rounded out to 4 KiB).
+	// Ranges are the address ranges in the reply, sorted and disjoint: the heap
+	// (reserved; Epsilon without compressed oops: committed; ZGC: none), the CDS
+	// archives, the compressed class space (reserved), and the collector's card table,
+	// refinement table and bitmaps (rounded out to 4 KiB).
 	Ranges []ranges.Range
 
-	// CHeapOutstandingBytes is what the whole process has of malloc and did not
-	// free; CHeapRetainedBytes is what it freed and glibc keeps. Both are
-	// rounded down to KiB, and nil if not told or overflowed ("may have
-	// wrapped", old glibc).
+	// CHeapOutstandingBytes is what the whole process allocated with malloc and did not
+	// free; CHeapRetainedBytes is what it freed and glibc keeps. Both are rounded down
+	// to KiB, and nil if unknown or overflowed ("may have wrapped", old glibc).
 	CHeapOutstandingBytes, CHeapRetainedBytes *int64
 }
 
-// ParseVMInfo reads one reply to VM.info.
+// ParseVMInfo parses one reply to VM.info.
 func ParseVMInfo(text string) (VMInfo, error) {
 	var info VMInfo
 	var p processSection
@@ -49,7 +47,7 @@ func ParseVMInfo(text string) (VMInfo, error) {
 		case strings.HasPrefix(line, "Time: ") && info.Uptime == nil:
 			info.Uptime = parseElapsed(line)
 		case strings.HasPrefix(line, "C-Heap outstanding allocations: "):
-			// The last one counts: what comes from the application is before it.
+			// The last one counts: output of the application is before it.
 			info.CHeapOutstandingBytes, info.CHeapRetainedBytes = parseCHeap(line)
 		case strings.Contains(line, "--  P R O C E S S") && !seenProcess:
 			inProcess, seenProcess = true, true
@@ -66,8 +64,8 @@ func ParseVMInfo(text string) (VMInfo, error) {
 	return info, nil
 }
 
-// endsProcess tells the first line behind what is read of the process section:
-// the heap history prints the heap of the past in the same words.
+// endsProcess recognizes the first line after the process section: the heap
+// history prints former heaps in the same form.
 func endsProcess(line string) bool {
 	for _, prefix := range []string{"Polling page", "GC Heap History", "GC Heap Usage", "Metaspace:", "CodeHeap ", "CodeCache:", "Compilation ", "Dynamic libraries:", "---------------"} {
 		if strings.HasPrefix(line, prefix) {
@@ -77,7 +75,7 @@ func endsProcess(line string) bool {
 	return false
 }
 
-// parseJavaVM reads "# Java VM: OpenJDK 64-Bit Server VM (17.0.21+1, mixed
+// parseJavaVM parses "# Java VM: OpenJDK 64-Bit Server VM (17.0.21+1, mixed
 // mode, sharing, tiered, compressed oops, g1 gc, linux-amd64)".
 func parseJavaVM(line string) (name, version, gc string) {
 	line = strings.TrimPrefix(line, "# Java VM: ")
@@ -114,7 +112,7 @@ func gcName(word string) string {
 	return word
 }
 
-// parseElapsed reads "... elapsed time: 7.064822 seconds (0d 0h 0m 7s)".
+// parseElapsed parses "... elapsed time: 7.064822 seconds (0d 0h 0m 7s)".
 func parseElapsed(line string) *time.Duration {
 	_, value, ok := strings.Cut(line, "elapsed time: ")
 	if !ok {
@@ -129,7 +127,7 @@ func parseElapsed(line string) *time.Duration {
 	return &d
 }
 
-// parseCHeap reads "C-Heap outstanding allocations: 41885K, retained: 13866K".
+// parseCHeap parses "C-Heap outstanding allocations: 41885K, retained: 13866K".
 func parseCHeap(line string) (outstanding, retained *int64) {
 	a, okA := amountAfter(line, "allocations: ")
 	b, okB := amountAfter(line, "retained: ")
@@ -139,7 +137,7 @@ func parseCHeap(line string) (outstanding, retained *int64) {
 	return &a, &b
 }
 
-// processSection collects the ranges that the process section names.
+// processSection collects the ranges in the process section.
 type processSection struct {
 	heap  heapLines
 	other []ranges.Range

@@ -13,26 +13,27 @@ const (
 	chunkHeader = 16       // mchunk_prev_size, mchunk_size
 	isMmapped   = 2        // the only flag that an mmapped chunk carries
 	flagBits    = 7
-	// minChunk is the smallest chunk taken for an mmapped one. malloc maps from
-	// 128 KiB on by default (M_MMAP_THRESHOLD).
+	// minChunk is the smallest size of an mmapped chunk. By default malloc uses mmap
+	// from 128 KiB on (M_MMAP_THRESHOLD).
 	minChunk = 128 << 10
 	pageSize = 4096
-	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses
-	// the pages of one span that may turn out not to begin a chunk, so that what
-	// is not malloc's leaves enough for the others.
+	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses the
+	// pages of one span that do not begin a chunk, so that memory of others leaves
+	// enough probes for the rest.
 	maxProbes = 65536
 	maxMisses = 2048
 )
 
-// Pages tells which private pages are resident (pages.Pagemap).
+// Pages says which private pages are resident (pages.Pagemap).
 type Pages interface {
 	Present(addr uint64) bool
 	Pages(start, end uint64, yield func(addr uint64)) error
 }
 
-// Find looks through spans (readable, writable, private, anonymous, and not yet
-// known to be anything else; sorted) and returns the arena heaps and mmapped
-// chunks in them. mem is the process' memory by address (/proc/<pid>/mem).
+// Find returns the arena heaps and mmapped chunks in spans (readable, writable,
+// private, anonymous, and not known to be anything else; sorted). mem is the process'
+// memory by address (/proc/<pid>/mem). The error is ranges.ErrBounded if the search
+// ended early.
 func Find(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, error) {
 	f := finder{mem: mem, pages: pages, probes: maxProbes}
 	for _, s := range spans {
@@ -44,7 +45,7 @@ func Find(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, e
 	return f.found, f.err
 }
 
-// Arenas is Find for the arena heaps alone. It looks at one page in 64 MiB.
+// Arenas is Find for the arena heaps alone. It reads one page in 64 MiB.
 func Arenas(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, error) {
 	f := finder{mem: mem, pages: pages, probes: maxProbes}
 	for _, s := range spans {
@@ -53,9 +54,9 @@ func Arenas(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range,
 	return f.found, f.err
 }
 
-// CountArenas returns how many arenas, the main one not counted, the arena heaps
-// among the ranges belong to: an arena above 64 MiB has several. A heap that can't
-// be read any more is none.
+// CountArenas returns the number of arenas, without the main one, of the arena heaps
+// among the ranges: an arena above 64 MiB has several heaps. A heap that cannot be read
+// any more is not counted.
 func CountArenas(mem io.ReaderAt, list []ranges.Range) int {
 	arenas := make(map[uint64]bool)
 	for _, r := range list {
@@ -74,13 +75,13 @@ type finder struct {
 	mem    io.ReaderAt
 	pages  Pages
 	probes int
-	// bounded is set when something was not looked at.
+	// bounded: some memory was not searched.
 	bounded bool
 	found   []ranges.Range
 	err     error
 }
 
-// heaps finds the arena heaps. They are aligned, so few pages need a look.
+// heaps finds the arena heaps. They are aligned, so few pages are read.
 func (f *finder) heaps(s ranges.Range) []ranges.Range {
 	var heaps []ranges.Range
 	for heap := alignUp(s.Start, heapMax); heap < s.End; heap += heapMax {
@@ -91,7 +92,7 @@ func (f *finder) heaps(s ranges.Range) []ranges.Range {
 	return heaps
 }
 
-// span finds the arena heaps first: what lies in them is no chunk of its own.
+// span finds the arena heaps first: there are no mmapped chunks inside them.
 func (f *finder) span(s ranges.Range) {
 	next := s.Start
 	for _, heap := range f.heaps(s) {
@@ -102,8 +103,8 @@ func (f *finder) span(s ranges.Range) {
 	f.chunks(next, s.End)
 }
 
-// chunks walks the resident pages of [start, end): each may begin a chunk, and
-// a chunk tells where it ends.
+// chunks reads the resident pages of [start, end): each may begin a chunk, and a chunk
+// has its size.
 func (f *finder) chunks(start, end uint64) {
 	if end < start+minChunk {
 		return
@@ -138,8 +139,8 @@ func (f *finder) chunks(start, end uint64) {
 	}
 }
 
-// isHeap checks the heap_info at addr: an arena's first heap holds the arena
-// itself, later ones point to the one before.
+// isHeap checks the heap_info at addr: the first heap of an arena contains the arena,
+// later ones point to the one before.
 func (f *finder) isHeap(addr uint64) bool {
 	var info [heapInfo]byte
 	if !f.read(info[:], addr) {

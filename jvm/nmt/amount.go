@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// amount is a number with the unit printed behind it.
+// amount is a number with the unit printed after it.
 type amount struct {
 	bytes int64
 	scale int64
 }
 
-// parseAmount reads the number that text starts with: "123", "123KB", "1MB".
-// HotSpot prints no unit at scale B.
+// parseAmount parses the number at the start of text: "123", "123KB", "1MB". HotSpot
+// prints no unit at scale B.
 func parseAmount(text string) (amount, bool) {
 	n, rest, ok := digits(text)
 	if !ok {
@@ -34,7 +34,7 @@ func parseAmount(text string) (amount, bool) {
 	return amount{bytes: n * scale, scale: scale}, true
 }
 
-// valueOf reads the amount behind the first key in line.
+// valueOf parses the amount after the first key in line.
 func valueOf(line, key string) (amount, bool) {
 	_, value, ok := strings.Cut(line, key)
 	if !ok {
@@ -43,7 +43,7 @@ func valueOf(line, key string) (amount, bool) {
 	return parseAmount(value)
 }
 
-// reservedCommitted reads "reserved=1KB, committed=1KB" anywhere in line.
+// reservedCommitted parses "reserved=1KB, committed=1KB" anywhere in line.
 func reservedCommitted(line string) (reserved, committed amount, ok bool) {
 	reserved, ok = valueOf(line, "reserved=")
 	if !ok {
@@ -53,7 +53,7 @@ func reservedCommitted(line string) (reserved, committed amount, ok bool) {
 	return reserved, committed, ok
 }
 
-// countOf reads the number behind the first mark in line; nil without one.
+// countOf parses the number after the first mark in line; nil without one.
 func countOf(line, mark string) *int64 {
 	_, value, ok := strings.Cut(line, mark)
 	if !ok {

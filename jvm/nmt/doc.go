@@ -1,28 +1,26 @@
-// Package nmt parses what a HotSpot JVM answers to the diagnostic commands
+// Package nmt parses the replies of a HotSpot JVM to the diagnostic commands
 // "VM.native_memory summary" and "VM.native_memory detail": what HotSpot itself
-// allocated, by category, and for detail the address ranges it reserved.
+// allocated, by category, and for detail the address ranges that it reserved.
 //
-// It sends nothing and reads no file: Parse gets the text of one reply. It
-// refuses the replies of other commands, and those of a JVM that does not track
-// (ErrDisabled) or does not know the scale (ErrScale): HotSpot answers both
-// with code 0, so only the text tells. Differences ("summary.diff") are not
-// understood.
+// It sends nothing and reads no file: Parse takes the text of one reply. It returns an
+// error for replies to other commands, for a JVM without native memory tracking
+// (ErrDisabled) and for one that does not know the scale (ErrScale): HotSpot replies with
+// code 0 to both, so the text decides. Differences ("summary.diff") are not supported.
 //
-// Categories come and go by version and those that weigh nothing are not
-// printed; their names are therefore taken as they stand. A line that is not
-// understood is skipped and the rest is kept.
+// Categories differ by version, and those of size 0 are not printed; their names are
+// therefore not checked. A line that cannot be parsed is skipped.
 //
 // # What the numbers include
 //
-// A category's committed is its malloc + arena + mmap committed + stack
-// committed + tracking overhead; the categories add up to the total, but for
-// the rounding down of each number to the scale. Committed is what HotSpot may
-// touch, not what is resident. "Arena Chunk" is the part of the arenas' chunks
-// that no arena holds now: it overlaps no other category's arenas.
+// A category's committed is its malloc + arena + mmap committed + stack committed +
+// tracking overhead; the categories add up to the total, except that each number is
+// rounded down to the scale. Committed is what HotSpot may touch, not what is resident.
+// "Arena Chunk" is the free part of the arenas' chunks: it does not overlap the arenas of
+// other categories.
 //
 // The rows "(  Metadata: )" and "(  Class space:)" below category Class repeat
 // what is counted elsewhere (as "Metaspace" from JDK 17 on, in Class before);
-// they are not read.
+// they are skipped.
 //
 // # What differs by version
 //
@@ -30,7 +28,7 @@
 //
 //	JDK       what
 //	8         "scale=B" is answered with "Incorrect scale value: B"
-//	8         "(thread #31)"; "Thread" holds whole stacks as committed
+//	8         "(thread #31)"; "Thread" counts whole stacks as committed
 //	8, 11     no total of malloc: MallocBytes is added up (malloc, arena, overhead)
 //	8, 11     metaspace is part of "Class"; so are its ranges
 //	11-25     stacks' committed includes guard pages (16 KiB a thread)
@@ -38,7 +36,7 @@
 //	17 on     "(at peak)", "(peak=61KB #200)" behind a number; "mmap: ..., at peak" from 21 on
 //	21 on     "(threads #31)"; "readonly=0KB" behind the header of "Shared class space"
 //	25 on     "malloc=61KB tag=Class #581"; adjacent stacks may be one range
-//	26-28     stacks' committed is far too low (9 MB told, 37 MB resident)
+//	26-28     stacks' committed is far too low (9 MB reported, 37 MB resident)
 //
 // Sources: OpenJDK src/hotspot/share/nmt (before JDK 22 services): memReporter.cpp,
 // memTag.hpp (memflags), nmtDCmd.cpp, mallocTracker.hpp.

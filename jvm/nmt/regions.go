@@ -7,31 +7,31 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// JDK 8 and 11 name both kinds of metaspace "Class". They put the compressed
-// class space below narrowLimit, where class pointers end that are compressed
-// with a shift of 3 and no base, unless the heap is in the way; mmap, asked for
-// no address, never puts a node there. Elsewhere only its size tells it: it is
-// 1 GiB unless configured, a node of the other kind is a few MiB.
+// JDK 8 and 11 call both kinds of metaspace "Class". The compressed class space is
+// below narrowLimit, the end of class pointers that are compressed with a shift of 3
+// and no base, unless the heap is there; mmap without an address never places a node
+// there. Elsewhere only its size distinguishes it: 1 GiB unless configured, while a
+// node of the other kind has a few MiB.
 const (
 	narrowLimit   = 32 << 30
 	minClassSpace = 512 << 20
 )
 
-// parseRegions reads the virtual memory map:
+// parseRegions parses the virtual memory map:
 //
 //	[0x00000000f0000000 - 0x0000000100000000] reserved 262144KB for Java Heap from
 //	    [0x00007f0859869dfc]MemoryReserver::reserve(...)+0x19c
 //
 //	        [0x00000000f0000000 - 0x00000000f0800000] committed 8192KB from
 //
-// Only reservations are taken: they start at the first column. classIsMixed
-// tells that "Class" holds metaspace of both kinds (JDK 8, 11).
+// Only reservations are parsed: they begin in the first column. classIsMixed: "Class"
+// has metaspace of both kinds (JDK 8, 11).
 func parseRegions(text string, classIsMixed bool) []ranges.Range {
 	var list []ranges.Range
 	for text != "" {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
-		// Behind the map come offsets in memory files, and then call sites.
+		// After the map come offsets in memory files, and then call sites.
 		if strings.HasPrefix(line, "Memory file details") || strings.HasPrefix(line, "Details:") {
 			break
 		}
@@ -48,7 +48,7 @@ func parseRegions(text string, classIsMixed bool) []ranges.Range {
 	return ranges.Merge(list)
 }
 
-// parseReservation reads one reservation and the category's name.
+// parseReservation parses one reservation and the category's name.
 func parseReservation(line string) (start, end uint64, what string, ok bool) {
 	line, ok = strings.CutPrefix(line, "[0x")
 	if !ok {
@@ -73,7 +73,7 @@ func parseReservation(line string) (start, end uint64, what string, ok bool) {
 	return start, end, strings.TrimSuffix(what, " from"), true
 }
 
-// kindOf maps the name of a category to what the range is used for.
+// kindOf returns the kind of a category's ranges.
 func kindOf(name string) ranges.Kind {
 	switch name {
 	case "Java Heap":

@@ -8,34 +8,33 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// ErrDisabled is the answer of a JVM that was started without
-// -XX:NativeMemoryTracking.
+// ErrDisabled is the reply of a JVM that was started without -XX:NativeMemoryTracking.
 var ErrDisabled = errors.New("native memory tracking is not enabled in the JVM")
 
-// ErrScale is the answer of a JVM that does not know the scale asked for
-// (JDK 8 knows KB, MB and GB only).
+// ErrScale is the reply of a JVM that does not know the requested scale (JDK 8 knows
+// KB, MB and GB only).
 var ErrScale = errors.New("the JVM does not know this scale of native memory tracking")
 
 // Report is one reply to VM.native_memory.
 type Report struct {
-	// ReservedBytes and CommittedBytes are the totals as the JVM prints them:
-	// address space, and what of it HotSpot may touch (malloc included in both).
+	// ReservedBytes and CommittedBytes are the totals as the JVM prints them: address
+	// space, and the part that HotSpot may touch (both include malloc).
 	ReservedBytes, CommittedBytes int64
 
-	// MallocBytes is what HotSpot holds of malloc: blocks, arenas and the
-	// tracking's own headers. The JVM's own total where it prints one, else
-	// (JDK 8, 11) the sum over the categories.
+	// MallocBytes is HotSpot's malloc memory: blocks, arenas and the headers of the
+	// tracking. It is the JVM's own total or, on JDK 8 and 11, the sum over the
+	// categories.
 	MallocBytes int64
 
-	// MallocCount is the number of malloc blocks the JVM tells in its total;
-	// nil on JDK 8 and 11, which do not tell it.
+	// MallocCount is the number of malloc blocks in the JVM's total; nil on JDK 8 and
+	// 11, which do not print it.
 	MallocCount *int64
 
 	// ScaleBytes is the unit of the numbers: each is rounded down to it.
 	ScaleBytes int64
 
-	// Categories in the order of the report. One that weighs less than
-	// ScaleBytes may be missing (JDK 17 on), one of zero always is.
+	// Categories in the order of the report. One smaller than ScaleBytes may be missing
+	// (JDK 17 on), one of zero always is.
 	Categories []Category
 
 	// Detail is true when the reply has a virtual memory map.
@@ -46,8 +45,8 @@ type Report struct {
 	Regions []ranges.Range
 }
 
-// Category is what HotSpot holds for one purpose. A part that the report does
-// not print is zero: HotSpot prints no zero.
+// Category is the memory of HotSpot for one purpose. A part that the report does not
+// print is zero: HotSpot prints no zero.
 type Category struct {
 	// Name as printed: "Java Heap", "Class", "Thread", ...
 	Name string
@@ -55,8 +54,8 @@ type Category struct {
 	// ReservedBytes and CommittedBytes include all the parts below.
 	ReservedBytes, CommittedBytes int64
 
-	// MallocBytes in MallocCount blocks. MallocCount is zero where JDK 8 and 11
-	// tell only the size ("Arena Chunk").
+	// MallocBytes in MallocCount blocks. MallocCount is zero where JDK 8 and 11 print
+	// only the size ("Arena Chunk").
 	MallocBytes, MallocCount int64
 
 	// ArenaBytes in ArenaCount arenas; they are malloc memory, not part of
@@ -66,8 +65,8 @@ type Category struct {
 	// MmapReservedBytes and MmapCommittedBytes, without thread stacks.
 	MmapReservedBytes, MmapCommittedBytes int64
 
-	// StackReservedBytes and StackCommittedBytes of category Thread. See the
-	// package: the committed figure is wrong in one way or another on most JDKs.
+	// StackReservedBytes and StackCommittedBytes of category Thread. See the package:
+	// the committed size is wrong on most JDKs.
 	StackReservedBytes, StackCommittedBytes int64
 
 	// OverheadBytes is the "tracking overhead" of category Native Memory
@@ -92,7 +91,7 @@ func (r *Report) Category(name string) (Category, bool) {
 	return Category{}, false
 }
 
-// Parse reads one reply to VM.native_memory summary or detail.
+// Parse parses one reply to VM.native_memory summary or detail.
 func Parse(text string) (*Report, error) {
 	r := &Report{}
 	seenTotal, mallocTold := false, false
@@ -132,7 +131,7 @@ func Parse(text string) (*Report, error) {
 		}
 	}
 	if !seenTotal || len(r.Categories) == 0 {
-		return nil, fmt.Errorf("parse VM.native_memory: not such a reply: %.80q", text)
+		return nil, fmt.Errorf("parse VM.native_memory: not a reply to it: %.80q", text)
 	}
 	if !mallocTold {
 		for _, c := range r.Categories {
@@ -142,13 +141,13 @@ func Parse(text string) (*Report, error) {
 	return r, nil
 }
 
-// hasMetaspace tells whether metaspace has a category of its own (JDK 17 on).
+// hasMetaspace reports whether metaspace has a category of its own (JDK 17 on).
 func (r *Report) hasMetaspace() bool {
 	_, ok := r.Category("Metaspace")
 	return ok
 }
 
-// parseHeader reads "-    Java Heap (reserved=262144KB, committed=155648KB)".
+// parseHeader parses "- Java Heap (reserved=262144KB, committed=155648KB)".
 func parseHeader(line string) (Category, bool) {
 	name, numbers, ok := strings.Cut(line[1:], "(reserved=")
 	name = strings.TrimSpace(name)
@@ -159,15 +158,15 @@ func parseHeader(line string) (Category, bool) {
 	return Category{Name: name, ReservedBytes: reserved.bytes, CommittedBytes: committed.bytes}, ok
 }
 
-// parsePart reads one parenthesised line below a header. The lines of the
-// blocks "Metadata:" and "Class space:" start with blanks behind the
-// parenthesis, which keeps them out.
+// parsePart parses one parenthesised line below a header. The lines of the blocks
+// "Metadata:" and "Class space:" begin with blanks after the parenthesis, and are
+// skipped.
 func (c *Category) parsePart(line string) {
 	part, ok := strings.CutPrefix(strings.TrimSpace(line), "(")
 	if !ok {
 		return
 	}
-	// What is behind the first parenthesis is the peak, not the present.
+	// The text after the first parenthesis is the peak, not the current size.
 	part, _, _ = strings.Cut(part, ")")
 	switch {
 	case strings.HasPrefix(part, "malloc="):

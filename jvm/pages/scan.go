@@ -72,17 +72,18 @@ type Scan struct {
 }
 
 // Read walks the page tables of a process and adds to its mappings, which were just
-// read from maps, what is resident. ErrNoScan and ErrScattered: use smaps. The
-// buffers are used again.
+// read from maps, what is resident. After ErrNoScan and ErrScattered, use smaps. The
+// buffers are reused.
 //
-// To tell the pages of a file from those copied on write, the kernel looks at each
-// page itself, which takes ten times as long as its page table entry. So it is
-// asked only where a mapping may hold both.
+// To distinguish a file's pages from copied ones, the kernel looks at each page itself,
+// which takes ten times as long as reading its page table entry. So this is requested
+// only where a mapping may have both.
 func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping) error {
 	s.runs = s.runs[:0]
 	if s.wanted == 0 {
 		s.pageSize, s.wanted = uint64(os.Getpagesize()), pageIsPresent|pageIsSwapped
-		// From 6.13 on a guard page looks swapped to who does not ask for both.
+		// From 6.13 on a guard page is reported as swapped unless both categories are
+		// requested.
 		if hasGuards() {
 			s.wanted |= pageIsGuard
 		}
@@ -104,21 +105,21 @@ func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping) error {
 	return nil
 }
 
-// content is which pages a mapping may hold.
+// content is which kinds of pages a mapping may have.
 type content uint8
 
 const (
 	anonymous content = iota
 	files             // or shared memory
 	both              // a private mapping of a file
-	kernels           // [vsyscall] and its like are not for us
+	kernels           // [vsyscall] and the like: ignored
 )
 
 func pagesOf(m *Mapping) content {
 	switch {
 	case m.Special():
 		return kernels
-	case m.Perm&Shared != 0, m.Inode != 0 && m.Perm&(Write|Exec) == Exec: // who writes code copies it
+	case m.Perm&Shared != 0, m.Inode != 0 && m.Perm&(Write|Exec) == Exec: // code that is written is copied
 		return files
 	case m.Inode == 0: // also [heap] and [stack]
 		return anonymous
@@ -127,7 +128,7 @@ func pagesOf(m *Mapping) content {
 }
 
 // smallAnonymous reports whether a mapping between those of libraries, as for their
-// variables, is not worth a call of its own.
+// variables, is too small for a call of its own.
 func smallAnonymous(m *Mapping) bool {
 	return pagesOf(m) == anonymous && m.End-m.Start < 256<<10
 }

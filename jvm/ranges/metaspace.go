@@ -18,11 +18,11 @@ const (
 	nodeBytes = 2 << 20
 )
 
-// findMetaspace finds metaspace where no source names it: what holds class
-// metadata and is not known to be something else. From JDK 16 on that is from
-// the root chunk of the first class to the end of the mapping, the committed part
-// of a reservation. Before, it is from the first class to the last: what malloc
-// mapped below, and above, may be one mapping with it (widen).
+// findMetaspace finds metaspace where no source reports it: memory with class metadata
+// that is not known to be something else. From JDK 16 on it reaches from the root chunk
+// of the first class to the end of the mapping, the committed part of a reservation.
+// Before, it reaches from the first class to the last: memory of malloc below or above
+// may be in the same mapping (widen).
 func findMetaspace(mappings []pages.Mapping, known []Range, constantPools, classes []uint64, major int) []Range {
 	nodes := nodesWith(mappings, known, constantPools, Metaspace, major)
 	known = Merge(known, nodes)
@@ -57,10 +57,10 @@ func nodesWith(mappings []pages.Mapping, known []Range, addresses []uint64, kind
 	return nodes
 }
 
-// widen adds what lies around the classes of a JDK before 16, up to the next
-// known range (so malloc has to be known), but no more than a reservation. A
-// reservation without a class, as for the code of large ones, is a mapping of its
-// own beside the others.
+// widen adds the memory around the classes of a JDK before 16, up to the next known
+// range (so malloc must be known), but not more than a reservation. A reservation
+// without a class, as for the code of large classes, is a mapping of its own next to
+// the others.
 func widen(mappings []pages.Mapping, known, nodes []Range) []Range {
 	wide := slices.Clone(nodes)
 	for i := range wide {
@@ -80,8 +80,8 @@ func widen(mappings []pages.Mapping, known, nodes []Range) []Range {
 	return wide
 }
 
-// anonymousAround returns how far memory like that at an address reaches, over
-// mappings without a gap between.
+// anonymousAround returns the bounds of memory with the same access as that at an
+// address, over adjacent mappings.
 func anonymousAround(mappings []pages.Mapping, addr uint64) (start, end uint64) {
 	first := slices.IndexFunc(mappings, func(m pages.Mapping) bool { return m.End > addr })
 	last := first
@@ -95,7 +95,7 @@ func anonymousAround(mappings []pages.Mapping, addr uint64) (start, end uint64) 
 	return mappings[first].Start, mappings[last].End
 }
 
-// mappingAt returns the mapping that holds an address; nil if there is none.
+// mappingAt returns the mapping that contains an address; nil if there is none.
 func mappingAt(mappings []pages.Mapping, addr uint64) *pages.Mapping {
 	i, ok := slices.BinarySearchFunc(mappings, addr, func(m pages.Mapping, a uint64) int {
 		switch {

@@ -9,8 +9,8 @@ import (
 // Kind is what HotSpot (or the C library below it) uses a range for.
 type Kind uint8
 
-// The kinds. Names of NMT categories (memTag.hpp, before JDK 24 memflags)
-// stand behind those that NMT knows.
+// The kinds, with the NMT categories (memTag.hpp, before JDK 24 memflags) of those that
+// NMT reports.
 const (
 	Unknown     Kind = iota // anonymous memory that no source reports
 	Heap                    // "Java Heap"
@@ -28,13 +28,13 @@ const (
 	SharedMem               // tmpfs, memfd, System V and shared anonymous memory
 )
 
-// VMKinds are the kinds of anonymous memory that HotSpot itself tells apart: with
-// the ranges of all of them known, what is left is native memory.
+// VMKinds are the kinds of anonymous memory that HotSpot itself distinguishes: if all
+// of their ranges are known, the rest is native memory.
 func VMKinds() []Kind { return []Kind{Heap, Metaspace, ClassSpace, Stack, Code, GC} }
 
 var kindNames = [...]string{"unknown", "heap", "metaspace", "class space", "cds", "stack", "code", "gc", "vm internal", "malloc arena", "malloc chunk", "library", "mapped file", "shared memory"}
 
-// String returns the kind in words.
+// String returns the kind as text.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -42,7 +42,7 @@ func (k Kind) String() string {
 	return "invalid"
 }
 
-// MarshalText writes the kind in words.
+// MarshalText writes the kind as text.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.

@@ -7,23 +7,22 @@ import (
 )
 
 const (
-	// maxGuard is the largest guard below a stack: one page by glibc, or
-	// HotSpot's red, yellow, reserved and shadow zones.
+	// maxGuard is the largest guard below a stack: one page by glibc, or HotSpot's red,
+	// yellow, reserved and shadow zones.
 	maxGuard = 5 * 4096
 	minStack = 64 << 10
 )
 
-// findStacks finds thread stacks by their look: writable anonymous memory
-// that newer kernels mark as MAP_STACK ("nh", in smaps only), that holds guard
-// regions (glibc 2.43, where a scan tells them), or that lies right above a small
-// guard. An arena
-// of malloc also follows inaccessible memory, but that is not reserved (nr).
-// Stacks that glibc keeps for the next thread look the same, and are counted.
+// findStacks finds thread stacks: writable anonymous memory that newer kernels mark as
+// MAP_STACK ("nh", in smaps only), that has guard regions (glibc 2.43, reported by a
+// scan), or that lies right above a small guard. An arena of malloc also follows
+// inaccessible memory, but that is not reserved (nr). Stacks that glibc keeps for the
+// next thread have the same form, and are included.
 //
-// A mapping without the mark may be a stack and what was mapped right above it in
-// one: where a stack in it is known, the rest is left to others. Where the stacks
-// of Java threads are known, others are no larger than native, if it is not 0.
-// Where neither is so, nobody knows where a stack ends: sure is false.
+// A mapping without the mark may contain a stack and what was mapped right above it: if
+// it contains a known stack, the rest is not taken for one. If the stacks of Java
+// threads are known, others are no larger than native, unless that is 0. Otherwise the
+// end of a stack is unknown, and sure is false.
 func findStacks(mappings []pages.Mapping, known []Range, native uint64) (stacks []Range, sure bool) {
 	java := slices.ContainsFunc(known, func(r Range) bool { return r.Kind == Stack })
 	sure = java

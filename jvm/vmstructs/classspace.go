@@ -6,12 +6,12 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// classSpace works out where the compressed class space lies, as its bounds
-// are in no table: from JDK 17 on it follows the mapped CDS archive, at the
-// next multiple of 16 MiB (MetaspaceShared::reserve_address_space_for_archives);
-// without an archive it starts where narrow class pointers are based, if they
-// are based (CompressedKlassPointers::initialize). Its size is a flag that the
-// JVM sets to what it reserved.
+// classSpace derives the compressed class space, as its bounds are in no table: from
+// JDK 17 on it follows the mapped CDS archive, at the next multiple of 16 MiB
+// (MetaspaceShared::reserve_address_space_for_archives); without an archive it starts
+// at the base of narrow class pointers, if they have one
+// (CompressedKlassPointers::initialize). Its size is a flag that the JVM sets to what
+// it reserved.
 func (r *Reader) classSpace() ([]ranges.Range, error) {
 	if used, ok := r.flags["UseCompressedClassPointers"]; ok {
 		if value, err := r.flagValue(used); err != nil || value != true {
@@ -37,7 +37,7 @@ func (r *Reader) classSpace() ([]ranges.Range, error) {
 	return span(start, start+size, ranges.ClassSpace)
 }
 
-// classSpaceStart returns 0 where it can't be known.
+// classSpaceStart returns 0 if it is unknown.
 func (r *Reader) classSpaceStart() (uint64, error) {
 	_, top, err := r.archiveBounds()
 	if err == nil && top != 0 {

@@ -1,22 +1,20 @@
-// Package vmstructs reads where a HotSpot JVM keeps its heap, code, class data
-// and thread stacks, and the values of its flags, from gHotSpotVMStructs: the
-// table of its own C++ fields that libjvm.so exports for the serviceability
-// agent. It is read through /proc/<pid>/mem. The JVM takes no part: it works
-// with attach disabled, in a hung JVM, and with Native Memory Tracking off.
+// Package vmstructs reads the address ranges of a HotSpot JVM's heap, code, class data and
+// thread stacks, and the values of its flags, from gHotSpotVMStructs: the table of its
+// own C++ fields that libjvm.so exports for the serviceability agent. It is read through
+// /proc/<pid>/mem. The JVM need not cooperate: this works with attach disabled, with a
+// hung JVM, and with Native Memory Tracking off.
 //
-// It never writes, stops no thread, and opens no file of the observed
-// container: the symbols are found in the mapped library, as the dynamic linker
-// finds them, so it doesn't matter whether libjvm.so was replaced on disk.
-// Everything that the process's memory holds is input: each address, count and
-// string is bounded, and the work is. Open reads some 1.6 MiB of libjvm.so with
-// some 30 system calls, Read needs some 30 and two more for each thread (three
-// on JDK 8 and 11). Pages of libjvm.so that the JVM itself had not touched yet
-// are mapped by that, which shows in its RssFile but is not charged as
+// It never writes, stops no thread, and opens no file of the observed container: the
+// symbols are found in the mapped library, as the dynamic linker finds them, so it does
+// not matter whether libjvm.so was replaced on disk. Everything in the process' memory
+// is untrusted input: each address, count and string is bounded, and so is the work.
+// Open reads some 1.6 MiB of libjvm.so with some 30 system calls, Read needs some 30 and
+// two more for each thread (three on JDK 8 and 11). This maps pages of libjvm.so that
+// the JVM itself had not touched yet, which shows in its RssFile but is not charged as
 // anonymous memory.
 //
-// /proc/<pid>/mem needs what ptrace needs: the JVM's own UID and GID, or root
-// with the default capabilities and SYS_PTRACE. Only 64-bit little-endian JVMs
-// are read.
+// /proc/<pid>/mem needs ptrace permission: the JVM's own UID and GID, or root with the
+// default capabilities and SYS_PTRACE. Only 64-bit little-endian JVMs are supported.
 //
 // # Sources
 //
@@ -48,21 +46,21 @@
 //	flag type    text         text         number       =            =            =
 //	version      JDK_Version::_current     =            =            Abstract_VM_Version::_vm_major_version
 //
-// Between those versions names are looked up one by one, and a part whose
+// For other versions names are looked up one by one, and a part whose
 // fields are missing is an error in Snapshot.Errors, not a guess.
 //
-// # What cannot be had
+// # What is not available
 //
 //   - ZGC's heap: CollectedHeap::_reserved is empty on JDK 17 and later (11 has
-//     it). It is a memfd, or lies at 4 TiB and above.
+//     it). It is a memfd, or mapped at 4 TiB and above.
 //   - Metaspace other than the class space; mark bitmaps, remembered sets and
 //     offset tables of the collectors; card tables of Shenandoah. From JDK 26
-//     on G1 swaps two card tables and only the one in use is told.
-//   - The class space is in no table and is worked out from the CDS archive and
-//     the flags; with an archive on JDK 8 to 16, or without one and with narrow
-//     class pointers based at 0 (mostly JDK 8 to 26), it is not told. Of 107
-//     combinations of version, collector and flags that were tried it was told
-//     in 74, each time exactly as Native Memory Tracking has it.
+//     on G1 swaps two card tables and only the one in use is reported.
+//   - The class space is in no table. It is derived from the CDS archive and the
+//     flags; with an archive on JDK 8 to 16, or without one and with narrow class
+//     pointers based at 0 (mostly JDK 8 to 26), it is unknown. Of 107 combinations of
+//     version, collector and flags that were tried it was known in 74, and always the
+//     same as by Native Memory Tracking.
 //   - Stacks of threads that are no Java threads: collectors, the VM thread,
 //     native threads.
 package vmstructs

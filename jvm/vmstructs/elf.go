@@ -14,14 +14,13 @@ const (
 	maxChain        = 1 << 14 // symbols of one hash bucket
 )
 
-// ErrNotHotSpot says that what is mapped at the base address is not HotSpot's
+// ErrNotHotSpot means that what is mapped at the base address is not HotSpot's
 // libjvm.so, or a build that doesn't export its tables.
 var ErrNotHotSpot = errors.New("no HotSpot tables")
 
-// symbols is the dynamic symbol table of the mapped library, found through its
-// program headers as the dynamic linker finds it: the file isn't needed, so a
-// library that was replaced or deleted on disk is no obstacle, nor a path that
-// the observed container controls.
+// symbols is the dynamic symbol table of the mapped library, found through its program
+// headers as the dynamic linker finds it. The file is not needed: the library may have
+// been replaced or deleted on disk, and the observed container controls its path.
 type symbols struct {
 	image                 *image
 	low                   uint64 // the address that the library was linked for
@@ -107,7 +106,7 @@ func (s *symbols) locate(entries []byte) error {
 	return nil
 }
 
-// address returns where the named symbol lies in memory.
+// address returns the address of the named symbol.
 func (s *symbols) address(name string) (uint64, error) {
 	hash := uint32(5381)
 	for _, c := range []byte(name) {

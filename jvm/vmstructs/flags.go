@@ -13,7 +13,7 @@ const (
 	maxTextBytes = 4096 // of a string flag's value
 )
 
-// ErrNoFlag says that this JVM has no flag of that name, or that Options.Flags
+// ErrNoFlag means that this JVM has no flag of that name, or that Options.Flags
 // did not list it.
 var ErrNoFlag = errors.New("no such flag")
 
@@ -45,7 +45,7 @@ func ownFlags() []string {
 	return append(cardTableCollectors(), "CompressedClassSpaceSize", "UseCompressedClassPointers", "UseSharedSpaces")
 }
 
-// openFlags finds where the values of the named flags lie.
+// openFlags finds the addresses of the named flags' values.
 func openFlags(s *symbols, t table, names []string) (map[string]flagEntry, error) {
 	wanted := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -122,7 +122,7 @@ func flagType(n uint32) string {
 	return fmt.Sprintf("type %d", n)
 }
 
-// Flag returns the present value of a flag that Options.Flags listed. The
+// Flag returns the current value of a flag that Options.Flags listed. The
 // error is ErrNoFlag if this JVM doesn't have it, ErrGone if the process ended.
 func (r *Reader) Flag(name string) (Flag, error) {
 	entry, ok := r.flags[name]
@@ -136,7 +136,7 @@ func (r *Reader) Flag(name string) (Flag, error) {
 	return Flag{Name: name, Type: entry.kind, Value: value}, nil
 }
 
-// flagTrue says whether the JVM has a flag and it is on.
+// flagTrue reports whether the JVM has a flag and it is on.
 func (r *Reader) flagTrue(name string) (bool, error) {
 	entry, ok := r.flags[name]
 	if !ok {

@@ -17,8 +17,7 @@ const (
 	maxNameBytes  = 256
 )
 
-// image is libjvm.so as it is mapped, read in large pieces that are kept until
-// Open is done.
+// image is the mapped libjvm.so, read in large pieces that are kept until Open returns.
 type image struct {
 	memory     memory
 	start, end uint64
@@ -28,12 +27,12 @@ type image struct {
 	left       uint64 // bytes that may still be fetched
 }
 
-// contains says whether n bytes at address belong to the library.
+// contains reports whether n bytes at address belong to the library.
 func (v *image) contains(address, n uint64) bool {
 	return address >= v.start && address < v.end && n <= v.end-address
 }
 
-// fetch returns the unit that holds address.
+// fetch returns the unit that contains address.
 func (v *image) fetch(address uint64) ([]byte, error) {
 	first := address - address%v.unit
 	if unit, ok := v.units[first]; ok {

@@ -17,9 +17,9 @@ const (
 	maxRecordBytes = 1 << 16
 )
 
-// ErrGone says that the address space no longer exists: the process ended or
+// ErrGone means that the address space no longer exists: the process ended or
 // replaced itself by exec.
-var ErrGone = errors.New("the process is gone")
+var ErrGone = errors.New("the process has ended")
 
 // memory reads the address space of one process. Every address comes from
 // that process, so each is checked before it is used.
@@ -45,8 +45,8 @@ func (m memory) readSome(address uint64, buf []byte) (int, error) {
 	case n == len(buf):
 		return n, nil
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ESRCH):
-		// mem_rw of fs/proc/base.c reads 0 bytes once nobody uses the
-		// address space, and never else.
+		// mem_rw of fs/proc/base.c reads 0 bytes once the address
+		// space has no user, and never otherwise.
 		return n, ErrGone
 	case err == nil:
 		return n, fmt.Errorf("read %d bytes at %#x: %w", len(buf), address, io.ErrUnexpectedEOF)

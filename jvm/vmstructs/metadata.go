@@ -8,19 +8,17 @@ import (
 // maxLoaders bounds the class loaders that Metadata follows.
 const maxLoaders = 100_000
 
-// Metadata are addresses of class metadata: metaspace is in no table, but its
-// parts can be told by what lies in them.
+// Metadata are addresses of class metadata: metaspace is in no table, but is recognized
+// by its contents.
 type Metadata struct {
-	// Classes are Klass objects, in the class space if there is one;
-	// ConstantPools lie in the other metaspace. What comes from a CDS archive
-	// lies in the archive.
+	// Classes are Klass objects, in the class space if there is one; ConstantPools are
+	// in the other metaspace. Metadata of a CDS archive is in the archive.
 	Classes, ConstantPools []uint64
 }
 
-// Metadata returns the addresses for up to limit classes, from JDK 11 on those
-// of the newest loaders first. Needs Options.Metadata. Lists that change
-// meanwhile give less; an error is ErrGone, or says that this JVM does not
-// export the fields.
+// Metadata returns the addresses for up to limit classes, from JDK 11 on those of the
+// newest loaders first. Needs Options.Metadata. Fewer are returned if lists change
+// meanwhile. The error is ErrGone, or says that this JVM does not export the fields.
 func (r *Reader) Metadata(limit int) (Metadata, error) {
 	w := classWalk{reader: r, limit: limit}
 	var err error

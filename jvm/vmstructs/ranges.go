@@ -17,7 +17,7 @@ const (
 	archiveRegions = 5
 )
 
-// span makes a range of what the JVM said.
+// span returns a checked range.
 func span(start, end uint64, kind ranges.Kind) ([]ranges.Range, error) {
 	if start == 0 || start >= end || end > addressLimit || start%pageBytes != 0 || end%pageBytes != 0 {
 		return nil, fmt.Errorf("implausible range %#x to %#x", start, end)

@@ -20,14 +20,14 @@ type Options struct {
 	// Base is where the mapping of libjvm.so with file offset 0 starts, from
 	// /proc/<pid>/maps. The file itself is not opened.
 	Base uint64
-	// Flags are the names that Reader.Flag will be asked for, such as
+	// Flags are the names for Reader.Flag, such as
 	// "MaxHeapSize". Names that this JVM doesn't have are no error.
 	Flags []string
 	// Metadata prepares for Reader.Metadata.
 	Metadata bool
 }
 
-// Reader reads one JVM. It is for one goroutine at a time.
+// Reader reads one JVM. Not safe for concurrent use.
 type Reader struct {
 	memory memory
 	closer io.Closer
@@ -51,7 +51,7 @@ type Thread struct {
 	StackStart, StackEnd uint64
 }
 
-// Snapshot is what one Read found.
+// Snapshot is the result of one Read.
 type Snapshot struct {
 	// Ranges are unsorted address ranges, rounded to whole pages: the reserved
 	// heap (none for ZGC), code heaps and their segment maps, CDS archives, the
@@ -112,10 +112,10 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 // Close closes the process's memory.
 func (r *Reader) Close() error { return r.closer.Close() }
 
-// Read reads the JVM's present state: some 30 system calls and two or three
+// Read reads the JVM's current state: some 30 system calls and two or three
 // more for each thread. sameThreads says that no thread started since the last Read,
-// as the caller knows from elsewhere: if the list of threads still is the same, none
-// is looked at again. The JVM runs on meanwhile and is not told. The error is ErrGone
+// as the caller knows from elsewhere: if the list of threads is unchanged, none
+// is read again. The JVM is not stopped. The error is ErrGone
 // once the process ended; all else is in Snapshot.Errors.
 func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 	var out Snapshot

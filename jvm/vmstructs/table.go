@@ -27,7 +27,7 @@ type table struct {
 	sizes  map[string]uint64
 }
 
-// wanted says whether the fields of a class are of use here.
+// wanted reports whether the fields of a class are used here.
 func wanted(class string, metadata bool) bool {
 	switch class {
 	case "ClassLoaderDataGraph", "ClassLoaderData", "SystemDictionary", "Klass", "InstanceKlass":
@@ -43,7 +43,7 @@ func wanted(class string, metadata bool) bool {
 	return false
 }
 
-// openTable reads both tables, with the classes that Metadata needs if asked to.
+// openTable reads both tables, on request with the classes for Metadata.
 func openTable(s *symbols, metadata bool) (table, error) {
 	t := table{fields: map[fieldName]field{}, sizes: map[string]uint64{}}
 	err := s.rows("gHotSpotVMStructs", "gHotSpotVMStructEntry",
@@ -137,7 +137,7 @@ func (t table) find(static bool, names ...fieldName) (field, error) {
 	return field{}, fmt.Errorf("this JVM does not export %s::%s", names[0].class, names[0].name)
 }
 
-// has says whether the table has a field, static or not.
+// has reports whether the table has a field, static or not.
 func (t table) has(class, name string) bool {
 	_, ok := t.fields[fieldName{class, name}]
 	return ok
@@ -149,7 +149,7 @@ func (t table) static(names ...fieldName) (uint64, error) {
 	return f.address, err
 }
 
-// offsets returns where fields lie in their object.
+// offsets returns the offsets of fields in their object.
 func (t table) offsets(names ...fieldName) ([]uint64, error) {
 	out := make([]uint64, len(names))
 	for i, name := range names {

@@ -19,10 +19,10 @@ const (
 	attempts = 5
 )
 
-// readThreads reads the list of Java threads. It is replaced and freed under our
-// eyes: what was read is used if the list still stood when its elements were
-// copied and each of them makes sense, else it is read again. A thread that
-// ends while the threads are looked at one by one may still be told.
+// readThreads reads the list of Java threads, which the JVM may replace and free
+// meanwhile: the result is used if the list was still the same after its elements were
+// copied and each of them is plausible; otherwise it is read again. A thread that ends
+// while the threads are read one by one may still be included.
 func (r *Reader) readThreads(same bool) ([]Thread, error) {
 	for attempt := 1; ; attempt++ {
 		out, err := r.threadsOnce(same)
@@ -32,7 +32,7 @@ func (r *Reader) readThreads(same bool) ([]Thread, error) {
 	}
 }
 
-// threadsOnce returns those threads that make sense even with an error.
+// threadsOnce also returns the plausible threads if there is an error.
 func (r *Reader) threadsOnce(same bool) ([]Thread, error) {
 	head, pointers, err := r.threadPointers()
 	if err != nil {
@@ -117,8 +117,8 @@ func (r *Reader) linkedThreads(head uint64) ([]uint64, error) {
 	return out, nil
 }
 
-// threadsAt reads each JavaThread. The error tells of threads that could not
-// be read or made no sense; the others are returned with it.
+// threadsAt reads each JavaThread. The error is about threads that could not
+// be read or were implausible; the others are returned with it.
 func (r *Reader) threadsAt(pointers []uint64) ([]Thread, error) {
 	at, id, err := r.threadLayout()
 	if err != nil {
@@ -134,7 +134,7 @@ func (r *Reader) threadsAt(pointers []uint64) ([]Thread, error) {
 			return nil, err
 		}
 		if err == nil && ok && seen[thread.OSThreadID] {
-			err = fmt.Errorf("thread %d is there twice", thread.OSThreadID)
+			err = fmt.Errorf("thread %d is listed twice", thread.OSThreadID)
 		}
 		if err != nil {
 			last = err

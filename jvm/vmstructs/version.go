@@ -28,8 +28,8 @@ func (r *Reader) Version() (Version, error) {
 	return Version{Feature: feature, Release: release}, nil
 }
 
-// feature is JDK_Version::_current._major up to JDK 21, which is where JDK 8
-// tells its own number; after that HotSpot has the number of its JDK.
+// feature is JDK_Version::_current._major up to JDK 21, where JDK 8 has its own number;
+// later HotSpot has the number of its JDK.
 func (r *Reader) feature() (int, error) {
 	address, err := r.table.static(fieldName{"JDK_Version", "_current"})
 	if err != nil {
