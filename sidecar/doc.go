@@ -1,8 +1,9 @@
-// Package sidecar observes the JVMs of a PID namespace: a Sampler reads the
-// facts of every container that runs one and attributes them, again and again
-// while it is served, or once for a look in a terminal.
+// Package sidecar is the loop of jvmem: it takes samples, adds them to the history,
+// diagnoses them, and explains the end of a JVM. Serve runs it beside the HTTP server.
 //
-// One reading goes one way: cgroup and jvm give facts, sidecar/breakdown puts
-// them into rows, sidecar/httpapi and sidecar/eventlog show the latest report.
-// Showing never reads: a scrape costs the JVM nothing.
+// Data flows one way. sidecar/sample reads the containers and attributes their memory,
+// sidecar/history keeps it, sidecar/diagnosis judges it, sidecar/evidence asks the JVM for
+// what supports a verdict, sidecar/watch reports what cannot wait for the next sample, and
+// sidecar/autopsy explains it. sidecar/httpapi and sidecar/eventlog show the results. They
+// read nothing, so a scrape costs the JVM nothing.
 package sidecar

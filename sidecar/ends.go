@@ -11,13 +11,13 @@ import (
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
-// jvmKey names a JVM for ever.
+// jvmKey identifies a JVM.
 type jvmKey struct {
 	pid        int
 	startTicks uint64
 }
 
-// lastSeen is what was known of a JVM's container when it was last sampled.
+// lastSeen is the state of a JVM's container in the last sample.
 type lastSeen struct {
 	container *breakdown.Container
 	pod       *breakdown.Pod
@@ -31,11 +31,11 @@ type lastSeen struct {
 	reported time.Time
 }
 
-// forgetEnd is how long what was known of a JVM is kept after it was missed: its end
-// is told within seconds.
+// forgetEnd is how long the state is kept after a JVM was missed: its end is reported
+// within seconds.
 const forgetEnd = time.Minute
 
-// remember keeps what an autopsy needs, and tells of restarts.
+// remember keeps what an autopsy needs, and reports restarts to the autopsies.
 func (l *loop) remember(r *breakdown.Report) {
 	for i := range r.Containers {
 		c := &r.Containers[i]
@@ -67,7 +67,7 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 	} else if c.ReadAt != nil {
 		return // nothing new
 	} else if c.OOMKills != nil && *c.OOMKills > seen.kills {
-		// Somebody is being killed. If it is this JVM, its memory is already less.
+		// The kernel is killing a process. If it is this JVM, its memory is already released.
 		seen.kills = *c.OOMKills
 		return
 	}
@@ -81,12 +81,12 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 	}
 }
 
-// handle takes what could not wait for the next sample. The error is about logging.
+// handle handles an event that cannot wait for the next sample. The error is about logging.
 func (l *loop) handle(ctx context.Context, event watch.Event) error {
 	switch e := event.(type) {
 	case *watch.Urgent:
 		if l.sampler.Reading(e.Path) {
-			return nil // what it reads is published when it is there
+			return nil // its reading is published when it ends
 		}
 		return l.sample(ctx)
 	case *watch.Ended:
@@ -109,7 +109,7 @@ func (s *lastSeen) is(path cgroup.Path) bool {
 	return s.container.Cgroup == path.Name && s.container.CgroupVersion == path.Version
 }
 
-// explain makes, keeps and logs an autopsy.
+// explain adds an autopsy and logs it.
 func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) error {
 	var s autopsy.State
 	var pod *breakdown.Pod
@@ -118,7 +118,7 @@ func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) err
 		if seen.verdict != nil {
 			s.Diagnosis = seen.verdict.last
 		}
-		// What is read while it ends tells less.
+		// Readings during the end lack what was released already.
 		end := seen.time
 		if d.Reading != nil && d.Reading.Time.After(end) {
 			end = d.Reading.Time

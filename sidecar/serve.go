@@ -15,16 +15,16 @@ import (
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
-// ServeOptions say how to serve.
+// ServeOptions configure Serve.
 type ServeOptions struct {
 	sample.Options
 	Listen      string        // address of the HTTP server
-	WebConfig   string        // file with TLS and users, see httpapi.OpenWeb; "": plain HTTP for everybody
+	WebConfig   string        // file with TLS and users, see httpapi.OpenWeb; "": plain HTTP without authentication
 	Interval    time.Duration // between two samples, or light readings
 	MaxCPU      float64       // cores that jvmem may use; it samples less often to keep to it; 0: no limit
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
-	StateDir    string        // keeps history and autopsies across restarts; "": in memory only
+	StateDir    string        // keeps history and autopsies across restarts; "": they are kept in memory only
 	Evidence    string        // EvidenceHeap or ""
 	Log         *eventlog.Log
 	Version     string // of jvmem
@@ -41,7 +41,7 @@ const (
 	sampleGrace   = time.Minute
 )
 
-// Serve samples, logs and answers requests until the context ends.
+// Serve takes samples, logs and serves HTTP until the context ends.
 func Serve(ctx context.Context, o ServeOptions) error {
 	warn := func(text string) { o.Log.Warn(text) }
 	var web *httpapi.Web

@@ -19,7 +19,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// maxCommandBytes is more than the kernel keeps of a process' name, escaped.
+// maxCommandBytes is more than the kernel keeps of the name of a process, escaped.
 const maxCommandBytes = 100
 
 // job is what a reading of a container starts from. The goroutine of the reading alone
@@ -42,9 +42,9 @@ type result struct {
 	gone  bool // the cgroup was removed, or has to be found anew
 }
 
-// read reads the container: first what takes the answers of its JVMs, then in quick
-// succession what has to belong to one moment. A JVM that cannot be read is a source
-// with the reason, and its memory that of another process.
+// read reads the container: first it queries the JVMs, then it reads in quick succession
+// what has to belong to the same time. A JVM that cannot be read becomes a source with the
+// reason, and counts as another process.
 func (j job) read(ctx context.Context) result {
 	answers := make([]answer, len(j.jvms))
 	for i, p := range j.jvms {
@@ -154,19 +154,19 @@ func usage(g *cgroup.Group) int64 {
 	if g == nil {
 		return 0
 	}
-	n, _ := g.Usage() // the reading that counts reports its error
+	n, _ := g.Usage() // readMemory reports its error
 	return n
 }
 
-// readMemory reads the cgroup into f and says how that went, and whether it was
+// readMemory reads the cgroup into f. It returns the source, and whether the cgroup was
 // removed.
 func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) (source jvm.Source, gone bool) {
 	source = jvm.Source{Name: "cgroup", OK: err == nil}
 	if err == nil {
 		if f.Root = g.Root; f.Root {
 			source.OK = false
-			source.Reason = "the process is in the root cgroup: the numbers are those of the whole machine, without kernel memory"
-			source.Fix = "run the JVM in a container, or give its service a cgroup of its own"
+			source.Reason = "the process is in the root cgroup: the values are those of the whole machine, without kernel memory"
+			source.Fix = "run the JVM in a container, or in a cgroup of its own"
 		}
 		var m cgroup.Memory
 		if m, err = g.Memory(); m.UsageBytes > 0 {
@@ -186,13 +186,13 @@ func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) (source jvm.Sour
 func driftSource(drift int64) jvm.Source {
 	return jvm.Source{
 		Name:   "consistency",
-		Reason: fmt.Sprintf("the container's usage changed by %d bytes while it was read: rows are of slightly different moments", drift),
-		Fix:    "look again when the load is steadier",
+		Reason: fmt.Sprintf("the usage of the container changed by %d bytes during the reading: the rows do not belong to exactly the same time", drift),
+		Fix:    "take another sample under steadier load",
 	}
 }
 
-// readOthers reads the processes that are no JVM. One that may not be read has
-// no pages; one that ended is left out.
+// readOthers reads the processes that are no JVM. Pages are nil if access to them is
+// denied; a process that ended is omitted.
 func readOthers(procfs string, pids []int) []breakdown.Process {
 	var others []breakdown.Process
 	for _, pid := range pids {

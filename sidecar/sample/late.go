@@ -30,7 +30,7 @@ func (s *Sampler) Lend(ctx context.Context, of *breakdown.Container, f func(cont
 		if c.busy() || c.path.Name != of.Cgroup || c.path.Version != of.CgroupVersion {
 			continue
 		}
-		s.start(c, func(ctx context.Context, j job) result {
+		s.start(c, lendDeadline, func(ctx context.Context, j job) result {
 			f(ctx, j.jvms)
 			return result{rest: j.rest}
 		})

@@ -34,6 +34,8 @@ const (
 	// readDeadline bounds the queries to the JVMs of one container in one reading. What
 	// needs no answer is read after it all the same.
 	readDeadline = 15 * time.Second
+	// lendDeadline bounds the queries of Lend: a class histogram takes the JVM long.
+	lendDeadline = time.Minute
 	// maxReads is how many containers are read at the same time.
 	maxReads = 8
 	// closeGrace is how long Close waits for a reading that does not end.
@@ -182,14 +184,14 @@ func (s *Sampler) read(ctx context.Context) error {
 	for _, c := range s.containers {
 		c.fresh = c.poll(s.options.Patience)
 		if !c.busy() && !c.fresh {
-			s.start(c, func(ctx context.Context, j job) result { return j.read(ctx) })
+			s.start(c, readDeadline, func(ctx context.Context, j job) result { return j.read(ctx) })
 		}
 	}
 	return s.wait(ctx)
 }
 
 // start runs f with the JVMs of a container, which is not read meanwhile.
-func (s *Sampler) start(c *container, f func(context.Context, job) result) {
+func (s *Sampler) start(c *container, deadline time.Duration, f func(context.Context, job) result) {
 	j := job{proc: s.options.Proc, path: c.path, others: c.others, group: c.group, groupErr: c.groupErr, rest: c.rest}
 	for _, m := range c.jvms {
 		j.jvms = append(j.jvms, m.process)
@@ -198,7 +200,7 @@ func (s *Sampler) start(c *container, f func(context.Context, job) result) {
 	c.done, c.begun = done, time.Now()
 	go func() {
 		s.slots <- struct{}{}
-		ctx, cancel := context.WithTimeout(s.ctx, readDeadline)
+		ctx, cancel := context.WithTimeout(s.ctx, deadline)
 		r := f(ctx, j)
 		cancel()
 		<-s.slots

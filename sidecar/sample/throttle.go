@@ -7,126 +7,126 @@ import (
 )
 
 const (
-	// longestStretch and longestIntervals are how long rows may stay as they are,
-	// whichever is longer: a verdict takes 60 samples, which is 5 hours then.
-	longestStretch   = 5 * time.Minute
+	// longestPause and longestIntervals bound the time between two samples, whichever is
+	// longer: a verdict needs 60 samples, which then takes 5 hours.
+	longestPause     = 5 * time.Minute
 	longestIntervals = 30
-	// latest is the share of the latest sample in moving averages: of what the next
-	// is expected to cost (the first one of a JVM is dear), and of the gaps.
-	latest = 0.25
-	// ratioWindow is the time over which the own CPU is told, at least half of it.
+	// newWeight is the weight of the newest value in the moving averages: of the expected
+	// cost of a sample (the first one of a JVM is expensive), and of the time between two.
+	newWeight = 0.25
+	// ratioWindow is the time over which the CPU usage is reported, at least half of it.
 	ratioWindow = 5 * time.Minute
 )
 
-// Throttle is an account of the CPU time of the whole process: samples, requests, log
-// lines. What accrues is a share of one core, and what was used is charged; a
-// sample of everything is taken when there is enough for what it is expected to cost.
-// Half of what accrues is for samples whatever else takes: on a node that is far too
-// busy the wakes of a process alone can take all, just when samples are needed.
+// Throttle limits the CPU time of the whole process: samples, requests, log lines. A share
+// of one core accrues as credit, and the CPU time used is charged to it. A sample is
+// allowed if the credit covers its expected cost. Half of what accrues is reserved for
+// samples: on an overloaded node the wake-ups of a process alone can use up all of it,
+// just when samples are needed.
 //
-// Credit and debt are at most what accrues in the longest stretch, by which it also
-// begins: 300 ms at the default, some 30 samples. So the history of a new JVM fills
-// at once, while a quiet night pays for 5 minutes of a storm and no more; and
-// what was overdrawn (at the start, by urgent samples, by many requests) is paid back
-// in that time. At least one sample is taken in the longest stretch.
+// Credit and debt are at most what accrues in the longest time between two samples. The
+// credit starts there: 300 ms by default, some 30 samples. So the history of a new JVM
+// fills at once, a quiet night saves no more than 5 minutes of credit, and a debt (of the
+// start, urgent samples, many requests) is settled in that time. At least one sample is
+// taken in the longest time.
 //
-// It is told the time and the CPU time used so far, and asks for neither.
+// The callers pass the time and the CPU time used so far.
 type Throttle struct {
 	share    float64 // of one core; 0: no limit
 	interval time.Duration
 
 	credit  time.Duration // negative: a debt
 	settled CPUTime
-	cost    time.Duration // of a sample, expected
+	cost    time.Duration // expected, of a sample
 	last    CPUTime       // when the last sample began
-	gap     time.Duration // between two samples, lately; 0: there were no two
-	older   CPUTime       // where the ratio begins
-	newer   CPUTime       // where it will begin
+	gap     time.Duration // moving average of the time between two samples; 0: there were no two
+	older   CPUTime       // start of the window of Ratio
+	newer   CPUTime       // start of the next window
 }
 
-// CPUTime is the CPU time that was used until a time.
+// CPUTime is the CPU time used by the process up to a time.
 type CPUTime struct {
 	at  time.Time
 	cpu time.Duration
 }
 
+// NewThrottle returns a Throttle for a share of one core, and for a sample every interval
+// if the share allows.
 func NewThrottle(share float64, interval time.Duration, now CPUTime) *Throttle {
-	b := &Throttle{share: share, interval: interval, settled: now, older: now, newer: now}
-	b.credit = b.most()
-	return b
+	t := &Throttle{share: share, interval: interval, settled: now, older: now, newer: now}
+	t.credit = t.most()
+	return t
 }
 
-// longest is how long rows may stay as they are.
-func (b *Throttle) longest() time.Duration {
-	return max(longestStretch, longestIntervals*b.interval)
+// longest is the longest time between two samples.
+func (t *Throttle) longest() time.Duration {
+	return max(longestPause, longestIntervals*t.interval)
 }
 
-// most is the greatest credit and debt.
-func (b *Throttle) most() time.Duration { return b.accrued(b.longest()) }
+// most is the highest credit and debt.
+func (t *Throttle) most() time.Duration { return t.accrued(t.longest()) }
 
-func (b *Throttle) accrued(d time.Duration) time.Duration {
-	return time.Duration(b.share * float64(d))
+func (t *Throttle) accrued(d time.Duration) time.Duration {
+	return time.Duration(t.share * float64(d))
 }
 
-// settle accrues and charges what came since the last time.
-func (b *Throttle) settle(now CPUTime, sampled bool) {
-	accrued, used := b.accrued(now.at.Sub(b.settled.at)), now.cpu-b.settled.cpu
+// settle adds what has accrued since the last time, and charges what was used.
+func (t *Throttle) settle(now CPUTime, sampled bool) {
+	accrued, used := t.accrued(now.at.Sub(t.settled.at)), now.cpu-t.settled.cpu
 	if !sampled {
 		used = min(used, accrued/2)
 	}
-	b.credit += accrued - used
-	b.credit = min(max(b.credit, -b.most()), b.most())
-	b.settled = now
-	if now.at.Sub(b.newer.at) >= ratioWindow/2 {
-		b.older, b.newer = b.newer, now
+	t.credit += accrued - used
+	t.credit = min(max(t.credit, -t.most()), t.most())
+	t.settled = now
+	if now.at.Sub(t.newer.at) >= ratioWindow/2 {
+		t.older, t.newer = t.newer, now
 	}
 }
 
-// Affords reports whether to take a sample of everything now.
-func (b *Throttle) Affords(now CPUTime) bool {
-	b.settle(now, false)
-	return b.share == 0 || b.last.at.IsZero() || b.credit >= b.cost || now.at.Sub(b.last.at) >= b.longest()-b.interval/2
+// Affords reports whether to take a sample now.
+func (t *Throttle) Affords(now CPUTime) bool {
+	t.settle(now, false)
+	return t.share == 0 || t.last.at.IsZero() || t.credit >= t.cost || now.at.Sub(t.last.at) >= t.longest()-t.interval/2
 }
 
-// Begin and End enclose a sample.
-func (b *Throttle) Begin(now CPUTime) {
-	b.settle(now, false)
-	if !b.last.at.IsZero() {
-		b.gap = average(b.gap, now.at.Sub(b.last.at))
+// Begin is called before a sample, End after it.
+func (t *Throttle) Begin(now CPUTime) {
+	t.settle(now, false)
+	if !t.last.at.IsZero() {
+		t.gap = average(t.gap, now.at.Sub(t.last.at))
 	}
-	b.last = now
+	t.last = now
 }
 
-func (b *Throttle) End(now CPUTime) {
-	b.cost = average(b.cost, now.cpu-b.last.cpu)
-	b.settle(now, true)
+func (t *Throttle) End(now CPUTime) {
+	t.cost = average(t.cost, now.cpu-t.last.cpu)
+	t.settle(now, true)
 }
 
 func average(before, now time.Duration) time.Duration {
 	if before == 0 {
 		return now
 	}
-	return before + time.Duration(latest*float64(now-before))
+	return before + time.Duration(newWeight*float64(now-before))
 }
 
-// Interval is the time between two samples of everything, as it is now; false: it is
-// too early to tell.
-func (b *Throttle) Interval() (time.Duration, bool) {
-	d := max(b.gap, b.settled.at.Sub(b.last.at))
-	return d, b.gap > 0 || !b.last.at.IsZero() && d > b.interval
+// Interval is the current time between two samples; false: it is not known yet.
+func (t *Throttle) Interval() (time.Duration, bool) {
+	d := max(t.gap, t.settled.at.Sub(t.last.at))
+	return d, t.gap > 0 || !t.last.at.IsZero() && d > t.interval
 }
 
-// Ratio is the share of a core that was used in the last minutes; nil: not known, as
-// that of an instant is anything.
-func (b *Throttle) Ratio() *float64 {
-	passed := b.settled.at.Sub(b.older.at)
-	if passed < b.interval {
+// Ratio is the share of a core used in the last minutes; nil: not known yet.
+func (t *Throttle) Ratio() *float64 {
+	passed := t.settled.at.Sub(t.older.at)
+	if passed < t.interval {
 		return nil
 	}
-	return new((b.settled.cpu - b.older.cpu).Seconds() / passed.Seconds())
+	return new((t.settled.cpu - t.older.cpu).Seconds() / passed.Seconds())
 }
 
-// Spent is that of this process.
+// Spent is the CPU time of this process.
 func Spent() CPUTime {
 	var r unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_SELF, &r) // fails for a bad argument only
