@@ -77,7 +77,7 @@ func burstStart(t *history.Track) int {
 
 // mostGrown returns what the growth of the row means that grew most, from a step on or
 // after the last breakdown.
-func (a *Autopsy) mostGrown(from int) (cause rows.Accusation, bytes int64) {
+func (a *Autopsy) mostGrown(from int) (cause rows.Cause, bytes int64) {
 	var all []Growth // the largest first
 	if a.Before != nil && len(a.Before.Times) > 0 {
 		all = growthBetween(a.Before, from, len(a.Before.Times)-1)
@@ -101,9 +101,9 @@ func (a *Autopsy) mostGrown(from int) (cause rows.Accusation, bytes int64) {
 		}
 	}
 	if row.Row == "" {
-		return rows.Accusation{}, row.Bytes
+		return rows.Cause{}, row.Bytes
 	}
-	cause = rows.Accuse(rows.Name(row.Row), row.Detail)
+	cause = rows.CauseOf(rows.Name(row.Row), row.Detail)
 	switch cause.Verdict {
 	case rows.VerdictThreads:
 		cause.Subject = a.fastest(history.PrefixPool, from)

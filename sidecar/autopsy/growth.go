@@ -38,7 +38,7 @@ func growthBetween(t *history.Track, from, to int) []Growth {
 		g := Growth{}
 		switch words := strings.SplitN(name, "/", 3); {
 		case words[0] == "row" && len(words) == 2:
-			if g.Row = words[1]; rows.Accuse(rows.Name(g.Row), "").Verdict == "" {
+			if g.Row = words[1]; rows.CauseOf(rows.Name(g.Row), "").Verdict == "" {
 				continue // its growth does not cause a kill
 			}
 		case words[0] == "detail" && len(words) == 3:

@@ -2,7 +2,6 @@ package rows
 
 import (
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -34,90 +33,91 @@ func TestTable(t *testing.T) {
 }
 
 func TestStacked(t *testing.T) {
-	var got []Name
-	for _, row := range Stacked() {
-		got = append(got, row.Name)
+	stacked, reclaimable := Stacked(), false
+	for _, row := range stacked {
+		if reclaimable && !row.Reclaimable {
+			t.Errorf("%s is above a row that can be reclaimed", row.Name)
+		}
+		reclaimable = row.Reclaimable
 	}
-	want := []Name{
-		Heap, Metaspace, Threads, CodeCache, GC, Native, Libraries, OtherProcesses, Shmem, Kernel, Unattributed,
-		MappedFiles, PageCache,
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("%v\nwant %v", got, want)
+	if len(stacked) != len(All()) || stacked[0].Name != Heap || stacked[len(stacked)-1].Name != PageCache {
+		t.Errorf("%v", stacked)
 	}
 }
 
 func TestVerdicts(t *testing.T) {
-	want := map[Verdict]Name{
-		VerdictThreads: Threads, VerdictClassLoader: Metaspace, VerdictHeap: Heap, VerdictDirectBuffers: Native,
-		VerdictNativeUntracked: Native, VerdictAllocatorRetention: Native, VerdictJVMInternal: Native,
-		VerdictCodeCache: CodeCache, VerdictGC: GC, VerdictMappedFiles: MappedFiles, VerdictShmem: Shmem,
-		VerdictKernel: Kernel, VerdictOtherProcess: OtherProcesses, VerdictUnexplained: Unattributed,
-	}
-	for v, row := range want {
-		if got := RowOf(v, ""); got != row || !v.Leak() {
-			t.Errorf("%s accuses row %q, leak %t; want %s", v, got, v.Leak(), row)
-		}
-		if !slices.Contains(Leaks(), v) {
-			t.Errorf("Leaks lacks %s", v)
+	leaks := Leaks()
+	for i, v := range leaks {
+		if !v.Leak() || RowOf(v, "") == "" || slices.Contains(leaks[:i], v) {
+			t.Errorf("%s: leak %t, row %q, or it is there twice", v, v.Leak(), RowOf(v, ""))
 		}
 	}
-	if n := len(Leaks()); n != len(want) {
-		t.Errorf("%d leaks, want %d: %v", n, len(want), Leaks())
-	}
-	for _, v := range []Verdict{VerdictBudget, VerdictPageCache, VerdictNone, VerdictNotEnoughHistory, ""} {
+	for _, v := range []Verdict{VerdictBudget, VerdictPageCache, VerdictNone, VerdictNotEnoughHistory, "", "of a later version"} {
 		if v.Leak() || RowOf(v, "") != "" {
-			t.Errorf("%q accuses row %q", v, RowOf(v, ""))
+			t.Errorf("%q: leak %t, row %q", v, v.Leak(), RowOf(v, ""))
 		}
 	}
-	for subject, row := range map[string]Name{"libraries": Libraries, "some pool": MappedFiles} {
-		if got := RowOf(VerdictMappedFiles, subject); got != row {
-			t.Errorf("mapped_files of %s accuses row %s, want %s", subject, got, row)
+	for _, tt := range []struct {
+		verdict Verdict
+		subject string
+		row     Name
+	}{
+		{VerdictHeap, "", Heap}, {VerdictThreads, "exec-#", Threads}, {VerdictDirectBuffers, "", Native},
+		{VerdictUnexplained, "", Unattributed}, {VerdictMappedFiles, "", MappedFiles}, {VerdictMappedFiles, "libraries", Libraries},
+	} {
+		if got := RowOf(tt.verdict, tt.subject); got != tt.row {
+			t.Errorf("%s (%s) is about row %s, want %s", tt.verdict, tt.subject, got, tt.row)
 		}
 	}
 }
 
-func TestAccusers(t *testing.T) {
-	var got []string
-	for _, a := range Accusers() {
-		got = append(got, strings.TrimSuffix(string(a.Row)+"/"+a.Detail, "/")+" "+string(a.Verdict))
-		if a.Subject != "" && a.Subject != a.Detail && a.Subject != string(a.Row) {
-			t.Errorf("%s/%s has the subject %s", a.Row, a.Detail, a.Subject)
+func TestJudged(t *testing.T) {
+	parts := Judged()
+	for _, v := range Leaks() {
+		if !slices.ContainsFunc(parts, func(p Part) bool { return p.Verdict == v }) {
+			t.Errorf("nothing is judged for the verdict %s", v)
 		}
 	}
-	want := []string{
-		"heap heap", "metaspace class_loader", "threads threads", "code_cache code_cache", "gc gc",
-		"native/jvm_internal jvm_internal", "native/direct_buffers direct_buffers", "native/untracked native_untracked",
-		"native/allocator_retained allocator_retention", "native/malloc native_untracked", "native/mmap native_untracked",
-		"libraries/private mapped_files", "other_processes other_process", "mapped_files/private mapped_files",
-		"shmem shmem", "kernel kernel", "unattributed unexplained",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q\nwant %q", got, want)
+	for _, tt := range []struct {
+		row     Name
+		details []string
+	}{
+		{Heap, []string{""}}, {Metaspace, []string{""}}, {Kernel, []string{""}}, {MappedFiles, []string{Private}}, {PageCache, nil},
+		{Native, []string{JVMInternal, DirectBuffers, Untracked, AllocatorRetained, Malloc, Mmap}},
+	} {
+		var got []string
+		for _, p := range parts {
+			if p.Row == tt.row {
+				got = append(got, p.Detail)
+			}
+		}
+		if !slices.Equal(got, tt.details) {
+			t.Errorf("%s: judged are %q, want %q", tt.row, got, tt.details)
+		}
 	}
 }
 
-func TestAccuse(t *testing.T) {
+func TestCauseOf(t *testing.T) {
 	for _, tt := range []struct {
 		row    Name
 		detail string
-		want   Accusation
+		want   Cause
 	}{
-		{Heap, "", Accusation{VerdictHeap, ""}},
-		{Metaspace, ClassSpace, Accusation{VerdictClassLoader, ""}},
-		{Native, "", Accusation{VerdictNativeUntracked, ""}},
-		{Native, Untracked, Accusation{VerdictNativeUntracked, ""}},
-		{Native, Malloc, Accusation{VerdictNativeUntracked, "malloc"}},
-		{Native, AllocatorRetained, Accusation{VerdictAllocatorRetention, ""}},
-		{Kernel, Sockets, Accusation{VerdictKernel, "sockets"}},
-		{Kernel, "", Accusation{VerdictKernel, ""}},
-		{Libraries, Shared, Accusation{VerdictMappedFiles, "libraries"}},
-		{MappedFiles, Private, Accusation{VerdictMappedFiles, ""}},
-		{OtherProcesses, "redis-server", Accusation{VerdictOtherProcess, ""}},
-		{PageCache, "", Accusation{}},
-		{"a row of a later version", "", Accusation{}},
+		{Heap, "", Cause{VerdictHeap, ""}},
+		{Metaspace, ClassSpace, Cause{VerdictClassLoader, ""}},
+		{Native, "", Cause{VerdictNativeUntracked, ""}},
+		{Native, Untracked, Cause{VerdictNativeUntracked, ""}},
+		{Native, Malloc, Cause{VerdictNativeUntracked, "malloc"}},
+		{Native, AllocatorRetained, Cause{VerdictAllocatorRetention, ""}},
+		{Kernel, Sockets, Cause{VerdictKernel, "sockets"}},
+		{Kernel, "", Cause{VerdictKernel, ""}},
+		{Libraries, Shared, Cause{VerdictMappedFiles, "libraries"}},
+		{MappedFiles, Private, Cause{VerdictMappedFiles, ""}},
+		{OtherProcesses, "redis-server", Cause{VerdictOtherProcess, ""}},
+		{PageCache, "", Cause{}},
+		{"a row of a later version", "", Cause{}},
 	} {
-		if got := Accuse(tt.row, tt.detail); got != tt.want {
+		if got := CauseOf(tt.row, tt.detail); got != tt.want {
 			t.Errorf("%s %s: %v, want %v", tt.row, tt.detail, got, tt.want)
 		}
 	}

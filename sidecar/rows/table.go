@@ -1,139 +1,119 @@
 package rows
 
-import (
-	"cmp"
-	"iter"
-	"slices"
+// Name names a row.
+type Name string
+
+// The rows of a breakdown.
+const (
+	Heap           Name = "heap"
+	Metaspace      Name = "metaspace"
+	Threads        Name = "threads"
+	CodeCache      Name = "code_cache"
+	GC             Name = "gc"
+	Native         Name = "native"
+	Libraries      Name = "libraries"
+	OtherProcesses Name = "other_processes"
+	MappedFiles    Name = "mapped_files"
+	Shmem          Name = "shmem"
+	PageCache      Name = "page_cache"
+	Kernel         Name = "kernel"
+	// Unattributed is usage without all other rows. A breakdown has it in a field of
+	// its own.
+	Unattributed Name = "unattributed"
 )
 
-// Row describes a row.
-type Row struct {
-	Name  Name
-	Title string // in pictures
-	About string // what the row holds
-	// Details are those with a fixed name.
-	Details []Detail
-	// Reclaimable: the kernel can reclaim most of it, so a full container is not killed
-	// because of it. Pictures draw these rows on top.
-	Reclaimable bool
-	// Sized: the budget check adds it up, as memory that the settings of a JVM lead to.
-	// The heap counts there with its maximum.
-	Sized bool
-	// Accusation is what sustained growth of the row means.
-	Accusation
-	Style Style
-}
-
-// Detail is a part of a row. An Accusation without a verdict is that of the row.
-type Detail struct {
-	Name string
-	Accusation
-}
-
-// Accusation is what sustained growth means. No verdict: it is harmless.
-type Accusation struct {
-	Verdict Verdict
-	Subject string // "": none, or found by what grows
-}
-
-// Style is how pictures draw a row. Rows of a similar colour differ by pattern.
-type Style struct {
-	Color   string  // an alpha of 00 shows the background
-	Pattern Pattern // in Ink
-	Ink     string
-	Label   string // colour of text on it; "": none is written on it
-	Dark    *Shades
-}
-
-// Flat returns a colour for pictures that draw no patterns, as those of Grafana and
-// Kibana: a light shade of the ink where the colour is transparent.
-func (s Style) Flat() string {
-	if len(s.Color) > len("#rrggbb") {
-		return s.Ink + "66"
-	}
-	return s.Color
-}
-
-// Shades replace the colours of a Style on a dark background.
-type Shades struct{ Color, Ink, Label string }
-
-// Pattern is drawn over a colour; "" is none.
-type Pattern string
-
-// The patterns.
+// Details with fixed names. The details of OtherProcesses are named by command.
 const (
-	Rising  Pattern = "up" // lines
-	Falling Pattern = "down"
-	Dotted  Pattern = "dots"
+	NonClass   = "non_class"
+	ClassSpace = "class_space"
+	CDSArchive = "cds_archive"
+
+	JVMInternal       = "jvm_internal"
+	DirectBuffers     = "direct_buffers"
+	Untracked         = "untracked"
+	AllocatorRetained = "allocator_retained"
+	Malloc            = "malloc" // not divided further, without Native Memory Tracking
+	Mmap              = "mmap"   // likewise
+
+	Private = "private"
+	Shared  = "shared"
+
+	KernelStacks = "stacks"
+	PageTables   = "page_tables"
+	Slab         = "slab"
+	Percpu       = "percpu"
+	Sockets      = "sockets"
+	Vmalloc      = "vmalloc"
+	KernelOther  = "other"
 )
 
 // table has the rows in the order of a breakdown.
 var table = []Row{
 	{
 		Name: Heap, Title: "heap", About: "Java objects: the resident pages of the Java heap",
-		Sized: true, Accusation: Accusation{Verdict: VerdictHeap},
+		Sized: true, Cause: Cause{Verdict: VerdictHeap},
 		Style: Style{Color: "#0072b2", Label: "#ffffff"},
 	},
 	{
 		Name: Metaspace, Title: "metaspace", About: "classes: metaspace, compressed class space, CDS archive",
 		Details: []Detail{{Name: NonClass}, {Name: ClassSpace}, {Name: CDSArchive}},
-		Sized:   true, Accusation: Accusation{Verdict: VerdictClassLoader},
+		Sized:   true, Cause: Cause{Verdict: VerdictClassLoader},
 		Style: Style{Color: "#56b4e9", Label: "#10202b"},
 	},
 	{
 		Name: Threads, Title: "threads", About: "thread stacks",
-		Sized: true, Accusation: Accusation{Verdict: VerdictThreads},
+		Sized: true, Cause: Cause{Verdict: VerdictThreads},
 		Style: Style{Color: "#e69f00", Label: "#2b1e00"},
 	},
 	{
 		Name: CodeCache, Title: "code cache", About: "code compiled by the JIT",
-		Sized: true, Accusation: Accusation{Verdict: VerdictCodeCache},
+		Sized: true, Cause: Cause{Verdict: VerdictCodeCache},
 		Style: Style{Color: "#009e73", Label: "#ffffff"},
 	},
 	{
 		Name: GC, Title: "gc", About: "the collector's own data structures",
-		Sized: true, Accusation: Accusation{Verdict: VerdictGC},
+		Sized: true, Cause: Cause{Verdict: VerdictGC},
 		Style: Style{Color: "#f0e442", Label: "#2b2900"},
 	},
 	{
 		Name: Native, Title: "native", About: "malloc and mmap: direct buffers, HotSpot's own, JNI, and what glibc retains",
 		Details: []Detail{
-			{Name: JVMInternal, Accusation: Accusation{Verdict: VerdictJVMInternal}},
-			{Name: DirectBuffers, Accusation: Accusation{Verdict: VerdictDirectBuffers}},
-			{Name: Untracked, Accusation: Accusation{Verdict: VerdictNativeUntracked}},
-			{Name: AllocatorRetained, Accusation: Accusation{Verdict: VerdictAllocatorRetention}},
-			{Name: Malloc, Accusation: Accusation{VerdictNativeUntracked, Malloc}},
-			{Name: Mmap, Accusation: Accusation{VerdictNativeUntracked, Mmap}},
+			{Name: JVMInternal, Cause: Cause{Verdict: VerdictJVMInternal}},
+			{Name: DirectBuffers, Cause: Cause{Verdict: VerdictDirectBuffers}},
+			{Name: Untracked, Cause: Cause{Verdict: VerdictNativeUntracked}},
+			{Name: AllocatorRetained, Cause: Cause{Verdict: VerdictAllocatorRetention}},
+			{Name: Malloc, Cause: Cause{VerdictNativeUntracked, Malloc}},
+			{Name: Mmap, Cause: Cause{VerdictNativeUntracked, Mmap}},
 		},
-		Sized: true, Accusation: Accusation{Verdict: VerdictNativeUntracked},
+		Sized: true, Cause: Cause{Verdict: VerdictNativeUntracked},
 		Style: Style{Color: "#d55e00", Label: "#ffffff"},
 	},
 	{
 		Name: Libraries, Title: "libraries", About: "pages of shared libraries",
 		Details: []Detail{
-			{Name: Private, Accusation: Accusation{VerdictMappedFiles, string(Libraries)}},
+			{Name: Private, Cause: Cause{VerdictMappedFiles, string(Libraries)}},
 			{Name: Shared},
 		},
-		Accusation: Accusation{VerdictMappedFiles, string(Libraries)},
-		Style:      Style{Color: "#cc79a7", Label: "#2b1421"},
+		Cause: Cause{VerdictMappedFiles, string(Libraries)},
+		Style: Style{Color: "#cc79a7", Label: "#2b1421"},
 	},
 	{
 		Name: OtherProcesses, Title: "other processes", About: "private memory of processes that are not JVMs",
-		Sized: true, Accusation: Accusation{Verdict: VerdictOtherProcess},
+		Sized: true, Cause: Cause{Verdict: VerdictOtherProcess},
 		Style: Style{Color: "#9bd0f0", Pattern: Rising, Ink: "#0072b2", Label: "#10202b", Dark: &Shades{"#1a4259", "#56b4e9", "#e6f4fd"}},
 	},
 	{
 		Name: MappedFiles, Title: "mapped files", About: "memory-mapped files",
 		Details: []Detail{
-			{Name: Private, Accusation: Accusation{Verdict: VerdictMappedFiles}},
+			{Name: Private, Cause: Cause{Verdict: VerdictMappedFiles}},
 			{Name: Shared},
 		},
-		Reclaimable: true, Accusation: Accusation{Verdict: VerdictMappedFiles},
+		Reclaimable: true, Cause: Cause{Verdict: VerdictMappedFiles},
 		Style: Style{Color: "#8fd6bf", Pattern: Dotted, Ink: "#00735a", Label: "#0b2a22", Dark: &Shades{"#12483b", "#4cc9a4", "#def7ef"}},
 	},
 	{
 		Name: Shmem, Title: "shmem", About: "files in memory: tmpfs, /dev/shm",
-		Sized: true, Accusation: Accusation{Verdict: VerdictShmem},
+		Sized: true, Cause: Cause{Verdict: VerdictShmem},
 		Style: Style{Color: "#ebc6da", Pattern: Falling, Ink: "#a0487a", Label: "#2b1421", Dark: &Shades{"#532c44", "#d98fb8", "#fbe9f3"}},
 	},
 	{
@@ -144,112 +124,20 @@ var table = []Row{
 	{
 		Name: Kernel, Title: "kernel", About: "kernel memory charged to the container: stacks, page tables, sockets, slab",
 		Details: []Detail{
-			{Name: KernelStacks, Accusation: Accusation{Subject: KernelStacks}},
-			{Name: PageTables, Accusation: Accusation{Subject: PageTables}},
-			{Name: Slab, Accusation: Accusation{Subject: Slab}},
-			{Name: Percpu, Accusation: Accusation{Subject: Percpu}},
-			{Name: Sockets, Accusation: Accusation{Subject: Sockets}},
-			{Name: Vmalloc, Accusation: Accusation{Subject: Vmalloc}},
-			{Name: KernelOther, Accusation: Accusation{Subject: KernelOther}},
+			{Name: KernelStacks, Cause: Cause{Subject: KernelStacks}},
+			{Name: PageTables, Cause: Cause{Subject: PageTables}},
+			{Name: Slab, Cause: Cause{Subject: Slab}},
+			{Name: Percpu, Cause: Cause{Subject: Percpu}},
+			{Name: Sockets, Cause: Cause{Subject: Sockets}},
+			{Name: Vmalloc, Cause: Cause{Subject: Vmalloc}},
+			{Name: KernelOther, Cause: Cause{Subject: KernelOther}},
 		},
-		Sized: true, Accusation: Accusation{Verdict: VerdictKernel},
+		Sized: true, Cause: Cause{Verdict: VerdictKernel},
 		Style: Style{Color: "#7a828c", Label: "#ffffff"},
 	},
 	{
 		Name: Unattributed, Title: "unattributed", About: "usage in no row: memory that the kernel charges in advance, and rows that are unknown",
-		Accusation: Accusation{Verdict: VerdictUnexplained},
-		Style:      Style{Color: "#ffffff00", Pattern: Rising, Ink: "#7a828c", Dark: &Shades{Color: "#00000000", Ink: "#8b949e"}},
+		Cause: Cause{Verdict: VerdictUnexplained},
+		Style: Style{Color: "#ffffff00", Pattern: Rising, Ink: "#7a828c", Dark: &Shades{Color: "#00000000", Ink: "#8b949e"}},
 	},
-}
-
-// All returns the rows in the order of a breakdown, Unattributed last.
-func All() []Row { return slices.Clone(table) }
-
-// Stacked returns the rows as pictures stack them, from the bottom up: what the kernel
-// can reclaim is on top.
-func Stacked() []Row {
-	all := All()
-	slices.SortStableFunc(all, func(a, b Row) int {
-		return map[bool]int{true: 1}[a.Reclaimable] - map[bool]int{true: 1}[b.Reclaimable]
-	})
-	return all
-}
-
-// Of returns the row of that name.
-func Of(name Name) (row Row, ok bool) {
-	i := slices.IndexFunc(table, func(r Row) bool { return r.Name == name })
-	if i < 0 {
-		return Row{}, false
-	}
-	return table[i], true
-}
-
-// Accuse returns what growth of a row means, most of it in a detail ("": not known).
-// No verdict: it is harmless, or the row is unknown.
-func Accuse(name Name, detail string) Accusation {
-	row, _ := Of(name)
-	for _, d := range row.Details {
-		if d.Name == detail {
-			return Accusation{cmp.Or(d.Verdict, row.Verdict), cmp.Or(d.Subject, row.Subject)}
-		}
-	}
-	return row.Accusation
-}
-
-// Accuser is a row, or a detail of one, whose growth is judged.
-type Accuser struct {
-	Row    Name
-	Detail string // "": the whole row
-	Accusation
-}
-
-// Accusers returns what is judged, in the order of the table. A row with details that
-// accuse is judged by these: the others may be harmless.
-func Accusers() []Accuser {
-	var all []Accuser
-	for i := range table {
-		row := &table[i]
-		before := len(all)
-		for _, d := range row.Details {
-			if d.Verdict != "" {
-				all = append(all, Accuser{row.Name, d.Name, d.Accusation})
-			}
-		}
-		if len(all) == before && row.Verdict != "" {
-			all = append(all, Accuser{Row: row.Name, Accusation: row.Accusation})
-		}
-	}
-	return all
-}
-
-// RowOf returns the row that a verdict with this subject accuses; "" if none.
-func RowOf(v Verdict, subject string) Name {
-	var found Name
-	for a, name := range accusations() {
-		switch {
-		case a.Verdict != v:
-		case a.Subject != "" && a.Subject == subject:
-			return name
-		case a.Subject == "" && found == "":
-			found = name
-		}
-	}
-	return found
-}
-
-// accusations yields those of the rows and details that have a verdict, with the row.
-func accusations() iter.Seq2[Accusation, Name] {
-	return func(yield func(Accusation, Name) bool) {
-		for i := range table {
-			row := &table[i]
-			if row.Verdict != "" && !yield(row.Accusation, row.Name) {
-				return
-			}
-			for _, d := range row.Details {
-				if d.Verdict != "" && !yield(d.Accusation, row.Name) {
-					return
-				}
-			}
-		}
-	}
 }

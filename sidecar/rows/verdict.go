@@ -3,7 +3,7 @@ package rows
 // Verdict names the main finding about a container's memory.
 type Verdict string
 
-// The verdicts on sustained growth. The table says which row each one accuses.
+// The verdicts on sustained growth. The table says which row each one is about.
 const (
 	VerdictThreads            Verdict = "threads" // subject: the pool
 	VerdictClassLoader        Verdict = "class_loader"
@@ -32,14 +32,14 @@ const (
 	VerdictNotEnoughHistory Verdict = "not_enough_history"
 )
 
-// Leak reports whether the verdict means sustained growth: it accuses a row.
+// Leak reports whether the verdict is one on sustained growth: the table has it.
 func (v Verdict) Leak() bool { return v != "" && RowOf(v, "") != "" }
 
 // Leaks returns the verdicts on sustained growth, in the order of the table.
 func Leaks() []Verdict {
 	var all []Verdict
 	seen := make(map[Verdict]bool)
-	for a := range accusations() {
+	for a := range causes() {
 		if !seen[a.Verdict] {
 			seen[a.Verdict] = true
 			all = append(all, a.Verdict)
