@@ -50,7 +50,7 @@ type Death struct {
 func Of(e *watch.Ended) Death {
 	return Death{
 		Time: e.Time, PID: e.PID, StartTicks: e.StartTicks, KillsBefore: e.KillsBefore, KillsAfter: e.KillsAfter,
-		Exit: e.Exit, Reading: e.Last, FinalCounters: e.Words,
+		Exit: e.Exit, Reading: e.Last, FinalCounters: e.FinalCounters,
 	}
 }
 

@@ -7,13 +7,13 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 )
 
-// container is one whose memory can be read.
+// container is a container whose memory can be read.
 type container struct {
 	path     cgroup.Path
 	files    *cgroup.Handle
 	pressure pressure
 	kills    kills
-	asked    bool    // for a sample, since the last Follow
+	asked    bool    // a sample was requested since the last Follow
 	gone     bool    // the files were removed, with the cgroup or its controller
 	killed   *Killed // the last such event
 }
@@ -28,16 +28,16 @@ func openContainer(g *cgroup.Group) (*container, error) {
 	return c, nil
 }
 
-// count reads the counter of OOM kills. Where that fails the cgroup is gone: the
-// end of its JVMs tells so.
+// count reads the counter of OOM kills. If that fails the cgroup was removed: the end of
+// its JVMs is reported.
 func (c *container) count(now time.Time) (known bool) {
 	n, _ := c.files.OOMKills()
 	c.kills.see(n, now, c.pressure.last)
 	return n != nil
 }
 
-// read takes a light reading; nil if the cgroup is gone, or a JVM gives back its memory
-// because it ends.
+// read takes a light reading; nil if the cgroup was removed, or a JVM is releasing its
+// memory because it ends.
 func (c *container) read(ending func(*container) bool) *cgroup.Reading {
 	r := new(cgroup.Reading)
 	err := c.files.Read(r)
@@ -48,8 +48,8 @@ func (c *container) read(ending func(*container) bool) *cgroup.Reading {
 	return r
 }
 
-// poll reads what is cheap, and more where that shows that it is time. It returns
-// when to poll again.
+// poll reads usage, and takes a light reading if that is due. It returns when to poll
+// again.
 func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	now := time.Now()
 	usage, err := c.files.Usage()
@@ -76,8 +76,8 @@ func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	return c.pressure.interval(now)
 }
 
-// settle tells of kills that no JVM ended by. The last such event has to be taken
-// first: so there are never many.
+// settle reports kills by which no JVM ended. The previous such event must have been
+// received, so there are never many.
 func (c *container) settle(q *queue) {
 	if q.has(func(e Event) bool { return e == Event(c.killed) }) {
 		return
@@ -89,14 +89,14 @@ func (c *container) settle(q *queue) {
 	c.kills.settle()
 }
 
-// eventPause is between two polls that the kernel's events cause: at the limit, with
-// page cache that comes and goes, it counts a hit each 10 ms.
+// eventPause is the time between two polls that are due to events of the kernel: at the
+// limit, with page cache being replaced, it counts a hit every 10 ms.
 const eventPause = 100 * time.Millisecond
 
-// wakeOnEvents makes polls at once when the kernel tells of an event: on cgroup v2.
+// wakeOnEvents makes the watcher poll when the kernel notifies of an event, on cgroup v2.
 func (c *container) wakeOnEvents(ctx context.Context, poll chan<- struct{}) {
 	for c.files.WaitEvents(ctx) == nil {
-		wake(poll) // which takes the event as seen
+		wake(poll) // reading the counter acknowledges the event
 		select {
 		case <-ctx.Done():
 		case <-time.After(eventPause):

@@ -6,20 +6,20 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 )
 
-// killGrace is how long a killed process may take to end: 190 ms for 6 GiB.
+// killGrace is how long a killed process may take to end. 190 ms were measured for 6 GiB.
 const killGrace = 3 * time.Second
 
-// kills follows the counter of OOM kills of one container. That it rose is known
-// before the process that was killed has ended: who it was shows only then.
+// kills follows the counter of OOM kills of one container. It rises before the killed
+// process has ended, and only then it is known which process it was.
 type kills struct {
-	before *int64          // as long as nothing happened; nil: unknown
-	now    *int64          // what was read last
-	since  time.Time       // when now was first above before; zero: it is not
-	ended  bool            // a JVM, since then
-	last   *cgroup.Reading // of the time before: what is read while a process ends tells less
+	before *int64          // before the first kill; nil: unknown
+	now    *int64          // of the last reading
+	since  time.Time       // when the counter was first seen to have risen; zero: it has not
+	ended  bool            // a JVM ended since then
+	last   *cgroup.Reading // the last one before: readings during the end lack what was released
 }
 
-// see takes what was read, and the last reading before; nil: it could not be.
+// see takes the counter, nil if it is not known, and the last reading before.
 func (k *kills) see(n *int64, at time.Time, last *cgroup.Reading) {
 	if n == nil {
 		return
@@ -33,17 +33,17 @@ func (k *kills) see(n *int64, at time.Time, last *cgroup.Reading) {
 	}
 }
 
-// end takes the end of a JVM, and reports whether the counter has risen.
+// end notes the end of a JVM, and reports whether the counter has risen.
 func (k *kills) end() (risen bool) {
 	k.ended = !k.since.IsZero()
 	return k.ended
 }
 
-// settled reports that a rise is over and who was killed is known: others, or a
-// JVM whose end said it all.
+// settled reports that it is known who was killed: other processes, or a JVM whose end
+// was reported.
 func (k *kills) settled(at time.Time) bool {
 	return !k.since.IsZero() && at.Sub(k.since) >= killGrace
 }
 
-// settle begins anew.
+// settle starts over.
 func (k *kills) settle() { *k = kills{before: k.now, now: k.now} }

@@ -169,7 +169,7 @@ func TestEnded(t *testing.T) {
 				began := time.Now()
 				tt.end(s)
 				e, ok := next(t, w).(*Ended)
-				if !ok || e.PID != s.PID || e.StartTicks != s.process.Status().StartTicks || e.Time.Before(began) || e.Words == nil || e.Words.ThreadsLive == nil {
+				if !ok || e.PID != s.PID || e.StartTicks != s.process.Status().StartTicks || e.Time.Before(began) || e.FinalCounters == nil || e.FinalCounters.ThreadsLive == nil {
 					t.Fatal(describe(e))
 				}
 				before, after, status := "0", tt.after, tt.exit

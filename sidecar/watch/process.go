@@ -9,16 +9,16 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 )
 
-// process is a JVM whose end is waited for.
+// process is a JVM whose end is awaited.
 type process struct {
 	handle *jvm.Handle
-	// container is read at the end without waiting for a lock. nil: not readable.
+	// container can be read at the end without a lock. nil: its memory cannot be read.
 	container atomic.Pointer[container]
 	forget    context.CancelFunc
-	left      time.Time // when Follow ceased to name it; zero: it does
+	left      time.Time // when Follow no longer named it; zero: it does
 }
 
-// watch waits for the end of a JVM, unless it does already.
+// watch starts to wait for the end of a JVM, once.
 func (w *Watcher) watch(k key, c *container) error {
 	if p := w.jvms[k]; p != nil {
 		if c != nil {
@@ -47,8 +47,8 @@ func (w *Watcher) watch(k key, c *container) error {
 	return nil
 }
 
-// await waits for the end. The order is that of how long things last: the counter
-// until the cgroup is removed, the exit code until the parent has reaped.
+// await waits for the end. What disappears first is read first: the counter when the
+// cgroup is removed, then the exit code when the parent reaps the process.
 func (w *Watcher) await(ctx context.Context, k key, p *process) {
 	if p.handle.Wait(ctx) != nil {
 		return // forgotten, or closed
@@ -60,7 +60,7 @@ func (w *Watcher) await(ctx context.Context, k key, p *process) {
 	}
 	e := &Ended{Time: time.Now()}
 	e.Exit = p.handle.Exit(ctx)
-	e.Words = p.handle.FinalCounters()
+	e.FinalCounters = p.handle.FinalCounters()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,8 +72,7 @@ func (w *Watcher) await(ctx context.Context, k key, p *process) {
 	_ = w.prune() // nothing was written
 }
 
-// end completes what is told of an end, and tells it; counted: the counter could
-// still be read.
+// end completes and sends the event. counted: the counter could still be read.
 func (w *Watcher) end(k key, c *container, counted bool, e *Ended) {
 	w.ended[k] = true
 	e.PID, e.StartTicks = k.pid, k.startTicks

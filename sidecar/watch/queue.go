@@ -6,9 +6,9 @@ import (
 	"sync"
 )
 
-// queue holds events until they are taken: the watcher never waits for the reader.
-// It stays small by itself: an end needs a JVM that was followed, and of the other
-// kinds there is at most one a container.
+// queue holds events until they are received, so the watcher never waits for the reader.
+// It is bounded: there is one Ended for each JVM that was followed, and at most one event
+// of the other kinds for each container.
 type queue struct {
 	out     chan Event
 	changed chan struct{}
@@ -28,7 +28,7 @@ func (q *queue) put(e Event) {
 	wake(q.changed)
 }
 
-// drop removes the events that match, if they have not been taken.
+// drop removes the matching events that have not been received.
 func (q *queue) drop(match func(Event) bool) {
 	q.mu.Lock()
 	q.events = slices.DeleteFunc(q.events, match)
@@ -42,8 +42,8 @@ func (q *queue) has(match func(Event) bool) bool {
 	return slices.ContainsFunc(q.events, match)
 }
 
-// first returns what is to be taken next, and where to send it; a nil channel if
-// there is nothing. What is over comes before what is urgent.
+// first returns the next event and the channel for it, nil if there is none. Urgent events
+// come last.
 func (q *queue) first() (Event, chan<- Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -54,7 +54,7 @@ func (q *queue) first() (Event, chan<- Event) {
 	return q.events[i], q.out
 }
 
-// deliver hands out the events until the context ends.
+// deliver sends the events until the context ends.
 func (q *queue) deliver(ctx context.Context) {
 	defer close(q.out)
 	for {
@@ -74,7 +74,7 @@ func isUrgent(e Event) bool {
 	return ok
 }
 
-// wake makes the receiver look, now or when it next gets to it.
+// wake makes the receiver check, now or as soon as it receives.
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

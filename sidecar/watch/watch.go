@@ -14,13 +14,13 @@ import (
 type Target struct {
 	PID        int
 	StartTicks uint64 // with PID it identifies the JVM
-	// Group is its container. nil, or a root cgroup: only its end is told.
+	// Group is its container. nil or a root cgroup: only the end of the JVM is reported.
 	Group *cgroup.Group
-	// LimitBytes is the container's memory limit; nil: none, nothing is urgent.
+	// LimitBytes is the container's memory limit. nil: there is none, and nothing is urgent.
 	LimitBytes *int64
 }
 
-// Watcher follows JVMs and their containers. It keeps descriptors of its own.
+// Watcher follows JVMs and their containers. It has descriptors of its own.
 type Watcher struct {
 	proc  string
 	ctx   context.Context
@@ -32,10 +32,10 @@ type Watcher struct {
 	mu         sync.Mutex
 	jvms       map[key]*process
 	containers map[*cgroup.Group]*container
-	ended      map[key]bool // that Follow may still name
+	ended      map[key]bool // Follow may still name them
 }
 
-// key names a process for ever.
+// key identifies a process.
 type key struct {
 	pid        int
 	startTicks uint64
@@ -53,7 +53,7 @@ func Start(procfs string) *Watcher {
 	return w
 }
 
-// Close ends all and gives back all descriptors. Events that were not taken are
+// Close ends all waits and closes all descriptors. Events that were not received are
 // lost, and the channel is closed.
 func (w *Watcher) Close() error {
 	w.stop()
@@ -64,18 +64,17 @@ func (w *Watcher) Close() error {
 	return w.prune()
 }
 
-// Events returns the channel of events. The watcher does not wait for its reader:
-// what ended is kept until it is taken, what is urgent until the next Follow.
+// Events returns the channel of events. The watcher does not wait for its reader: Ended
+// and Killed are kept until they are received, Urgent until the next Follow.
 func (w *Watcher) Events() <-chan Event { return w.queue.out }
 
-// forgetAfter is how long a JVM is watched that Follow does not name any more: one
-// that is dying is no JVM to who looks at it, before it has ended.
+// forgetAfter is how long a JVM is watched that Follow no longer names: a JVM that is
+// ending cannot be identified as one, although it has not ended.
 const forgetAfter = 10 * time.Second
 
-// Follow says which JVMs to watch. Call it after each sample, also after one that
-// failed; took is how long the sample
-// took. What Follow named before and does not name now is watched for another 10 s,
-// as it may be about to end. The error is about what cannot be watched: the next
+// Follow sets the JVMs to watch. Call it after each sample, also after one that failed;
+// took is how long the sample took. A JVM that was named before is watched for another
+// 10 s, as it may be about to end. The error is about what cannot be watched: the next
 // Follow tries again.
 func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 	w.mu.Lock()
@@ -137,7 +136,7 @@ func (w *Watcher) container(t Target) (*container, error) {
 	if c == nil || c.gone {
 		opened, err := openContainer(t.Group)
 		if errors.Is(err, cgroup.ErrGone) {
-			return c, nil // and so is the JVM
+			return c, nil // and so has the JVM
 		} else if err != nil {
 			return c, err
 		}
@@ -168,7 +167,7 @@ func (w *Watcher) prune() error {
 	return errors.Join(errs...)
 }
 
-// poll looks at the containers again and again, as long as there are any.
+// poll polls the containers.
 func (w *Watcher) poll() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -187,7 +186,7 @@ func (w *Watcher) poll() {
 	}
 }
 
-// pollAll returns when to look next; 0: when there is something to look at.
+// pollAll returns when to poll next; 0: there is no container.
 func (w *Watcher) pollAll() (next time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
