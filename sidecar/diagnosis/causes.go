@@ -40,26 +40,8 @@ func (j *judge) leaks(known []Incident) []Finding {
 		return nil
 	}
 	var all []Finding
-	for _, find := range []func() (Finding, bool){
-		j.threads, j.classLoader, j.heap,
-		j.row(rows.VerdictDirectBuffers, history.Detail(rows.Native, rows.DirectBuffers), ""),
-		j.row(rows.VerdictNativeUntracked, history.Detail(rows.Native, rows.Untracked), ""),
-		// Without Native Memory Tracking malloc is in one piece.
-		j.row(rows.VerdictNativeUntracked, history.Detail(rows.Native, rows.Malloc), rows.Malloc),
-		j.row(rows.VerdictNativeUntracked, history.Detail(rows.Native, rows.Mmap), rows.Mmap),
-		j.row(rows.VerdictAllocatorRetention, history.Detail(rows.Native, rows.AllocatorRetained), ""),
-		j.internal,
-		j.row(rows.VerdictCodeCache, history.Row(rows.CodeCache), ""),
-		j.row(rows.VerdictGC, history.Row(rows.GC), ""),
-		// What is shared with a file can be taken back.
-		j.row(rows.VerdictMappedFiles, history.Detail(rows.MappedFiles, rows.Private), ""),
-		j.row(rows.VerdictMappedFiles, history.Detail(rows.Libraries, rows.Private), string(rows.Libraries)),
-		j.row(rows.VerdictShmem, history.Row(rows.Shmem), ""),
-		j.parts(rows.VerdictKernel, history.Row(rows.Kernel), history.Detail(rows.Kernel, "")),
-		j.parts(rows.VerdictOtherProcess, history.Row(rows.OtherProcesses), history.PrefixProcess),
-		j.row(rows.VerdictUnexplained, history.Row(rows.Unattributed), ""),
-	} {
-		if f, ok := find(); ok {
+	for _, part := range rows.Judged() {
+		if f, ok := j.leak(part); ok {
 			all = append(all, f)
 		}
 	}
@@ -72,6 +54,29 @@ func (j *judge) leaks(known []Incident) []Finding {
 		}
 	}
 	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool { return f.known || f.Confidence < minConfidence })
+}
+
+// leak finds growth of a row or a detail, by the judge of its verdict if there is one.
+func (j *judge) leak(p rows.Part) (Finding, bool) {
+	series := history.Row(p.Row)
+	if p.Detail != "" {
+		series = history.Detail(p.Row, p.Detail)
+	}
+	switch p.Verdict {
+	case rows.VerdictThreads:
+		return j.threads()
+	case rows.VerdictClassLoader:
+		return j.classLoader()
+	case rows.VerdictHeap:
+		return j.heap()
+	case rows.VerdictJVMInternal:
+		return j.internal()
+	case rows.VerdictKernel:
+		return j.parts(p.Verdict, series, history.Detail(p.Row, ""))()
+	case rows.VerdictOtherProcess:
+		return j.parts(p.Verdict, series, history.PrefixProcess)()
+	}
+	return j.row(p.Verdict, series, p.Subject)()
 }
 
 // finding makes a finding of a trend in bytes.
