@@ -19,9 +19,9 @@ function facts(d, time, c) {
   const out = [];
   const add = (name, value, more) => out.push(make('div', {}, make('dt', {}, name), make('dd', {}, make('b', {}, value), more && make('span', {}, more))));
   if (d.forecast) {
-    const f = d.forecast, when = time + 1000 * f.seconds;
+    const f = d.forecast, when = `about ${moment(time + 1000 * f.seconds, f.seconds < 600)}`, low = span(f.low_seconds), high = span(f.high_seconds);
     add(f.reached === 'heap_limit' ? 'Heap full in' : 'Limit reached in', span(f.seconds),
-      `${span(f.low_seconds)} to ${span(f.high_seconds)}; about ${moment(when, f.seconds < 600)}`);
+      low === high ? when : `${low} to ${high}; ${when}`);
   }
   if (d.growth) {
     const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
