@@ -116,9 +116,10 @@ func (j *judge) share(rate float64, w window) *float64 {
 // row finds growth of one series.
 func (j *judge) row(v rows.Verdict, series, subject string) func() (Finding, bool) {
 	return func() (Finding, bool) {
-		t, ok := j.rising(series, j.least())
+		t, ok := j.risingDetail(series)
 		if !ok && v == rows.VerdictDirectBuffers {
 			t, ok = j.stairs(series, manyBuffers*j.scale())
+			ok = ok && j.resident(series, &t)
 		}
 		if !ok {
 			return Finding{}, false
@@ -217,7 +218,7 @@ func (j *judge) internal() (Finding, bool) {
 // parts finds growth of a series whose subject is the part that grows fastest.
 func (j *judge) parts(v rows.Verdict, series, prefix string) func() (Finding, bool) {
 	return func() (Finding, bool) {
-		t, ok := j.rising(series, j.least())
+		t, ok := j.risingDetail(series)
 		if !ok {
 			return Finding{}, false
 		}
