@@ -56,10 +56,10 @@ func (j *judge) collectionTimes(w window) []int64 {
 	var all []int64
 	last := int64(history.Unknown)
 	for time, p := range j.c.Points(history.OldCollections) {
-		if time > w.to {
+		if j.x(time) > w.to {
 			break
 		}
-		if time >= w.from && last != history.Unknown && p.Last > last {
+		if j.x(time) >= w.from && last != history.Unknown && p.Last > last {
 			all = append(all, time)
 		}
 		last = p.Last

@@ -64,7 +64,7 @@ func (j *judge) survivors(w window) (trend, bool) {
 	if n < minCollections {
 		return trend{}, false
 	}
-	return trendOfParts(j.c, history.OldUsed, w, n)
+	return j.trendOfParts(history.OldUsed, w, n)
 }
 
 // liveSets is the trend of what each collection left, of a collector that frees all
@@ -72,8 +72,8 @@ func (j *judge) survivors(w window) (trend, bool) {
 func (j *judge) liveSets(w window) (trend, bool) {
 	t := trend{from: w.from, to: w.to}
 	for _, s := range j.survivals(history.OldUsed) {
-		if s.at >= w.from && s.at <= w.to && !math.IsInf(s.after, 0) {
-			t.floors, t.top = append(t.floors, floor{hours(s.at - w.from), s.after}), append(t.top, s.after)
+		if at := j.x(s.at); at >= w.from && at <= w.to && !math.IsInf(s.after, 0) {
+			t.floors, t.top = append(t.floors, floor{hours(at - w.from), s.after}), append(t.top, s.after)
 		}
 	}
 	n := len(t.floors)
@@ -94,7 +94,7 @@ func (j *judge) collections(w window) int {
 	limit, _ := j.maxHeap()
 	drops, high := 0, int64(0)
 	for time, p := range j.c.Points(history.OldUsed) {
-		if time < w.from || time > w.to {
+		if time = j.x(time); time < w.from || time > w.to {
 			continue
 		}
 		if float64(high-p.Min) > dropShare*limit && limit > 0 {

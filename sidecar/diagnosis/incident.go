@@ -145,14 +145,14 @@ func (i *Incident) unit() unit {
 
 // text describes the course of an incident.
 func (i *Incident) text() string {
-	text := fmt.Sprintf("%s: gained %s since %s", i.State, i.unit().text(i.Gained), clock(i.Since))
+	text := fmt.Sprintf("%s: gained %s since %s", i.State, i.unit().text(i.Gained), clockText(i.Since))
 	if i.Waiting != "" {
 		text += "; waiting for " + i.Waiting
 	}
 	if i.State == Paused {
-		text += "; no growth since " + clock(i.LastGrowth)
+		text += "; no growth since " + clockText(i.LastGrowth)
 	}
 	return text
 }
 
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+func clockText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

@@ -40,6 +40,8 @@ type judge struct {
 	generation int64 // of the JVM
 	started    int64 // its first sample
 	last       map[string]float64
+	byCPU      *clock // nil: CPU time is not known
+	axis       *clock // nil: judged over time
 }
 
 // window is a time between two moments, in milliseconds since 1970.
@@ -64,6 +66,7 @@ func newJudge(c *history.Container) *judge {
 	j.samples = len(times)
 	to := times[len(times)-1]
 	j.at, j.started = to, times[0]
+	j.byCPU = j.workClock()
 	from := times[0] + int64(startShare*float64(to-times[0]))
 	for {
 		for len(times) > 0 && times[0] < from {
@@ -103,6 +106,14 @@ func (j *judge) rising(name string, least float64) (trend, bool) {
 // risingIn is rising for a trend made in another way. room is how much may come
 // before a limit is reached, in its unit.
 func (j *judge) risingIn(trendOf func(window) (trend, bool), least, room float64) (trend, bool) {
+	find := func() (trend, bool) { return j.longest(trendOf, least, room) }
+	if t, ok := find(); ok && j.steadyWork(&t) {
+		return t, true
+	}
+	return j.byWork(find)
+}
+
+func (j *judge) longest(trendOf func(window) (trend, bool), least, room float64) (trend, bool) {
 	var whole *trend
 	for k, w := range j.windows {
 		t, ok := trendOf(w)

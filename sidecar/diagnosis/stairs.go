@@ -28,7 +28,7 @@ const (
 func (j *judge) stairs(name string, least float64) (trend, bool) {
 	for _, start := range []float64{0, 0.1, 0.2} {
 		from := j.started + int64(start*float64(j.at-j.started))
-		if t, ok := j.stairsFrom(from, name, least); ok {
+		if t, ok := j.stairsFrom(from, name, least); ok && j.steadyWork(&t) {
 			return t, true
 		}
 	}

@@ -3,8 +3,6 @@ package diagnosis
 import (
 	"math"
 	"slices"
-
-	"github.com/jvmem/jvmem/sidecar/history"
 )
 
 const (
@@ -52,10 +50,10 @@ type floor struct {
 
 // trendOf judges a series in a window; ok is false if too little is known.
 func (j *judge) trendOf(name string, w window) (trend, bool) {
-	return trendOfParts(j.c, name, w, bins)
+	return j.trendOfParts(name, w, bins)
 }
 
-func trendOfParts(c *history.Container, name string, w window, parts int) (t trend, ok bool) {
+func (j *judge) trendOfParts(name string, w window, parts int) (t trend, ok bool) {
 	t = trend{from: w.from, to: w.to}
 	length := w.to - w.from
 	if length <= 0 {
@@ -63,7 +61,8 @@ func trendOfParts(c *history.Container, name string, w window, parts int) (t tre
 	}
 	least, most := make([]floor, parts), make([]float64, parts)
 	seen := make([]bool, parts)
-	for time, p := range c.Points(name) {
+	for time, p := range j.c.Points(name) {
+		time = j.x(time)
 		if time < w.from || time > w.to {
 			continue
 		}

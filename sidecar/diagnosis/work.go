@@ -1,6 +1,110 @@
 package diagnosis
 
-import "github.com/jvmem/jvmem/sidecar/history"
+import (
+	"sort"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+)
+
+// A leak grows with the work that the JVM does: over time its curve is that of the
+// traffic. Where the history has the CPU time of the JVM, growth is judged against it as
+// well. A pause is then no levelling off, half the traffic no curve.
+
+const (
+	// minWorkPoints is how many times the CPU time must be known.
+	minWorkPoints = 20
+	// idle is how fast work goes on at least, of its mean: something else may grow.
+	idle = 0.02
+	// accelerated: where the second half of a window did so much more work than the first,
+	// a line over time can be a curve that levels off.
+	accelerated = 1.3
+)
+
+// clock maps time to work, scaled so that both begin and end at the same numbers.
+type clock struct{ times, work []int64 }
+
+// workClock returns the clock of the JVM's CPU time; nil if that is not known.
+func (j *judge) workClock() *clock {
+	var times, cpu []int64
+	for time, p := range j.c.Points(history.CPUSeconds) {
+		if time < j.started || time > j.at {
+			continue
+		}
+		if n := len(cpu); n > 0 && p.Last < cpu[n-1] {
+			return nil
+		}
+		times, cpu = append(times, time), append(cpu, p.Last)
+	}
+	n := len(times)
+	if n < minWorkPoints || cpu[n-1] <= cpu[0] || times[n-1] <= times[0] {
+		return nil
+	}
+	c := &clock{times: times, work: make([]int64, n)}
+	span, spent := float64(times[n-1]-times[0]), float64(cpu[n-1]-cpu[0])
+	for i := range times {
+		passed := float64(times[i]-times[0]) / span
+		c.work[i] = times[0] + int64(span*(idle*passed+(1-idle)*float64(cpu[i]-cpu[0])/spent))
+	}
+	return c
+}
+
+// at returns the work at a time.
+func (c *clock) at(time int64) int64 { return interpolate(c.times, c.work, time) }
+
+// time returns when so much work was done.
+func (c *clock) time(work int64) int64 { return interpolate(c.work, c.times, work) }
+
+func interpolate(from, to []int64, at int64) int64 {
+	i := sort.Search(len(from), func(i int) bool { return from[i] >= at })
+	switch {
+	case i == 0:
+		return to[0] + at - from[0]
+	case i == len(from):
+		return to[i-1] + at - from[i-1]
+	case from[i] == from[i-1]:
+		return to[i]
+	}
+	return to[i-1] + int64(float64(to[i]-to[i-1])*float64(at-from[i-1])/float64(from[i]-from[i-1]))
+}
+
+// x is where a time is on the axis that is judged by: time, or work.
+func (j *judge) x(time int64) int64 {
+	if j.axis == nil {
+		return time
+	}
+	return j.axis.at(time)
+}
+
+// byWork judges growth against work. The trend that is returned is over time again.
+func (j *judge) byWork(find func() (trend, bool)) (trend, bool) {
+	if j.byCPU == nil {
+		return trend{}, false
+	}
+	j.axis = j.byCPU
+	t, ok := find()
+	j.axis = nil
+	if !ok {
+		return t, false
+	}
+	from, to := j.byCPU.time(t.from), j.byCPU.time(t.to)
+	if to > from {
+		pace := float64(t.to-t.from) / float64(to-from)
+		t.rate, t.low, t.high = t.rate*pace, t.low*pace, t.high*pace
+	}
+	t.from, t.to = from, to
+	return t, true
+}
+
+// steadyWork reports whether the JVM did about as much in the second half of a window as in
+// the first, or it is not known.
+func (j *judge) steadyWork(t *trend) bool {
+	if j.byCPU == nil {
+		return true
+	}
+	middle := t.from + (t.to-t.from)/2
+	first, second := j.byCPU.at(middle)-j.byCPU.at(t.from), j.byCPU.at(t.to)-j.byCPU.at(middle)
+	return float64(second) <= accelerated*float64(first)
+}
 
 // work returns the CPU time of the JVM between two moments, in seconds; ok is false if
 // it is not known.
