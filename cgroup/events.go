@@ -1,7 +1,7 @@
 package cgroup
 
-// Events counts since the cgroup was made. A nil pointer means that this kernel
-// or hierarchy does not tell.
+// Events counts since the cgroup was created. nil means that this kernel or hierarchy
+// does not report it.
 type Events struct {
 	// OOMKills is the number of processes killed for lack of memory (oom_kill),
 	// on v1 of this cgroup only, on v2 with its descendants.
@@ -19,18 +19,18 @@ type Events struct {
 	// HighHits is the number of times processes were throttled at memory.high
 	// (v2 high); nil on v1.
 	HighHits *int64
-	// OOMGroup says that an OOM kill takes the whole cgroup (v2
-	// memory.oom.group, Linux 4.19); nil on v1.
+	// OOMGroup: an OOM kill ends all processes of the cgroup (v2 memory.oom.group,
+	// Linux 4.19); nil on v1.
 	OOMGroup *bool
-	// UnderOOM says that processes wait for memory right now, which v1 allows
-	// with OOMKillDisabled; both nil on v2.
+	// UnderOOM: processes are waiting for memory, which v1 allows with OOMKillDisabled.
+	// Both are nil on v2.
 	UnderOOM        *bool
 	OOMKillDisabled *bool
 }
 
-// Events reads the events only: three files at most, the OOM kills first,
-// because after a kill the cgroup lives on for some milliseconds only. With an
-// error the Events hold what could be read. ErrGone: the cgroup was removed.
+// Events reads the events only: three files at most, the OOM kills first, because after a
+// kill the cgroup exists for some milliseconds only. With an error the Events have what
+// could be read. ErrGone: the cgroup was removed.
 func (g *Group) Events() (Events, error) {
 	r := &reader{g: g}
 	var e Events
@@ -52,7 +52,7 @@ func (e *Events) readV1(r *reader) {
 	e.OOMKills = control.value("oom_kill")
 	e.UnderOOM = control.flag("under_oom")
 	e.OOMKillDisabled = control.flag("oom_kill_disable")
-	// A charge that fails is counted by one of the two.
+	// A failed charge is counted by one of the two.
 	e.LimitHits = r.number("memory.failcnt")
 	if both := r.number("memory.memsw.failcnt"); both != nil && e.LimitHits != nil {
 		*e.LimitHits += *both
@@ -72,7 +72,7 @@ func (e *Events) readV2(r *reader) {
 	}
 }
 
-// flag returns a value as a truth value, nil if there is none.
+// flag returns a value as a boolean, nil if there is none.
 func (f flat) flag(key string) *bool {
 	n, ok := f.find(key)
 	if !ok {

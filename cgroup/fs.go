@@ -16,7 +16,7 @@ import (
 // FS is a proc filesystem. Its methods may be called concurrently.
 type FS struct {
 	Proc string // "" means "/proc"
-	// fixture lets a tree of plain files stand for a cgroup filesystem.
+	// fixture allows a tree of plain files in place of a cgroup filesystem.
 	fixture bool
 }
 
@@ -47,10 +47,9 @@ func (f FS) PathOf(pid int) (Path, error) {
 	return Path{Version: 2, Name: v2}, nil
 }
 
-// Open finds and opens the cgroup that accounts the memory of the process. It
-// holds one descriptor, and one more for each file that was read, until Close.
-// Besides system errors the causes are ErrGone, ErrRootCgroup, ErrNoController and
-// ErrNoMount; an *Error says what to do.
+// Open finds and opens the cgroup that accounts the memory of the process. It has one
+// descriptor, and one more for each file that was read, until Close. Besides system errors
+// it returns ErrGone, ErrRootCgroup, ErrNoController and ErrNoMount; an *Error has the fix.
 func (f FS) Open(pid int) (*Group, error) {
 	p, err := f.PathOf(pid)
 	if err != nil {
@@ -64,11 +63,11 @@ func (f FS) Open(pid int) (*Group, error) {
 	if own == nil || errors.Is(own, ErrRootCgroup) {
 		return g, own
 	}
-	// The process may have ended while we looked, which explains any error.
+	// The process may have ended meanwhile, which explains any error.
 	if _, again := f.PathOf(pid); errors.Is(again, ErrGone) {
 		return nil, again
 	}
-	if errors.Is(own, ErrNoMount) { // the usual case, which explains nothing
+	if errors.Is(own, ErrNoMount) { // the usual case, which adds nothing
 		return nil, err
 	}
 	return nil, fmt.Errorf("%w; through our own mounts: %w", err, own)
@@ -103,8 +102,8 @@ func (f FS) openSeenBy(proc string, p Path) (*Group, error) {
 	return nil, err
 }
 
-// openBelow opens rel below a mount point, both resolved inside root: the
-// directory tree is the container's and may hold symbolic links to anywhere.
+// openBelow opens rel below a mount point, both resolved inside root: the directory tree
+// is the container's, and may have symbolic links to anywhere.
 func (f FS) openBelow(root, point, rel string, p Path) (*Group, error) {
 	name := filepath.Join(point, rel)
 	dir, err := pathrs.OpenInRoot(root, name)

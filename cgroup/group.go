@@ -23,8 +23,8 @@ type Group struct {
 	// FS.PathOf where the process's own cgroup lacks the memory controller (a
 	// threaded cgroup, or one below a container without delegation).
 	Path Path
-	// Root marks v1's root cgroup, which accounts the whole machine and not a
-	// container. (On v2 it can't be opened: ErrRootCgroup.)
+	// Root: this is the root cgroup of v1, which accounts the whole machine. (On v2 it
+	// cannot be opened: ErrRootCgroup.)
 	Root bool
 
 	name    string   // for errors only
@@ -35,7 +35,7 @@ type Group struct {
 
 	light lightFiles
 	lock  sync.Mutex          // of what follows
-	files map[string]*os.File // those that were read, kept open for the next time
+	files map[string]*os.File // those that were read, kept open
 	text  bytes.Buffer
 }
 
@@ -82,7 +82,7 @@ func (g *Group) settle() error {
 	}
 }
 
-// unaccounted says why the highest visible cgroup has no memory.current.
+// unaccounted returns why the highest visible cgroup has no memory.current.
 func (g *Group) unaccounted() error {
 	// Every cgroup but the root has it (CFTYPE_NOT_ON_ROOT).
 	inner, err := g.has("cgroup.events")
@@ -101,9 +101,9 @@ func (g *Group) unaccounted() error {
 	return fail("open", g.name, ErrNoController)
 }
 
-// open opens a file, relative to the cgroup, as O_PATH. The directory is the
-// cgroup filesystem's, so only a mount over the file can put something else
-// there; check finds that out before anything of it runs.
+// open opens a file, relative to the cgroup, as O_PATH. The directory belongs to the cgroup
+// filesystem, so only a mount over the file can substitute another one; check detects that
+// before the file is opened for reading.
 func (g *Group) open(file string, kind uint32) (*os.File, error) {
 	name := filepath.Join(g.name, file)
 	fd := -1
@@ -121,7 +121,7 @@ func (g *Group) open(file string, kind uint32) (*os.File, error) {
 	return f, nil
 }
 
-// check verifies the kind of file and that it is on a cgroup filesystem.
+// check verifies the kind of the file, and that it is on a cgroup filesystem.
 func (g *Group) check(f *os.File, kind uint32) error {
 	var st unix.Stat_t
 	var vfs unix.Statfs_t
@@ -144,8 +144,8 @@ func (g *Group) check(f *os.File, kind uint32) error {
 	return nil
 }
 
-// withFD runs a system call on the descriptor, which a concurrent Close does
-// not release meanwhile.
+// withFD runs a system call on the descriptor, which a concurrent Close does not close
+// meanwhile.
 func withFD(f *os.File, call func(fd int) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -158,7 +158,7 @@ func withFD(f *os.File, call func(fd int) error) error {
 	return callErr
 }
 
-// has says whether the file exists.
+// has reports whether the file exists.
 func (g *Group) has(file string) (bool, error) {
 	f, err := g.open(file, unix.S_IFREG)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -70,7 +70,7 @@ func (h *Handle) Usage() (int64, error) {
 	return n, nil
 }
 
-// OOMKills reads Events.OOMKills alone.
+// OOMKills reads Events.OOMKills only.
 func (h *Handle) OOMKills() (*int64, error) {
 	var buf [flatBytes]byte
 	text, err := h.read(h.names.events, buf[:])
@@ -104,10 +104,10 @@ func (h *Handle) failed(err error) error {
 	return fail("read", h.name, err)
 }
 
-// WaitEvents waits for an event that nobody has seen yet: on v2 the kernel tells
-// when the limit is hit and when it kills. OOMKills takes it as seen. On v1 the
-// error is errors.ErrUnsupported: there only polling remains, since
-// cgroup.event_control would have to be written. At most one may wait.
+// WaitEvents waits for a new event: on v2 the kernel notifies when the limit is hit and
+// when it kills. OOMKills acknowledges it. On v1 the error is errors.ErrUnsupported: there
+// the counter must be polled, since cgroup.event_control would have to be written. At most
+// one goroutine may wait.
 func (h *Handle) WaitEvents(ctx context.Context) error {
 	events := h.files["memory.events"]
 	if events == nil {
@@ -122,7 +122,7 @@ func (h *Handle) WaitEvents(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = events.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	// The runtime sees all edges, also of an event that was seen meanwhile.
+	// The runtime reports every edge, also that of an event that was acknowledged meanwhile.
 	err = conn.Read(func(fd uintptr) bool {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLPRI}}
 		n, err := unix.Poll(fds, 0)

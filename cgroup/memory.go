@@ -7,37 +7,37 @@ import (
 	"path/filepath"
 )
 
-// Memory is one reading of a cgroup with its descendants. A nil pointer means
-// that this kernel or hierarchy does not tell.
+// Memory is the memory of a cgroup with its descendants. nil means that this kernel or
+// hierarchy does not report it.
 type Memory struct {
-	// UsageBytes is all that is charged: v2 memory.current, v1
+	// UsageBytes is everything that is charged: v2 memory.current, v1
 	// memory.usage_in_bytes.
 	UsageBytes int64
-	// LimitBytes is the tightest limit of the cgroup and of its ancestors, on v2
-	// of those that our mount shows; nil: no limit.
+	// LimitBytes is the lowest limit of the cgroup and its ancestors, on v2 of the visible
+	// ones; nil: no limit.
 	LimitBytes *int64
-	// HighBytes is v2's memory.high, above which the kernel throttles, the
-	// tightest of the visible tree; nil: none (always on v1).
+	// HighBytes is v2's memory.high, above which the kernel throttles, the lowest of the
+	// visible tree; nil: none (always on v1).
 	HighBytes *int64
 	// PeakBytes is the highest usage so far.
 	PeakBytes *int64
 
 	// SwapBytes is in swap, not part of usage; nil without swap accounting.
 	SwapBytes *int64
-	// SwapLimitBytes is what may go to swap, found as LimitBytes is; nil: no
-	// limit, or no swap accounting (SwapBytes is nil then).
+	// SwapLimitBytes is the limit of swap, determined as LimitBytes; nil: no limit, or no
+	// swap accounting (SwapBytes is nil then).
 	SwapLimitBytes *int64
 
 	// AnonBytes is anonymous memory in pages that are mapped.
 	AnonBytes *int64
-	// FileBytes is the page cache, with shmem and swap cache.
+	// FileBytes is the page cache, including shmem and swap cache.
 	FileBytes *int64
-	// ShmemBytes is the part of FileBytes that only swap could free: tmpfs,
-	// memfd, shared anonymous memory.
+	// ShmemBytes is the part of FileBytes that can only be swapped: tmpfs, memfd, shared
+	// anonymous memory.
 	ShmemBytes *int64
 	// FileMappedBytes is the part of FileBytes that some process has mapped.
 	FileMappedBytes *int64
-	// FileDirtyBytes is to be written before it can be freed.
+	// FileDirtyBytes must be written before it can be reclaimed.
 	FileDirtyBytes *int64
 	// FileWritebackBytes is being written.
 	FileWritebackBytes *int64
@@ -47,14 +47,14 @@ type Memory struct {
 	// AnonTHPBytes is the part of AnonBytes in transparent huge pages.
 	AnonTHPBytes *int64
 
-	// InactiveFileBytes and ActiveFileBytes are the page cache on the two lists
-	// that reclaim works on; shmem is not on them.
+	// InactiveFileBytes and ActiveFileBytes are the page cache on the two lists that are
+	// reclaimed; shmem is on neither.
 	InactiveFileBytes *int64
 	ActiveFileBytes   *int64
 	// UnevictableBytes can't be reclaimed (mlock, ramfs).
 	UnevictableBytes *int64
-	// SlabReclaimableBytes is the part of Kernel.SlabBytes that reclaim may free
-	// (dentries, inodes); nil on v1.
+	// SlabReclaimableBytes is the reclaimable part of Kernel.SlabBytes (dentries, inodes);
+	// nil on v1.
 	SlabReclaimableBytes *int64
 	// HugetlbBytes is hugetlbfs memory where it is part of usage, else nil.
 	HugetlbBytes *int64
@@ -63,14 +63,14 @@ type Memory struct {
 	Events Events
 }
 
-// Kernel is the kernel's memory on behalf of the cgroup. The parts are nil on
-// v1, which names the total only.
+// Kernel is the kernel memory charged to the cgroup. The parts are nil on v1, which
+// reports the total only.
 type Kernel struct {
-	// TotalBytes is v1 memory.kmem.usage_in_bytes (no socket buffers: v1 does
-	// not charge them to usage), v2 "kernel" + "sock".
+	// TotalBytes is v1 memory.kmem.usage_in_bytes (without socket buffers, which v1 does
+	// not charge to usage), v2 "kernel" + "sock".
 	TotalBytes *int64
-	// Summed marks a TotalBytes that we added up from the parts (v2 before Linux
-	// 5.18): less than what is charged by what the kernel did not name.
+	// Summed: TotalBytes is the sum of the parts (v2 before Linux 5.18), without kernel
+	// memory that the kernel does not itemize.
 	Summed bool
 
 	StackBytes      *int64
@@ -82,29 +82,28 @@ type Kernel struct {
 }
 
 // RSSBytes returns what cAdvisor and the kubelet call rss: anonymous memory
-// (v1 total_rss, v2 anon). File pages, that /proc/<pid>/status counts in VmRSS,
-// are not in it.
+// (v1 total_rss, v2 anon). It has no file pages, unlike VmRSS of /proc/<pid>/status.
 func (m Memory) RSSBytes() *int64 { return m.AnonBytes }
 
-// WorkingSetBytes returns what cAdvisor and the kubelet call working set, and
-// evict by: usage without inactive_file, at least 0. It still holds active_file
-// and reclaimable slab.
+// WorkingSetBytes returns what cAdvisor and the kubelet call working set, by which the
+// kubelet evicts: usage without inactive_file, at least 0. It includes active_file and
+// reclaimable slab.
 func (m Memory) WorkingSetBytes() *int64 {
 	return known(workingSet(m.UsageBytes, m.InactiveFileBytes))
 }
 
-// ReclaimableBytes returns what the kernel may reclaim without swap, an upper
-// bound: inactive_file + active_file + slab_reclaimable (without slab on v1).
-// Dirty pages have to be written first, and pages in use come back at once.
+// ReclaimableBytes returns what the kernel can reclaim without swap, an upper bound:
+// inactive_file + active_file + slab_reclaimable (no slab on v1). Dirty pages must be
+// written first, and pages in use are read again at once.
 func (m Memory) ReclaimableBytes() *int64 {
 	return known(reclaimable(m.InactiveFileBytes, m.ActiveFileBytes, m.SlabReclaimableBytes))
 }
 
-// Memory reads the cgroup. With an error the Memory holds what could be read,
-// UsageBytes 0 only if usage itself could not. A missing optional file is no
-// error; a missing memory.stat is. ErrGone: the cgroup was removed, or the one of the
-// process has got the controller: open it again. ErrNoController: it was taken away,
-// and may come back.
+// Memory reads the cgroup. With an error the Memory has what could be read, UsageBytes 0
+// only if usage itself could not. A missing optional file is no error; a missing
+// memory.stat is. ErrGone: the cgroup was removed, or the process's own cgroup now has the
+// controller: open it again. ErrNoController: the controller was disabled, and may be
+// enabled again.
 func (g *Group) Memory() (Memory, error) {
 	if g.below != "" {
 		if own, _ := g.has(filepath.Join(g.below, "memory.current")); own {
@@ -129,7 +128,7 @@ func (g *Group) Memory() (Memory, error) {
 	return m, r.err
 }
 
-// Usage reads Memory.UsageBytes alone.
+// Usage reads Memory.UsageBytes only.
 func (g *Group) Usage() (int64, error) {
 	r := &reader{g: g}
 	file := g.usageFile()
@@ -147,7 +146,7 @@ func (g *Group) usageFile() string {
 	return "memory.current"
 }
 
-// unreadable returns the error for a required file that gave no value.
+// unreadable returns the error for a required file without a value.
 func (g *Group) unreadable(file string, err error) error {
 	if err != nil && !vanished(err) {
 		return err
@@ -158,7 +157,7 @@ func (g *Group) unreadable(file string, err error) error {
 	// Of a removed cgroup all files are gone, and the directory is empty.
 	if ok, _ := g.has("cgroup.procs"); ok {
 		cause := error(fs.ErrNotExist)
-		if file == "memory.current" { // taken away from subtree_control of the parent
+		if file == "memory.current" { // removed from subtree_control of the parent
 			cause = ErrNoController
 		}
 		return fail("open", filepath.Join(g.name, file), cause)

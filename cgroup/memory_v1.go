@@ -21,13 +21,13 @@ func (m *Memory) readV1(r *reader) {
 	m.PeakBytes = r.number("memory.max_usage_in_bytes")
 	m.Kernel.TotalBytes = r.number("memory.kmem.usage_in_bytes")
 
-	// The hierarchical limits hold ancestors that no mount of ours shows, and
-	// leave out those that do not apply (memory.use_hierarchy 0).
+	// The hierarchical limits include ancestors that are not visible, and omit those that
+	// do not apply (memory.use_hierarchy 0).
 	own, _ := r.limit("memory.limit_in_bytes")
 	m.LimitBytes = tighter(own, stat.limit("hierarchical_memory_limit"))
 	own, _ = r.limit("memory.memsw.limit_in_bytes")
 	both := tighter(own, stat.limit("hierarchical_memsw_limit"))
-	// Memory+swap can't be limited below memory, so both limits are there.
+	// Memory+swap cannot be limited below memory, so both limits exist.
 	if both != nil && m.LimitBytes != nil {
 		swap := max(*both-*m.LimitBytes, 0)
 		m.SwapLimitBytes = &swap

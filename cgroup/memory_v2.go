@@ -29,8 +29,7 @@ func (m *Memory) readV2(r *reader) {
 	m.Events.readV2(r)
 }
 
-// tightest returns the smallest limit from the cgroup up to the highest one
-// that the mount shows.
+// tightest returns the lowest limit of the cgroup and its visible ancestors.
 func (r *reader) tightest(file string) *int64 {
 	var limit *int64
 	for up := 0; up <= r.g.above; up++ {
@@ -58,7 +57,7 @@ func kernelV2(stat flat) Kernel {
 	return k
 }
 
-// kernelTotalV2 is Kernel.TotalBytes, and whether it was added up from the parts.
+// kernelTotalV2 is Kernel.TotalBytes, and whether it is the sum of the parts.
 func kernelTotalV2(stat flat) (total int64, summed, ok bool) {
 	if _, ok := stat.find("kernel"); ok {
 		total, _ = stat.total("kernel", "sock")

@@ -12,8 +12,7 @@ import (
 // the mount options.
 const maxMountLine = 1 << 20
 
-// mount is a mounted hierarchy that has (v1) or may have (v2) the memory
-// controller.
+// mount is a mounted hierarchy that has (v1) or can have (v2) the memory controller.
 type mount struct {
 	version int
 	root    string // the cgroup at the mount point, relative to our cgroup namespace
@@ -25,7 +24,7 @@ type mount struct {
 //
 //	35 31 0:32 /root /mount/point rw,relatime shared:9 - cgroup cgroup rw,memory
 //
-// Lines of other filesystems are passed over, whatever they hold.
+// Lines of other filesystems are ignored.
 func parseMountinfo(r io.Reader) ([]mount, error) {
 	var mounts []mount
 	s := bufio.NewScanner(r)

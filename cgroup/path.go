@@ -2,9 +2,9 @@ package cgroup
 
 import "strings"
 
-// Path is a cgroup as /proc/<pid>/cgroup shows it to us: relative to our own
-// cgroup namespace, so it may start with "/..". Paths read by the same process
-// compare with ==, and mean nothing to another process.
+// Path is a cgroup as in /proc/<pid>/cgroup: relative to our own cgroup namespace, so it
+// can start with "/..". Paths read by the same process compare with ==; they are not valid
+// in another process.
 type Path struct {
 	Version int    // hierarchy of the memory controller: 1 or 2
 	Name    string // "/" or "/a/b"
@@ -18,7 +18,7 @@ func (p Path) String() string {
 	return "v2:" + p.Name
 }
 
-// Within says whether p is parent or below it.
+// Within reports whether p is parent or below it.
 func (p Path) Within(parent Path) bool {
 	_, ok := below(p.Name, parent.Name)
 	return ok && p.Version == parent.Version
@@ -33,8 +33,8 @@ func (p Path) Within(parent Path) bool {
 //	…/docker-<id>.scope, cri-containerd-<id>.scope, crio-<id>.scope    systemd
 //	…/kubepods-….slice:cri-containerd:<id>      cgroupfs driver given a systemd path
 //
-// Monitors (crio-conmon-<id>.scope) and healthcheck units (<id>.service) carry
-// the ID of a container that they are not in.
+// Monitors (crio-conmon-<id>.scope) and healthcheck units (<id>.service) have the ID of a
+// container that they are not part of.
 func (p Path) ContainerID() string {
 	parts := strings.Split(p.Name, "/")
 	for i := len(parts) - 1; i >= 0; i-- {
@@ -51,9 +51,9 @@ func isID(s string) bool {
 	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// below returns name relative to root ("" if equal). Names are not cleaned: a
-// leading ".." climbs out of the namespace to a cgroup whose name can't be
-// seen, so "/../a" is not below "/", nor can it be found below "/../..".
+// below returns name relative to root ("" if equal). Names are not cleaned: a leading ".."
+// leaves the namespace for a cgroup whose name is not visible, so "/../a" is not below "/",
+// nor can it be found below "/../..".
 func below(name, root string) (rel string, ok bool) {
 	if name == root {
 		return "", true
@@ -65,7 +65,7 @@ func below(name, root string) (rel string, ok bool) {
 	return rel, true
 }
 
-// parent returns the cgroup above; the caller knows that it can be seen.
+// parent returns the cgroup above, which must be visible.
 func (p Path) parent() Path {
 	p.Name = p.Name[:max(strings.LastIndexByte(p.Name, '/'), 0)]
 	if p.Name == "" {

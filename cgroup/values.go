@@ -39,7 +39,7 @@ func parseLimit(s string) (*int64, error) {
 	return &v, nil
 }
 
-// tighter returns the smaller limit; nil is none.
+// tighter returns the lower limit; nil is none.
 func tighter(a, b *int64) *int64 {
 	if a == nil || b != nil && *b < *a {
 		return b
@@ -47,8 +47,8 @@ func tighter(a, b *int64) *int64 {
 	return a
 }
 
-// reader reads the files of one cgroup and keeps going: the first error of a
-// file that exists but can't be used is kept in err.
+// reader reads the files of one cgroup. It continues after an error: err is the first one
+// of a file that exists but is not valid.
 type reader struct {
 	g   *Group
 	err error
@@ -107,10 +107,10 @@ func (r *reader) flat(file string) flat {
 }
 
 // flat is the text of a flat-keyed file ("key value" lines: memory.stat,
-// memory.events, memory.oom_control). Keys that are not asked for and lines that are
-// no number are passed over: a kernel may add what we don't know. A last line
-// without an end may be cut inside its number and does not count. The first of
-// equal keys wins. Some 1 KiB: a search is cheaper than a map.
+// memory.events, memory.oom_control). Other keys and lines without a number are ignored: a
+// kernel may add them. A last line without an end can be truncated within its number and
+// is ignored. The first of equal keys counts. With some 1 KiB a search is cheaper than a
+// map.
 type flat []byte
 
 // find returns the value of a key, and whether there is one.
