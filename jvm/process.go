@@ -69,18 +69,20 @@ func openError(pid int, err error) error {
 	if errors.Is(err, ErrNotJVM) || errors.Is(err, ErrGone) {
 		return err
 	}
-	e := &OpenError{PID: pid, Reason: "it could not be examined: " + err.Error(), Err: err}
+	return &OpenError{PID: pid, Reason: "it could not be examined: " + err.Error(), Fix: FixFor(err), Err: err}
+}
+
+// FixFor returns what a user can do about an error of reading a process.
+func FixFor(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		e.Fix = "raise the limit of open files for jvmem (ulimit -n), or of the node (fs.file-max)"
+		return "raise the limit of open files for jvmem (ulimit -n), or of the node (fs.file-max)"
 	case errors.Is(err, os.ErrPermission):
-		e.Fix = "run jvmem with the user and group of the JVM, and mount /proc without hidepid"
+		return "if the process is a JVM, run jvmem with its user and group, and mount /proc without hidepid"
 	case errors.Is(err, syscall.ENOMEM):
-		e.Fix = "raise the memory limit of the jvmem container"
-	default:
-		e.Fix = "report it, with the version of the kernel"
+		return "raise the memory limit of the jvmem container"
 	}
-	return e
+	return "report it, with the version of the kernel"
 }
 
 // Open starts to observe a process. Its errors are ErrNotJVM, ErrGone, and *OpenError.

@@ -47,7 +47,7 @@ func Build(dir string) error {
 	return compile(launcherSource, "launcher")
 }
 
-// run runs a compiler; its error has what the compiler said.
+// run runs a compiler; its error has the compiler's output.
 func run(compiler *exec.Cmd) error {
 	if out, err := compiler.CombinedOutput(); err != nil {
 		return fmt.Errorf("compile the workload: %s: %w\n%s", compiler.Path, err, out)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Capture returns what a real JVM said, or the kernel of it: a file below
-// testdata, unpacked if its name ends in .gz.
+// Capture returns a reply of a real JVM, or of the kernel: a file below testdata,
+// unpacked if its name ends in .gz.
 func Capture(tb testing.TB, path string) []byte {
 	tb.Helper()
 	f, err := os.Open(path)

@@ -1,24 +1,22 @@
-// Package jvmtest gives tests and benchmarks a real JVM whose memory grows on
-// command, and a fake one to talk to, in the manner of net/http/httptest. No
-// product package imports it.
+// Package jvmtest provides a real JVM whose memory grows on command, and a fake one for
+// attach clients, in the manner of net/http/httptest. No product package imports it.
 //
-// Start runs the workload (the Java sources in the folder workload, compiled with
-// the javac that belongs to the JVM) as the only process of a memory cgroup of its
-// own, so that every page it touches is charged there, and what the kernel charges
-// there is its alone. Where no memory cgroup can be made the test fails: it
-// would measure the host otherwise.
+// Start runs the workload (the Java sources in the folder workload, compiled with the
+// javac of the JVM's JDK) as the only process of its own memory cgroup, so that every
+// page it touches is charged there, and nothing else is. If no memory cgroup can be
+// created the test fails: it would measure the host.
 //
-// Build makes the same for other places, such as containers, and what gcc makes of
-// it: libworkload.so, which the workload loads when it is told by
-// -Djvmem.library=PATH, and launcher, which runs it in a process that is not
-// called java ("launcher LIBJVM OPTION... Workload", on its first thread).
+// Build compiles the same for other places, such as containers. With gcc it also
+// compiles libworkload.so, which the workload loads with -Djvmem.library=PATH, and
+// launcher, which runs it in a process that is not called java ("launcher LIBJVM
+// OPTION... Workload", on its first thread).
 //
 // # Commands of the workload
 //
-// One a line on its standard input; sizes in MiB unless said otherwise. The
-// reply comes when the growth is complete and holds key=value numbers
-// (Numbers parses them). Those that begin with before_ and after_ are of the
-// command itself. Each command can be given again, and adds to what is there.
+// One per line on its standard input; sizes are in MiB unless noted. The reply comes when
+// the growth is complete and contains key=value numbers (Numbers parses them). Those
+// that begin with before_ and after_ are of the command itself. A repeated command adds
+// to what there is.
 //
 //	heap N               arrays of up to 16 MiB, kept
 //	heapfree             drops them and collects
@@ -69,26 +67,26 @@
 //	sockets N            TCP connections on loopback with N written and not read
 //	socketsfree          closes them
 //	stallstart           from now on one thread parks for 0.2 ms again and again; another each 1 ms maps and unmaps 64 KiB of a file, and each 10 ms starts a thread
-//	stalls               answers how long those turns, maps, unmaps and starts took since it was last asked: count, p999_nanos, max_nanos of each
-//	report               answers what the JVM and glibc know of all this
+//	stalls               answers how long those wake-ups, maps, unmaps and starts took since the last stalls: count, p999_nanos, max_nanos of each
+//	report               answers the JVM's and glibc's own numbers
 //	exit                 ends the JVM, without a reply: Send it
 //
 // These are an ERR without libworkload.so:
 //
 //	jni N [BYTES]        malloc in chunks of BYTES (64 KiB), touched, kept
 //	jnifree              frees them
-//	jnifragment N        mallocs N and frees all but a little of each chunk: glibc can't give it back, nor use it for the next
+//	jnifragment N        mallocs N and frees all but a little of each chunk: glibc can neither unmap it nor reuse it for the next
 //	jnimmap N            an anonymous mapping, touched
 //	jnimunmap            unmaps all
-//	jniretain N THREADS  THREADS malloc N together and free it so that glibc cannot give it back
-//	jniretainfree        ends the threads, and gives back all that is free (malloc_trim)
+//	jniretain N THREADS  THREADS malloc N together and free it so that glibc cannot unmap it
+//	jniretainfree        ends the threads, and unmaps all free memory (malloc_trim)
 //	dentries PATH N      a new folder PATH in which N thousand names are looked up that do not exist
 //	dentriesfree PATH    removes the folder, and what the kernel remembers of it
 //
 // With the library the commands that malloc in ways of their own (jni, jniretain,
 // jnifragment, deflaters, inflaters, symbols, strings, their frees) and report answer with glibc's
 // account of all malloc: in_use_bytes, and retained_bytes, which were freed but kept
-// (mallinfo2). It says nothing where another malloc is preloaded.
+// (mallinfo2). Those numbers are missing with another malloc preloaded.
 //
 // What a command does beyond its amount:
 //
@@ -129,9 +127,9 @@
 //   - dentries: 200 bytes each, where the file system keeps absent names at all:
 //     ext4 and overlay do, tmpfs does not.
 //
-// A free gives the memory back to the kernel, but what was malloced may stay with
-// glibc, as retained_bytes; the heap and the code cache keep their pages; and up to
-// JDK 17 dropped code counts as used until the code cache is short of room.
+// A free returns the memory to the kernel, but malloced memory may remain in glibc, as
+// retained_bytes; the heap and the code cache keep their pages; and up to JDK 17 dropped
+// code counts as used until the code cache is short of space.
 //
 // What the JVM's compilers malloc disturbs all small numbers. With
 //

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// KernelAtLeast tells whether Linux is that new: for what older ones do not tell.
+// KernelAtLeast reports whether Linux is of that version or newer.
 func KernelAtLeast(tb testing.TB, major, minor int) bool {
 	tb.Helper()
 	release, err := os.ReadFile("/proc/sys/kernel/osrelease")

@@ -3,9 +3,7 @@ package sample
 import (
 	"cmp"
 	"errors"
-	"io/fs"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
@@ -221,12 +219,5 @@ func sourceOf(err error) jvm.Source {
 
 // processSource is the source for a process that could not be read.
 func processSource(pid int, err error) jvm.Source {
-	source := jvm.Source{Name: processes, PID: pid, Reason: err.Error()}
-	switch {
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		source.Fix = "raise the limit of open files of jvmem (ulimit -n)"
-	case errors.Is(err, fs.ErrPermission):
-		source.Fix = "run jvmem with the process's own user and group, if it is a JVM"
-	}
-	return source
+	return jvm.Source{Name: processes, PID: pid, Reason: err.Error(), Fix: jvm.FixFor(err)}
 }
