@@ -72,8 +72,8 @@ func (a *Autopsy) atLimit() bool {
 	return bytes != nil && float64(*bytes) >= full*float64(*a.LimitBytes)
 }
 
-// identity is what the container is known by.
-func (a *Autopsy) identity() rows.Identity {
+// Identity returns what the container is known by.
+func (a *Autopsy) Identity() rows.Identity {
 	of := rows.Identity{ID: a.ContainerID, Name: a.ContainerName}
 	if a.Last != nil {
 		of.Cgroup, of.CgroupVersion = a.Last.Cgroup, a.Last.CgroupVersion

@@ -22,7 +22,7 @@ type Kills struct {
 // name, but another ID.
 func (a *Autopsy) one() Kills {
 	k := Kills{Cause: a.Cause, Count: 1}
-	switch of := a.identity(); {
+	switch of := a.Identity(); {
 	case of.Name != "":
 		k.ContainerName = of.Name
 	case of.ID != "":

@@ -69,7 +69,7 @@ func (s *Store) Add(a *Autopsy) error {
 func (s *Store) Seen(at time.Time, c *breakdown.Container) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.all, func(a Autopsy) bool { return c.Succeeds(a.identity()) })
+	i := slices.IndexFunc(s.all, func(a Autopsy) bool { return c.Succeeds(a.Identity()) })
 	if i < 0 || s.all[i].RestartedAt != nil || s.all[i].Kind == OOMKillOther || s.all[i].runs(c) {
 		return nil
 	}

@@ -103,7 +103,7 @@ func sinceText(name string) string {
 
 // writeText writes the autopsy for a terminal.
 func (a *Autopsy) writeText(b *strings.Builder) {
-	name := cmp.Or(a.identity().Label(), "unknown")
+	name := cmp.Or(a.Identity().Label(), "unknown")
 	fmt.Fprintf(b, "%s  container %s  JVM pid %d  %s  %s\n%s\n", a.Time.Format(time.RFC3339), name, a.PID, a.Version, strings.ToUpper(string(a.Kind)), a.Summary)
 	for _, g := range a.rowsGrown() {
 		fmt.Fprintf(b, "  %-16s +%s in %.0f s\n", g.Row, breakdown.Size(&g.Bytes), a.GrewSeconds)

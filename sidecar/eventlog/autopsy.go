@@ -6,19 +6,14 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
-	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Autopsy writes how a JVM ended, at level error if it ran out of memory.
 func (l *Log) Autopsy(ctx context.Context, pod *breakdown.Pod, a *autopsy.Autopsy) error {
-	container := rows.Identity{ID: a.ContainerID, Name: a.ContainerName}
-	if a.Last != nil {
-		container = a.Last.Identity
-	}
 	e := event{
-		level: slog.LevelInfo, time: a.Time, message: labelIn(container, pod) + ": " + a.Summary,
+		level: slog.LevelInfo, time: a.Time, message: labelIn(a.Identity(), pod) + ": " + a.Summary,
 		dataset: datasetAutopsy, kind: "event", action: string(a.Kind),
-		container: container, pod: pod,
+		container: a.Identity(), pod: pod,
 	}
 	if a.Kind.OutOfMemory() {
 		e.level, e.kind = slog.LevelError, "alert"
