@@ -32,7 +32,7 @@ func TestOpenCaptures(t *testing.T) {
 		err     error
 	}{
 		{"v1-linux6.18-host", 101, Path{1, "/jvmemfix" + pod + "/" + appID}, appID, 64 << 20, nil},
-		// v1 tells the pod's limit, which the container's mount doesn't show.
+		// v1 reports the pod's limit, which the container's mount does not show.
 		{"v1-linux6.18-host", 102, Path{1, "/jvmemfix" + pod + "/" + freeID}, freeID, 128 << 20, nil},
 		{"v1-linux6.18-host", 103, Path{1, "/jvmemfix" + pod + "/" + freeID + "/init.scope"}, freeID, 128 << 20, nil},
 		{"v1-linux6.18-sidecar", 101, Path{1, "/../" + appID}, appID, 64 << 20, nil},

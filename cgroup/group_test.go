@@ -71,8 +71,9 @@ func TestRemovedCgroup(t *testing.T) {
 	}
 }
 
-// TestControllerOff: where the memory controller is taken away nothing is told but why,
-// and all is told once it is back; also by who came meanwhile and found an ancestor.
+// TestControllerOff: while the memory controller is disabled only the reason is reported,
+// and everything once it is enabled again; also by a Group that was opened meanwhile, of an
+// ancestor.
 func TestControllerOff(t *testing.T) {
 	files := capture(t, "v2-linux6.1-oom")
 	tree := map[string]string{"7/cgroup": "0::/c/d\n", "7/mountinfo": mounted(mountV2, "/c"), cgroupDir + "cgroup.procs": "", cgroupDir + "d/cgroup.procs": "7\n"}

@@ -14,7 +14,7 @@ import (
 )
 
 // TestPIDUsedAgain: a JVM is killed, and another one gets its PID before the next look,
-// and finds its attach socket. It is reported as another one; the end of the first is told.
+// and finds its attach socket. It is reported as another one, and the end of the first too.
 func TestPIDUsedAgain(t *testing.T) {
 	if !jvmtest.InPod(t) {
 		return

@@ -11,9 +11,9 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
-// TestMaxCPU: with next to no CPU there is one sample, and then what is cheap: it is
-// shown beside the rows, a log line tells why, once, and the end of the JVM is explained
-// and seen all the same.
+// TestMaxCPU: with next to no CPU there is one sample, and then light readings. They are
+// shown beside the rows, one log line has the reason, and the end of the JVM is still
+// explained and reported.
 func TestMaxCPU(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx32m", "-Xms32m", "-XX:+AlwaysPreTouch"}})
 	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, MaxCPU: 1e-8}, j)
@@ -28,15 +28,15 @@ func TestMaxCPU(t *testing.T) {
 	j.Do("unsafe 8") // less than what is urgent
 	j.Do("threads 5 8")
 	var last breakdown.Report
-	s.await(t, "what grew is told", func() bool {
+	s.await(t, "the growth is reported", func() bool {
 		last = report()
-		now := last.Containers[0].Now
+		now := last.Containers[0].Reading
 		return now != nil && now.UsageBytes != nil && *now.UsageBytes > *last.Containers[0].UsageBytes+7*mib && now.ThreadsLive != nil && *now.ThreadsLive > int64(last.Containers[0].JVMs[0].Threads.Live)
 	})
 	if !last.Time.Equal(first.Time) || *last.Containers[0].UsageBytes != *first.Containers[0].UsageBytes {
 		t.Errorf("sampled at %v and %v", first.Time, last.Time)
 	}
-	s.await(t, "rare samples are told", func() bool { return strings.Contains(s.log.text(), "--max-cpu") })
+	s.await(t, "the reason is logged", func() bool { return strings.Contains(s.log.text(), "--max-cpu") })
 	if metrics := s.get(t, "/metrics"); !strings.Contains(metrics, "\njvmem_sample_interval_seconds ") || !strings.Contains(metrics, "\njvmem_cpu_ratio ") || !strings.Contains(metrics, "\njvmem_max_cpu_ratio 1e-08\n") {
 		t.Error(metrics)
 	}
@@ -47,6 +47,6 @@ func TestMaxCPU(t *testing.T) {
 	}
 	s.await(t, "the end is seen", func() bool { return len(report().Containers) == 0 })
 	if n := strings.Count(s.log.text(), "--max-cpu"); n != 1 {
-		t.Errorf("told %d times", n)
+		t.Errorf("logged %d times", n)
 	}
 }

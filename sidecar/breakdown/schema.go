@@ -54,8 +54,8 @@ type Container struct {
 	SwapBytes     *int64 `json:"swap_bytes"`
 	OOMKills      *int64 `json:"oom_kills"`
 
-	// Now is the latest light reading; nil: there was none since Time.
-	Now *Now `json:"now,omitempty"`
+	// Reading is the latest light reading; nil: there was none since Time.
+	Reading *Reading `json:"now,omitempty"`
 
 	// ReadAt is when the container was read, if it was not read for this report: a JVM
 	// has not answered yet, or another container answered late. nil: Report.Time.
@@ -67,9 +67,9 @@ type Container struct {
 	Sources           []jvm.Source `json:"sources"`
 }
 
-// Now is a light reading. There are some between two samples where --max-cpu makes
+// Reading is a light reading. There are some between two samples where --max-cpu makes
 // samples rare.
-type Now struct {
+type Reading struct {
 	Time             time.Time `json:"time"`
 	UsageBytes       *int64    `json:"usage_bytes"`
 	WorkingSetBytes  *int64    `json:"working_set_bytes"`

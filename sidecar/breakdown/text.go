@@ -49,8 +49,11 @@ func (c *Container) writeText(b *strings.Builder, at time.Time) {
 	c.line(table, string(rows.Unattributed), c.UnattributedBytes, nil, nil, true)
 	fmt.Fprintf(table, "= usage\t%11s\t%8s\t%-*s\t\t\n", Size(c.UsageBytes), c.share(c.UsageBytes), barWidth, c.bar(c.UsageBytes))
 	_ = table.Flush() // a strings.Builder does not fail
-	if c.Now != nil {
-		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Now.Time.Sub(at).Round(time.Second), Size(c.Now.UsageBytes))
+	switch {
+	case c.ReadAt != nil:
+		fmt.Fprintf(b, "These rows were read at %s.\n", c.ReadAt.UTC().Format(time.RFC3339))
+	case c.Reading != nil:
+		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Reading.Time.Sub(at).Round(time.Second), Size(c.Reading.UsageBytes))
 	}
 	b.WriteString("\n")
 	c.writeNumbers(b)

@@ -81,11 +81,11 @@ func TestNow(t *testing.T) {
 	if err := json.Unmarshal([]byte(shown("json")), &shownReport); err != nil {
 		t.Fatal(err)
 	}
-	want := &breakdown.Now{
+	want := &breakdown.Reading{
 		Time: at, UsageBytes: new(int64(310 << 20)), WorkingSetBytes: new(int64(305 << 20)), HeadroomBytes: new(int64(207 << 20)), ThreadsLive: new(int64(25)),
 	}
-	if c := shownReport.Containers[0]; !reflect.DeepEqual(c.Now, want) || *c.UsageBytes != 300<<20 {
-		t.Errorf("now %+v, usage of the rows %d", c.Now, *c.UsageBytes)
+	if c := shownReport.Containers[0]; !reflect.DeepEqual(c.Reading, want) || *c.UsageBytes != 300<<20 {
+		t.Errorf("now %+v, usage of the rows %d", c.Reading, *c.UsageBytes)
 	}
 	if text := shown("text"); !strings.Contains(text, "These rows are 42s old") || !strings.Contains(text, "usage is 310.0 MiB now") || !strings.Contains(text, "--max-cpu") {
 		t.Error(text)

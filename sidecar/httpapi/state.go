@@ -69,15 +69,15 @@ func (s *State) current() *breakdown.Report {
 		c := &copied.Containers[i]
 		s.History.Container(c, func(h *history.Container) {
 			if at, ok := h.LastTime(); ok && at.After(report.Time) && h.Latest(history.JVMGeneration) == nil {
-				c.Now = nowOf(h, at)
+				c.Reading = readingOf(h, at)
 			}
 		})
 	}
 	return &copied
 }
 
-func nowOf(h *history.Container, at time.Time) *breakdown.Now {
-	n := &breakdown.Now{
+func readingOf(h *history.Container, at time.Time) *breakdown.Reading {
+	n := &breakdown.Reading{
 		Time: at, UsageBytes: h.Latest(history.Usage), WorkingSetBytes: h.Latest(history.WorkingSet), ReclaimableBytes: h.Latest(history.Reclaimable),
 		OOMKills: h.Latest(history.OOMKills), ThreadsLive: h.Latest(history.Threads),
 	}

@@ -28,7 +28,7 @@ func readFake(t *testing.T, s *Sampler, source string) (jvm.Facts, jvm.Source) {
 }
 
 // TestAnotherProcess: when the PID is given to another process, or the process calls
-// exec, nothing that the one before told is kept.
+// exec, nothing of the one before is kept.
 func TestAnotherProcess(t *testing.T) {
 	for name, replace := range map[string]func(f *jvmtest.Fake){
 		"PID used again": func(f *jvmtest.Fake) { f.SetStat('S', 9999) },
@@ -57,8 +57,8 @@ func TestAnotherProcess(t *testing.T) {
 	}
 }
 
-// TestPerfDataChanges: a file of hsperfdata that is cut, or grows, costs what it tells,
-// and no more.
+// TestPerfDataChanges: without an hsperfdata file that is truncated, or grows, only its own
+// values are missing.
 func TestPerfDataChanges(t *testing.T) {
 	f := jvmtest.NewUnsignalled(t)
 	f.SetThreads("main")

@@ -231,7 +231,7 @@ func TestOneJVMFails(t *testing.T) {
 	if err != nil || len(r.Containers) != 1 || len(r.Containers[0].JVMs) != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	// A link to itself cannot be opened, whoever tries.
+	// A link to itself cannot be opened by any user.
 	link := filepath.Join(dir(second), "task", fmt.Sprint(second), "comm")
 	if err := errors.Join(os.Remove(link), os.Symlink("comm", link)); err != nil {
 		t.Fatal(err)

@@ -70,7 +70,7 @@ func growths(dir, shm string) []growth {
 // pages of a JVM that is no more young are counted only when they may have changed.
 func TestRowsGrow(t *testing.T) {
 	// No collection by itself: it would touch bitmaps and free pages meanwhile.
-	// And no compiler, which takes and gives back malloc as it likes.
+	// And no compiler, which allocates and frees malloc at any time.
 	common := []string{"-Xint", "-Xms256m", "-Xmx256m", "-XX:MetaspaceSize=256m"}
 	g1 := with(common, "-XX:+UseG1GC", "-XX:InitiatingHeapOccupancyPercent=90")
 	old := jvmtest.Start(t, jvmtest.Options{JVMFlags: with(g1, "-XX:NativeMemoryTracking=summary"), LimitBytes: 768 * mib})
@@ -81,7 +81,7 @@ func TestRowsGrow(t *testing.T) {
 		// share and slack are the tolerance: a part of the amount, and bytes.
 		share float64
 		slack int64
-		// unknown rows are those that nothing tells in this mode.
+		// unknown rows have no source in this mode.
 		unknown []rows.Name
 	}{
 		{"g1 nmt summary", with(g1, "-XX:NativeMemoryTracking=summary"), 0.02, mib, nil},
@@ -138,7 +138,7 @@ func TestRowsGrow(t *testing.T) {
 				}
 				tolerance := int64(float64(want)*mode.share) + mode.slack
 				if z {
-					tolerance += 4 * mib // pages that were committed since it told
+					tolerance += 4 * mib // pages that were committed since the reply
 				}
 				for i, row := range after.Memory {
 					if row.Bytes == nil || before.Memory[i].Bytes == nil {
@@ -162,12 +162,12 @@ func TestRowsGrow(t *testing.T) {
 				t.Logf("%-16s %-15s %+6.2f MiB of %.2f, unattributed %d KiB", g.command[:min(16, len(g.command))], g.row,
 					float64(*after.Row(g.row).Bytes-*before.Row(g.row).Bytes)/mib, float64(want)/mib, *after.UnattributedBytes>>10)
 			}
-			if j == old { // a thread is told at once, its stack when the pages are counted
+			if j == old { // a thread is reported at once, its stack when the pages are counted
 				checkSteady(t, "before a thread", s)
 				j.Do("threads 1 8 lone")
 				c := sample(t, s)
 				if !slices.ContainsFunc(c.JVMs[0].Threads.Pools, func(p threads.Pool) bool { return p.Name == "lone-#" && p.Count == 1 }) {
-					t.Errorf("the new thread is not told: %+v", c.JVMs[0].Threads)
+					t.Errorf("the new thread is not reported: %+v", c.JVMs[0].Threads)
 				}
 			}
 			if *record != "" {
@@ -281,8 +281,8 @@ func checkUnknown(t *testing.T, c *breakdown.Container, unknown []rows.Name) {
 	}
 }
 
-// TestStoppedJVM: a JVM that is stopped in the middle does not hold us up. What
-// it told before still names its memory, and it is asked again when it goes on.
+// TestStoppedJVM: a stopped JVM delays nothing. Its earlier replies still name its memory,
+// and it is queried again when it continues.
 func TestStoppedJVM(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseG1GC", "-Xmx64m"}, LimitBytes: 256 * mib})
 	s := New(Options{Proc: "/proc", PID: j.PID})
@@ -345,11 +345,11 @@ func TestJVMEnds(t *testing.T) {
 		t.Errorf("sample of a JVM that ended: %v, want ErrGone", err)
 	}
 	if sees(t, all, j.PID) {
-		t.Errorf("JVM %d is still told after its end", j.PID)
+		t.Errorf("JVM %d is still reported after its end", j.PID)
 	}
 }
 
-// TestTwoContainers: each container is told with its own usage, and their JVMs
+// TestTwoContainers: each container is reported with its own usage, and their JVMs
 // are not mixed up.
 func TestTwoContainers(t *testing.T) {
 	small := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 200 * mib})
@@ -457,7 +457,7 @@ func TestNotAJVM(t *testing.T) {
 }
 
 // TestLimitChanges: a limit that is changed while the JVM runs, as by a resize of the
-// pod in place, is told by the next sample.
+// pod in place, is in the next sample.
 func TestLimitChanges(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
 	s := New(Options{Proc: "/proc", PID: j.PID})

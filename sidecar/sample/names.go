@@ -22,8 +22,7 @@ type names struct {
 	count int
 }
 
-// update takes the containers with a JVM that are in sight, and the cgroups of all
-// processes.
+// update takes the present containers with a JVM, and the cgroups of all processes.
 func (n *names) update(containers map[cgroup.Path]*container, processes map[int]cgroup.Path) {
 	if n.name == "" {
 		return
@@ -65,8 +64,7 @@ func (n *names) of(path cgroup.Path) string {
 	return ""
 }
 
-// source reports that nobody has the name, as it is not known who is meant; nil: that is
-// not so.
+// source reports that no container has the name, because it is ambiguous; nil: it is not.
 func (n *names) source() *jvm.Source {
 	if n.count == 0 {
 		return nil

@@ -75,10 +75,10 @@ func TestThrottle(t *testing.T) {
 			}
 			every, ok := b.Interval()
 			if !ok || every < tt.from*9/10 || every > tt.to*11/10 {
-				t.Errorf("it tells %v (%v) between two samples, want %v to %v", every, ok, tt.from, tt.to)
+				t.Errorf("Interval is %v (%v), want %v to %v", every, ok, tt.from, tt.to)
 			}
 			if used := (now.cpu - cpuBefore).Seconds() / 3600; b.Ratio() == nil || *b.Ratio() > 1.5*used+0.0002 || *b.Ratio() < used/2-0.0002 {
-				t.Errorf("it tells %v of a core, want %v", *b.Ratio(), used)
+				t.Errorf("Ratio is %v, want %v", *b.Ratio(), used)
 			}
 		})
 	}

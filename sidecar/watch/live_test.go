@@ -390,7 +390,7 @@ func descriptors(t *testing.T) int {
 	return n
 }
 
-// BenchmarkIdle tells what a second of watching costs, of a JVM that does nothing.
+// BenchmarkIdle measures the cost of watching an idle JVM for a second.
 func BenchmarkIdle(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{LimitBytes: 256 << 20})
 	p, err := jvm.Open("/proc", j.PID)
