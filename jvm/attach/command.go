@@ -5,35 +5,34 @@ import (
 	"strings"
 )
 
-// Command is one diagnostic command of the fixed list below. A command can't be
-// made from text: nothing else is ever sent to a JVM.
+// Command is one diagnostic command of the fixed list below. A command cannot be made
+// from text: nothing else is ever sent to a JVM.
 type Command uint8
 
-// The commands. None runs a collection; those marked "safepoint" stop the
-// application's threads for a short one, ClassHistogram for as long as it takes to
-// look at every object.
+// The commands. None runs a collection. Those marked "safepoint" stop the application's
+// threads for a short safepoint, ClassHistogram until every object was visited.
 const (
 	VMVersion                Command = iota + 1 // "VM.version"
 	VMFlags                                     // "VM.flags": flags that are not at their default
 	VMInfo                                      // "VM.info": like the head of a crash report; unknown to JDK 8
 	NativeMemorySummary                         // "VM.native_memory summary": in KB
-	NativeMemorySummaryBytes                    // "VM.native_memory summary scale=B": JDK 8 answers "Incorrect scale value: B" with code 0
+	NativeMemorySummaryBytes                    // "VM.native_memory summary scale=B": JDK 8 replies "Incorrect scale value: B" with code 0
 	NativeMemoryDetail                          // "VM.native_memory detail": up to some MB; needs NMT=detail
 	MetaspaceBasic                              // "VM.metaspace basic": unknown to JDK 8
 	MetaspaceNodes                              // "VM.metaspace show-loaders=false vslist=true": safepoint; unknown to JDK 8
 	CodeCache                                   // "Compiler.codecache": unknown to JDK 8
 	HeapInfo                                    // "GC.heap_info"
 	SystemMap                                   // "System.map": JDK 21 and newer
-	ThreadPrint                                 // "Thread.print": two or three safepoints, the longer the more threads
+	ThreadPrint                                 // "Thread.print": two or three safepoints, longer with more threads
 	ClassLoaderStats                            // "VM.classloader_stats": safepoint
 	NativeHeapInfo                              // "System.native_heap_info": malloc_info(3), locks one arena after the other; JDK 21 and newer
-	// ClassHistogram is "GC.class_histogram -all". Without -all HotSpot first runs
-	// a full collection: that stops the application 3 to 10 times as long (51 to 246
-	// ms for 1.5 million objects, 10 to 35 with -all), makes memory resident that
-	// was not (5 MiB more with G1, 32 with Serial, 47 with Parallel, of 48 MiB of
-	// objects: it may be what gets the container killed), and ends the heap's
-	// history that a diagnosis judges. The price of -all: Serial, Parallel and G1
-	// count objects that nobody uses any more; ZGC and Shenandoah never do.
+	// ClassHistogram is "GC.class_histogram -all". Without -all HotSpot first runs a
+	// full collection, which stops the application 3 to 10 times as long (51 to 246 ms
+	// for 1.5 million objects, 10 to 35 with -all), makes more memory resident (5 MiB
+	// with G1, 32 with Serial, 47 with Parallel, of 48 MiB of objects: the container
+	// may be killed for it), and resets the heap's history, which the diagnosis judges.
+	// With -all, Serial, Parallel and G1 also count unreachable objects; ZGC and
+	// Shenandoah never do.
 	ClassHistogram
 )
 
@@ -55,7 +54,7 @@ var commandTexts = [...]string{
 	ClassHistogram:           "GC.class_histogram -all",
 }
 
-// String returns the command as the JVM gets it, "" for one not in the list.
+// String returns the command as it is sent, "" for one that is not in the list.
 func (c Command) String() string {
 	if int(c) < len(commandTexts) {
 		return commandTexts[c]
@@ -63,26 +62,26 @@ func (c Command) String() string {
 	return ""
 }
 
-// maxArgumentBytes is what HotSpot takes for one argument of a request
+// maxArgumentBytes is HotSpot's limit for one argument of a request
 // (AttachOperation::arg_length_max).
 const maxArgumentBytes = 1024
 
-// majorOfVersion2 is the first JDK that is known to answer version 2 of the protocol.
+// majorOfVersion2 is the first JDK that is known to support version 2 of the protocol.
 const majorOfVersion2 = 25
 
-// badVersion is the code for a request of a version that the JVM does not take
-// (ATTACH_ERROR_BADVERSION). It also writes a line to the application's output.
+// badVersion is the code for a request of an unsupported version
+// (ATTACH_ERROR_BADVERSION). The JVM also writes a line to the application's output.
 const badVersion = 101
 
-// request returns the bytes of one request to a JVM of a version (0: unknown). Up to
-// 24 that is version 1 of the protocol: the version, the operation "jcmd" and its three
+// request returns the bytes of one request to a JVM of a version (0: unknown). Up to 24
+// that is version 1 of the protocol: the version, the operation "jcmd" and its three
 // arguments, each ended by a zero byte.
 //
-// From 25 on a JVM writes to the client while a command runs, letter by letter and, for
-// some, with all threads stopped: as long as the client does not read, the application
-// stands still (1.1 s for a client that waited 1 s; VM.metaspace took 80 ms instead of 2
-// for one that did not). Version 2 (version, length of the rest, operation with
-// options, arguments) can ask for the reply when it is complete.
+// From 25 on a JVM writes to the client while a command runs, byte by byte and, for
+// some commands, with all threads stopped: the application is stopped as long as the
+// client does not read (1.1 s for a client that waited 1 s; VM.metaspace took 80 ms
+// instead of 2 for one that did not). Version 2 (version, length of the rest, operation
+// with options, arguments) can request the reply when it is complete.
 func request(commands []Command, major int) ([]byte, error) {
 	var lines []string
 	for _, c := range commands {

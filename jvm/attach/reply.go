@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// Reply is what the JVM answered.
+// Reply is the JVM's reply.
 type Reply struct {
-	// Code is the first line of the answer: 0, or not 0 when a command was
-	// refused. Some refusals come with 0: the text says so.
+	// Code is the first line of the reply: 0, or not 0 if a command was rejected. Some
+	// are rejected with 0: the text says so.
 	Code int
-	// Text is all that follows. The texts of several commands follow each other
-	// without a separator; after a refused one comes nothing.
+	// Text is the rest. The outputs of several commands follow each other without a
+	// separator; after a rejected one there is nothing.
 	Text string
-	// Truncated says that the end is missing.
+	// Truncated: the end is missing.
 	Truncated bool
 }
 
-// usualBytes is above what the JVM answers to what is asked for in every sample.
+// usualBytes is more than the replies to the commands of every sample have.
 const usualBytes = 16 << 10
 
 // maxCodeBytes bounds the first line: a sign, ten digits and the line end.
@@ -33,9 +33,9 @@ var (
 	errTooLarge = errors.New("too large")
 )
 
-// readReply reads up to the end of r. A reply whose text is longer than
-// maxBytes is cut there and comes with errTooLarge; a failed read gives what
-// came before it, marked truncated, with that failure.
+// readReply reads up to the end of r. A text longer than maxBytes is truncated, with
+// errTooLarge; a failed read returns what came before it, marked truncated, with that
+// error.
 func readReply(r io.Reader, maxBytes int64) (Reply, error) {
 	var buffer bytes.Buffer
 	buffer.Grow(usualBytes)
@@ -64,7 +64,7 @@ func readReply(r io.Reader, maxBytes int64) (Reply, error) {
 	return reply, readErr
 }
 
-// parseCode takes what printf("%d") writes and nothing else.
+// parseCode accepts what printf("%d") writes and nothing else.
 func parseCode(line string) (int, bool) {
 	if len(line) >= maxCodeBytes {
 		return 0, false
@@ -73,8 +73,8 @@ func parseCode(line string) (int, bool) {
 	return int(code), err == nil && strconv.FormatInt(code, 10) == line
 }
 
-// lastLine returns the last line of text that is not blank, cut to a length
-// that fits a reason: HotSpot prints the exception of a refused command last.
+// lastLine returns the last line of text that is not blank, cut to a length that fits a
+// reason: HotSpot prints the exception of a rejected command last.
 func lastLine(text string) string {
 	const maxBytes = 200
 	text = strings.TrimSpace(text)
