@@ -147,7 +147,7 @@ func exchange(ctx context.Context, r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { conn.Close() }) // ends reads and writes
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends reads and writes
 	stream := conn
 	if r.URL.Scheme == "https" {
 		// The certificate is issued for the pod's own name, not for the loopback address.
@@ -159,7 +159,7 @@ func exchange(ctx context.Context, r *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		stop()
-		conn.Close()
+		_ = conn.Close() // the first error counts
 		return nil, errors.Join(err, ctx.Err())
 	}
 	response.Body = body{response.Body, conn, stop}
