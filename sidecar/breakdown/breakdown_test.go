@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 // recorded returns the facts of a recording: testdata/<name>.facts.json, from
-// `go test ./sidecar -run TestRowsGrow -record <folder>`.
+// `go test ./sidecar/sample -run TestRowsGrow -record <folder>`.
 func recorded(t testing.TB, name string) []Facts {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name+".facts.json"))
