@@ -25,7 +25,7 @@ const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, 
   kubectl exec my-pod -c jvmem -- /jvmem get diagnosis
   kubectl exec my-pod -c jvmem -- /jvmem get history > history.json
 
-The history is always JSON. A sidecar that serves TLS is asked over HTTPS, and its
+The history is always JSON. A sidecar that serves TLS is queried over HTTPS, and its
 certificate is not verified. If it requires a password, set --user and pass the
 password on standard input:
 
