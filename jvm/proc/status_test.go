@@ -98,7 +98,7 @@ func TestParseStatusMalformed(t *testing.T) {
 		"NSpid no number":    {minimal + "NSpid:\t1 x\n", "NSpid"},
 		"page tables empty":  {minimal + "VmPTE:\n", "VmPTE"},
 		"negative tables":    {minimal + "VmPTE:\t-1 kB\n", "VmPTE"},
-		"last line cut":      {minimal + "NSpid:\t4711\t4", "cut"},
+		"last line cut":      {minimal + "NSpid:\t4711\t4", "is truncated"},
 		"endless line":       {minimal[:20] + strings.Repeat("x", 2<<20), "long"},
 		"endless text":       {minimal + strings.Repeat("Future:\tfield\n", 1<<17), "long"},
 		"endless, no fields": {strings.Repeat("\n", maxStatusBytes+1), "long"},
