@@ -235,12 +235,12 @@ func TestTwoJVMs(t *testing.T) {
 		t.Errorf("jvms: %+v", b.JVMs)
 	}
 
-	// What one of them cannot tell is not told of both.
+	// What is unknown of one of them is unknown of both.
 	two.JVMs[1].Named, two.JVMs[1].Heap = nil, nil
 	b = Attribute(two)
 	checkAddsUp(t, &b)
 	if heap := b.Row(rows.Heap); heap.Bytes != nil || heap.UsedBytes != nil {
-		t.Errorf("heap of a JVM that tells it and one that does not: %+v", heap)
+		t.Errorf("heap of a JVM that reports it and one that does not: %+v", heap)
 	}
 }
 
@@ -306,7 +306,7 @@ func TestDirectBuffersOfJDK8(t *testing.T) {
 }
 
 // TestUnreadableProcess: the private memory of a process that may not be read is
-// what the cgroup charges and nobody else holds.
+// what is charged to the cgroup and does not belong to another process.
 func TestUnreadableProcess(t *testing.T) {
 	f := recorded(t, "jdk17-g1-nmt-summary")[0]
 	want := *Attribute(f).rowBytes(rows.OtherProcesses)

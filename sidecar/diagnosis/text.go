@@ -39,7 +39,7 @@ func (r *Report) WriteSummaries(w io.Writer) error {
 	return err
 }
 
-func (d *Diagnosis) title() string { return cmp.Or(d.Name, d.ID[:min(len(d.ID), 12)], "unknown") }
+func (d *Diagnosis) title() string { return cmp.Or(d.Label(), "unknown") }
 
 func (d *Diagnosis) writeText(b *strings.Builder) {
 	fmt.Fprintf(b, "container %s: %s\n%s\n", d.title(), strings.ToUpper(string(d.Verdict)), d.Summary)
