@@ -90,7 +90,7 @@ func (t *Throttle) Affords(now CPUTime) bool {
 	return t.share == 0 || t.last.at.IsZero() || t.credit >= t.cost || now.at.Sub(t.last.at) >= t.longest()-t.interval/2
 }
 
-// Begin is called before a sample, End after it.
+// Begin is called before a sample.
 func (t *Throttle) Begin(now CPUTime) {
 	t.settle(now, false)
 	if !t.last.at.IsZero() {
@@ -99,6 +99,7 @@ func (t *Throttle) Begin(now CPUTime) {
 	t.last = now
 }
 
+// End is called after a sample.
 func (t *Throttle) End(now CPUTime) {
 	t.cost = average(t.cost, now.cpu-t.last.cpu)
 	t.settle(now, true)
