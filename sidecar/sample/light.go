@@ -8,6 +8,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // light is the light reading of a container: from files that are open, always the same
@@ -62,7 +63,9 @@ func (c *container) readMemory() {
 	l.put(history.WorkingSet, workingSet, known)
 	reclaimable, known := r.ReclaimableBytes()
 	l.put(history.Reclaimable, reclaimable, known)
-	l.put(history.Unreclaimable, max(0, r.UsageBytes-reclaimable), known)
+	if known {
+		l.put(history.Unreclaimable, *rows.Unreclaimable(&r.UsageBytes, &reclaimable), true)
+	}
 	if r.LimitBytes != nil {
 		l.put(history.Limit, *r.LimitBytes, true)
 	}
