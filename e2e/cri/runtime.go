@@ -24,7 +24,7 @@ import (
 type Driver int
 
 const (
-	// Cgroupfs: kubelet and runc create the cgroups.
+	// Cgroupfs has kubelet and runc create the cgroups.
 	Cgroupfs Driver = iota
 	// Systemd creates a slice for a pod and a scope for a container. It must be the
 	// first process of the system.
