@@ -38,8 +38,14 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 	}
 	d.Growth, d.Forecast = j.forecast(incidents)
 	d.Budget = j.budget()
+	if f, ok := j.heapFull(); ok {
+		d.Findings = append(d.Findings, f)
+	}
 	// A leak is part of everything else: it explains why the settings do not fit.
-	if f, ok := j.overBudget(d.Budget); ok && len(d.Findings) == 0 {
+	if f, ok := j.overBudget(d.Budget); ok && (len(d.Findings) == 0 || !d.Findings[0].Verdict.Leak()) {
+		d.Findings = append(d.Findings, f)
+	}
+	if f, ok := j.retained(); ok {
 		d.Findings = append(d.Findings, f)
 	}
 	if f, ok := j.pageCache(); ok {

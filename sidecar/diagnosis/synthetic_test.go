@@ -228,6 +228,10 @@ var scenarios = []scenario{
 		change: func(s *state) { s.inactive = min(180, 40*s.hours) }},
 	{name: "settings that do not fit", length: time.Hour, want: rows.VerdictBudget,
 		change: func(s *state) { s.maxHeap = 400 }},
+	{name: "a full heap", length: 2 * time.Hour, want: rows.VerdictHeapFull, clean: true,
+		change: func(s *state) { s.old = 157 }},
+	{name: "memory that glibc retains", length: 3 * time.Hour, want: rows.VerdictRetained, clean: true,
+		change: func(s *state) { s.native["allocator_retained"] += 70 * min(1, s.hours/0.1) }},
 	{name: "two samples", length: 2 * interval, want: rows.VerdictNotEnoughHistory, change: func(*state) {}},
 }
 

@@ -104,6 +104,8 @@ var phrases = map[rows.Verdict]string{
 	rows.VerdictKernel:             "kernel memory charged to the container grows",
 	rows.VerdictOtherProcess:       "another process in the container grows",
 	rows.VerdictUnexplained:        "memory grows that no row accounts for",
+	rows.VerdictHeapFull:           "the Java heap is full",
+	rows.VerdictRetained:           "glibc retains a large part of the memory limit",
 	rows.VerdictBudget:             "the JVM's settings do not fit the memory limit",
 	rows.VerdictPageCache:          "usage is near the limit because of page cache, which is harmless",
 	rows.VerdictNone:               "no sustained growth",

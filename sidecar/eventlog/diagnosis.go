@@ -8,7 +8,6 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
-	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // Diagnosis writes that the verdict on a container appeared, changed or cleared.
@@ -22,7 +21,7 @@ func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d
 		dataset: datasetDiagnosis, kind: "event", action: string(change),
 		container: d.Identity, pod: pod,
 	}
-	if d.Verdict.Leak() || d.Verdict == rows.VerdictBudget {
+	if d.Verdict.Alert() {
 		e.level, e.kind = slog.LevelWarn, "alert"
 	}
 	return e.write(ctx, l.diagnoses, verdict(d))

@@ -24,6 +24,10 @@ const (
 
 // The other verdicts.
 const (
+	// VerdictHeapFull: the old generation is full after collections.
+	VerdictHeapFull Verdict = "heap_full"
+	// VerdictRetained: glibc retains a large part of the limit, without growth.
+	VerdictRetained Verdict = "retained"
 	// VerdictBudget: the JVM's settings do not fit the limit, even without a leak.
 	VerdictBudget Verdict = "budget"
 	// VerdictPageCache: usage is near the limit because of page cache, which is harmless.
@@ -34,6 +38,9 @@ const (
 
 // Leak reports whether the verdict is one on sustained growth: the table has it.
 func (v Verdict) Leak() bool { return v != "" && RowOf(v, "") != "" }
+
+// Alert reports whether somebody has to act on the verdict.
+func (v Verdict) Alert() bool { return v.Leak() || v == VerdictBudget || v == VerdictHeapFull }
 
 // Leaks returns the verdicts on sustained growth, in the order of the table.
 func Leaks() []Verdict {

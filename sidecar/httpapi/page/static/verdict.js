@@ -5,11 +5,14 @@ const $ = (id) => document.getElementById(id);
 
 const calm = { none: 'Calm', page_cache: 'Harmless', not_enough_history: 'Watching' };
 
+const states = { budget: 'Settings do not fit', heap_full: 'Heap is full', retained: 'Memory retained' };
+
 // mood returns how a verdict is shown: [class, label].
 function mood(d) {
   if (calm[d.verdict]) return [d.verdict === 'not_enough_history' ? 'wait' : 'good', calm[d.verdict]];
   if (d.forecast?.seconds < 3600) return ['bad', 'Leak, limit within 1 h'];
-  return ['warn', d.verdict === 'budget' ? 'Settings do not fit' : 'Leak suspected'];
+  if (states[d.verdict]) return ['warn', states[d.verdict]];
+  return ['warn', d.incidents?.[0]?.state === 'paused' ? 'Leak, growth paused' : 'Leak suspected'];
 }
 
 const list = (tag, items, cls) => (items?.length ? make(tag, { class: cls }, items.map((t) => make('li', {}, advice(t)))) : null);
