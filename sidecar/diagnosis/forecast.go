@@ -2,10 +2,15 @@ package diagnosis
 
 import (
 	"math"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
+
+// minIdle is how long growth may rest before the forecast ends: half as long again as the
+// longest pause so far, and so long at least.
+const minIdle = time.Minute
 
 // minShare: a leak with less of the growth is forecast by its own rate. The rest is not
 // known to last.
@@ -23,6 +28,9 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 			return t.perHour(), nil
 		}
 		return nil, nil
+	}
+	if incidents[0].idle(j.at) > max(minIdle, incidents[0].longestPause()*3/2) {
+		return nil, nil // it may go on, but when is not known
 	}
 	found := &incidents[0].finding
 	w := window{found.window.from, j.at}

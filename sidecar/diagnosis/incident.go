@@ -118,10 +118,17 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 		}
 	default:
 		i.State = Confirmed
-		if idle := at.Sub(i.LastGrowth); idle > max(minPause, pauseFactor*time.Duration(i.LongestPauseMillis)*time.Millisecond) {
+		if i.idle(j.at) > max(minPause, pauseFactor*i.longestPause()) {
 			i.State = Paused
 		}
 	}
+}
+
+// idle is how long nothing grew.
+func (i *Incident) idle(at int64) time.Duration { return time.UnixMilli(at).Sub(i.LastGrowth) }
+
+func (i *Incident) longestPause() time.Duration {
+	return time.Duration(i.LongestPauseMillis) * time.Millisecond
 }
 
 // ended reports whether so much was done since the last growth that it would have grown.

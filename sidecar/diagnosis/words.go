@@ -132,18 +132,22 @@ func (j *judge) summary(d *Diagnosis) string {
 	if d.Subject != "" {
 		b.WriteString(" (" + d.Subject + ")")
 	}
-	if len(d.Findings) > 0 {
+	switch {
+	case d.Verdict.Leak() && d.Incidents[0].State == Paused:
+		i := &d.Incidents[0]
+		fmt.Fprintf(&b, ", +%s since %s, no growth since %s", i.unit().text(i.Gained), clockText(i.Since), clockText(i.LastGrowth))
+	case d.Verdict.Leak():
 		first := &d.Findings[0]
 		if first.Rate != nil {
 			b.WriteString(", " + rateText(float64(first.Rate.BytesPerHour), inBytes()))
 		}
-		if first.Share != nil && first.Verdict.Leak() {
+		if first.Share != nil {
 			fmt.Fprintf(&b, ", %.0f %% of the growth", 100**first.Share)
 		}
-		if !first.Verdict.Leak() {
-			b.WriteString(": " + first.Evidence[0])
-		}
+	case len(d.Findings) > 0:
+		b.WriteString(": " + d.Findings[0].Evidence[0])
 	}
+	b.WriteString(suspectedText(d))
 	if d.Growth != nil && !d.Verdict.Leak() {
 		b.WriteString("; unreclaimable memory grows: " + rateText(float64(d.Growth.BytesPerHour), inBytes()))
 	}
@@ -167,4 +171,23 @@ func (f *Forecast) text() string {
 		return "in " + in
 	}
 	return "in " + in + " (" + low + " to " + high + ")"
+}
+
+// suspectedText names a suspicion where nothing is confirmed.
+func suspectedText(d *Diagnosis) string {
+	for k := range d.Incidents {
+		i := &d.Incidents[k]
+		if d.Verdict.Leak() || i.State != Suspected {
+			continue
+		}
+		text := "; suspected, not confirmed: " + phrases[i.Verdict]
+		if i.Subject != "" {
+			text += " (" + i.Subject + ")"
+		}
+		if i.Waiting != "" {
+			text += ", waiting for " + i.Waiting
+		}
+		return text
+	}
+	return ""
 }

@@ -443,3 +443,44 @@ func TestReadPrintable(t *testing.T) {
 		t.Errorf("%q, %q", name, names)
 	}
 }
+
+// TestReadingsKeepSamples: ten readings between two samples do not push the samples out.
+func TestReadingsKeepSamples(t *testing.T) {
+	s, err := Open(Options{Retention: 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 11, 28, 8, 0, 0, 0, time.UTC)
+	const length = 2000
+	for i := range length {
+		at := start.Add(time.Duration(i) * time.Second)
+		r := report(at, 100<<20)
+		if i%10 == 0 {
+			err = s.Add(r)
+		} else {
+			err = s.AddReading(&r.Containers[0], at, []string{Usage}, []int64{int64(i)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	track := s.containers[0].Tracks[1]
+	samples, readings, before := 0, 0, int64(0)
+	for i, at := range track.Times {
+		if at <= before {
+			t.Errorf("time %d after %d", at, before)
+		}
+		before = at
+		if track.Series[JVMGeneration].At(i).Last == Unknown {
+			readings++
+			if want := (at - start.UnixMilli()) / 1000; track.Series[Usage].At(i).Last != want {
+				t.Errorf("usage %d at second %d", track.Series[Usage].At(i).Last, want)
+			}
+		} else {
+			samples++
+		}
+	}
+	if samples < length/10-1 || readings < finePoints/readingsShare || samples+readings > finePoints*9/8+1 {
+		t.Errorf("%d samples of %d, %d readings", samples, length/10, readings)
+	}
+}

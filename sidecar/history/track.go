@@ -18,7 +18,8 @@ type Track struct {
 	Times  []int64            `json:"time_unix_ms"`
 	Series map[string]*Column `json:"series"`
 
-	most int // steps to keep; 0: all
+	most int    // steps to keep; 0: all
+	drop []bool // what trim removes; kept as it is needed again
 }
 
 // Column is one series of a track. Min and Max are nil where each step is one sample.
@@ -145,24 +146,65 @@ func (t *Track) dropStale() bool {
 	return stalest != ""
 }
 
-// trim removes the oldest steps when there are an eighth too many, and series without a
-// known value.
+// readingsShare is the part of a track that readings may fill: they come more often than
+// samples, and must not push these out.
+const readingsShare = 3 // a third
+
+// trim removes the oldest steps when there are an eighth too many, readings beyond their
+// share first, and series without a known value.
 func (t *Track) trim() {
 	extra := len(t.Times) - t.most
 	if t.most == 0 || extra <= t.most/8 {
 		return
 	}
-	t.Times = t.Times[:copy(t.Times, t.Times[extra:])]
+	t.mark(extra)
+	t.Times = compact(t.Times, t.drop)
 	for name, c := range t.Series {
-		c.Last = c.Last[:copy(c.Last, c.Last[extra:])]
+		c.Last = compact(c.Last, t.drop)
 		if c.Min != nil {
-			c.Min = c.Min[:copy(c.Min, c.Min[extra:])]
-			c.Max = c.Max[:copy(c.Max, c.Max[extra:])]
+			c.Min, c.Max = compact(c.Min, t.drop), compact(c.Max, t.drop)
 		}
 		if c.empty() {
 			delete(t.Series, name)
 		}
 	}
+}
+
+// mark notes in drop which steps are to be removed, n at least.
+func (t *Track) mark(n int) {
+	generation := t.Series[JVMGeneration]
+	isReading := func(i int) bool { return t.StepMillis == 0 && generation != nil && generation.At(i).Last == Unknown }
+	readings := 0
+	for i := range t.Times {
+		if isReading(i) {
+			readings++
+		}
+	}
+	surplus := min(n, max(0, readings-t.most/readingsShare))
+	samples := n - surplus
+	t.drop = slices.Grow(t.drop[:0], len(t.Times))[:len(t.Times)]
+	for i := range t.Times {
+		switch {
+		case isReading(i):
+			// One before the samples that are left would hide the coarser track.
+			t.drop[i] = surplus > 0 || samples > 0
+			surplus--
+		default:
+			t.drop[i] = samples > 0
+			samples--
+		}
+	}
+}
+
+func compact[T any](all []T, drop []bool) []T {
+	n := 0
+	for i, v := range all {
+		if !drop[i] {
+			all[n] = v
+			n++
+		}
+	}
+	return all[:n]
 }
 
 func (c *Column) empty() bool {
