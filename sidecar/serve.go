@@ -57,7 +57,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	}
 	remembered, err := history.Open(history.Options{Retention: o.Retention, Dir: o.StateDir})
 	if err != nil {
-		o.Log.WarnContext(ctx, "the history is kept in memory only, or not complete: "+err.Error())
+		o.Log.WarnContext(ctx, "the history is kept in memory only, or is incomplete: "+err.Error())
 	}
 	autopsies, err := autopsy.Open(o.StateDir)
 	if err != nil {

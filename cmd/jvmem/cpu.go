@@ -40,7 +40,7 @@ func (v *cpuValue) Set(s string) error {
 	}
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
-		return fmt.Errorf("%q is no number of CPU cores: 0 or more, as 1m or 0.001", s)
+		return fmt.Errorf("%q is not a number of CPU cores: use 0 or more, for example 1m or 0.001", s)
 	}
 	if number == s && n >= minPercent {
 		unit = 0.01

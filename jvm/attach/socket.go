@@ -41,7 +41,7 @@ func (c *Client) tmp() (*os.File, error) {
 			return nil, gone
 		}
 		return nil, c.fail(&Error{Op: "connect", Path: root + tmpDir, Kind: ErrNoTmp,
-			Reason: "the JVM's container has no /tmp, or it is no folder", Fix: mountTmp, Err: err})
+			Reason: "the JVM's container has no /tmp, or it is not a directory", Fix: mountTmp, Err: err})
 	default:
 		return nil, c.procError("connect", root+tmpDir, err)
 	}
@@ -72,7 +72,7 @@ func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error)
 		return nil, c.procError("connect", c.socketName(), err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return nil, c.foreign("the attach socket was replaced by a file that is no socket")
+		return nil, c.foreign("the attach socket was replaced by a file that is not a socket")
 	}
 	if int64(st.Uid) != int64(p.UID) {
 		if !p.CatchesQuit {

@@ -1,6 +1,6 @@
-// Package evidence asks one JVM for what supports a suspicion: PoolStack, ClassLoaders,
-// NativeHeap, Histogram. Each is asked for once, when something is first suspected, as
-// all of them make the application wait.
+// Package evidence queries one JVM for evidence of a suspected leak: PoolStack,
+// ClassLoaders, NativeHeap, Histogram. Each is collected once, when a leak is first
+// suspected, because all of them make the application wait.
 //
 //	evidence       command                 cost for the application
 //	PoolStack      Thread.print            two or three safepoints; refused above 1000 threads
@@ -11,5 +11,6 @@
 // A JVM must have been queried before (jvm.Process.Query), which finds out whether it
 // allows attach at all. A call ends with its context, and after 5 s in any case
 // (Histogram: 30 s). The errors are jvm.ErrGone, or an *attach.Error whose Reason and Fix
-// are for users. A reply that was cut, at 8 MiB, gives what it contains.
+// are for users. A reply that was truncated at 8 MiB is used as
+// far as it was read.
 package evidence

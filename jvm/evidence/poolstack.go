@@ -73,7 +73,7 @@ func PoolStack(ctx context.Context, p *jvm.Process, pool string) (*Stack, error)
 	case stack.Threads > 0:
 		return stack, nil
 	case stack.Partial:
-		return nil, p.Refuse(ErrNoThread, fmt.Sprintf("the pool %q is in the part of the thread dump that was cut", pool), "")
+		return nil, p.Refuse(ErrNoThread, fmt.Sprintf("the pool %q is in the part of the thread dump that was truncated", pool), "")
 	}
 	return nil, p.Refuse(ErrNoThread,
 		fmt.Sprintf("the JVM does not know any of the %d threads of the pool %q: native code created them, or they ended", len(members), pool),

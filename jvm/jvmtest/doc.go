@@ -26,7 +26,7 @@
 //	churn RATE [LIVE]    from now on allocates RATE a second of small objects, the newest LIVE (0) of them reachable
 //	objects N            small objects, kept in a list
 //	objectsfree          drops them
-//	threadlocals N       the same in a ThreadLocal of 8 threads worker-i, which live on
+//	threadlocals N       the same in a ThreadLocal of 8 threads worker-i, which keep running
 //	classes N            N classes, each with a loader of its own
 //	bigclasses N         N classes of about 400 KiB of metaspace each
 //	classrun N           calls the methods of the next N of classes 300 times
@@ -101,7 +101,7 @@
 //     and what a thread uses before its first Java frame, about 90 KiB a
 //     thread on x86-64, besides its malloc and kernel memory.
 //   - vthreads: a parked thread's stack is a small object of the heap, in eden
-//     first. heap_used_bytes tells by how much it grew; what is resident differs.
+//     first. heap_used_bytes reports how much it grew; the resident size differs.
 //   - classes: a class is about 3 KiB of metaspace used and 6 KiB committed;
 //     the malloc of its loader's data comes with it.
 //   - bigclasses: resident is what is used, within 0.5 MiB. Committed is 2 % more,
@@ -111,10 +111,10 @@
 //     (JDK 8: 110) a thousand strings.
 //   - jit: see below.
 //   - direct, unsafe, jni: 16 bytes a chunk, and with large ones a page.
-//   - jniretain: a stack of 8 KiB a thread. What its threads find free they use
+//   - jniretain: a stack of 8 KiB a thread. Its threads use free memory
 //     first, so retained_bytes may grow by less than N. Other threads may take what
 //     is retained, where they share an arena.
-//   - jnifragment: up to 1 % stays in use. What it finds free it uses first.
+//   - jnifragment: up to 1 % stays in use. It uses free memory first.
 //   - objects, threadlocals: in eden first, and copied by collections.
 //   - mapprivate: a private page that is written is copied from the page
 //     cache first, so a new file adds N to the page cache as well as N

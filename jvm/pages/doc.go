@@ -1,4 +1,4 @@
-// Package pages reads the memory mappings of a process with what is resident in them:
+// Package pages reads the memory mappings of a process and their resident pages:
 // /proc/<pid>/maps and a Scan of its page tables where the kernel has PAGEMAP_SCAN, else
 // /proc/<pid>/smaps, and /proc/<pid>/pagemap where one mapping has to be split. Its
 // parser of maps is the only one; other packages use it.

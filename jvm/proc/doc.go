@@ -18,9 +18,4 @@
 //	5.3 +    pidfd_open; before, the end is polled for
 //	6.15 +   PIDFD_INFO_EXIT; before, the exit status is known until the process is
 //	         reaped, and only with permission to trace it
-//	Linux    what differs
-//	4.1 +    status has NSpid
-//	5.3 +    pidfd_open; before, the end is polled for
-//	6.15 +   PIDFD_INFO_EXIT; before, how it ended is told until it is reaped, and
-//	         only to who may trace it
 package proc

@@ -1,5 +1,5 @@
-// Package ranges says which address range of a HotSpot process is used for what, and
-// which source says so. It reads nothing: the readers (jvm/nmt, jvm/dcmd,
+// Package ranges determines what each address range of a HotSpot process is used for, and
+// which source reports it. It reads nothing: the readers (jvm/nmt, jvm/dcmd,
 // jvm/vmstructs, jvm/malloc, jvm/pages) provide ranges and mappings.
 //
 // Merge combines ranges without overlaps. Reported.Map adds to the reported ranges what

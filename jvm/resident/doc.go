@@ -1,8 +1,8 @@
 // Package resident counts the resident pages of a process by what they are used for,
 // and decides when to count them again.
 //
-// Memory reads the mappings with what is resident in them, CountPages adds that up by range
-// (jvm/ranges), HeapFileBytes is the size of ZGC's heap, which no mapping tells.
+// Memory reads the mappings and their resident pages, CountPages adds them up by range
+// (jvm/ranges), HeapFileBytes is the size of ZGC's heap, which no mapping shows.
 //
 // Counting is the most expensive part of a sample, and the JVM's mmap_lock is held for
 // short times. Policy decides from numbers that are cheap to read whether the last

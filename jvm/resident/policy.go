@@ -131,7 +131,7 @@ func (Policy) Reuse(was *Indicators, now Indicators, reused int, tolerance int64
 	case !sameCommitted(was.NMT, now.NMT, tolerance):
 		return Decision{Count, "memory mapped by the JVM changed"}
 	case reused+1 >= recountEvery:
-		return Decision{Count, fmt.Sprintf("the count was used for %d samples", recountEvery)}
+		return Decision{Count, fmt.Sprintf("the count has been used for %d samples", recountEvery)}
 	}
 	return Decision{}
 }
@@ -243,7 +243,7 @@ func (Policy) VMInfo(was Info, report *nmt.Report, mallocBytes int64, collection
 	case was.Moved:
 		return now, Decision{Query, "it changed in the last sample"}
 	case now.Queries >= recountEvery:
-		return now, Decision{Query, fmt.Sprintf("it was not sent for %d samples", recountEvery)}
+		return now, Decision{Query, fmt.Sprintf("it has not been sent for %d samples", recountEvery)}
 	}
 	return now, Decision{}
 }

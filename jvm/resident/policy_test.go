@@ -59,7 +59,7 @@ func TestReuse(t *testing.T) {
 		"a young JVM":      {same, func(i *Indicators) { *i.AgeSeconds = youngSeconds - 1 }, 0, Decision{Count, "the JVM started less than 30 s ago"}},
 		"of unknown age":   {same, func(i *Indicators) { i.AgeSeconds = nil }, 0, Decision{Count, "the JVM started less than 30 s ago"}},
 		"reused often":     {same, same, recountEvery - 2, Decision{}},
-		"too often":        {same, same, recountEvery - 1, Decision{Count, "the count was used for 30 samples"}},
+		"too often":        {same, same, recountEvery - 1, Decision{Count, "the count has been used for 30 samples"}},
 		"never counted":    {nil, same, 0, Decision{Count, "the pages were not counted yet"}},
 		"young, uncounted": {nil, func(i *Indicators) { i.AgeSeconds = nil }, 0, Decision{Count, "the pages were not counted yet"}},
 	} {
@@ -175,7 +175,7 @@ func TestVMInfo(t *testing.T) {
 		reason      string
 		queries     int // until it is sent
 	}{
-		"nothing changes":       {report(10*mib + 900*kib), 50*mib + 900*kib, new(int64(7)), "it was not sent for 30 samples", recountEvery},
+		"nothing changes":       {report(10*mib + 900*kib), 50*mib + 900*kib, new(int64(7)), "it has not been sent for 30 samples", recountEvery},
 		"without NMT":           {nil, 50 * mib, new(int64(7)), "NMT is off", 2},
 		"direct buffers freed":  {report(8 * mib), 50 * mib, new(int64(7)), "memory malloced by the JVM changed", 2},
 		"native code allocates": {report(10 * mib), 52 * mib, new(int64(7)), "malloc's resident memory changed", 2},

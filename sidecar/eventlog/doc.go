@@ -1,7 +1,7 @@
 // Package eventlog writes findings as log lines: one JSON object a line that conforms to
 // ECS logging (github.com/elastic/ecs-logging, spec.json). The first fields are
-// @timestamp, log.level and message, in this order. The message is a sentence for people
-// who do not open the document.
+// @timestamp, log.level and message, in this order. The message is a complete
+// sentence, readable without the other fields.
 //
 // jvmem's own fields are under jvmem: sizes are integers in bytes, and unknown ones are
 // omitted. There are no lists, because Kibana cannot chart them. Shippers overwrite some

@@ -81,7 +81,7 @@ func nativeHeap(ctx context.Context, p *jvm.Process) ([]string, error) {
 		line += ", freed and kept " + breakdown.Size(heap.FreeBytes)
 	}
 	if heap.MmapChunks != nil {
-		line += fmt.Sprintf(", %d chunks mapped by themselves", *heap.MmapChunks)
+		line += fmt.Sprintf(", %d chunks mapped individually", *heap.MmapChunks)
 		if heap.MmapBytes != nil {
 			line += " with " + breakdown.Size(heap.MmapBytes)
 		}

@@ -146,7 +146,7 @@ func Read(r io.Reader) (*Document, error) {
 		return nil, fmt.Errorf("not a history: %w", err)
 	}
 	if d.Schema != Schema {
-		return nil, fmt.Errorf("schema %q: want %s, as GET /history answers", d.Schema, Schema)
+		return nil, fmt.Errorf("schema %q: want %s, as GET /history returns", d.Schema, Schema)
 	}
 	for i, c := range d.Containers {
 		if c == nil || len(c.Tracks) == 0 {

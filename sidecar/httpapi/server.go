@@ -103,7 +103,7 @@ func large(few chan struct{}, answer http.HandlerFunc) http.HandlerFunc {
 			answer(w, r)
 		case <-r.Context().Done(): // else requests whose connection was closed would pile up here
 		case <-time.After(largeWait):
-			writeText(w, http.StatusServiceUnavailable, "too many requests at a time: try again\n")
+			writeText(w, http.StatusServiceUnavailable, "too many concurrent requests: try again\n")
 		}
 	}
 }

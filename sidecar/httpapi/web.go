@@ -154,13 +154,13 @@ func (w *Web) current() security {
 		w.read = time.Now()
 		s, err := readWeb(w.path)
 		if err == nil && (s.tls == nil) != (w.tls == nil) {
-			err = errors.New("turning TLS on or off needs a restart") // the listener is made once
+			err = errors.New("enabling or disabling TLS requires a restart") // the listener is made once
 		}
 		text := ""
 		if err == nil {
 			w.security = s
 		} else {
-			text = fmt.Sprintf("web configuration %s: %v; the earlier configuration stays in effect", w.path, err)
+			text = fmt.Sprintf("web configuration %s: %v; the previous configuration remains in effect", w.path, err)
 		}
 		if text != w.warned && text != "" {
 			w.warn(text)

@@ -170,7 +170,7 @@ func TestTLSAndBasicAuth(t *testing.T) {
 			t.Errorf("the new password: %d", status)
 		}
 	}
-	if len(warnings) != 2 || !strings.Contains(<-warnings, "neither") || !strings.Contains(<-warnings, "needs a restart") {
+	if len(warnings) != 2 || !strings.Contains(<-warnings, "neither") || !strings.Contains(<-warnings, "requires a restart") {
 		t.Errorf("%d more warnings", len(warnings))
 	}
 	if status, _ := ask(t, renewed, "https://"+addr+"/breakdown", "prometheus", "right"); status != http.StatusUnauthorized {

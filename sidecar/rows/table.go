@@ -71,12 +71,12 @@ var table = []Row{
 		Style: Style{Color: "#009e73", Label: "#ffffff"},
 	},
 	{
-		Name: GC, Title: "gc", About: "the collector's own data structures",
+		Name: GC, Title: "gc", About: "data structures of the garbage collector",
 		Sized: true, Cause: Cause{Verdict: VerdictGC},
 		Style: Style{Color: "#f0e442", Label: "#2b2900"},
 	},
 	{
-		Name: Native, Title: "native", About: "malloc and mmap: direct buffers, HotSpot's own, JNI, and what glibc retains",
+		Name: Native, Title: "native", About: "malloc and mmap: direct buffers, HotSpot's own memory, JNI, and freed memory that glibc retains",
 		Details: []Detail{
 			{Name: JVMInternal, Cause: Cause{Verdict: VerdictJVMInternal}},
 			{Name: DirectBuffers, Cause: Cause{Verdict: VerdictDirectBuffers}},
@@ -136,7 +136,7 @@ var table = []Row{
 		Style: Style{Color: "#7a828c", Label: "#ffffff"},
 	},
 	{
-		Name: Unattributed, Title: "unattributed", About: "usage in no row: memory that the kernel charges in advance, and rows that are unknown",
+		Name: Unattributed, Title: "unattributed", About: "usage that no row contains: memory that the kernel charges in advance, and unknown rows",
 		Cause: Cause{Verdict: VerdictUnexplained},
 		Style: Style{Color: "#ffffff00", Pattern: Rising, Ink: "#7a828c", Dark: &Shades{Color: "#00000000", Ink: "#8b949e"}},
 	},

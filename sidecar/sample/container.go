@@ -186,7 +186,7 @@ func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) (source jvm.Sour
 func driftSource(drift int64) jvm.Source {
 	return jvm.Source{
 		Name:   "consistency",
-		Reason: fmt.Sprintf("the usage of the container changed by %d bytes during the reading: the rows do not belong to exactly the same time", drift),
+		Reason: fmt.Sprintf("the usage of the container changed by %d bytes during the sample: the rows do not belong to exactly the same time", drift),
 		Fix:    "take another sample under steadier load",
 	}
 }

@@ -17,7 +17,7 @@ func (c *container) notAnswering(now time.Time) jvm.Source {
 		Fix:    "find out why the JVM does not answer: it is stopped, in a long pause, or short of CPU",
 	}
 	if c.facts != nil {
-		source.Reason += ": the rows are of " + c.readAt.UTC().Format(time.TimeOnly) + " UTC"
+		source.Reason += ": the rows were read at " + c.readAt.UTC().Format(time.TimeOnly) + " UTC"
 	}
 	return source
 }

@@ -136,7 +136,7 @@ function showState(c) {
   if (c?.end) showText(/^(oom_|java_)/.test(c.end.kind) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. The page shows its history, and continues when the next JVM starts.`);
   else if (c?.ended) showText('wait', 'Ended', 'The JVM in this container has ended.', 'The page shows its history.');
   else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report);
-  else if (c) showText('wait', 'Watching', 'No verdict yet.', 'The next samples bring the first one.');
+  else if (c) showText('wait', 'Watching', 'No verdict yet.', 'It follows with the next samples.');
   else if (state.report) showText('wait', 'Waiting', 'No JVM yet.', 'A sidecar may start before the JVM. This page updates when there is one.', missing?.fix && `If the JVM is already running: ${missing.fix}.`);
   else if (!state.failed) showText('wait', 'Waiting', 'Taking the first sample.');
 }

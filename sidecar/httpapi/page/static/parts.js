@@ -17,7 +17,7 @@ export function showMeaning(c) {
     return [
       make('dl', { class: 'numbers-list' },
         item('unreclaimable', unreclaimable(c), c.limit_bytes == null ? 'usage − reclaimable. Without a limit, the node runs out of memory instead.' : 'usage − reclaimable. The container is OOM-killed when this reaches the limit.', 'unreclaimable'),
-        item('usage', c.usage_bytes, 'Charged memory, including page cache. 99 % of the limit is harmless by itself: the kernel caches files in free memory, and reclaims it before an OOM kill.', 'usage'),
+        item('usage', c.usage_bytes, 'Charged memory, including page cache. 99 % of the limit is harmless in itself: the kernel caches files in free memory and reclaims it before an OOM kill.', 'usage'),
         item('working set', c.working_set_bytes, 'usage − inactive_file, as in kubectl top. The kubelet evicts by it. It includes active page cache.', 'working'),
         item('rss', c.rss_bytes, 'Anonymous memory of all processes, as rss in cAdvisor. Without tmpfs and kernel memory, which count towards the limit as well.', 'rss'),
         item('reclaimable', c.reclaimable_bytes, 'Page cache and slab that the kernel can reclaim. Dirty pages are written back first.', 'reclaimable')),
