@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
+	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 	"github.com/jvmem/jvmem/sidecar/watch"
@@ -29,6 +30,7 @@ type loop struct {
 	state     *httpapi.State
 	history   *history.Store
 	autopsies *autopsy.Store
+	incidents *incidents.Store
 
 	ticks    int
 	due      int                   // the tick of the next verdict
@@ -44,13 +46,13 @@ type loop struct {
 // patience is how long a sample waits for a container whose JVM does not answer.
 const patience = time.Second
 
-func newLoop(o ServeOptions, state *httpapi.State) *loop {
+func newLoop(o ServeOptions, state *httpapi.State, kept *incidents.Store) *loop {
 	o.Patience = patience
 	sampler := sample.New(o.Options)
 	return &loop{
 		options: o, sampler: sampler, throttle: sample.NewThrottle(o.MaxCPU, o.Interval, sample.Spent()),
 		watcher: watch.Start(o.Proc), evidence: evidence.New(o.Evidence == EvidenceHeap, sampler.Lend),
-		state: state, history: state.History, autopsies: state.Autopsies,
+		state: state, history: state.History, autopsies: state.Autopsies, incidents: kept,
 		verdicts: make(map[rows.Key]*verdict), alive: make(map[jvmKey]*lastSeen), warned: make(map[string]string),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
+	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
@@ -24,7 +25,7 @@ type ServeOptions struct {
 	MaxCPU      float64       // cores that jvmem may use; it samples less often to keep to it; 0: no limit
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
-	StateDir    string        // keeps history and autopsies across restarts; "": they are kept in memory only
+	StateDir    string        // keeps history, incidents and autopsies across restarts; "": they are kept in memory only
 	Evidence    string        // EvidenceHeap or ""
 	Log         *eventlog.Log
 	Version     string // of jvmem
@@ -63,13 +64,17 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
 	}
+	kept, err := incidents.Open(o.StateDir)
+	if err != nil {
+		o.Log.WarnContext(ctx, "earlier incidents are lost: "+err.Error())
+	}
 	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.Log.Dropped}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return httpapi.Serve(ctx, listener, web, httpapi.Handler(state, missedSamples*o.Interval+sampleGrace), warn)
 	})
 	group.Go(func() error {
-		l := newLoop(o, state)
+		l := newLoop(o, state, kept)
 		defer l.close()
 		return l.run(ctx)
 	})

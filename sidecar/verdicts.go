@@ -7,6 +7,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -35,13 +36,16 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
 	verdicts := make(map[rows.Key]*verdict)
+	var kept []incidents.Container
+	changed := false
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		v := l.verdicts[c.Key()]
 		if v == nil {
-			v = &verdict{}
+			v = &verdict{Tracker: l.incidents.Tracker(c.Identity)}
 		}
 		verdicts[c.Key()] = v
+		before := slices.Clone(v.Incidents)
 		var found *diagnosis.Diagnosis
 		var change diagnosis.Change
 		l.history.Container(c, func(h *history.Container) {
@@ -61,8 +65,16 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 				return err
 			}
 		}
+		for _, change := range incidents.Changes(before, v.Incidents, r.Time) {
+			changed = true
+			if err := l.options.Log.Incident(ctx, r.Time, r.Pod, c.Identity, &change); err != nil {
+				return err
+			}
+		}
+		kept = append(kept, incidents.Container{Identity: c.Identity, Tracker: v.Tracker})
 		d.Containers = append(d.Containers, *found)
 	}
+	l.warn("incidents", l.incidents.Save(r.Time, changed, kept))
 	l.verdicts = verdicts
 	l.state.SetDiagnosis(d)
 	return nil

@@ -40,7 +40,7 @@ func (o *serveOptions) define(flags *pflag.FlagSet) {
 	flags.Var(&o.maxCPU, "max-cpu", "CPU that jvmem may use, in cores (0.001 or 1m): it samples less often to keep to it; 0: no limit")
 	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
-	flags.StringVar(&o.StateDir, "state-dir", "", "directory that keeps history and autopsies across restarts of jvmem (an emptyDir), at most 20 MB")
+	flags.StringVar(&o.StateDir, "state-dir", "", "directory that keeps history, incidents and autopsies across restarts of jvmem (an emptyDir), at most 20 MB")
 	flags.StringVar(&o.Evidence, "evidence", "", "heap: take a class histogram, once, when a heap leak is suspected; it stops the JVM for 10 to 40 ms or more")
 	annotate(flags, "web.config.file", pathAnnotation)
 	annotate(flags, "state-dir", pathAnnotation)

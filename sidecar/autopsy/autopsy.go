@@ -94,6 +94,8 @@ type Autopsy struct {
 	Reading        *cgroup.Reading      `json:"last_level"`
 	FinalCounters  *jvm.FinalCounters   `json:"last_words"`
 	Diagnosis      *diagnosis.Diagnosis `json:"diagnosis"`
+	// Incident is the leak that was open: suspected, confirmed or paused.
+	Incident *diagnosis.Incident `json:"incident"`
 	// Before is the history of the minutes before the end.
 	Before *history.Track `json:"before"`
 

@@ -303,3 +303,25 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenIncident: an autopsy has the incident that was open, also one that had paused,
+// and none that was closed.
+func TestOpenIncident(t *testing.T) {
+	threads := func(s diagnosis.State) diagnosis.Incident {
+		return diagnosis.Incident{Verdict: rows.VerdictThreads, Subject: "leak-#", State: s, Since: end.Add(-time.Hour), LastGrowth: end.Add(-time.Minute), Measure: "threads", Gained: 83}
+	}
+	for state, open := range map[diagnosis.State]bool{diagnosis.Suspected: true, diagnosis.Confirmed: true, diagnosis.Paused: true, diagnosis.Closed: false} {
+		closed := threads(diagnosis.Closed)
+		closed.Subject = "closed before"
+		d := &diagnosis.Diagnosis{Verdict: rows.VerdictNone, Incidents: []diagnosis.Incident{closed, threads(state)}}
+		a := Explain(Death{Time: end, PID: 7}, State{Last: container(nil), LastTime: end, Diagnosis: d})
+		if (a.Incident != nil) != open || open && a.Incident.Subject != "leak-#" {
+			t.Errorf("%s: %+v", state, a.Incident)
+		}
+		text := new(strings.Builder)
+		a.writeText(text)
+		if strings.Contains(text.String(), "open incident: thread leak (leak-#), "+string(state)+": gained 83 since 2026-11-26 00:50 UTC") != open {
+			t.Errorf("%s: %s", state, text)
+		}
+	}
+}

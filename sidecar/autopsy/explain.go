@@ -1,9 +1,11 @@
 package autopsy
 
 import (
+	"slices"
 	"syscall"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -23,6 +25,11 @@ func Explain(d Death, s State) Autopsy {
 	if s.Last != nil {
 		a.ContainerID, a.ContainerName, a.LimitBytes = s.Last.ID, s.Last.Name, s.Last.LimitBytes
 		a.LastAgeSeconds = new(max(0, d.Time.Sub(s.LastTime).Seconds()))
+	}
+	if d := s.Diagnosis; d != nil {
+		if i := slices.IndexFunc(d.Incidents, func(i diagnosis.Incident) bool { return i.State != diagnosis.Closed }); i >= 0 {
+			a.Incident = &d.Incidents[i]
+		}
 	}
 	if j := a.jvm(); j != nil {
 		a.Version = j.Version

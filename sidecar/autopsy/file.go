@@ -5,33 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-)
 
-const maxFileBytes = 8 << 20
+	"github.com/jvmem/jvmem/sidecar/statefile"
+)
 
 // readFile reads a file that writeFile wrote. A missing file is an empty one. Of a
 // damaged one it returns the autopsies that can be read, and an error.
 func readFile(path string) (Report, error) {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Report{}, nil
-	case err != nil:
-		return Report{}, err
-	case !info.Mode().IsRegular():
-		return Report{}, fmt.Errorf("%s is not a regular file", path) // reading a pipe would never end
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return Report{}, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxFileBytes))
-	if err != nil {
+	text, err := statefile.Read(path)
+	if err != nil || text == nil {
 		return Report{}, err
 	}
 	r, err := decode(text)
@@ -95,29 +77,11 @@ func encode(r Report) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// writeFile writes a new file and renames it to the old one's name: a crash or a full
-// disk leaves the old one.
+// writeFile replaces the file.
 func writeFile(path string, r Report) error {
 	text, err := encode(r)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), fileName+"-")
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(text)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(file.Name()))
-	}
-	return err
+	return statefile.Write(path, text)
 }

@@ -120,6 +120,9 @@ func (a *Autopsy) writeText(b *strings.Builder) {
 			fmt.Fprintf(b, "  budget: the JVM's settings need %s, the limit is %s\n", breakdown.Size(&budget.NeededBytes), breakdown.Size(&budget.LimitBytes))
 		}
 	}
+	if a.Incident != nil {
+		fmt.Fprintf(b, "  open incident: %s\n", a.Incident.Text())
+	}
 	for _, n := range a.Next {
 		fmt.Fprintf(b, "  → %s\n", n)
 	}

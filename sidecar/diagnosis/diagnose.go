@@ -53,7 +53,10 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 	}
 	if len(d.Findings) > 0 && (d.Verdict != rows.VerdictNotEnoughHistory || d.Findings[0].Verdict.Leak()) {
 		first := &d.Findings[0]
-		d.Verdict, d.Subject, d.Confidence = first.Verdict, first.Subject, &first.Confidence
+		d.Verdict, d.Subject = first.Verdict, first.Subject
+		if first.Confidence > 0 { // else it is known of before jvmem started, and paused
+			d.Confidence = &first.Confidence
+		}
 		if first.Verdict.Leak() {
 			d.Since = new(incidents[0].Since)
 		}

@@ -61,6 +61,9 @@ func (d *Diagnosis) writeText(b *strings.Builder) {
 			fmt.Fprintf(b, "   → %s\n", n)
 		}
 	}
+	for i := range d.Incidents {
+		fmt.Fprintf(b, "\nincident: %s\n   %s\n", d.Incidents[i].Text(), d.Incidents[i].course())
+	}
 }
 
 // writeText writes the evidence with the time of the query: it can be much older than

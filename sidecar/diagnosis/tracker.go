@@ -42,13 +42,20 @@ type verdictKey struct {
 // Judge judges a history as of its last sample, and returns what changed since the last
 // judgment. The first judgment of a tracker follows the whole history.
 func (t *Tracker) Judge(c *history.Container) (Diagnosis, Change) {
+	var was Incident // read back, and reported before
+	if !t.started && len(t.Incidents) > 0 {
+		was = t.Incidents[0]
+	}
 	if !t.started && t.Generation == 0 {
 		for _, at := range moments(c) {
 			t.judge(until(c, at))
 		}
 	}
-	t.started = true
 	d := t.judge(c)
+	if was.open() && d.Verdict == was.Verdict && t.Incidents[0].Opened.Equal(was.Opened) {
+		t.reported = verdictKey{d.Verdict, d.Subject}
+	}
+	t.started = true
 	return d, t.change(&d)
 }
 

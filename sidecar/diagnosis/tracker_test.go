@@ -2,9 +2,11 @@ package diagnosis
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,5 +159,40 @@ func TestCountOfSamples(t *testing.T) {
 				t.Errorf("after %s: %s", at, d.Summary)
 			}
 		})
+	}
+}
+
+// TestResumed: after a restart of jvmem an incident goes on, and its verdict is not
+// reported again; one of another JVM is not carried over.
+func TestResumed(t *testing.T) {
+	for _, r := range servers(t) {
+		if r.Verdict != rows.VerdictThreads {
+			continue
+		}
+		c := r.open(t)
+		var tracker Tracker
+		tracker.Judge(c)
+		text, err := json.Marshal(tracker)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again, other Tracker
+		if err := errors.Join(json.Unmarshal(text, &again), json.Unmarshal(text, &other)); err != nil {
+			t.Fatal(err)
+		}
+		d, change := again.Judge(c)
+		if change != "" || d.Verdict != r.Verdict || !d.Incidents[0].Opened.Equal(tracker.Incidents[0].Opened) {
+			t.Errorf("%s: change %q, %s", r.Case, change, d.Summary)
+		}
+		if text := new(strings.Builder); true {
+			d.writeText(text)
+			if !strings.Contains(text.String(), "\nincident: "+d.Incidents[0].Text()) || !strings.Contains(text.String(), "confirmed 20") {
+				t.Errorf("the text lacks the incident: %s", text)
+			}
+		}
+		other.Generation++
+		if d, _ := other.Judge(c); len(d.Incidents) > 0 && d.Incidents[0].Opened.Equal(tracker.Incidents[0].Opened) {
+			t.Errorf("%s: carried over to another JVM: %s", r.Case, d.Incidents[0].Text())
+		}
 	}
 }

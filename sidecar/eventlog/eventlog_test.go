@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -257,5 +258,40 @@ func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
 func TestWriteFails(t *testing.T) {
 	if err := New(broken{}, "").Breakdown(t.Context(), report(), unjudged); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("a closed log: %v", err)
+	}
+}
+
+// TestIncident: a line for a change of state, no alert: that is the line of the verdict.
+func TestIncident(t *testing.T) {
+	var b bytes.Buffer
+	log, r := New(&b, "v1.2.3"), report()
+	all := courses(r.Time)
+	for i := range all {
+		if err := log.Incident(t.Context(), r.Time, r.Pod, r.Containers[0].Identity, &all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := split(t, b.String())
+	for i, want := range []map[string]string{
+		{
+			"message": "app in pod shop-7d4b9c-x2x5z: incident thread leak (leak-#), suspected: gained 83 since 2026-11-23 15:04 UTC", "log.level": "info",
+			"event.action": "incident_opened", "event.kind": "event", "event.dataset": "jvmem.diagnosis", "jvmem.container.name": "app",
+			"jvmem.incident.name": "threads", "jvmem.incident.subject": "leak-#", "jvmem.incident.state": "suspected", "jvmem.incident.gained": "83",
+			"jvmem.incident.since": "2026-11-23T15:04:05Z", "jvmem.incident.last_growth": "2026-11-23T16:03:05Z",
+		},
+		{
+			"event.action": "incident_closed", "jvmem.incident.state": "closed", "jvmem.incident.gained_bytes": "83886080",
+			"jvmem.incident.closed": "2026-11-23T16:04:05Z", "jvmem.incident.waiting": "a collection of the old generation",
+		},
+	} {
+		fields := flatten(t, got[i])
+		for name, value := range want {
+			if text := fmt.Sprint(fields[name]); text != value {
+				t.Errorf("%s is %s, want %s", name, text, value)
+			}
+		}
+	}
+	if fields := flatten(t, got[0]); fields["jvmem.incident.confirmed"] != nil || fields["jvmem.incident.gained_bytes"] != nil {
+		t.Errorf("unknown times and other units are in %s", got[0])
 	}
 }

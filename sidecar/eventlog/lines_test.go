@@ -18,6 +18,8 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/incidents"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // realLines returns lines of all datasets: breakdowns from recorded facts of real JVMs,
@@ -52,6 +54,9 @@ func realLines(t *testing.T) []string {
 			a := autopsy.Explain(death, autopsy.State{Last: &last, LastTime: r.Time.Add(-1500 * time.Millisecond), Diagnosis: d, Before: minutes})
 			check(log.Autopsy(t.Context(), r.Pod, &a))
 		}
+	}
+	for _, change := range courses(r.Time) {
+		check(log.Incident(t.Context(), r.Time, r.Pod, r.Containers[0].Identity, &change))
 	}
 	log.Warn("waiting for a JVM", slog.Any("error", errors.New("none")))
 	return split(t, b.String())
@@ -128,4 +133,17 @@ func deaths(at time.Time) []autopsy.Death {
 	other := killed
 	other.Alive, other.Exit = true, nil
 	return []autopsy.Death{killed, other, {Time: at, PID: 7, Exit: exit(0)}, {Time: at, PID: 7, Exit: exit(143)}, {Time: at, PID: 7}}
+}
+
+// courses are changes of two incidents: one of a count, one of bytes.
+func courses(at time.Time) []incidents.Change {
+	pool := diagnosis.Incident{
+		Verdict: rows.VerdictThreads, Subject: "leak-#", State: diagnosis.Suspected, Since: at.Add(-time.Hour), Opened: at.Add(-30 * time.Minute),
+		LastGrowth: at.Add(-time.Minute), Measure: history.PrefixPool + "leak-#", From: 3, To: 86, Gained: 83,
+	}
+	loaders := diagnosis.Incident{
+		Verdict: rows.VerdictHeap, State: diagnosis.Closed, Since: at.Add(-time.Hour), Opened: at.Add(-50 * time.Minute), Confirmed: new(at.Add(-40 * time.Minute)),
+		Closed: &at, LastGrowth: at.Add(-5 * time.Minute), Measure: history.OldUsed, From: 10 * mib, To: 90 * mib, Gained: 80 * mib, Waiting: "a collection of the old generation",
+	}
+	return []incidents.Change{{Action: incidents.Opened, Incident: pool}, {Action: incidents.Closed, Incident: loaders}}
 }

@@ -1,0 +1,35 @@
+package diagnosis
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Counted reports whether the measure is a count: of threads, or classes. Otherwise it is
+// in bytes.
+func (i *Incident) Counted() bool { return i.unit().many == inPieces().many }
+
+// Text describes the incident in a line.
+func (i *Incident) Text() string {
+	text := phrases[i.Verdict]
+	if i.Subject != "" {
+		text += " (" + i.Subject + ")"
+	}
+	return text + ", " + i.text()
+}
+
+// course returns the times of an incident, for a terminal.
+func (i *Incident) course() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "growing since %s, suspected %s", i.Since.UTC().Format(time.RFC3339), i.Opened.UTC().Format(time.RFC3339))
+	for _, step := range []struct {
+		name string
+		at   *time.Time
+	}{{"confirmed", i.Confirmed}, {"last growth", &i.LastGrowth}, {"closed", i.Closed}} {
+		if step.at != nil {
+			b.WriteString(", " + step.name + " " + step.at.UTC().Format(time.RFC3339))
+		}
+	}
+	return b.String()
+}

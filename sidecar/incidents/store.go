@@ -1,0 +1,91 @@
+package incidents
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
+	"github.com/jvmem/jvmem/sidecar/statefile"
+)
+
+// Schema is the version of the file.
+const Schema = "jvmem.incidents/v1"
+
+const (
+	fileName = "incidents.json"
+	// saveInterval is how often the file is written while no state changes.
+	saveInterval = time.Minute
+)
+
+// Container has the incidents of a container.
+type Container struct {
+	rows.Identity
+	diagnosis.Tracker
+}
+
+type document struct {
+	Schema     string      `json:"schema"`
+	Containers []Container `json:"containers"`
+}
+
+// Store is the file with the incidents.
+type Store struct {
+	path  string // "": nothing is kept
+	kept  []Container
+	saved time.Time
+}
+
+// Open reads the file in the folder. The error is about the file: it is damaged, and
+// ignored. The Store works in any case.
+func Open(dir string) (*Store, error) {
+	if dir == "" {
+		return &Store{}, nil
+	}
+	s := &Store{path: filepath.Join(dir, fileName)}
+	text, err := statefile.Read(s.path)
+	if err != nil || text == nil {
+		return s, err
+	}
+	var d document
+	if err := json.Unmarshal(text, &d); err != nil {
+		return s, fmt.Errorf("%s is damaged: %w", s.path, err)
+	}
+	if d.Schema != Schema {
+		return s, fmt.Errorf("%s has the schema %.40q, want %q", s.path, d.Schema, Schema)
+	}
+	s.kept = d.Containers
+	return s, nil
+}
+
+// Tracker returns what was kept of a container before jvmem started.
+func (s *Store) Tracker(c rows.Identity) diagnosis.Tracker {
+	i := slices.IndexFunc(s.kept, func(k Container) bool { return k.Same(c) })
+	if i < 0 {
+		return diagnosis.Tracker{}
+	}
+	return s.kept[i].Tracker
+}
+
+// Save writes the containers that have incidents, if a state changed or the file is old.
+func (s *Store) Save(at time.Time, changed bool, all []Container) error {
+	if s.path == "" || !changed && at.Sub(s.saved).Abs() < saveInterval {
+		return nil
+	}
+	d := document{Schema: Schema, Containers: slices.DeleteFunc(slices.Clone(all), func(c Container) bool { return len(c.Incidents) == 0 })}
+	if len(d.Containers) == 0 && !changed {
+		return nil
+	}
+	text, err := json.Marshal(d)
+	if err == nil {
+		err = statefile.Write(s.path, append(text, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("write the incidents: %w", err)
+	}
+	s.saved = at
+	return nil
+}
