@@ -83,6 +83,11 @@ func (j *judge) leak(p rows.Part) (Finding, bool) {
 func (j *judge) finding(v rows.Verdict, subject, series string, t trend) (Finding, bool) {
 	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour()}
 	f.measured(series, &t)
+	if m := measureOf(series); m != series {
+		if of, ok := j.trendOf(m, f.window); ok {
+			f.measured(m, &of)
+		}
+	}
 	f.Confidence = t.confidence(j.scale())
 	f.Share = j.share(t.rate, f.window)
 	return f, f.Confidence >= suspicion

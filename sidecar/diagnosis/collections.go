@@ -26,14 +26,16 @@ func (j *judge) survivals(series string) []survival {
 		if time < j.started || time > j.at {
 			continue
 		}
+		if k < len(all) {
+			all[k].before = max(all[k].before, float64(p.Max)) // a step may begin before it
+		}
+		least := p.Min
 		for k < len(all) && time >= all[k].at {
 			k++
+			least = p.Last
 		}
 		if k > 0 {
-			all[k-1].after = min(all[k-1].after, float64(p.Min))
-		}
-		if k < len(all) {
-			all[k].before = max(all[k].before, float64(p.Max))
+			all[k-1].after = min(all[k-1].after, float64(least))
 		}
 	}
 	return all
@@ -68,9 +70,9 @@ func (j *judge) collectionTimes(w window) []int64 {
 }
 
 const (
-	// kept is the part of the classes loaded since the collection before that must
-	// survive, where a collection freed at least freedShare of them: it could unload,
-	// and the number grows all the same.
+	// kept is the part of the classes loaded since the collection before that must survive
+	// the last one, and the last two together, where one of them freed at least freedShare:
+	// it could unload, and the number grows all the same.
 	kept, freedShare = 0.5, 0.25
 	// keptAll is the part that must survive pureCollections where hardly any is freed.
 	// One more collection has to come before these.
@@ -94,14 +96,10 @@ func (j *judge) unloadingMissing() string {
 		}
 	}
 	if n := len(increments); n >= 2 {
-		unloads := false
-		grows := true
-		for _, k := range increments[n-2:] {
-			loaded, left := share(k)
-			unloads = unloads || left <= (1-freedShare)*loaded
-			grows = grows && left >= kept*loaded
-		}
-		if unloads && grows {
+		earlier, stayed := share(increments[n-2])
+		loaded, left := share(increments[n-1])
+		unloads := stayed <= (1-freedShare)*earlier || left <= (1-freedShare)*loaded
+		if unloads && left >= kept*loaded && left+stayed >= kept*(loaded+earlier) {
 			return ""
 		}
 	}

@@ -51,6 +51,8 @@ type Incident struct {
 	Sightings int `json:"sightings"`
 	// LongestPauseMillis is the longest time between two increases so far.
 	LongestPauseMillis int64 `json:"longest_pause_ms"`
+	// RestMillis is how long no growth means nothing: it shows only after collections.
+	RestMillis int64 `json:"rest_ms,omitempty"`
 	// Seen is when a judgment found it last.
 	Seen time.Time `json:"seen"`
 
@@ -128,7 +130,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 func (i *Incident) idle(at int64) time.Duration { return time.UnixMilli(at).Sub(i.LastGrowth) }
 
 func (i *Incident) longestPause() time.Duration {
-	return time.Duration(i.LongestPauseMillis) * time.Millisecond
+	return time.Duration(max(i.LongestPauseMillis, i.RestMillis)) * time.Millisecond
 }
 
 // ended reports whether so much was done since the last growth that it would have grown.

@@ -60,3 +60,15 @@ func measureOf(series string) string {
 	}
 	return series
 }
+
+// rest is how long growth of a measure may not show, because collections have to show it.
+func (j *judge) rest(measure string) int64 {
+	if measure != history.OldUsed && measure != history.Classes {
+		return 0
+	}
+	longest, last := int64(0), j.started
+	for _, at := range append(j.collectionTimes(window{j.started, j.at}), j.at) {
+		longest, last = max(longest, at-last), at
+	}
+	return longest
+}

@@ -95,6 +95,7 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		if !seen[i.Verdict] {
 			i.InARow = 0
 		}
+		i.RestMillis = j.rest(i.Measure)
 		level, known := j.level(i)
 		i.follow(level, known, j)
 	}
