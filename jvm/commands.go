@@ -56,7 +56,7 @@ func (p *Process) readCommands(ctx context.Context, a *Answers) {
 		return
 	}
 	if p.counted.growth.Action == resident.Query {
-		// New ranges came up. VM.metaspace takes a safepoint and NMT detail takes long:
+		// There are new ranges. VM.metaspace takes a safepoint and NMT detail takes long:
 		// they are sent only for this.
 		q.ranges.Nodes, q.ranges.NMT = nil, nil
 	}
@@ -93,7 +93,7 @@ func (p *Process) readCommands(ctx context.Context, a *Answers) {
 }
 
 // sendRoutine sends what every sample needs in one request: a connection costs more
-// than most replies. A JVM that lacks one of the commands gets each by itself.
+// than most replies. If a JVM lacks one of the commands, each is sent separately.
 func (p *Process) sendRoutine(r *round, modern bool) dcmd.Sections {
 	commands := []attach.Command{attach.HeapInfo, attach.NativeMemorySummary}
 	if modern {
@@ -196,8 +196,8 @@ func (p *Process) sendNodes(r *round) {
 	}
 }
 
-// vmInfo is what the last VM.info reported that changes, and what others reported of
-// malloc at that time.
+// vmInfo holds the changing values of the last VM.info, and what other sources reported
+// about malloc at that time.
 type vmInfo struct {
 	version   string
 	collector string

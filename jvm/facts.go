@@ -11,9 +11,9 @@ import (
 	"github.com/jvmem/jvmem/jvm/threads"
 )
 
-// Facts is what was read of one JVM: everything that attribution needs, and no
+// Facts holds what was read of one JVM: everything that attribution needs, and no
 // conclusions. nil means unknown. Facts can be written as JSON and read back, so that
-// what was recorded elsewhere can be attributed again.
+// recordings can be attributed again.
 type Facts struct {
 	PID   int `json:"pid"`
 	NSPID int `json:"ns_pid"`
@@ -25,12 +25,12 @@ type Facts struct {
 	Collector     string   `json:"collector,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds,omitempty"`
 	// Flags are some of HotSpot's flags about memory, in HotSpot's units (bytes,
-	// but ThreadStackSize in KiB); "unlimited" for a maximum that is none.
+	// but ThreadStackSize in KiB); "unlimited" where there is no maximum.
 	Flags map[string]any `json:"flags,omitempty"`
-	// NMT is "off", "summary" or "detail"; "" if the JVM could not be asked.
+	// NMT is "off", "summary" or "detail"; "" if the JVM could not be queried.
 	NMT string `json:"nmt,omitempty"`
 
-	// Resident is what is resident, by kind. nil: smaps could not be read.
+	// Resident is the resident memory by kind. nil: smaps could not be read.
 	Resident map[ranges.Kind]resident.Bytes `json:"resident,omitempty"`
 	// Ranges is the best source of address ranges.
 	Ranges ranges.Source `json:"ranges,omitempty"`
@@ -82,8 +82,8 @@ type Old struct {
 
 // Malloc is glibc's own accounting, as VM.info prints it (JDK 17 and newer).
 type Malloc struct {
-	InUseBytes int64 `json:"in_use_bytes"` // handed out by malloc and not freed
-	FreeBytes  int64 `json:"free_bytes"`   // freed and kept
+	InUseBytes int64 `json:"in_use_bytes"` // allocated and not freed
+	FreeBytes  int64 `json:"free_bytes"`   // freed and retained
 }
 
 // Threads is the threads of one JVM.

@@ -8,14 +8,14 @@ import (
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-// Handle is what is kept open of a JVM for when it ends. It does not need its Process, and
-// may be used from another goroutine.
+// Handle keeps files of a JVM open for the time when it ends. It does not need the JVM's
+// Process, and may be used from another goroutine.
 type Handle struct {
 	*proc.Handle
 	perf *hsperf.File // nil: the JVM keeps no counters that may be read
 }
 
-// OpenHandle opens what is needed at the end of the JVM that was started at that time:
+// OpenHandle opens the files that are needed at the end of the JVM started at that time:
 // three descriptors, until Close. ErrGone: the process ended.
 func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	h, err := proc.OpenHandle(procfs, pid, startTicks)
@@ -35,7 +35,7 @@ func (h *Handle) Close() error {
 	return err
 }
 
-// FinalCounters are the last values of a JVM's counters. nil: it did not have that one.
+// FinalCounters are the last values of a JVM's counters. nil: it did not have that counter.
 type FinalCounters struct {
 	// Heap as of the last collection, or newer: see package hsperf.
 	HeapUsedBytes      *int64 `json:"heap_used_bytes"`
@@ -52,7 +52,7 @@ type FinalCounters struct {
 	Collections []Collection `json:"collections,omitempty"`
 }
 
-// Collection is what one collector did in the JVM's life.
+// Collection is the work of one collector since the JVM started.
 type Collection struct {
 	Name    string   `json:"name"`
 	Count   *int64   `json:"count"`

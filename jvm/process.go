@@ -17,13 +17,13 @@ import (
 )
 
 var (
-	// ErrNotJVM means that a process is no HotSpot JVM.
+	// ErrNotJVM means that a process is not a HotSpot JVM.
 	ErrNotJVM = proc.ErrNotHotSpot
 	// ErrGone means that the process ended (or never existed).
 	ErrGone = proc.ErrGone
 )
 
-// Process is a JVM under observation. It keeps open descriptors, and what does not
+// Process is a JVM under observation. It keeps descriptors open, and values that do not
 // change while the JVM runs. Not safe for concurrent use.
 type Process struct {
 	proc   string
@@ -64,7 +64,7 @@ func (e *OpenError) Error() string { return fmt.Sprintf("process %d: %s", e.PID,
 // Unwrap returns the cause.
 func (e *OpenError) Unwrap() error { return e.Err }
 
-// openError returns the expected errors as they are, and others with what to do.
+// openError returns the expected errors unchanged, and others with a fix.
 func openError(pid int, err error) error {
 	if errors.Is(err, ErrNotJVM) || errors.Is(err, ErrGone) {
 		return err
@@ -72,7 +72,7 @@ func openError(pid int, err error) error {
 	return &OpenError{PID: pid, Reason: "it could not be examined: " + err.Error(), Fix: FixFor(err), Err: err}
 }
 
-// FixFor returns what a user can do about an error of reading a process.
+// FixFor returns the fix for an error that occurred while a process was read.
 func FixFor(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
@@ -182,7 +182,7 @@ func (p *Process) refresh() error {
 // dir is the process' folder in proc.
 func (p *Process) dir() string { return filepath.Join(p.proc, strconv.Itoa(p.status.PID)) }
 
-// permissionFix says which user may read this JVM, if that is what err is about.
+// permissionFix names the user that may read this JVM, if err is about permission.
 func (p *Process) permissionFix(err error) string {
 	if !errors.Is(err, os.ErrPermission) {
 		return ""

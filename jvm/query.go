@@ -16,9 +16,9 @@ import (
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
-// Answers is what one Query learned of a JVM. Resident and Reuse add its pages.
+// Answers holds what one Query read of a JVM. Resident and Reuse add its pages.
 type Answers struct {
-	// Facts are those that need no look at pages or threads.
+	// Facts are complete but for pages and threads.
 	Facts Facts
 
 	status      proc.Status // at that time
@@ -29,7 +29,7 @@ type Answers struct {
 	ranges      ranges.Reported
 }
 
-// queried is what a Process keeps from one Query for the next.
+// queried holds what a Process keeps from one Query for the next.
 type queried struct {
 	times    int // how often
 	flags    map[string]any
@@ -40,7 +40,7 @@ type queried struct {
 	oneByOne bool // the JVM lacks one of the commands that are sent together
 }
 
-// Query queries the JVM by every way that is open: hsperfdata, HotSpot's own tables, and
+// Query queries the JVM by every available way: hsperfdata, HotSpot's own tables, and
 // diagnostic commands. A source that fails is recorded in the facts. Only a process
 // that ended is an error: ErrGone.
 func (p *Process) Query(ctx context.Context) (*Answers, error) {
@@ -67,8 +67,8 @@ func (p *Process) Query(ctx context.Context) (*Answers, error) {
 }
 
 // readCounters reads the counters that the JVM keeps in a shared file: no handshake and
-// no pause. Those of heap and metaspace are of the last collection, so they do not say
-// what is used now.
+// no pause. Those of heap and metaspace are of the last collection, and do not show the
+// current use.
 func (p *Process) readCounters(a *Answers) {
 	f := &a.Facts
 	data, err := p.openCounters()
@@ -149,8 +149,8 @@ func (p *Process) readStructs(a *Answers) {
 	}
 }
 
-// reportedFlags are the flags that say how much memory a JVM may use. No others are
-// ever reported: a command line can contain secrets.
+// reportedFlags are the flags about how much memory a JVM may use. No others are ever
+// reported: a command line can contain secrets.
 func reportedFlags() []string {
 	return []string{
 		"MaxHeapSize", "MaxMetaspaceSize", "CompressedClassSpaceSize", "ReservedCodeCacheSize", "MaxDirectMemorySize",

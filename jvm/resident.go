@@ -15,7 +15,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/threads"
 )
 
-// counted is what a Process keeps of its last count. Only Resident writes it.
+// counted holds what a Process keeps of its last count. Only Resident writes it.
 type counted struct {
 	facts   Facts
 	sources []Source      // of the count
@@ -25,7 +25,7 @@ type counted struct {
 	indicators *resident.Indicators
 	reused     int
 
-	// What the next Query and count need, also of a count that cannot be reused.
+	// Needed by the next Query and count, also if this count cannot be reused.
 	mallocBytes int64
 	unknown     resident.Unknown
 	growth      resident.Decision
@@ -33,7 +33,7 @@ type counted struct {
 	mallocErr   error          // why it is incomplete
 }
 
-// indicators are what the answers say without a look at pages.
+// indicators returns the indicators of the answers, which need no pages.
 func (a *Answers) indicators() resident.Indicators {
 	return resident.Indicators{
 		AnonBytes: a.status.RssAnonBytes, FileBytes: a.status.RssFileBytes, ShmemBytes: a.status.RssShmemBytes,
@@ -42,7 +42,7 @@ func (a *Answers) indicators() resident.Indicators {
 	}
 }
 
-// Reuse completes the answers with the last count, without a look at the pages. The
+// Reuse completes the answers with the last count, without reading pages. The
 // decision is Use; if it is Count, call Resident: something moved by more than tolerance
 // bytes. The stacks of threads that started since then are unknown.
 func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) {
@@ -74,11 +74,12 @@ func (a *Answers) facts() Facts {
 }
 
 // Resident completes the answers with the JVM's threads and a count of its resident
-// pages by range. The decision is Use, or Query if memory came up since then that only
-// the JVM can explain: the facts are right, but a Query and another Resident say more.
+// pages by range. The decision is Use, or Query if there is memory newer than the
+// query that only the JVM can explain: the facts are correct, but a Query and another
+// Resident explain more.
 // Sources that fail are recorded in the facts; ErrGone: the process ended.
 func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
-	// What a count that fails cannot renew, remains.
+	// A count that fails keeps the values that it could not renew.
 	last := p.counted
 	p.counted = counted{mallocBytes: last.mallocBytes, unknown: last.unknown, malloc: last.malloc, mallocErr: last.mallocErr}
 	f := a.facts()
@@ -146,7 +147,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 // maxClasses bounds the classes by which metaspace is found: 1 µs each.
 const maxClasses = 20_000
 
-// readRanges adds to what the JVM reported what HotSpot's own tables have.
+// readRanges adds the ranges in HotSpot's own tables to those that the JVM reported.
 func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
 	r := a.ranges
 	if p.structs == nil {
@@ -219,8 +220,8 @@ func (f *Facts) readHeapFile(p *Process) {
 // readThreads returns the threads with their stacks, where known.
 func (p *Process) readThreads(a *Answers, stacks map[int]int64) (Threads, error) {
 	list := p.threads.Last()
-	// If there are as many as before, and no Java thread started, they are the same, but
-	// for a thread of the JVM's own that replaced another.
+	// If there are as many as before, and no Java thread started, they are the same, except
+	// that a thread of the JVM itself may have replaced another.
 	if !a.sameThreads || a.renew || len(list) != a.status.Threads {
 		var err error
 		if list, err = p.threads.Read(p.proc, a.status.PID); err != nil {

@@ -22,11 +22,11 @@ type Session struct {
 }
 
 // ErrNotQueried is the error of a session with a JVM that was never queried: it may have
-// attach disabled, and would answer with a thread dump.
+// attach disabled, and would print a thread dump.
 const ErrNotQueried attach.Kind = "the JVM was not queried yet"
 
 // Session returns the session of the last Query. Its error is ErrGone, or an
-// *attach.Error that says why the JVM cannot be sent commands.
+// *attach.Error with the reason why no commands can be sent to the JVM.
 func (p *Process) Session() (*Session, error) {
 	if err := p.refresh(); err != nil {
 		return nil, err
@@ -59,8 +59,8 @@ func (p *Process) refuseStopped() error {
 	return nil
 }
 
-// openSession keeps the client as long as what it needs to know of the JVM is the same:
-// the flags of a starting JVM are unknown.
+// openSession keeps the client as long as the properties of the JVM that it depends on are
+// unchanged: the flags of a starting JVM are unknown.
 func (p *Process) openSession(a *Answers) *Session {
 	target := attach.Target{
 		PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
@@ -83,7 +83,7 @@ func (p *Process) OwnThreadID(t threads.Thread) (id int, ok bool) {
 }
 
 // Malloc returns glibc's memory without [heap], as the last Resident found it. The error
-// says why it is unknown or, if it is ranges.ErrBounded, incomplete.
+// is the reason why it is unknown or, if it is ranges.ErrBounded, incomplete.
 func (p *Process) Malloc() ([]ranges.Range, error) { return p.counted.malloc, p.counted.mallocErr }
 
 // OpenMemory opens the JVM's memory, by address.

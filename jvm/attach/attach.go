@@ -20,9 +20,9 @@ type Target struct {
 	NSPID int    // in the JVM's own PID namespace; 0: the last of NSpid in /proc/<pid>/status
 	Proc  string // the proc file system; "": "/proc"
 	// StartTime is field 22 of /proc/<pid>/stat in clock ticks since boot, which
-	// tells a process from a later one with the same PID; 0: taken at the first Do.
+	// distinguishes a process from a later one with the same PID; 0: read at the first Do.
 	StartTime uint64
-	// AttachDisabled: the JVM's flags are known to hold +DisableAttachMechanism.
+	// AttachDisabled: the JVM is known to run with +DisableAttachMechanism.
 	// Such a JVM is never signalled: it would print a thread dump.
 	AttachDisabled bool
 	MajorVersion   int // of the JDK, 0: unknown; from 25 on see request

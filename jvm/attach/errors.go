@@ -31,7 +31,7 @@ const (
 // Error returns the kind as text.
 func (k Kind) Error() string { return string(k) }
 
-// Error is what every failed call of this package returns.
+// Error is the error of every failed call of this package.
 type Error struct {
 	Op   string // "check", "connect", "handshake" or "command"
 	PID  int    // in the reader's PID namespace

@@ -15,7 +15,7 @@ import (
 )
 
 // A SIGQUIT that does not lead to a listener makes the JVM print a thread dump to the
-// application's output, so the next one waits for long.
+// application's output, so the next attempt is delayed.
 const (
 	minBackOff = time.Minute
 	maxBackOff = 10 * time.Minute
@@ -26,7 +26,7 @@ const (
 const (
 	firstDelay = time.Millisecond
 	maxDelay   = 200 * time.Millisecond
-	slowDelay  = 50 * time.Millisecond  // from here on something is unusual
+	slowDelay  = 50 * time.Millisecond  // longer delays are unusual
 	settleTime = 500 * time.Millisecond // a listener's thread opens its socket well within
 )
 

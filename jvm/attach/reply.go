@@ -12,7 +12,7 @@ import (
 // Reply is the JVM's reply.
 type Reply struct {
 	// Code is the first line of the reply: 0, or not 0 if a command was rejected. Some
-	// are rejected with 0: the text says so.
+	// are rejected with 0: only the text shows it.
 	Code int
 	// Text is the rest. The outputs of several commands follow each other without a
 	// separator; after a rejected one there is nothing.
@@ -21,7 +21,7 @@ type Reply struct {
 	Truncated bool
 }
 
-// usualBytes is more than the replies to the commands of every sample have.
+// usualBytes exceeds the size of the replies to the commands of every sample.
 const usualBytes = 16 << 10
 
 // maxCodeBytes bounds the first line: a sign, ten digits and the line end.

@@ -12,8 +12,8 @@ import (
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-// trigger is the file by which a JVM tells a request to attach from a SIGQUIT
-// that asks for a thread dump.
+// trigger is the file by which a JVM distinguishes a request to attach from a SIGQUIT
+// that requests a thread dump.
 type trigger struct {
 	dir  *os.File // the caller's
 	name string
@@ -32,7 +32,7 @@ func (c *Client) createTrigger(p proc.Status, tmp *os.File) (*trigger, error) {
 	path := filepath.Join(c.procPath("root"), tmpDir, t.name)
 	fd, err := unix.Openat(int(tmp.Fd()), t.name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if errors.Is(err, unix.EEXIST) {
-		// Of another client at this moment, or left by one that died.
+		// It belongs to another client, or was left by one that died.
 		return t, c.checkFound(tmp, t.name, path, p)
 	}
 	if err != nil {

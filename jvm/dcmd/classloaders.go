@@ -14,7 +14,7 @@ type ClassLoaderStats struct {
 	// Types are the classes of the loaders, the one with the most metaspace first.
 	Types []LoaderType
 	// Total is over all loaders, as the JVM reports it, except for the hidden classes;
-	// nil if the end of the reply is missing. Types then is what came before.
+	// nil if the end of the reply is missing. Types then has those before it.
 	Total *LoaderType
 }
 

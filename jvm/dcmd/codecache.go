@@ -9,7 +9,7 @@ import (
 
 // CodeCache is one reply to Compiler.codecache.
 type CodeCache struct {
-	// Heaps is what the code cache consists of: one or, if it is segmented,
+	// Heaps are the parts of the code cache: one or, if it is segmented,
 	// three or more. None is counted twice: the line for all is not among them.
 	Heaps []CodeHeap
 
@@ -24,10 +24,10 @@ type CodeHeap struct {
 	Name string
 
 	// SizeBytes is reserved, UsedBytes holds code now, MaxUsedBytes is the most
-	// it ever held, FreeBytes is what can still be used of the reserved.
+	// it ever held, FreeBytes is the part of the reserved size that is still free.
 	SizeBytes, UsedBytes, MaxUsedBytes, FreeBytes int64
 
-	// CommittedBytes is what HotSpot may touch, from the bounds.
+	// CommittedBytes is the memory that HotSpot may touch, from the bounds.
 	CommittedBytes int64
 }
 

@@ -15,8 +15,8 @@
 //
 // # What the numbers include
 //
-// "Committed" is what HotSpot may touch, "reserved" is address space; neither
-// is resident memory. Where HotSpot prints a total and its parts, only one of them is
+// "Committed" is memory that HotSpot may touch, "reserved" is address space; neither is
+// resident memory. Where HotSpot prints a total and its parts, only one of them is
 // counted: survivor spaces belong to their generation, class space is separate from the
 // rest of metaspace.
 //

@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// VMInfo is what one reply to VM.info reports about memory.
+// VMInfo holds what one reply to VM.info reports about memory.
 type VMInfo struct {
 	// VMName and Version as printed: "OpenJDK 64-Bit Server VM",
 	// "21.0.13+1-1-Debian"; empty if the line is missing.
@@ -28,8 +28,8 @@ type VMInfo struct {
 	// refinement table and bitmaps (rounded out to 4 KiB).
 	Ranges []ranges.Range
 
-	// CHeapOutstandingBytes is what the whole process allocated with malloc and did not
-	// free; CHeapRetainedBytes is what it freed and glibc keeps. Both are rounded down
+	// CHeapOutstandingBytes is the memory that the whole process allocated with malloc and did
+	// not free; CHeapRetainedBytes is freed memory that glibc retains. Both are rounded down
 	// to KiB, and nil if unknown or overflowed ("may have wrapped", old glibc).
 	CHeapOutstandingBytes, CHeapRetainedBytes *int64
 }

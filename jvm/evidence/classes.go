@@ -15,7 +15,7 @@ const (
 	maxClassBytes = 200 // of a class's name
 )
 
-// Loaders is which class loaders hold metaspace.
+// Loaders reports which class loaders use metaspace.
 type Loaders struct {
 	// Types are the ten with the most bytes and the ten with the most loaders, sorted by
 	// bytes.
@@ -25,7 +25,7 @@ type Loaders struct {
 	Total *dcmd.LoaderType `json:"total"`
 }
 
-// ClassLoaders asks which class loaders there are. It takes one safepoint.
+// ClassLoaders queries the class loaders. It takes one safepoint.
 func ClassLoaders(ctx context.Context, p *jvm.Process) (*Loaders, error) {
 	text, _, err := send(ctx, p, attach.ClassLoaderStats)
 	if err != nil {
@@ -38,7 +38,7 @@ func ClassLoaders(ctx context.Context, p *jvm.Process) (*Loaders, error) {
 	return &Loaders{Types: topTypes(stats.Types), Total: stats.Total}, nil
 }
 
-// topTypes picks from types, which are sorted by bytes.
+// topTypes selects from types, which are sorted by bytes.
 func topTypes(types []dcmd.LoaderType) []dcmd.LoaderType {
 	byCount := slices.Clone(types)
 	slices.SortStableFunc(byCount, func(a, b dcmd.LoaderType) int { return int(min(1, max(-1, b.Loaders-a.Loaders))) })
@@ -53,19 +53,19 @@ func topTypes(types []dcmd.LoaderType) []dcmd.LoaderType {
 	return top
 }
 
-// Objects is which classes' objects fill the heap.
+// Objects reports which classes' objects fill the heap.
 type Objects struct {
 	// Classes are the twenty with the most bytes.
 	Classes []dcmd.ClassCount `json:"classes"`
 	// Total is over all classes; nil if the end of the reply is missing.
 	Total *dcmd.ClassCount `json:"total"`
-	// Unreachable says whether unreachable objects are counted too; nil if the collector
+	// Unreachable: unreachable objects are counted too; nil if the collector
 	// is unknown.
 	Unreachable *bool `json:"unreachable"`
 }
 
 // Histogram counts the objects of each class. It STOPS THE APPLICATION while every
-// object of the heap is visited: only for a user who asked for it.
+// object of the heap is visited: call it only if the user has enabled it.
 func Histogram(ctx context.Context, p *jvm.Process) (*Objects, error) {
 	session, err := p.Session()
 	if err != nil {

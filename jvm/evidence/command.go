@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/attach"
 )
 
-// What evidence is refused for, besides what packages attach and jvm find.
+// Reasons to refuse evidence, besides those of packages attach and jvm.
 const (
 	ErrTooManyThreads attach.Kind = "too many threads"
 	ErrNoThread       attach.Kind = "no such thread"

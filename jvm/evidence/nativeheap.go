@@ -11,14 +11,14 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// Arenas is how glibc's malloc holds its memory.
+// Arenas describes the memory of glibc's malloc.
 type Arenas struct {
 	// Source is "malloc_info" (glibc's own report) or "mappings" (malloc's headers, as
 	// the last count of pages found them).
 	Source string `json:"source"`
 	// Arenas is the number of arenas, with the main one.
 	Arenas int `json:"arenas"`
-	// InUseBytes is allocated from the arenas, FreeBytes is free in them and mostly
+	// InUseBytes is allocated from the arenas, FreeBytes is free there and mostly
 	// resident. nil unless Source is malloc_info.
 	InUseBytes *int64 `json:"in_use_bytes"`
 	FreeBytes  *int64 `json:"free_bytes"`
@@ -29,9 +29,9 @@ type Arenas struct {
 	Partial bool `json:"partial,omitempty"`
 }
 
-// NativeHeap asks glibc for its arenas (JDK 21 and newer). Where the JVM cannot report
-// them they are counted by the headers that malloc writes, after a count of pages,
-// without the JVM's help.
+// NativeHeap queries the arenas of glibc (JDK 21 and newer). Where the JVM cannot report
+// them, they are counted by the headers that malloc writes, after a count of pages,
+// without the JVM's cooperation.
 func NativeHeap(ctx context.Context, p *jvm.Process) (*Arenas, error) {
 	text, partial, err := send(ctx, p, attach.NativeHeapInfo)
 	if err == nil {

@@ -24,17 +24,18 @@ const (
 
 // Stack is the stack that most threads of a pool have.
 type Stack struct {
-	// Name is the whole name of those threads with "#" for its numbers: the kernel's
-	// name, and so that of the pool in jvm.Facts, is cut.
+	// Name is the whole name of those threads with "#" for its numbers: the kernel
+	// truncates a name, and so the name of the pool in jvm.Facts.
 	Name string `json:"name"`
-	// Threads is how many threads of the pool the JVM knows: not those of native code.
+	// Threads is the number of threads of the pool that the JVM knows, without those of
+	// native code.
 	Threads int `json:"threads"`
-	// Sharing is how many of them have this stack.
+	// Sharing is the number of them with this stack.
 	Sharing int `json:"sharing"`
-	// States is how many threads are in which state: "TIMED_WAITING (sleeping)".
+	// States is the number of threads by state: "TIMED_WAITING (sleeping)".
 	States map[string]int `json:"states"`
 	// Frames are the innermost frames, the innermost first; empty for HotSpot's own
-	// threads. Depth is how many the stack has.
+	// threads. Depth is the number of frames of the stack.
 	Frames []string `json:"frames"`
 	Depth  int      `json:"depth"`
 	// Partial: more threads of the pool may have been in the part that is missing.
@@ -80,7 +81,7 @@ func PoolStack(ctx context.Context, p *jvm.Process, pool string) (*Stack, error)
 		"check the native libraries of the application")
 }
 
-// commonStack returns the stack that most members have, of several the first.
+// commonStack returns the stack that most members have; the first one if there are several.
 func commonStack(members map[int]bool, dump dcmd.ThreadDump) *Stack {
 	s := &Stack{States: make(map[string]int), Frames: []string{}, Partial: !dump.Complete}
 	sharing := make(map[string]int)

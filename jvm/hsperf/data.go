@@ -24,7 +24,7 @@ type Data struct {
 	ModTimeStamp int64
 
 	// OverflowBytes is not 0 if counters are missing because -XX:PerfDataMemorySize is
-	// too small: what the JVM could not place.
+	// too small: the size of the counters that did not fit.
 	OverflowBytes int64
 
 	// Truncated: fewer entries were read than the prologue counts.
@@ -35,7 +35,7 @@ type Data struct {
 	entries []knownEntry
 }
 
-// knownEntry is what one entry of the file was parsed to, for the next time.
+// knownEntry is the parsed form of one entry of the file, for the next time.
 type knownEntry struct{ name, text string }
 
 // Int64 returns the counter of that name, and whether there is one. Times are

@@ -21,7 +21,7 @@ const maxFileBytes = 1 << 20
 
 // Errors of Open.
 var (
-	// ErrNoFile: the JVM has mapped no hsperfdata file.
+	// ErrNoFile: the JVM has not mapped an hsperfdata file.
 	ErrNoFile = errors.New("the JVM has not mapped an hsperfdata file")
 	// ErrDeleted: the JVM has mapped one, which was deleted.
 	ErrDeleted = errors.New("the JVM's hsperfdata file was deleted")

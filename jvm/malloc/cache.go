@@ -23,8 +23,8 @@ func NewCache(search func(io.ReaderAt, Pages, []ranges.Range) ([]ranges.Range, e
 	return Cache{search: search}
 }
 
-// Find returns what the search finds in spans. bytes is what is resident in the mapping
-// of each span. mem is a /proc/<pid>/mem. renew searches in any case.
+// Find returns what the search finds in spans. bytes is the resident size of the
+// mapping of each span. mem is a /proc/<pid>/mem. renew searches in any case.
 func (c *Cache) Find(mem string, pages Pages, spans []ranges.Range, bytes []int64, renew bool) ([]ranges.Range, error) {
 	if !renew && slices.Equal(spans, c.spans) && slices.Equal(bytes, c.bytes) {
 		return c.found, c.err

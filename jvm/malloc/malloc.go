@@ -24,7 +24,7 @@ const (
 	maxMisses = 2048
 )
 
-// Pages says which private pages are resident (pages.Pagemap).
+// Pages reports which private pages are resident (pages.Pagemap).
 type Pages interface {
 	Present(addr uint64) bool
 	Pages(start, end uint64, yield func(addr uint64)) error

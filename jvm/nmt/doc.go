@@ -14,7 +14,7 @@
 //
 // A category's committed is its malloc + arena + mmap committed + stack committed +
 // tracking overhead; the categories add up to the total, except that each number is
-// rounded down to the scale. Committed is what HotSpot may touch, not what is resident.
+// rounded down to the scale. Committed is memory that HotSpot may touch; it need not be resident.
 // "Arena Chunk" is the free part of the arenas' chunks: it does not overlap the arenas of
 // other categories.
 //

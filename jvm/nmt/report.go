@@ -196,7 +196,7 @@ func (c *Category) parsePart(line string) {
 	}
 }
 
-// MallocedBytes is what NMT tracks of malloc, over all categories.
+// MallocedBytes is the malloc that NMT tracks, over all categories.
 func (r *Report) MallocedBytes() int64 {
 	var sum int64
 	for _, c := range r.Categories {

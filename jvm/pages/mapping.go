@@ -24,7 +24,7 @@ const (
 	Hugetlb                     // ht: explicit huge pages
 )
 
-// Mapping is one mapping and what is resident in it. All sizes are bytes.
+// Mapping is one mapping and its resident pages. All sizes are bytes.
 type Mapping struct {
 	Start, End uint64
 	Offset     uint64

@@ -14,11 +14,11 @@ const (
 	pageExclusive = 1 << 56 // mapped here only
 )
 
-// pagemapChunk is how much of pagemap one read takes: the kernel walks that
+// pagemapChunk is the size of one read of pagemap: the kernel walks that
 // many pages (32 MiB of addresses) under one hold of mmap_lock.
 const pagemapChunk = 64 << 10
 
-// Pagemap says which pages of a process are resident. Not safe for concurrent use.
+// Pagemap reports which pages of a process are resident. Not safe for concurrent use.
 type Pagemap struct {
 	file     *os.File
 	pageSize uint64

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// Rollup is what is resident of a whole process, each shared page divided by
+// Rollup is the resident memory of a whole process, each shared page divided by
 // the number of processes that map it. Bytes.
 type Rollup struct {
 	AnonymousBytes, FileBytes, ShmemBytes int64

@@ -17,7 +17,7 @@ const (
 	pageIsFile    = 1 << 2
 	pageIsPresent = 1 << 3
 	pageIsSwapped = 1 << 4
-	pageIsZero    = 1 << 5 // the shared zero page, small or huge: charged to nobody
+	pageIsZero    = 1 << 5 // the shared zero page, small or huge: charged to no cgroup
 	pageIsGuard   = 1 << 8 // MADV_GUARD_INSTALL (Linux 6.13); reported since 6.15
 )
 
@@ -41,9 +41,9 @@ type scanArguments struct {
 
 const (
 	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
-	// piecePages is how much is walked under one hold of mmap_lock: 8 MiB, 0.1 ms; a
-	// quarter of it where each page is checked. piecePause is for threads that need the
-	// lock often: they should not wait for us each time.
+	// piecePages is the number of pages walked under one hold of mmap_lock: 8 MiB, 0.1 ms; a
+	// quarter of it where each page is checked. In piecePause other threads can take the
+	// lock.
 	piecePages = 2048
 	filePages  = piecePages / 4
 	piecePause = 100 * time.Microsecond
@@ -61,7 +61,7 @@ var (
 	ErrScattered = errors.New("the resident pages are too scattered")
 )
 
-// Scan is which pages of a process are resident, of one walk through its page tables
+// Scan reports which pages of a process are resident, from one walk through its page tables
 // (ioctl PAGEMAP_SCAN, Linux 6.7; Documentation/admin-guide/mm/pagemap.rst). Unlike
 // smaps it holds mmap_lock for some 50 µs at a time, and skips memory that is reserved
 // but unused. It has the methods of Pagemap. Not safe for concurrent use.
@@ -71,11 +71,11 @@ type Scan struct {
 	wanted   uint64 // categories
 }
 
-// Read walks the page tables of a process and adds to its mappings, which were just
-// read from maps, what is resident. After ErrNoScan and ErrScattered, use smaps. The
+// Read walks the page tables of a process and adds the resident pages to its mappings,
+// which were just read from maps. After ErrNoScan and ErrScattered, use smaps. The
 // buffers are reused.
 //
-// To distinguish a file's pages from copied ones, the kernel looks at each page itself,
+// To distinguish a file's pages from copied ones, the kernel inspects each page itself,
 // which takes ten times as long as reading its page table entry. So this is requested
 // only where a mapping may have both.
 func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping) error {
@@ -105,7 +105,7 @@ func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping) error {
 	return nil
 }
 
-// content is which kinds of pages a mapping may have.
+// content is the kinds of pages that a mapping may have.
 type content uint8
 
 const (

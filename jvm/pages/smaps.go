@@ -25,7 +25,7 @@ type Reader struct {
 }
 
 // ReadMaps is Read for /proc/<pid>/maps: it has neither resident sizes nor Flags, so
-// the kernel need not look at any page.
+// the kernel need not inspect any page.
 func (r *Reader) ReadMaps(src io.Reader, yield func(*Mapping)) error {
 	r.reset(src)
 	var m Mapping
@@ -67,7 +67,7 @@ func (r *Reader) reset(src io.Reader) {
 // Mapping is reused: copy it to keep it.
 //
 // The kernel prints a few mappings at a time. One that meanwhile grew downwards,
-// over mappings that were printed, is cut to what is new of it.
+// over mappings that were printed, is reduced to its new part.
 func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 	r.reset(src)
 	var m, ignored Mapping
@@ -123,7 +123,7 @@ func (r *Reader) Read(src io.Reader, yield func(*Mapping)) error {
 	}
 }
 
-// fields say whether a mapping is complete.
+// fields are the fields of a mapping that were read: they show whether it is complete.
 type fields uint8
 
 const (

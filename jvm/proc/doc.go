@@ -1,8 +1,8 @@
 // Package proc reads what the kernel reports of processes in /proc. status, stat, task
-// and mountinfo are readable for everybody; maps needs ptrace read permission
+// and mountinfo are readable by every user; maps needs ptrace read permission
 // (PTRACE_MODE_READ: the process' own user, or CAP_SYS_PTRACE). A Handle waits for the
 // end of a process by pidfd and returns how it ended. NonJVMs remembers processes that
-// are no JVM.
+// are not JVMs.
 //
 // Whether a process is sent SIGQUIT depends on this package. So a missing field, a
 // value that cannot be parsed, a truncated line and a text beyond its bound are errors:

@@ -15,8 +15,8 @@ type Exit struct {
 	Signal *syscall.Signal `json:"signal,omitempty"` // the signal that killed it
 }
 
-// reapTimeout is how long to wait for the parent, which is notified of the end at the
-// same moment.
+// reapTimeout bounds the wait for the parent, which is notified of the end at the same
+// moment.
 const reapTimeout = time.Second
 
 // Exit returns how the process ended; call it after Wait has returned nil. nil:

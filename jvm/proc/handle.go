@@ -153,7 +153,7 @@ func (h *Handle) Ending() bool {
 	return err != nil || l.ending && !h.leaderless
 }
 
-// last is what stat has of a process that may have ended.
+// last holds the stat of a process that may have ended.
 type last struct {
 	startTicks uint64
 	ending     bool // its first thread is

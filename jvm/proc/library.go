@@ -10,7 +10,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-// ErrNotHotSpot means that a process is no HotSpot JVM.
+// ErrNotHotSpot means that a process is not a HotSpot JVM.
 var ErrNotHotSpot = errors.New("not a HotSpot JVM")
 
 // Library is the libjvm.so that a process has mapped.
@@ -24,7 +24,7 @@ type Library struct {
 const maxMapsBytes = 256 << 20
 
 // FindLibrary looks for libjvm.so in a /proc/<pid>/maps. Eclipse OpenJ9 has a
-// libjvm.so too, but another attach protocol, and answers SIGQUIT with a dump file: a
+// libjvm.so too, but another attach protocol, and writes a dump file on SIGQUIT: a
 // process that has mapped libj9vm is refused, so maps is always read to its end. The
 // errors are ErrNotHotSpot, ErrGone for a process without any memory, and errors of
 // the text.
@@ -49,7 +49,7 @@ func FindLibrary(maps io.Reader) (*Library, error) {
 		return nil, fmt.Errorf("%w: it runs Eclipse OpenJ9", ErrNotHotSpot)
 	case err != nil:
 		return nil, err
-	case empty: // it ended, and has no memory any more
+	case empty: // it ended, and no longer has memory
 		return nil, ErrGone
 	case lib == nil:
 		return nil, ErrNotHotSpot

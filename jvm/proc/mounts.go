@@ -19,7 +19,7 @@ const maxMountLine = 1 << 20
 // has mounted: files mapped from them are shared memory. ErrGone: the process ended.
 func Tmpfs(procfs string, pid int) (map[uint64]bool, error) {
 	f, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "mountinfo"))
-	if errors.Is(err, syscall.EINVAL) { // a zombie has no mounts any more
+	if errors.Is(err, syscall.EINVAL) { // a zombie no longer has mounts
 		return nil, fmt.Errorf("process %d: %w", pid, ErrGone)
 	}
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// minAgeSeconds is the age below which a process is not remembered: a launcher
-	// loads libjvm.so some time after it started.
+	// minAgeSeconds is the age below which a process is not remembered: a launcher loads
+	// libjvm.so some time after it started.
 	minAgeSeconds = 30
 	// recheckEvery is after how many calls of Contains a process is forgotten: any
 	// program may load libjvm.so later.
 	recheckEvery = 6
 )
 
-// NonJVMs remembers processes that are no JVM, as reading the mappings of each of them
+// NonJVMs remembers processes that are not JVMs, because reading the mappings of each of them
 // for every sample is expensive. Not safe for concurrent use.
 type NonJVMs struct {
 	proc  string
@@ -34,7 +34,7 @@ func NewNonJVMs(procfs string) *NonJVMs {
 	return &NonJVMs{proc: procfs, known: make(map[int]nonJVM)}
 }
 
-// Add adds a process that was found to be no JVM. It ignores a process that is younger
+// Add adds a process that was found not to be a JVM. It ignores a process that is younger
 // than 30 s, and one whose program cannot be identified for lack of permission.
 func (s *NonJVMs) Add(pid int) {
 	now, err := s.program(pid)

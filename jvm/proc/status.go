@@ -15,8 +15,7 @@ import (
 // ErrGone means that the process ended (or never existed).
 var ErrGone = errors.New("no such process")
 
-// Gone returns ErrGone for the errors of a process that ended, and other errors as they
-// are.
+// Gone returns ErrGone for the errors of a process that ended, and other errors unchanged.
 func Gone(pid int, err error) error {
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("process %d: %w", pid, ErrGone)
@@ -24,7 +23,7 @@ func Gone(pid int, err error) error {
 	return err
 }
 
-// Status is what everybody may read of a process.
+// Status is the part of a process's state that every user may read.
 type Status struct {
 	PID   int
 	NSPID int // in the process' own PID namespace; 0: unknown
@@ -43,7 +42,7 @@ type Status struct {
 	PageTablesBytes int64
 	// RssAnonBytes, RssFileBytes, RssShmemBytes and SwapBytes (VmSwap) are resident and
 	// in swap by the kernel's counters, which lag by up to 2 * CPUs^2 pages (struct
-	// percpu_counter). They show that something changed, not how much there is.
+	// percpu_counter). They show that something changed, and are not exact.
 	RssAnonBytes, RssFileBytes, RssShmemBytes, SwapBytes int64
 	// HugetlbBytes is explicit huge pages, which no cgroup counts as memory by default.
 	HugetlbBytes int64

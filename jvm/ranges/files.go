@@ -34,7 +34,7 @@ func ClassifyFiles(mappings []pages.Mapping, tmpfs map[uint64]bool) Files {
 	return f
 }
 
-// Kind returns what a mapping is where no range covers it.
+// Kind returns the kind of a mapping that no range covers.
 func (f Files) Kind(m *pages.Mapping) Kind {
 	switch {
 	case m.Path == "[heap]":

@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-// Source is how address ranges got their kinds.
+// Source is the origin of the kinds of address ranges.
 type Source string
 
 // The sources, best first.
@@ -26,7 +26,7 @@ const (
 	FromPatterns Source = "smaps_patterns"
 )
 
-// Reported is what the sources report of one JVM's ranges. nil: that source does not
+// Reported holds the ranges of one JVM that the sources report. nil: that source does not
 // report any.
 type Reported struct {
 	// Heap is of GC.heap_info, Code of Compiler.codecache.
@@ -101,7 +101,7 @@ func (r *Reported) complete() []Kind {
 	return kinds
 }
 
-// Map is which range of a process is what.
+// Map is the kinds of the ranges of a process.
 type Map struct {
 	Source Source
 	Ranges []Range // sorted, disjoint
@@ -113,18 +113,18 @@ type Map struct {
 }
 
 var (
-	// ErrBounded is the error of a search for malloc's memory that ended early: what was
-	// found is right, but more of the memory may be malloc's.
+	// ErrBounded is the error of a search for malloc's memory that ended early: the
+	// result is correct, but more of the memory may be malloc's.
 	ErrBounded = errors.New("too many pages to look for malloc chunks in")
 
 	errNotGlibc = errors.New("the process does not use glibc's malloc")
 )
 
 // FindMalloc looks for malloc's headers in spans of memory that no range covers; bytes
-// is what is resident in the mapping of each span.
+// is the resident size of the mapping of each span.
 type FindMalloc func(spans []Range, bytes []int64) ([]Range, error)
 
-// Map adds to the reported ranges what only the mappings show.
+// Map adds the ranges that only the mappings show to the reported ones.
 func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMalloc) Map {
 	known, complete := r.merged(), r.complete()
 	// Before the stacks: above the unused rest of a full arena, the next one looks
@@ -162,7 +162,7 @@ func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMall
 }
 
 // Missing returns the kinds that no source reports completely. Where commands report
-// the others, malloc's memory is what remains.
+// the others, the remaining memory is malloc's.
 func (m *Map) Missing() []Kind {
 	var missing []Kind
 	for _, kind := range append(VMKinds(), MallocArena) {
@@ -173,8 +173,8 @@ func (m *Map) Missing() []Kind {
 	return missing
 }
 
-// unknownSpans returns the resident anonymous memory that no range covers, and what is
-// resident in the mapping of each span.
+// unknownSpans returns the resident anonymous memory that no range covers, and the
+// resident size of the mapping of each span.
 func unknownSpans(mappings []pages.Mapping, known []Range) (spans []Range, bytes []int64) {
 	var parts []Range
 	for i := range mappings {

@@ -5,10 +5,10 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// Bytes is what is resident of one kind of memory, in bytes.
+// Bytes is the resident memory of one kind, in bytes.
 type Bytes struct {
-	// AnonBytes is private memory: what the cgroup counts as anon (rss on v1),
-	// to the byte.
+	// AnonBytes is private memory, which the cgroup counts as anon (rss on v1), to the
+	// byte.
 	AnonBytes int64 `json:"anon_bytes,omitempty"`
 	// FileBytes is mapped page cache. The cgroup that first touched a page of a file is
 	// charged for it, so this may be charged to another container.
@@ -20,7 +20,7 @@ type Bytes struct {
 	ReservedBytes int64 `json:"reserved_bytes,omitempty"`
 }
 
-// Add adds what is resident elsewhere.
+// Add adds other resident memory.
 func (b *Bytes) Add(o Bytes) {
 	b.AnonBytes += o.AnonBytes
 	b.FileBytes += o.FileBytes
@@ -28,7 +28,7 @@ func (b *Bytes) Add(o Bytes) {
 	b.ReservedBytes += o.ReservedBytes
 }
 
-// Counts is what is resident of one process.
+// Counts is the resident memory of one process.
 type Counts struct {
 	Kinds     map[ranges.Kind]Bytes
 	Stacks    map[int]int64 // resident stack by Range.Thread
@@ -93,7 +93,7 @@ func (c *Counts) split(m *pages.Mapping, parts []ranges.Range, files ranges.File
 		switch {
 		case files.Shared(m):
 			b.ShmemBytes = file
-		case !m.Anonymous(): // else the huge zero page, which is charged to nobody
+		case !m.Anonymous(): // else the huge zero page, which no cgroup is charged for
 			b.FileBytes = file
 		}
 		c.add(p, b)
@@ -109,7 +109,7 @@ func (c *Counts) add(part ranges.Range, b Bytes) {
 	}
 }
 
-// whole is what is resident of a mapping that lies in one range.
+// whole returns the resident memory of a mapping that lies in one range.
 func whole(m *pages.Mapping, files ranges.Files) Bytes {
 	b := Bytes{AnonBytes: m.AnonymousBytes}
 	if files.Shared(m) {

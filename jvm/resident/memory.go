@@ -11,7 +11,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/proc"
 )
 
-// PageSource says which pages are resident: pages.Scan, or pages.Pagemap where the
+// PageSource reports which pages are resident: pages.Scan, or pages.Pagemap where the
 // kernel has no PAGEMAP_SCAN.
 type PageSource interface {
 	PageCounter
@@ -27,11 +27,11 @@ type Memory struct {
 	noScan   bool // the kernel has none
 }
 
-// Read returns the mappings with what is resident in them, valid until the next Read:
+// Read returns the mappings with their resident pages, valid until the next Read:
 // by a scan or, on kernels without one, from smaps. dir is a /proc/<pid>. pagemap may
 // be nil, and then source is nil. usesHugetlb: the process has explicit huge pages,
 // which smaps and the cgroup do not count, but a scan does. proc.ErrGone: the process
-// has no memory any more.
+// no longer has memory.
 func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (mappings []pages.Mapping, source PageSource, err error) {
 	if pagemap != nil && !m.noScan && !usesHugetlb {
 		if err := m.readFile(filepath.Join(dir, "maps"), m.reader.ReadMaps); err != nil {

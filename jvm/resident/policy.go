@@ -22,7 +22,7 @@ type Action uint8
 
 // The actions.
 const (
-	Use   Action = iota // the counts at hand
+	Use   Action = iota // use the present counts
 	Count               // count the pages, again
 	Query               // query the JVM again, then count
 )
@@ -30,7 +30,7 @@ const (
 // String returns the action's name.
 func (a Action) String() string { return [...]string{"use", "count", "query"}[a] }
 
-// Decision is an Action with its reason; "" if there is nothing against Use.
+// Decision is an Action with its reason; "" for Use.
 type Decision struct {
 	Action Action
 	Reason string
@@ -41,8 +41,8 @@ const (
 	// renewEvery: flags, HotSpot's tables, mounts and malloc's headers change rarely.
 	// They are read again in every sixth sample, once a minute by default.
 	renewEvery = 6
-	// youngSeconds: a JVM younger than this may still set up what is read rarely: it is
-	// read, and pages are counted, in each sample.
+	// youngSeconds: in a JVM younger than this, values that are read rarely may still
+	// change: they are read, and pages are counted, in each sample.
 	youngSeconds = 30
 	// recountEvery: pages are counted, and VM.info is sent, at least in every thirtieth
 	// sample. Memory of one kind may shrink by as much as another grows, which no
@@ -74,7 +74,7 @@ const (
 	maxCounts = 3
 )
 
-// Renew reports whether to read again what changes rarely. queries is the number of
+// Renew reports whether to read values that rarely change again. queries is the number of
 // queries, with the current one; ageSeconds is the JVM's, nil if unknown.
 func (Policy) Renew(queries int, ageSeconds *float64) bool {
 	return queries <= 2 || queries%renewEvery == 0 || young(ageSeconds)
@@ -157,8 +157,8 @@ func (Policy) ReuseContainer(was, now *int64, tolerance int64) Decision {
 	return Decision{}
 }
 
-// Unknown is what one JVM's counts found of anonymous memory that no range covers. The
-// zero value is that of a JVM that was not counted yet.
+// Unknown describes the anonymous memory of one JVM that no range covers. The zero value
+// is that of a JVM that was not counted yet.
 type Unknown struct {
 	explained int64 // no query explains more
 	last      int64 // of the last count
@@ -167,7 +167,7 @@ type Unknown struct {
 }
 
 // Growth decides after a count whether the JVM has mapped something new that only a
-// query can explain: Use or Query. What a query left as it was has no better name.
+// query can explain: Use or Query. Memory that a query did not explain remains unknown.
 func (Policy) Growth(was Unknown, bytes int64) (Unknown, Decision) {
 	settled := was.queried && distance(bytes, was.last) <= sameBytes
 	now := Unknown{explained: was.explained, last: bytes, counted: true}
@@ -200,10 +200,10 @@ func (p Policy) Accept(attempt int, drift int64, growth Decision) Decision {
 // different moments.
 func (Policy) Drifted(drift int64) bool { return distance(drift, 0) > driftBytes }
 
-// Info is what others reported of malloc when VM.info was sent last.
+// Info holds what other sources reported about malloc when VM.info was last sent.
 type Info struct {
 	Queries int // since then
-	// TrackedBytes is what NMT tracks; nil: unknown.
+	// TrackedBytes is the size that NMT tracks; nil: unknown.
 	TrackedBytes *int64
 	// MallocBytes is resident.
 	MallocBytes int64
@@ -215,9 +215,10 @@ type Info struct {
 }
 
 // VMInfo decides whether malloc's own account may have changed, so that VM.info is sent
-// again: Query or Use. It follows what NMT tracks, what is resident, and collections.
-// What native code frees without unmapping it, only the count of samples covers. Without
-// NMT nothing reports what is freed and kept: VM.info is sent each time.
+// again: Query or Use. It compares the sizes that NMT tracks and that are resident, and the
+// number of collections. Memory that native code frees without unmapping it changes none
+// of them: the number of samples bounds its age. Without NMT nothing reports freed memory
+// that is retained: VM.info is sent each time.
 func (Policy) VMInfo(was Info, report *nmt.Report, mallocBytes int64, collections *int64) (Info, Decision) {
 	now := was
 	if now.Queries++; now.Queries == 1 { // the count that belongs to the last VM.info came after it

@@ -28,7 +28,7 @@ const (
 	// name of the thread that created it.
 	minReads = 2
 	// rereadEvery is after how many calls of Read a kept name is read again: a thread
-	// may be renamed. The threads take turns.
+	// may be renamed. Only some threads are read again in each call.
 	rereadEvery = 6
 )
 

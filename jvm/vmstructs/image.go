@@ -8,7 +8,7 @@ import (
 
 const (
 	pageBytes = 4096
-	// aheadPages is what one read of the library fetches: the strings of the
+	// aheadPages is the size of one read of the library: the strings of the
 	// tables lie close together.
 	aheadPages = 16
 	// maxImageBytes bounds what Open reads of the library. A release build
