@@ -116,6 +116,18 @@ func TestRecordings(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the examples in docs/diagnosis.md anew")
 
+// wrapped breaks a line that is too long for the documentation.
+func wrapped(line string) string {
+	const most, indent = 160, "     "
+	if len(line) <= most {
+		return line
+	}
+	if at := strings.LastIndex(line[:most], " "); at > len(indent) {
+		return line[:at] + "\n" + wrapped(indent+line[at+1:])
+	}
+	return line
+}
+
 // TestExamples: the examples in the documentation are what these recordings give.
 func TestExamples(t *testing.T) {
 	const path, begin = "../../docs/diagnosis.md", "## One real example each\n"
@@ -129,8 +141,12 @@ func TestExamples(t *testing.T) {
 		shown[r.Verdict] = true
 		at := r.Start.Add(r.End.Sub(r.Start) * 9 / 10)
 		fmt.Fprintf(&b, "\n### `%s`: %s (%s)\n\n```\n", r.Verdict, r.Case, r.JVM)
-		if err := (&Report{Containers: []Diagnosis{Diagnose(until(r.open(t), at.UnixMilli()))}}).WriteText(&b); err != nil {
+		var example strings.Builder
+		if err := (&Report{Containers: []Diagnosis{Diagnose(until(r.open(t), at.UnixMilli()))}}).WriteText(&example); err != nil {
 			t.Fatal(err)
+		}
+		for line := range strings.Lines(example.String()) {
+			b.WriteString(wrapped(line))
 		}
 		b.WriteString("```\n")
 	}
