@@ -40,7 +40,7 @@ type Error struct {
 	Op   string // "open", "read", "parse"
 	Path string
 	Err  error
-	Fix  string // what the operator can do, without a full stop; "" if nothing
+	Fix  string // what the operator can do, without a full stop; "" if unknown
 }
 
 func (e *Error) Error() string {

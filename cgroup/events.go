@@ -29,8 +29,8 @@ type Events struct {
 }
 
 // Events reads the events only: three files at most, the OOM kills first, because after a
-// kill the cgroup exists for some milliseconds only. With an error the Events have what
-// could be read. ErrGone: the cgroup was removed.
+// kill the cgroup exists for some milliseconds only. With an error the Events have the
+// values that could be read. ErrGone: the cgroup was removed.
 func (g *Group) Events() (Events, error) {
 	r := &reader{g: g}
 	var e Events

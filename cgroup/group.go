@@ -184,8 +184,8 @@ func (g *Group) reopen(file string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// Read reads all that a Reading has, and allocates nothing once the files are open. After
-// an error nothing is known; ErrGone as in Memory.
+// Read reads all values of a Reading, and allocates nothing once the files are open. After
+// an error no value is known; ErrGone as in Memory.
 func (g *Group) Read(r *Reading) error {
 	if err := r.fill(&g.light, g.readInto); err != nil {
 		return g.unreadable(g.light.usage, err)

@@ -13,8 +13,8 @@ import (
 )
 
 // Handle holds files of a cgroup that are open before they are needed, so that after an
-// OOM kill the count can be read in the milliseconds before the cgroup is removed. It does
-// not need its Group any more. Its methods may be called concurrently. Each fails with
+// OOM kill the count can be read in the milliseconds before the cgroup is removed. It no
+// longer needs its Group. Its methods may be called concurrently. Each fails with
 // ErrGone once the cgroup was removed.
 type Handle struct {
 	name  string
@@ -60,7 +60,7 @@ func (h *Handle) Close() error {
 	return errors.Join(errs...)
 }
 
-// Usage reads what is charged, in bytes. It allocates nothing.
+// Usage reads the charged memory in bytes. It allocates nothing.
 func (h *Handle) Usage() (int64, error) {
 	var buf [numberBytes]byte
 	n, err := number(h.read(h.names.usage, buf[:]))
@@ -80,8 +80,8 @@ func (h *Handle) OOMKills() (*int64, error) {
 	return flat(text).value("oom_kill"), nil
 }
 
-// Read reads all that a Reading has, which makes the kernel add up what its CPUs counted:
-// dearer than Usage. After an error nothing is known.
+// Read reads all values of a Reading. It is more expensive than Usage: the kernel adds up
+// the counts of its CPUs. After an error no value is known.
 func (h *Handle) Read(r *Reading) error {
 	if err := r.fill(&h.names, h.read); err != nil {
 		return h.failed(err)

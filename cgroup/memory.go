@@ -81,26 +81,26 @@ type Kernel struct {
 	VmallocBytes    *int64
 }
 
-// RSSBytes returns what cAdvisor and the kubelet call rss: anonymous memory
-// (v1 total_rss, v2 anon). It has no file pages, unlike VmRSS of /proc/<pid>/status.
+// RSSBytes returns rss as cAdvisor and the kubelet define it: anonymous memory
+// (v1 total_rss, v2 anon). It includes no file pages, unlike VmRSS of /proc/<pid>/status.
 func (m Memory) RSSBytes() *int64 { return m.AnonBytes }
 
-// WorkingSetBytes returns what cAdvisor and the kubelet call working set, by which the
-// kubelet evicts: usage without inactive_file, at least 0. It includes active_file and
+// WorkingSetBytes returns the working set as cAdvisor and the kubelet define it; the
+// kubelet evicts by it: usage without inactive_file, at least 0. It includes active_file and
 // reclaimable slab.
 func (m Memory) WorkingSetBytes() *int64 {
 	return known(workingSet(m.UsageBytes, m.InactiveFileBytes))
 }
 
-// ReclaimableBytes returns what the kernel can reclaim without swap, an upper bound:
+// ReclaimableBytes returns the memory that the kernel can reclaim without swap, an upper bound:
 // inactive_file + active_file + slab_reclaimable (no slab on v1). Dirty pages must be
 // written first, and pages in use are read again at once.
 func (m Memory) ReclaimableBytes() *int64 {
 	return known(reclaimable(m.InactiveFileBytes, m.ActiveFileBytes, m.SlabReclaimableBytes))
 }
 
-// Memory reads the cgroup. With an error the Memory has what could be read, UsageBytes 0
-// only if usage itself could not. A missing optional file is no error; a missing
+// Memory reads the cgroup. With an error the Memory has the values that could be read;
+// UsageBytes is 0 only if usage itself could not be read. A missing optional file is no error; a missing
 // memory.stat is. ErrGone: the cgroup was removed, or the process's own cgroup now has the
 // controller: open it again. ErrNoController: the controller was disabled, and may be
 // enabled again.

@@ -14,8 +14,8 @@ import (
 )
 
 // Reading is a light reading of a cgroup: the part of Memory that is cheap to read. nil
-// means that this kernel does not report it. The values that its pointers point to are
-// inside it, so a Reading must not be copied, and the next Read into it overwrites them.
+// means that this kernel does not report it. Its pointers point into the Reading itself,
+// so a Reading must not be copied, and the next Read into it overwrites them.
 type Reading struct {
 	Time              time.Time `json:"time"`
 	UsageBytes        int64     `json:"usage_bytes"`
@@ -43,8 +43,8 @@ func (r *Reading) ReclaimableBytes() (n int64, ok bool) {
 	return reclaimable(r.InactiveFileBytes, r.ActiveFileBytes, r.SlabReclaimableBytes)
 }
 
-// UnreclaimableBytes is what the kernel cannot reclaim without swap, a lower bound: usage
-// without what Memory.ReclaimableBytes counts.
+// UnreclaimableBytes is the memory that the kernel cannot reclaim without swap, a lower
+// bound: usage without Memory.ReclaimableBytes.
 func (r *Reading) UnreclaimableBytes() *int64 {
 	n, ok := r.ReclaimableBytes()
 	return known(max(r.UsageBytes-n, 0), ok)
@@ -132,7 +132,7 @@ func (r *Reading) fill(f *lightFiles, read func(file string, buf []byte) ([]byte
 	return nil
 }
 
-// stat takes what memory.stat has.
+// stat reads the values of memory.stat.
 func (r *Reading) stat(stat flat, v2 bool) {
 	if v2 {
 		r.AnonBytes, r.FileBytes, r.ShmemBytes = r.room.put(stat.find("anon")), r.room.put(stat.find("file")), r.room.put(stat.find("shmem"))
@@ -155,14 +155,14 @@ const (
 	flatBytes = 4 << 10
 )
 
-// room holds numbers that are pointed to, and the text that is read for them.
+// room holds the numbers that the pointers refer to, and the text that is read for them.
 type room struct {
 	buf     [flatBytes]byte
 	numbers [roomFor]int64
 	used    int
 }
 
-// roomFor is how many numbers a Reading has.
+// roomFor is the number of numbers in a Reading.
 const roomFor = 9
 
 // put returns a pointer to a number, nil if it is not known.

@@ -25,7 +25,7 @@ type lastSeen struct {
 	verdict   *verdict
 	// kills is the OOM counter of the last sample.
 	kills int64
-	// missed is when the first sample without it was taken; zero: there was none.
+	// missed is the time of the first sample without it; zero: there was none.
 	missed time.Time
 	// reported is when it was last in a report.
 	reported time.Time
@@ -35,7 +35,7 @@ type lastSeen struct {
 // within seconds.
 const forgetEnd = time.Minute
 
-// remember keeps what an autopsy needs, and reports restarts to the autopsies.
+// remember keeps the state that an autopsy needs, and reports restarts to the autopsies.
 func (l *loop) remember(r *breakdown.Report) {
 	for i := range r.Containers {
 		c := &r.Containers[i]
@@ -118,7 +118,7 @@ func (l *loop) explain(ctx context.Context, d autopsy.Death, seen *lastSeen) err
 		if seen.verdict != nil {
 			s.Diagnosis = seen.verdict.last
 		}
-		// Readings during the end lack what was released already.
+		// Readings during the end lack the memory that was already released.
 		end := seen.time
 		if d.Reading != nil && d.Reading.Time.After(end) {
 			end = d.Reading.Time

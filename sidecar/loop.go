@@ -136,11 +136,11 @@ func (l *loop) publish(ctx context.Context, report breakdown.Report) error {
 	return l.log(ctx, &report)
 }
 
-// rareSamples is how many intervals lie between two samples where that is worth a
-// warning.
+// rareSamples is the number of intervals between two samples from which on a warning is
+// logged.
 const rareSamples = 6
 
-// cost is the CPU time that jvmem uses, and how often it samples because of that.
+// cost returns the CPU time that jvmem uses, and the resulting time between two samples.
 func (l *loop) cost() httpapi.Cost {
 	c := httpapi.Cost{CPURatio: l.throttle.Ratio()}
 	if l.options.MaxCPU > 0 {
@@ -174,7 +174,7 @@ func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
 	})
 }
 
-// warn logs an error of a kind, once until it changes. nil: there is none any more.
+// warn logs an error of a kind, once until it changes. nil: the error is gone.
 func (l *loop) warn(kind string, err error) {
 	switch {
 	case err == nil:
@@ -185,8 +185,8 @@ func (l *loop) warn(kind string, err error) {
 	}
 }
 
-// DiagnoseOnce judges a single report: whether the settings fit the limit. Growth takes a
-// history.
+// DiagnoseOnce judges a single report: whether the settings fit the limit. Judging growth
+// requires a history.
 func DiagnoseOnce(r *breakdown.Report) (*diagnosis.Report, error) {
 	once, err := history.Open(history.Options{Retention: time.Hour})
 	if err == nil {

@@ -18,7 +18,7 @@ const ticksPerVerdict = 6
 // EvidenceHeap is the evidence that stops the JVM, and has to be enabled.
 const EvidenceHeap = "heap"
 
-// verdict is what is kept of a container's verdicts.
+// verdict holds the state of a container's verdicts.
 type verdict struct {
 	diagnosis.Tracker
 	last *diagnosis.Diagnosis

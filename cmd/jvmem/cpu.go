@@ -12,8 +12,8 @@ const minPercent = 0.01
 
 // cpuValue is a number of CPU cores as a flag. It is written as in Kubernetes: 0.001 or
 // 1m. In releases up to 0.1 the number was a percentage of one core, with a default of 0.1.
-// For one release it is still read so: 0.1%, and numbers without a unit from 0.01 on. In
-// both meanings such a number is at least as much, so nothing uses more than was allowed.
+// For one release it is still read so: 0.1%, and numbers without a unit from 0.01 on. Read
+// as cores, such a number would allow more, so jvmem never uses more CPU than was meant.
 type cpuValue struct {
 	cores   *float64
 	warning string // "": the value is written in the present form

@@ -35,10 +35,10 @@ Exit code: 0; 1 error.
 `
 
 const (
-	// getTimeout is longer than the server takes at most: it may wait 5 s for other
+	// getTimeout exceeds the longest time that the server takes: it may wait 5 s for other
 	// large responses, and then has 10 s to write.
 	getTimeout = 20 * time.Second
-	// maxErrorBytes is how much of an error response is shown.
+	// maxErrorBytes bounds the part of an error response that is shown.
 	maxErrorBytes = 1 << 10
 )
 
@@ -178,13 +178,13 @@ func (b body) Close() error {
 	return errors.Join(b.ReadCloser.Close(), b.conn.Close())
 }
 
-// isPlain reports whether an error of TLS says that the server speaks HTTP without it.
+// isPlain reports whether a TLS error means that the server uses plain HTTP.
 func isPlain(err error) bool {
 	var header tls.RecordHeaderError
 	return errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/"
 }
 
-// copyReport writes the body, or returns what the server reports as an error.
+// copyReport writes the body, or returns the server's error message as an error.
 func copyReport(response *http.Response, stdout io.Writer) error {
 	if response.StatusCode == http.StatusUnauthorized {
 		return errors.New("the sidecar requires a valid user and password\n  fix: set --user, and pass the password on standard input (kubectl exec -i)")

@@ -34,7 +34,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 
-// environment is what a command depends on besides its arguments.
+// environment holds everything that a command depends on besides its arguments.
 type environment struct {
 	getenv func(string) string
 	stdin  io.Reader
@@ -45,7 +45,7 @@ type environment struct {
 type command struct {
 	name  string
 	about string // one line of the help of jvmem
-	// words are what the argument of the command can be; none: it takes no argument.
+	// words are the possible arguments of the command; none: it takes no argument.
 	words []string
 	flags func(*pflag.FlagSet) // defines the flags; nil: there are none
 	run   func(context.Context, environment, []string) (code int, err error)

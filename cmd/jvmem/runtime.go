@@ -20,11 +20,11 @@ const (
 	// CPU a sample.
 	heapGrowth = 40
 	// maxCores is GOMAXPROCS: one samples while the other answers requests. On a large node
-	// more would mean caches for each, and threads that look for work.
+	// a higher value means a cache for each, and threads that search for work.
 	maxCores = 2
 )
 
-// limitRuntime tunes the Go runtime for a small footprint. The collector works harder as
+// limitRuntime tunes the Go runtime to use little memory. The collector works harder as
 // the heap nears the memory limit of jvmem's own container, so that jvmem is not killed.
 // The variables GOMAXPROCS, GOGC and GOMEMLIMIT take precedence.
 func limitRuntime(procfs string) {
@@ -47,10 +47,10 @@ func limitRuntime(procfs string) {
 	}
 }
 
-// releaseStartupMemory releases what only the start needed: heap, and resident pages of
-// the program file. The kernel maps 16 pages around each one that is used, nearly all
+// releaseStartupMemory releases memory that only the start needed: heap, and resident pages
+// of the program file. The kernel maps 16 pages around each one that is used, nearly all
 // 11 MB by the end of the start; those that are used again are mapped again, from the page
-// cache. A failure does no harm.
+// cache. A failure has no consequence.
 func releaseStartupMemory() {
 	debug.FreeOSMemory()
 	program, err := os.Readlink("/proc/self/exe")

@@ -31,12 +31,12 @@ func (k Kind) OutOfMemory() bool {
 	return k == OOMKill || k == OOMKillOther || k == JavaOutOfMemory
 }
 
-// Death is what was observed of an end. Nil is unknown.
+// Death holds what was observed at the end of a JVM. Nil is unknown.
 type Death struct {
 	Time       time.Time
 	PID        int
 	StartTicks uint64
-	// Alive: the OOM counter rose, but the JVM is still there.
+	// Alive: the OOM counter rose, but the JVM is still running.
 	Alive bool
 	// KillsBefore and KillsAfter are the cgroup's counter of OOM kills.
 	KillsBefore, KillsAfter *int64
@@ -76,7 +76,7 @@ type Autopsy struct {
 	OOMKills   *int64     `json:"oom_kills"` // of the container, after the end
 	LimitBytes *int64     `json:"limit_bytes"`
 
-	// Cause and Subject name what took the memory; "" if memory was not the cause of death.
+	// Cause and Subject name what used the memory; "" if memory was not the cause of death.
 	Cause   rows.Verdict `json:"cause,omitempty"`
 	Subject string       `json:"subject,omitempty"`
 	Summary string       `json:"summary"`
@@ -110,7 +110,7 @@ type Growth struct {
 	Bytes  int64  `json:"bytes"`
 }
 
-// State is what was known of the container before the end.
+// State holds what was known of the container before the end.
 type State struct {
 	// Last is nil if no sample was taken.
 	Last      *breakdown.Container

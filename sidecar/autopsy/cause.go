@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	// burst is the share of the limit that, taken within a minute, is the cause by
-	// itself, whatever grew slowly before.
+	// burst is the share of the limit that, if a row gains it within a minute, makes the
+	// row the cause, whatever grew slowly before.
 	burst = 0.2
 	// burstMillis is that minute.
 	burstMillis = 60_000
 )
 
-// findCause names what took the memory: what took much of the limit in the last
-// minute, else the verdict, else what grew most.
+// findCause names what used the memory: the row that gained much of the limit in the last
+// minute, else the verdict, else the row that grew most.
 func (a *Autopsy) findCause() {
 	if a.Kind == JavaOutOfMemory {
 		a.Cause = rows.VerdictHeap
@@ -75,7 +75,7 @@ func burstStart(t *history.Track) int {
 	return min(i, len(t.Times)-1)
 }
 
-// mostGrown returns what the growth of the row means that grew most, from a step on or
+// mostGrown returns the cause that belongs to the row that grew most, from a step on or
 // after the last breakdown.
 func (a *Autopsy) mostGrown(from int) (cause rows.Cause, bytes int64) {
 	var all []Growth // the largest first
@@ -94,7 +94,7 @@ func (a *Autopsy) mostGrown(from int) (cause rows.Cause, bytes int64) {
 		case g.Bytes <= row.Bytes:
 		case g.Row == sinceAnon && a.heapGrew() > g.Bytes/2:
 			row = Growth{Row: string(rows.Heap), Bytes: g.Bytes}
-		case g.Row == sinceAnon: // of an unknown row: what grew before is assumed to go on
+		case g.Row == sinceAnon: // of an unknown row: the earlier growth is assumed to continue
 			row.Bytes = g.Bytes
 		default:
 			row = Growth{Row: g.Row, Bytes: g.Bytes}

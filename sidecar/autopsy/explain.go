@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// full is how much of a limit or of a maximum counts as all of it.
+	// full is the share of a limit or a maximum from which on it counts as reached.
 	full = 0.95
 	// exitOnOutOfMemory is HotSpot's exit code with -XX:+ExitOnOutOfMemoryError.
 	exitOnOutOfMemory = 3
@@ -79,7 +79,7 @@ func (a *Autopsy) atLimit() bool {
 	return bytes != nil && float64(*bytes) >= full*float64(*a.LimitBytes)
 }
 
-// Identity returns what the container is known by.
+// Identity returns the identity of the container.
 func (a *Autopsy) Identity() rows.Identity {
 	of := rows.Identity{ID: a.ContainerID, Name: a.ContainerName}
 	if a.Last != nil {

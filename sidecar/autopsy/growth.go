@@ -30,7 +30,7 @@ func grew(t *history.Track) ([]Growth, float64) {
 	return growthBetween(t, base, end), float64(t.Times[end]-t.Times[base]) / 1000
 }
 
-// growthBetween compares the samples that tell the rows of two steps.
+// growthBetween compares the samples that have the rows of two steps.
 func growthBetween(t *history.Track, from, to int) []Growth {
 	var all []Growth
 	from, to = t.Sampled(from), t.Sampled(to)

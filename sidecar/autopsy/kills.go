@@ -7,7 +7,7 @@ import (
 )
 
 // Kills counts the OOM kills in a container with one cause, including those whose
-// autopsy is not kept any more.
+// autopsy is no longer kept.
 type Kills struct {
 	// One of these names the container: its name, else its ID, else its cgroup.
 	ContainerName string `json:"container_name,omitempty"`

@@ -17,12 +17,12 @@ import (
 const Schema = "jvmem.oom/v1"
 
 const (
-	// maxAutopsies is how many are kept. One takes some 40 KB.
+	// maxAutopsies bounds the number that is kept. One takes some 40 KB.
 	maxAutopsies = 16
 	fileName     = "autopsies.json"
 )
 
-// Report has the autopsies that are kept, the newest first.
+// Report holds the stored autopsies, the newest first.
 type Report struct {
 	Schema    string    `json:"schema"`
 	Autopsies []Autopsy `json:"autopsies"`
@@ -35,7 +35,7 @@ type Store struct {
 	dir string // "": in memory only
 
 	mu sync.Mutex
-	// The newest first. A slice that was returned is not modified any more.
+	// The newest first. A slice that was returned is never modified.
 	all   []Autopsy
 	kills []Kills
 }
@@ -94,7 +94,7 @@ func (s *Store) save() error {
 	return nil
 }
 
-// Report returns everything that is kept.
+// Report returns all stored autopsies and kills.
 func (s *Store) Report() *Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
 
-// handled is what HotSpot adds to the number of a signal on which it shuts down, one of
+// handled is the number that HotSpot adds to a signal on which it shuts down, one of
 // shutdowns (os/posix/signals_posix.cpp).
 const handled = 128
 

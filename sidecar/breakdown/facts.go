@@ -10,7 +10,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Facts are what was read of one container at one time.
+// Facts holds what was read of one container at one time.
 type Facts struct {
 	rows.Identity
 	// Root: the JVM is in v1's root cgroup, whose usage is that of the whole machine

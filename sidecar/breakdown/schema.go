@@ -28,7 +28,7 @@ type Report struct {
 	Sources []jvm.Source `json:"sources,omitempty"`
 }
 
-// Pod is what the downward API provides.
+// Pod holds the values of the downward API.
 type Pod struct {
 	Name      string `json:"name,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
@@ -45,7 +45,7 @@ type Container struct {
 	UsageBytes      *int64 `json:"usage_bytes"`
 	WorkingSetBytes *int64 `json:"working_set_bytes"`
 	RSSBytes        *int64 `json:"rss_bytes"`
-	// ReclaimableBytes is what the kernel can reclaim before an OOM kill: page cache
+	// ReclaimableBytes is memory that the kernel can reclaim before an OOM kill: page cache
 	// and reclaimable slab. Dirty pages must be written first.
 	ReclaimableBytes *int64 `json:"reclaimable_bytes"`
 	// HeadroomBytes is the limit minus the working set.

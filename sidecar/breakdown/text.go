@@ -162,7 +162,7 @@ func (c *Container) writeNumbers(b *strings.Builder) {
 	_ = table.Flush() // a strings.Builder does not fail
 }
 
-// conclusion says how near an OOM kill the container is.
+// conclusion states how near the container is to an OOM kill.
 func (c *Container) conclusion() string {
 	unreclaimable := rows.Unreclaimable(c.UsageBytes, c.ReclaimableBytes)
 	if unreclaimable == nil {

@@ -37,7 +37,7 @@ func New(w io.Writer, version string) *Log {
 	return newLog(version, func(rank) io.Writer { return w })
 }
 
-// Start returns a log that queues lines for w, so that a blocked w delays nobody.
+// Start returns a log that queues lines for w, so that a blocked w delays no caller.
 // Close it.
 func Start(w io.Writer, version string) *Log {
 	q := startQueue(w, New(w, version).Logger)
@@ -107,7 +107,7 @@ func ecsNames(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// event is what every line about a container has.
+// event returns the fields of every line about a container.
 type event struct {
 	level                 slog.Level
 	time                  time.Time

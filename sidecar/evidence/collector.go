@@ -15,9 +15,9 @@ const (
 	// minHistogramRoom is the headroom that a class histogram needs: the JVM allocates
 	// some MiB for it.
 	minHistogramRoom = 64 << 20
-	// maxIncidents bounds how many incidents of a container are asked about.
+	// maxIncidents bounds the number of incidents of a container with evidence.
 	maxIncidents = 16
-	// incidentGap is for how long a finding may be absent within one incident.
+	// incidentGap is the longest time that a finding may be absent within one incident.
 	incidentGap = time.Hour
 	// firstRetry is the delay after the first failure. It doubles up to lastRetry.
 	firstRetry, lastRetry = time.Minute, time.Hour
@@ -25,8 +25,8 @@ const (
 	maxFailureBytes = 500
 )
 
-// Lend lends the JVMs of a container, in a goroutine of its own. It returns when that has
-// ended or lasts too long; false: the JVMs cannot be lent now.
+// Lend calls use with the JVMs of a container, in a goroutine of its own. It returns when
+// that has ended or takes too long; false: the JVMs are not available now.
 type Lend func(ctx context.Context, of *breakdown.Container, use func(context.Context, []*jvm.Process)) bool
 
 // Collector gathers evidence. It is for one goroutine at a time.
@@ -61,11 +61,11 @@ type incident struct {
 type answer struct {
 	at       time.Time
 	lines    []string
-	failed   string // "": it did not
+	failed   string // "": the query succeeded
 	failures int    // in a row
 }
 
-// retryAt is when to ask again, after a failure.
+// retryAt is the time of the next query after a failure.
 func (a answer) retryAt() time.Time {
 	delay := lastRetry
 	if a.failures < 7 {
@@ -81,11 +81,11 @@ func New(heap bool, lend Lend) *Collector {
 	return c
 }
 
-// Gather returns the evidence for a finding, and asks the JVMs that have not been asked in
-// this incident. nil: there is none, or none yet.
+// Gather returns the evidence for a finding, and queries the JVMs that have not been
+// queried in this incident. nil: there is none, or none yet.
 func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Container, f *diagnosis.Finding) *diagnosis.Gathered {
-	ask := c.find(f)
-	if ask == nil {
+	query := c.find(f)
+	if query == nil {
 		return nil
 	}
 	i := c.incident(now, key{of.Key(), f.Verdict, f.Subject})
@@ -97,7 +97,7 @@ func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Con
 		if f.Verdict == rows.VerdictHeap && of.HeadroomBytes != nil && *of.HeadroomBytes < minHistogramRoom {
 			i.refuse(now, due, "no class histogram: the JVM needs some MiB for it, and the limit is near")
 		} else {
-			i.ask(ctx, of, due, ask, c.lend)
+			i.query(ctx, of, due, query, c.lend)
 			i.poll()
 		}
 	}
@@ -126,7 +126,7 @@ func (c *Collector) incident(now time.Time, k key) *incident {
 	return i
 }
 
-// due returns the JVMs of the container to ask now.
+// due returns the JVMs of the container to query now.
 func (i *incident) due(now time.Time, of *breakdown.Container) map[process]bool {
 	due := make(map[process]bool)
 	for _, j := range of.JVMs {
@@ -144,8 +144,8 @@ func (i *incident) refuse(now time.Time, due map[process]bool, reason string) {
 	}
 }
 
-// ask asks the JVMs that are due.
-func (i *incident) ask(ctx context.Context, of *breakdown.Container, due map[process]bool, ask query, lend Lend) {
+// query queries the JVMs that are due.
+func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[process]bool, query query, lend Lend) {
 	answers := make(chan map[process]answer, 1)
 	lent := lend(ctx, of, func(ctx context.Context, jvms []*jvm.Process) {
 		all := make(map[process]answer)
@@ -155,7 +155,7 @@ func (i *incident) ask(ctx context.Context, of *breakdown.Container, due map[pro
 			if !due[id] {
 				continue
 			}
-			lines, err := ask(ctx, p)
+			lines, err := query(ctx, p)
 			a := answer{at: time.Now(), lines: lines}
 			if err != nil {
 				a.failed = jvm.Printable(err.Error(), maxFailureBytes)
@@ -169,7 +169,7 @@ func (i *incident) ask(ctx context.Context, of *breakdown.Container, due map[pro
 	}
 }
 
-// poll takes the answers if they are there.
+// poll takes the answers if they have arrived.
 func (i *incident) poll() {
 	select {
 	case all := <-i.pending: // nil blocks
@@ -184,7 +184,7 @@ func (i *incident) poll() {
 	}
 }
 
-// gathered returns what the present JVMs of the container answered.
+// gathered returns the answers of the present JVMs of the container.
 func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
 	var g *diagnosis.Gathered
 	var failures []string

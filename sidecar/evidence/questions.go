@@ -17,10 +17,10 @@ import (
 // maxTypes is how many types of class loaders or classes are listed.
 const maxTypes = 8
 
-// query asks one JVM, and returns the answer as lines for people.
+// query queries one JVM, and returns the answer as lines for people.
 type query func(context.Context, *jvm.Process) ([]string, error)
 
-// queryFor returns what to ask for a finding; nil: there is nothing to ask for.
+// queryFor returns the query for a finding; nil: there is none.
 func (c *Collector) queryFor(f *diagnosis.Finding) query {
 	switch f.Verdict {
 	case rows.VerdictThreads:

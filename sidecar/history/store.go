@@ -15,7 +15,7 @@ const (
 	// finePoints and coarsePoints are the length of the tracks of one container. With
 	// maxSeries they take less than 4 MiB, which several containers share.
 	finePoints, coarsePoints = 360, 1440
-	// minFine is what a diagnosis needs of each.
+	// minFine is the number of samples that a diagnosis needs of each.
 	minFine = 90
 	// maxEnded is how many containers that ended are kept, maxContainers how many in
 	// all: further ones of a report are left out.
@@ -36,7 +36,7 @@ type Container struct {
 	err error // of the last write to the folder
 }
 
-// Options say how much to keep, and where.
+// Options configure how much is kept, and where.
 type Options struct {
 	Retention time.Duration
 	// Dir is a folder that outlives a restart; "": in memory only.

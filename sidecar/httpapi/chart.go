@@ -11,7 +11,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/httpapi/chart"
 )
 
-// chartSteps is how many steps a chart has: more could not be told apart.
+// chartSteps is the number of steps of a chart: more could not be distinguished.
 const chartSteps = 320
 
 // chart draws the history of a container: of the one that the query names (name, ID or

@@ -11,7 +11,7 @@ const (
 	// maxConns is far more than Prometheus, probes and people open. A connection takes
 	// some 10 KB, with TLS some 50 KB.
 	maxConns = 256
-	// minAge is how long a connection lives before it may be closed for a new one.
+	// minAge is the age from which on a connection may be closed for a new one.
 	minAge = 100 * time.Millisecond
 )
 

@@ -6,7 +6,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 )
 
-// Identity is what a container is known by.
+// Identity identifies a container.
 type Identity struct {
 	ID   string `json:"id,omitempty"`
 	Name string `json:"name,omitempty"`
@@ -16,7 +16,7 @@ type Identity struct {
 	CgroupVersion int `json:"cgroup_version,omitempty"`
 }
 
-// Key identifies a container while it runs. The name is not part of it: it is given,
+// Key identifies a container while it runs. The name is not part of it: it is configured,
 // and can change. The ID alone does not suffice: a container can have cgroups of its
 // own, each with a JVM.
 type Key struct {
@@ -38,7 +38,7 @@ func (c Identity) Succeeds(earlier Identity) bool {
 }
 
 const (
-	// shortIDLength is what container tools print of an ID.
+	// shortIDLength is the length of an ID as container tools print it.
 	shortIDLength = 12
 	maxLabelBytes = 300
 )

@@ -7,7 +7,7 @@ type Row struct {
 	Name  Name
 	Title string // in pictures
 	About string // what the row holds
-	// Details are those with a fixed name.
+	// Details are the details with a fixed name.
 	Details []Detail
 	// Reclaimable: the kernel can reclaim most of it, so a full container is not killed
 	// because of it. Pictures draw these rows on top.
@@ -29,7 +29,7 @@ type Detail struct {
 // Cause is a verdict on sustained growth. "": growth is harmless.
 type Cause struct {
 	Verdict Verdict
-	Subject string // "": none, or what is found to grow
+	Subject string // "": none, or found by the judge
 }
 
 // Style is how pictures draw a row. Rows of a similar colour differ by pattern.

@@ -3,7 +3,7 @@ package rows
 // Verdict names the main finding about a container's memory.
 type Verdict string
 
-// The verdicts on sustained growth. The table says which row each one is about.
+// The verdicts on sustained growth. The table assigns them to rows.
 const (
 	VerdictThreads            Verdict = "threads" // subject: the pool
 	VerdictClassLoader        Verdict = "class_loader"
@@ -39,7 +39,7 @@ const (
 // Leak reports whether the verdict is one on sustained growth: the table has it.
 func (v Verdict) Leak() bool { return v != "" && RowOf(v, "") != "" }
 
-// Alert reports whether somebody has to act on the verdict.
+// Alert reports whether the verdict requires action.
 func (v Verdict) Alert() bool { return v.Leak() || v == VerdictBudget || v == VerdictHeapFull }
 
 // Leaks returns the verdicts on sustained growth, in the order of the table.

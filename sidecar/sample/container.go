@@ -19,31 +19,31 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// maxCommandBytes is more than the kernel keeps of the name of a process, escaped.
+// maxCommandBytes exceeds the length of a process name in the kernel, escaped.
 const maxCommandBytes = 100
 
-// job is what a reading of a container starts from. The goroutine of the reading alone
-// uses the processes until it has returned its result.
+// job is the input of a reading of a container. Only the goroutine of the reading uses the
+// processes until it has returned its result.
 type job struct {
 	proc     string
 	path     cgroup.Path
 	jvms     []*jvm.Process
 	others   []int
-	group    *cgroup.Group // nil: groupErr says why
+	group    *cgroup.Group // nil: groupErr is the reason
 	groupErr error
 	rest     *int64 // as container.rest
 	policy   resident.Policy
 }
 
-// result is what a reading has learnt.
+// result is the result of a reading.
 type result struct {
 	facts *breakdown.Facts // nil: the container was lent, not read
 	rest  *int64
 	gone  bool // the cgroup was removed, or has to be found anew
 }
 
-// read reads the container: first it queries the JVMs, then it reads in quick succession
-// what has to belong to the same time. A JVM that cannot be read becomes a source with the
+// read reads the container: first it queries the JVMs, then it reads the values that have
+// to belong to the same time, in quick succession. A JVM that cannot be read becomes a source with the
 // reason, and counts as another process.
 func (j job) read(ctx context.Context) result {
 	answers := make([]answer, len(j.jvms))
@@ -78,10 +78,10 @@ func (j job) read(ctx context.Context) result {
 	}
 }
 
-// answer is what a JVM reports.
+// answer is the answer of a JVM.
 type answer struct {
 	pid int
-	of  *jvm.Answers // nil: err says why
+	of  *jvm.Answers // nil: err is the reason
 	err error
 }
 
@@ -91,7 +91,7 @@ func (a *answer) query(ctx context.Context, p *jvm.Process) {
 }
 
 // reuse reads the container without counting pages, where the last count still explains
-// what the kernel charges now.
+// the present usage.
 func (j job) reuse(answers []answer) (f *breakdown.Facts, ok bool) {
 	if j.rest == nil || j.group == nil {
 		return nil, false
@@ -170,7 +170,7 @@ func readMemory(f *breakdown.Facts, g *cgroup.Group, err error) (source jvm.Sour
 		}
 		var m cgroup.Memory
 		if m, err = g.Memory(); m.UsageBytes > 0 {
-			f.Memory = &m // what could be read
+			f.Memory = &m // the values that could be read
 		}
 	}
 	if err != nil {
@@ -191,7 +191,7 @@ func driftSource(drift int64) jvm.Source {
 	}
 }
 
-// readOthers reads the processes that are no JVM. Pages are nil if access to them is
+// readOthers reads the processes that are not JVMs. Pages are nil if access to them is
 // denied; a process that ended is omitted.
 func readOthers(procfs string, pids []int) []breakdown.Process {
 	var others []breakdown.Process

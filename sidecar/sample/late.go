@@ -22,8 +22,8 @@ func (c *container) notAnswering(now time.Time) jvm.Source {
 	return source
 }
 
-// Lend lends the JVMs of a container to f, in a goroutine of its own, and waits for it as
-// Sample does for a reading. The container is not read meanwhile. It returns false if f
+// Lend calls f with the JVMs of a container, in a goroutine of its own, and waits for it as
+// Sample waits for a reading. The container is not read meanwhile. It returns false if f
 // was not called, as the container is being read or is gone.
 func (s *Sampler) Lend(ctx context.Context, of *breakdown.Container, f func(context.Context, []*jvm.Process)) bool {
 	for _, c := range s.containers {

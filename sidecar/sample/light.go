@@ -20,7 +20,7 @@ type light struct {
 }
 
 // Record takes a light reading of each container of the report, the last one, and adds
-// it to the history. The error is about what cannot be read, or that of the history.
+// it to the history. The error joins those of readings and of the history.
 func (s *Sampler) Record(h *history.Store, r *breakdown.Report) error {
 	var err error
 	for i := range r.Containers {
@@ -41,7 +41,7 @@ func (s *Sampler) Record(h *history.Store, r *breakdown.Report) error {
 	return err
 }
 
-// readLight reads what is known of the container. While it is being read in full, its
+// readLight takes the light reading of the container. While it is being read in full, its
 // JVMs are left out.
 func (c *container) readLight() error {
 	c.light.names, c.light.values = c.light.names[:0], c.light.values[:0]

@@ -31,18 +31,18 @@ func (m *member) close() error {
 	return errors.Join(err, m.process.Close())
 }
 
-// container is what is kept of the processes of one cgroup.
+// container holds the state of the processes of one cgroup.
 type container struct {
 	path     cgroup.Path
 	jvms     []*member // by PID
 	others   []int
-	group    *cgroup.Group // nil: groupErr says why
+	group    *cgroup.Group // nil: groupErr is the reason
 	groupErr error
-	// rest is what was unattributed when the resident pages were last counted; nil: they
+	// rest is the unattributed memory when the resident pages were last counted; nil: they
 	// have to be counted.
 	rest *int64
 
-	done  <-chan result // of the reading that goes on; nil: there is none
+	done  <-chan result // of the current reading; nil: there is none
 	begun time.Time     // when the last reading was started
 	slow  bool          // the last one took longer than Sample waits
 
@@ -66,7 +66,7 @@ func (c *container) poll(patience time.Duration) bool {
 	}
 }
 
-// take takes what a reading returned.
+// take takes the result of a reading.
 func (c *container) take(r result, patience time.Duration) bool {
 	c.done = nil
 	c.rest = r.rest
@@ -203,7 +203,7 @@ func (s *Sampler) Reading(path cgroup.Path) bool {
 	return c != nil && c.busy()
 }
 
-// processes names the source of what is known of processes.
+// processes is the name of the source about processes.
 const processes = "processes"
 
 const fixNoJVM = "let the pod share its process namespace (shareProcessNamespace: true), and run jvmem with the JVM's own user and group"

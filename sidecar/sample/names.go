@@ -7,17 +7,17 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 )
 
-// names decides which container has the name that was given. It is bound to a container
+// names decides which container has the configured name. It is bound to a container
 // that is first seen alone. Another container gets it only as the replacement of the one
-// that had it: if it is first seen after that one has ended. Of two that are there from
-// the start neither gets it, nor of two replacements.
+// that had it: if it is first seen after that one has ended. Of two that exist from
+// the start neither gets it, nor does one of two replacements.
 type names struct {
 	name string
 
 	holder *cgroup.Path // had the name last; nil: none had it
 	ended  bool         // the holder has
 	seen   map[cgroup.Path]bool
-	// count is how many containers the name could have been meant for; 0: it is bound, or
+	// count is the number of containers that the name could belong to; 0: it is bound, or
 	// nothing is known yet.
 	count int
 }

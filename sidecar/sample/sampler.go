@@ -32,9 +32,9 @@ type Options struct {
 
 const (
 	// readDeadline bounds the queries to the JVMs of one container in one reading. What
-	// needs no answer is read after it all the same.
+	// needs no answer is still read after it.
 	readDeadline = 15 * time.Second
-	// lendDeadline bounds the queries of Lend: a class histogram takes the JVM long.
+	// lendDeadline bounds the queries of Lend: a class histogram takes long.
 	lendDeadline = time.Minute
 	// maxReads is how many containers are read at the same time.
 	maxReads = 8
@@ -42,8 +42,8 @@ const (
 	closeGrace = time.Second
 )
 
-// Sampler reads containers side by side, each in a goroutine of its own. It keeps what
-// does not change between two samples. Its methods are for one goroutine at a time.
+// Sampler reads containers side by side, each in a goroutine of its own. It keeps the state
+// that does not change between two samples. Its methods are for one goroutine at a time.
 type Sampler struct {
 	options Options
 	cgroups cgroup.FS
@@ -101,8 +101,8 @@ func (s *Sampler) Close() error {
 }
 
 // Sample reads every container once and waits for them, for Patience. A container that
-// is still being read is reported with what was read before; see breakdown.Container.ReadAt.
-// What could not be read is in the sources of the report. With an error the report has
+// is still being read is reported with its previous values; see breakdown.Container.ReadAt.
+// The sources of the report state what could not be read. With an error the report has
 // no container, and its sources have the reason.
 func (s *Sampler) Sample(ctx context.Context) (breakdown.Report, error) {
 	begun := time.Now()
@@ -243,7 +243,7 @@ func (s *Sampler) wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// report builds a report of what is known.
+// report builds a report of the latest facts.
 func (s *Sampler) report(begun time.Time, err error) breakdown.Report {
 	r := breakdown.Report{Schema: breakdown.Schema, Time: begun, Pod: s.options.Pod, Containers: []breakdown.Container{}}
 	if err != nil {
@@ -271,7 +271,7 @@ func (s *Sampler) report(begun time.Time, err error) breakdown.Report {
 	return r
 }
 
-// unread returns the processes of which nothing is reported, with the reason.
+// unread returns a source for each process that is not reported, with the reason.
 func (s *Sampler) unread() []jvm.Source {
 	all := slices.Clone(s.unopened)
 	for _, c := range s.containers {

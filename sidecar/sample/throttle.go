@@ -21,8 +21,8 @@ const (
 // Throttle limits the CPU time of the whole process: samples, requests, log lines. A share
 // of one core accrues as credit, and the CPU time used is charged to it. A sample is
 // allowed if the credit covers its expected cost. Half of what accrues is reserved for
-// samples: on an overloaded node the wake-ups of a process alone can use up all of it,
-// just when samples are needed.
+// samples: on an overloaded node the wake-ups of a process alone can use up all of it
+// when samples are needed most.
 //
 // Credit and debt are at most what accrues in the longest time between two samples. The
 // credit starts there: 300 ms by default, some 30 samples. So the history of a new JVM
@@ -63,7 +63,7 @@ func (t *Throttle) longest() time.Duration {
 	return max(longestPause, longestIntervals*t.interval)
 }
 
-// most is the highest credit and debt.
+// most is the maximum of credit and debt.
 func (t *Throttle) most() time.Duration { return t.accrued(t.longest()) }
 
 func (t *Throttle) accrued(d time.Duration) time.Duration {

@@ -9,13 +9,13 @@ import (
 
 // container is a container whose memory can be read.
 type container struct {
-	path     cgroup.Path
-	files    *cgroup.Handle
-	pressure pressure
-	kills    kills
-	asked    bool    // a sample was requested since the last Follow
-	gone     bool    // the files were removed, with the cgroup or its controller
-	killed   *Killed // the last such event
+	path      cgroup.Path
+	files     *cgroup.Handle
+	pressure  pressure
+	kills     kills
+	requested bool    // a sample, since the last Follow
+	gone      bool    // the files were removed, with the cgroup or its controller
+	killed    *Killed // the last such event
 }
 
 func openContainer(g *cgroup.Group) (*container, error) {
@@ -61,7 +61,7 @@ func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 	if c.kills.settled(now) && !ending(c) {
 		c.settle(q)
 	}
-	if !c.pressure.wants(usage, now) {
+	if !c.pressure.wantsReading(usage, now) {
 		return c.pressure.interval(now)
 	}
 	r := c.read(ending)
@@ -69,8 +69,8 @@ func (c *container) poll(q *queue, ending func(*container) bool) time.Duration {
 		return slow
 	}
 	c.pressure.add(r)
-	if grown, urgent := c.pressure.urgent(now); urgent && !c.asked {
-		c.asked = true
+	if grown, urgent := c.pressure.urgent(now); urgent && !c.requested {
+		c.requested = true
 		q.put(&Urgent{Time: now, Path: c.path, LimitBytes: *c.pressure.limit, GrownBytes: grown, Last: r})
 	}
 	return c.pressure.interval(now)

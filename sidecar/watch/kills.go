@@ -6,7 +6,7 @@ import (
 	"github.com/jvmem/jvmem/cgroup"
 )
 
-// killGrace is how long a killed process may take to end. 190 ms were measured for 6 GiB.
+// killGrace is the longest time that a killed process may take to end. 190 ms were measured for 6 GiB.
 const killGrace = 3 * time.Second
 
 // kills follows the counter of OOM kills of one container. It rises before the killed
@@ -16,7 +16,7 @@ type kills struct {
 	now    *int64          // of the last reading
 	since  time.Time       // when the counter was first seen to have risen; zero: it has not
 	ended  bool            // a JVM ended since then
-	last   *cgroup.Reading // the last one before: readings during the end lack what was released
+	last   *cgroup.Reading // the last one before: readings during the end lack the memory released so far
 }
 
 // see takes the counter, nil if it is not known, and the last reading before.
@@ -39,8 +39,8 @@ func (k *kills) end() (risen bool) {
 	return k.ended
 }
 
-// settled reports that it is known who was killed: other processes, or a JVM whose end
-// was reported.
+// settled reports that it is known which process was killed: another one, or a JVM whose
+// end was reported.
 func (k *kills) settled(at time.Time) bool {
 	return !k.since.IsZero() && at.Sub(k.since) >= killGrace
 }

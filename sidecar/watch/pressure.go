@@ -15,9 +15,9 @@ const (
 	slowest = time.Second
 	slow    = 200 * time.Millisecond
 	fast    = 25 * time.Millisecond
-	// fastestGrowth is what a thread that touches new pages can reach, in bytes a second.
+	// fastestGrowth is the rate of a thread that only touches new pages, in bytes a second.
 	fastestGrowth = 1 << 30
-	// pollsToLimit is how many polls are taken before the limit is reached.
+	// pollsToLimit is the number of polls before the limit is reached.
 	pollsToLimit = 8
 
 	// noticeable is a change of usage for which memory.stat is read.
@@ -28,7 +28,7 @@ const (
 	steadyAfter = 5 * time.Second
 	slight      = 64 << 10
 
-	// noise is by how much usage varies by itself: the kernel charges 64 pages for each CPU
+	// noise is the variation of usage without any growth: the kernel charges 64 pages for each CPU
 	// in advance.
 	noise = mib / 2
 	// shareOfTime bounds the time that samples take, to one part in so many.
@@ -67,8 +67,8 @@ func (p *pressure) sampled(r *cgroup.Reading, took time.Duration) {
 
 func (p *pressure) add(r *cgroup.Reading) { p.before, p.last = p.last, r }
 
-// wants reports whether a light reading is due, by the usage now.
-func (p *pressure) wants(usage int64, now time.Time) bool {
+// wantsReading reports whether a light reading is due, by the present usage.
+func (p *pressure) wantsReading(usage int64, now time.Time) bool {
 	if p.last == nil {
 		return true
 	}

@@ -20,7 +20,7 @@ func run(limit *int64, took, length time.Duration, law func(time.Duration) (usag
 	p.sampled(reading(0), took)
 	for at := time.Duration(0); at < length; {
 		polls++
-		if usage, _ := law(at); p.wants(usage, begin.Add(at)) {
+		if usage, _ := law(at); p.wantsReading(usage, begin.Add(at)) {
 			reads++
 			p.add(reading(at))
 			if _, urgent := p.urgent(begin.Add(at)); urgent {

@@ -47,8 +47,8 @@ func (w *Watcher) watch(k key, c *container) error {
 	return nil
 }
 
-// await waits for the end. What disappears first is read first: the counter when the
-// cgroup is removed, then the exit code when the parent reaps the process.
+// await waits for the end. It first reads what disappears first: the counter, which is
+// removed with the cgroup, then the exit code, until the parent reaps the process.
 func (w *Watcher) await(ctx context.Context, k key, p *process) {
 	if p.handle.Wait(ctx) != nil {
 		return // forgotten, or closed

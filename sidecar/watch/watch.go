@@ -68,13 +68,13 @@ func (w *Watcher) Close() error {
 // and Killed are kept until they are received, Urgent until the next Follow.
 func (w *Watcher) Events() <-chan Event { return w.queue.out }
 
-// forgetAfter is how long a JVM is watched that Follow no longer names: a JVM that is
-// ending cannot be identified as one, although it has not ended.
+// forgetAfter is how long a JVM is watched after Follow last named it: a JVM that is ending
+// cannot be identified as one, although it has not ended.
 const forgetAfter = 10 * time.Second
 
 // Follow sets the JVMs to watch. Call it after each sample, also after one that failed;
 // took is how long the sample took. A JVM that was named before is watched for another
-// 10 s, as it may be about to end. The error is about what cannot be watched: the next
+// 10 s, as it may be about to end. The error names what cannot be watched: the next
 // Follow tries again.
 func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 	w.mu.Lock()
@@ -118,7 +118,7 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 	errs = append(errs, w.prune())
 	w.queue.drop(isUrgent)
 	for _, c := range w.containers {
-		c.asked = false
+		c.requested = false
 		if r := c.read(w.ending); r != nil {
 			c.pressure.sampled(r, took)
 		}

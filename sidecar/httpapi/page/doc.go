@@ -16,6 +16,6 @@
 //
 // Names that come from the container (threads, commands) are inserted as text only, and
 // the Content-Security-Policy forbids scripts other than these files. The colours are those
-// of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind people can tell
-// apart; patterns and order work without colour.
+// of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind people can
+// distinguish; patterns and order work without colour.
 package page

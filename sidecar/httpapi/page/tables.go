@@ -11,7 +11,7 @@ import (
 // of a series is written twice.
 const tablesName = "tables.js"
 
-// tableRow is a row for the scripts; package rows says what the fields mean.
+// tableRow is a row for the scripts; package rows documents the fields.
 type tableRow struct {
 	ID      rows.Name    `json:"id"`
 	Name    string       `json:"name"`
@@ -30,7 +30,7 @@ type shades struct {
 }
 
 // tables returns the script: the rows from the bottom of the stack up, and the names of
-// the series that the scripts ask for.
+// the series that the scripts use.
 func tables() []byte {
 	var list []tableRow
 	for _, r := range rows.Stacked() {

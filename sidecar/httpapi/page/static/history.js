@@ -2,7 +2,7 @@
 
 import { names } from './tables.js';
 
-const steps = 360; // of a range: more could not be told apart
+const steps = 360; // of a range: more could not be distinguished
 
 export const ranges = { '15m': 15 * 60e3, '1h': 3600e3, '6h': 6 * 3600e3, '24h': 24 * 3600e3 };
 
