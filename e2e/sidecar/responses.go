@@ -10,11 +10,19 @@ type DiagnosisReport struct {
 
 // Diagnosis is the verdict about one container. A nil pointer is a null.
 type Diagnosis struct {
-	Verdict    string    `json:"verdict"`
-	Subject    string    `json:"subject"`
-	Confidence *float64  `json:"confidence"`
-	Summary    string    `json:"summary"`
-	Forecast   *Forecast `json:"forecast"`
+	Verdict    string     `json:"verdict"`
+	Subject    string     `json:"subject"`
+	Confidence *float64   `json:"confidence"`
+	Summary    string     `json:"summary"`
+	Forecast   *Forecast  `json:"forecast"`
+	Incidents  []Incident `json:"incidents"`
+}
+
+// Incident is one leak, from the first suspicion on.
+type Incident struct {
+	Verdict string `json:"verdict"`
+	Subject string `json:"subject"`
+	State   string `json:"state"` // suspected, confirmed, paused or closed
 }
 
 // Forecast is the time until a limit is reached.

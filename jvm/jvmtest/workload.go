@@ -39,6 +39,9 @@ type Options struct {
 	UID, GID int
 	// Env is added to the test's own environment.
 	Env []string
+	// Class is another program than the workload, which replies like it: READY, then a
+	// line with OK or ERR to each command. ClassPath has its classes.
+	Class, ClassPath string
 }
 
 // JVM is a running workload. Its methods are for the test's own goroutine.
@@ -62,7 +65,10 @@ type JVM struct {
 func Start(tb testing.TB, opts Options) *JVM {
 	tb.Helper()
 	java := findJava(tb, opts.JavaHome)
-	args := slices.Concat(opts.Wrap, []string{java, "-cp", Classes(tb, java)}, opts.JVMFlags, []string{"Workload"})
+	if opts.Class == "" {
+		opts.Class, opts.ClassPath = "Workload", Classes(tb, java)
+	}
+	args := slices.Concat(opts.Wrap, []string{java, "-cp", opts.ClassPath}, opts.JVMFlags, []string{opts.Class})
 
 	group, err := newCgroup(opts.LimitBytes, opts.UID)
 	if err != nil {

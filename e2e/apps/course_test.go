@@ -1,0 +1,172 @@
+package apps
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
+)
+
+// verdictAt is what a sidecar reported at a time.
+type verdictAt struct {
+	time time.Time
+	sidecar.Diagnosis
+}
+
+// course is all that one sidecar reported about a case.
+type course struct {
+	c          *testCase
+	setting    string
+	begun, end time.Time
+	ended      bool // the JVM ended by an OOM kill or an OutOfMemoryError
+	verdicts   []verdictAt
+	history    []byte
+}
+
+// notLeaks are verdicts that accuse no code.
+func notLeaks() []string {
+	return []string{"none", "not_enough_history", "page_cache", "retained", "heap_full", "budget"}
+}
+
+// state returns the state of the incident that a verdict is about; "" if there is none.
+func (v *verdictAt) state() string {
+	for _, i := range v.Incidents {
+		if i.Verdict == v.Verdict && i.State != "closed" {
+			return i.State
+		}
+	}
+	return ""
+}
+
+func (v *verdictAt) label() string {
+	label := v.Verdict
+	if v.Subject != "" {
+		label += " (" + v.Subject + ")"
+	}
+	if state := v.state(); state == "suspected" {
+		label += " suspected"
+	}
+	return label
+}
+
+// isRight reports whether a verdict names the leak.
+func (o *course) isRight(verdict, subject string) bool {
+	return o.c.leaks() && verdict == o.c.verdict && strings.HasPrefix(subject, o.c.subject)
+}
+
+// named reports whether the reported verdict is right and more than a suspicion.
+func (o *course) named(v *verdictAt) bool {
+	return o.isRight(v.Verdict, v.Subject) && v.state() != "suspected"
+}
+
+// firstRight returns the time of the first right verdict since the begin of the load.
+func (o *course) firstRight() (d time.Duration, ok bool) {
+	for i := range o.verdicts {
+		if v := &o.verdicts[i]; o.named(v) {
+			return v.time.Sub(o.begun), true
+		}
+	}
+	return 0, false
+}
+
+// share returns a time as a share of the way to the end.
+func (o *course) share(d time.Duration) float64 { return d.Seconds() / o.end.Sub(o.begun).Seconds() }
+
+// changes counts how often what is reported changed after the first verdict.
+func (o *course) changes() int {
+	n, last := 0, ""
+	for i := range o.verdicts {
+		label := o.verdicts[i].label()
+		if last != "" && last != "not_enough_history" && label != last {
+			n++
+		}
+		last = label
+	}
+	return n
+}
+
+// accusations returns the leaks that were named, though there is no such leak, each once:
+// in the verdict, or as an incident beside it. Those that stayed a suspicion are apart.
+func (o *course) accusations() (confirmed, suspected []string) {
+	note := func(list *[]string, verdict, subject string) {
+		if slices.Contains(notLeaks(), verdict) || o.isRight(verdict, subject) || slices.Contains(*list, verdict) {
+			return
+		}
+		*list = append(*list, verdict)
+	}
+	for i := range o.verdicts {
+		v := &o.verdicts[i]
+		if v.state() == "suspected" {
+			note(&suspected, v.Verdict, v.Subject)
+		} else {
+			note(&confirmed, v.Verdict, v.Subject)
+		}
+		for _, in := range v.Incidents {
+			switch in.State {
+			case "confirmed", "paused":
+				note(&confirmed, in.Verdict, in.Subject)
+			case "suspected":
+				note(&suspected, in.Verdict, in.Subject)
+			}
+		}
+	}
+	suspected = slices.DeleteFunc(suspected, func(v string) bool { return slices.Contains(confirmed, v) })
+	return confirmed, suspected
+}
+
+// forecastError returns the error at half time in percent of the time that was left; ok
+// is false if the JVM did not end or there was no forecast.
+func (o *course) forecastError() (percent float64, ok bool) {
+	if !o.ended {
+		return 0, false
+	}
+	half := o.begun.Add(o.end.Sub(o.begun) / 2)
+	i := slices.IndexFunc(o.verdicts, func(v verdictAt) bool { return !v.time.Before(half) })
+	if i < 0 || o.verdicts[i].Forecast == nil {
+		return 0, false
+	}
+	left := o.end.Sub(o.verdicts[i].time).Seconds()
+	return 100 * (o.verdicts[i].Forecast.Seconds/left - 1), true
+}
+
+func TestCourse(t *testing.T) {
+	begun := time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC)
+	report := func(seconds int, verdict, subject, state string, forecast float64) verdictAt {
+		v := verdictAt{begun.Add(time.Duration(seconds) * time.Second), sidecar.Diagnosis{Verdict: verdict, Subject: subject}}
+		if state != "" {
+			v.Incidents = []sidecar.Incident{{Verdict: verdict, Subject: subject, State: state}}
+		}
+		if forecast > 0 {
+			v.Forecast = &sidecar.Forecast{Seconds: forecast}
+		}
+		return v
+	}
+	leak := &testCase{fault: "threads", verdict: "threads", subject: "pool-"}
+	o := &course{c: leak, begun: begun, end: begun.Add(100 * time.Second), ended: true, verdicts: []verdictAt{
+		report(5, "not_enough_history", "", "", 0),
+		report(10, "none", "", "", 0),
+		report(20, "heap", "", "suspected", 0),
+		report(30, "threads", "pool-#", "suspected", 0),
+		report(40, "threads", "pool-#", "confirmed", 100),
+		report(50, "threads", "pool-#", "paused", 60),
+		report(60, "kernel", "", "confirmed", 30),
+	}}
+	if d, ok := o.firstRight(); !ok || d != 40*time.Second || o.share(d) != 0.4 {
+		t.Errorf("first right after %v, %v", d, ok)
+	}
+	if n := o.changes(); n != 4 {
+		t.Errorf("%d changes", n)
+	}
+	if confirmed, suspected := o.accusations(); !slices.Equal(confirmed, []string{"kernel"}) || !slices.Equal(suspected, []string{"heap"}) {
+		t.Errorf("accused %v, suspected %v", confirmed, suspected)
+	}
+	if percent, ok := o.forecastError(); !ok || percent < 19.9 || percent > 20.1 {
+		t.Errorf("forecast off by %v %%, %v", percent, ok)
+	}
+	o.c = &testCase{}
+	if confirmed, _ := o.accusations(); !slices.Equal(confirmed, []string{"threads", "kernel"}) {
+		t.Errorf("accused a clean server of %v", confirmed)
+	}
+}

@@ -1,0 +1,67 @@
+package apps
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+var (
+	binary   = flag.String("jvmem", "", "the binary under test; without it only the benchmark itself is tested")
+	duration = flag.Duration("duration", 10*time.Minute, "duration of each case")
+	markdown = flag.String("markdown", "", "file to write the tables to")
+	record   = flag.String("record", "", "folder to write the histories to")
+)
+
+const mib = 1 << 20
+
+// courses of the cases that ran.
+var courses courseList
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "apps:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if *binary == "" {
+		return m.Run(), nil
+	}
+	for _, path := range []*string{binary, markdown, record} {
+		if *path == "" {
+			continue
+		}
+		if *path, err = filepath.Abs(*path); err != nil {
+			return 1, err
+		}
+	}
+	if *record != "" {
+		if err := os.MkdirAll(*record, 0o755); err != nil {
+			return 1, err
+		}
+	}
+	code = m.Run()
+	return code, courses.write()
+}
+
+// TestServers runs -parallel cases concurrently.
+func TestServers(t *testing.T) {
+	if *binary == "" {
+		t.Skip("run `make bench-apps`")
+	}
+	classes := compile(t)
+	for _, c := range cases() {
+		t.Run(c.name(), func(t *testing.T) {
+			t.Parallel()
+			c.run(t, classes)
+		})
+	}
+}

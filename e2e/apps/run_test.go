@@ -1,0 +1,134 @@
+package apps
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+const (
+	pollInterval = 5 * time.Second
+	// historyEach is the number of polls after which the history is kept: the last one
+	// before the end of the JVM is recorded.
+	historyEach = 6
+)
+
+// setting is how a sidecar runs.
+type setting struct {
+	name  string
+	flags []string
+}
+
+func settings() []setting {
+	return []setting{
+		{"defaults", nil},
+		{"1 s, no CPU limit", []string{"--interval", "1s", "--max-cpu", "0"}},
+	}
+}
+
+func (c *testCase) run(t *testing.T, classes string) {
+	j := jvmtest.Start(t, jvmtest.Options{Class: c.class, ClassPath: classes, JVMFlags: c.jvmFlags(), LimitBytes: c.limit * mib})
+	port := jvmtest.Numbers(j.Do("port"))["port"]
+	// As in a pod, the sidecars see only the processes of this container.
+	proc := sidecar.NewProc(t, j.PID)
+	load := &generator{url: fmt.Sprintf("http://127.0.0.1:%d", port), faults: c.faults, duration: *duration}
+	var observed []*course
+	var sidecars []*sidecar.Process
+	for _, s := range settings() {
+		flags := append([]string{"--log-interval", "0"}, s.flags...)
+		sidecars = append(sidecars, sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: proc, Flags: flags}))
+		observed = append(observed, &course{c: c, setting: s.name})
+	}
+	begun := time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	var observers, killer sync.WaitGroup
+	killer.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-j.Exited():
+			cancel()
+		}
+	})
+	for i, o := range observed {
+		o.begun = begun
+		observers.Go(func() {
+			if err := o.observe(ctx, sidecars[i]); err != nil {
+				t.Errorf("%s: %v", o.setting, err)
+			}
+		})
+	}
+	load.run(ctx)
+	end := time.Now()
+	cancel()
+	observers.Wait()
+	killer.Wait()
+	ended := false
+	select {
+	case <-j.Exited():
+		ended = true
+		if !c.leaks() {
+			t.Errorf("the server ended after %v: %v\n%s", end.Sub(begun), j.Cmd.ProcessState, j.Output())
+		}
+	default:
+		if err := load.check(); err != nil {
+			t.Errorf("the load does not work: %v\n%s", err, j.Output())
+		}
+	}
+	for _, o := range observed {
+		o.end, o.ended = end, ended
+		if err := o.record(); err != nil {
+			t.Error(err)
+		}
+	}
+	courses.add(observed, load.sent.Load())
+}
+
+// observe polls a sidecar until the context is done.
+func (o *course) observe(ctx context.Context, s *sidecar.Process) error {
+	clock := time.NewTicker(pollInterval)
+	defer clock.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-clock.C:
+		}
+		if err := o.poll(s, i%historyEach == 0); err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+func (o *course) poll(s *sidecar.Process, history bool) error {
+	d, err := s.Diagnosis()
+	if err != nil {
+		return err
+	}
+	if len(d.Containers) != 1 {
+		return nil // the JVM has ended
+	}
+	o.verdicts = append(o.verdicts, verdictAt{d.Time, d.Containers[0]})
+	if history {
+		o.history, err = s.Get("/history")
+	}
+	return err
+}
+
+// record writes the history to the folder -record.
+func (o *course) record() error {
+	if *record == "" || o.history == nil {
+		return nil
+	}
+	words := strings.FieldsFunc(strings.ToLower(o.c.name()+" "+o.setting), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	})
+	return os.WriteFile(filepath.Join(*record, strings.Join(words, "-")+".json"), o.history, 0o644)
+}

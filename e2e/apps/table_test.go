@@ -1,0 +1,142 @@
+package apps
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// closeForecast is the allowed error in percent, early the share of the way up to
+	// which a leak must be named.
+	closeForecast = 25
+	early         = 0.5
+)
+
+type courseList struct {
+	mu  sync.Mutex
+	all []*course
+}
+
+// add also prints the rows, as the whole takes long.
+func (l *courseList) add(of []*course, requests int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, of...)
+	for _, o := range of {
+		fmt.Printf("| %s | %d requests\n", strings.Join(o.cells(), " | "), requests)
+	}
+}
+
+// write prints the tables of the cases that ran and writes them to -markdown.
+func (l *courseList) write() error {
+	if len(l.all) == 0 {
+		return nil
+	}
+	order := cases()
+	place := func(o *course) int {
+		return slices.IndexFunc(order, func(c testCase) bool { return c.name() == o.c.name() })
+	}
+	slices.SortStableFunc(l.all, func(a, b *course) int { return place(a) - place(b) })
+	var text bytes.Buffer
+	l.print(&text)
+	_, err := os.Stdout.Write(text.Bytes())
+	if err == nil && *markdown != "" {
+		err = os.WriteFile(*markdown, text.Bytes(), 0o644)
+	}
+	return err
+}
+
+func (l *courseList) print(w io.Writer) {
+	fmt.Fprintln(w, "| server | setting | truth | first right verdict | share of the way | changes | wrong accusations | forecast error at half time | at the end |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|")
+	for _, o := range l.all {
+		fmt.Fprintf(w, "| %s |\n", strings.Join(o.cells(), " | "))
+	}
+	fmt.Fprintln(w)
+	for _, s := range settings() {
+		l.summarize(w, s.name)
+	}
+	fmt.Fprintf(w, "\nEach case lasted %v, or until its JVM ended. `~`: the JVM did not end, the share is one of that time.\n", *duration)
+}
+
+// summarize writes precision, recall and the rest for one setting.
+func (l *courseList) summarize(w io.Writer, setting string) {
+	var leaks, named, soon, clean, accused, forecasts, near, most int
+	right, wrong := 0, 0
+	for _, o := range l.all {
+		if o.setting != setting {
+			continue
+		}
+		most = max(most, o.changes())
+		confirmed, _ := o.accusations()
+		wrong += len(confirmed)
+		if !o.c.leaks() {
+			clean++
+			if len(confirmed) > 0 {
+				accused++
+			}
+			continue
+		}
+		leaks++
+		if d, ok := o.firstRight(); ok {
+			named++
+			right++
+			if o.share(d) < early {
+				soon++
+			}
+		}
+		if o.ended {
+			forecasts++
+			if percent, ok := o.forecastError(); ok && math.Abs(percent) <= closeForecast {
+				near++
+			}
+		}
+	}
+	precision := "no leak named"
+	if right+wrong > 0 {
+		precision = fmt.Sprintf("precision %d of %d", right, right+wrong)
+	}
+	fmt.Fprintf(w, "- %s: %s, %d of %d leaks named (%d before half of the way), %d of %d clean servers accused, forecast within %d %% in %d of %d, at most %d changes\n",
+		setting, precision, named, leaks, soon, accused, clean, closeForecast, near, forecasts, most)
+}
+
+func (o *course) cells() []string {
+	first, share := "", ""
+	if o.c.leaks() {
+		first = "never"
+		if d, ok := o.firstRight(); ok {
+			first, share = seconds(d), fmt.Sprintf("%.0f %%", 100*o.share(d))
+			if !o.ended {
+				share = "~" + share
+			}
+		}
+	}
+	off := "no end"
+	if percent, ok := o.forecastError(); ok {
+		off = fmt.Sprintf("%+.0f %%", percent)
+	} else if o.ended {
+		off = "no forecast"
+	}
+	confirmed, suspected := o.accusations()
+	wrong := strings.Join(confirmed, ", ")
+	if len(suspected) > 0 {
+		wrong = strings.TrimSpace(wrong + " (suspected only: " + strings.Join(suspected, ", ") + ")")
+	}
+	last := "no verdict"
+	if n := len(o.verdicts); n > 0 {
+		last = o.verdicts[n-1].label()
+	}
+	if o.ended {
+		last += fmt.Sprintf("; ended after %s", seconds(o.end.Sub(o.begun)))
+	}
+	return []string{o.c.server, o.setting, o.c.truth(), first, share, fmt.Sprint(o.changes()), wrong, off, last}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
