@@ -19,6 +19,7 @@ FUZZTIME ?= 30s
 BENCH    ?= .
 STALLS   ?= 5
 SOAK     ?= 30m
+DURATION ?= 10m
 DOCKER   ?= docker
 IMAGE    ?= jvmem:$(VERSION)
 
@@ -45,7 +46,7 @@ demo: build jdk ## start a JVM whose memory grows step by step and print each br
 test: jdk ## run all tests of the main module with the race detector
 	@.ci/need gcc "gcc libc6-dev"
 	CGO_ENABLED=1 go test -race ./...
-	cd e2e && go test ./debian ./sidecar ./performance/report
+	cd e2e && go test -skip '^TestServers$$' ./apps ./debian ./sidecar ./performance/report
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; changes no file
@@ -129,6 +130,14 @@ bench-diagnosis: build jdk ## run JVMs with and without leaks and check the verd
 	@.ci/need gcc "gcc libc6-dev"
 	cd e2e/leaks && go test -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/diagnosis.md -record $(CURDIR)/bin/histories \
 		-parallel 3 -timeout 60m
+
+APPS = libtomcat10-embed-java libjakarta-annotation-api-java libh2-java groovy
+
+.PHONY: bench-apps
+bench-apps: build jdk ## run real servers with and without leaks for DURATION (10m) each and print what jvmem says about them
+	@dpkg -s $(APPS) >/dev/null 2>&1 || apt-get -qq install --yes --no-install-recommends $(APPS) >&2
+	cd e2e/apps && go test -count=1 -v -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/apps.md -record $(CURDIR)/bin/apps \
+		-duration $(DURATION) -parallel 2 -timeout 6h
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

@@ -21,6 +21,7 @@
 //	prometheus   metrics, rules and dashboard
 //	readme       the commands of README.md
 //	leaks        verdicts about real leaks
+//	apps         verdicts beside real servers
 //	performance  cost, stalls and resource use
 //
 // The same test binary runs on every host. A unit is run, or known from an earlier run, as

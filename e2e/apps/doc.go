@@ -14,6 +14,6 @@
 // The default settings need 10 minutes for a first verdict, so only a longer run measures
 // them.
 //
-// It needs root, Linux, a JDK and the Debian packages libtomcat10-embed-java, libh2-java
+// It needs root, Linux, a JDK and the Debian packages libtomcat10-embed-java, libjakarta-annotation-api-java, libh2-java
 // and groovy. Everything listens on the loopback address.
 package apps

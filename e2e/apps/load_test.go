@@ -66,6 +66,8 @@ type generator struct {
 // run returns when the duration is over or the context is done. Requests that leak are
 // made up for if the server was slow, ordinary ones are dropped.
 func (g *generator) run(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, g.duration) // also where the server is too slow
+	defer cancel()
 	g.client.Timeout = requestTimeout
 	g.client.Transport = &http.Transport{MaxIdleConnsPerHost: workers}
 	defer g.client.CloseIdleConnections()

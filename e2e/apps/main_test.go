@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	binary   = flag.String("jvmem", "", "the binary under test; without it only the benchmark itself is tested")
+	binary   = flag.String("jvmem", "", "the binary under test")
 	duration = flag.Duration("duration", 10*time.Minute, "duration of each case")
 	markdown = flag.String("markdown", "", "file to write the tables to")
 	record   = flag.String("record", "", "folder to write the histories to")
@@ -32,9 +32,6 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	if *binary == "" {
-		return m.Run(), nil
-	}
 	for _, path := range []*string{binary, markdown, record} {
 		if *path == "" {
 			continue
@@ -55,7 +52,7 @@ func run(m *testing.M) (code int, err error) {
 // TestServers runs -parallel cases concurrently.
 func TestServers(t *testing.T) {
 	if *binary == "" {
-		t.Skip("run `make bench-apps`")
+		t.Fatal("run `make bench-apps`")
 	}
 	classes := compile(t)
 	for _, c := range cases() {

@@ -33,7 +33,7 @@ public final class TomcatApp {
             if (request.getRequestURI().equals("/fault")) {
                 ExecutorService executor = Executors.newFixedThreadPool(1);
                 try {
-                    Future<String> page = executor.submit(() -> page(400));
+                    Future<String> page = executor.submit(() -> page(800));
                     text = page.get();
                 } catch (Exception e) {
                     throw new IOException(e);
