@@ -196,3 +196,34 @@ func TestResumed(t *testing.T) {
 		}
 	}
 }
+
+// TestFindingsFollowIncidents: a leak is a finding, from which jvmem_leak_suspected comes,
+// from the confirmation of its incident until it closes, also while it is paused.
+func TestFindingsFollowIncidents(t *testing.T) {
+	seen := make(map[State]int)
+	for _, r := range servers(t) {
+		var tracker Tracker
+		c := r.open(t)
+		for _, at := range moments(c) {
+			d := tracker.judge(until(c, at))
+			var found, want []rows.Verdict
+			for _, f := range d.Findings {
+				if f.Verdict.Leak() {
+					found = append(found, f.Verdict)
+				}
+			}
+			for _, i := range d.Incidents {
+				seen[i.State]++
+				if i.State == Confirmed || i.State == Paused {
+					want = append(want, i.Verdict)
+				}
+			}
+			if !slices.Equal(found, want) {
+				t.Fatalf("%s at %s: findings %v, incidents %v", r.Case, time.UnixMilli(at), found, want)
+			}
+		}
+	}
+	if seen[Paused] == 0 || seen[Suspected] == 0 {
+		t.Errorf("the recordings have %v", seen)
+	}
+}

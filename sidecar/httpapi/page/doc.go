@@ -9,7 +9,8 @@
 //	history.js           keeps the history and fetches new steps only
 //	stack.js             the rows over time, stacked, with the limit
 //	table.js, parts.js   values at a time; numbers of dashboards, budget, autopsies, sources
-//	verdict.js, threads.js  the verdict; threads by pool
+//	verdict.js, incidents.js  the verdict; incidents with their course
+//	threads.js           threads by pool
 //	words.js, rows.js    formats of sizes and times; patterns of rows
 //	uplot.js, uplot.css  uPlot 1.6.32 from its npm package (dist/uPlot.iife.min.js,
 //	                     uPlot.min.css), MIT, see uplot.LICENSE: draws on a canvas

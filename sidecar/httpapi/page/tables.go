@@ -42,7 +42,7 @@ func tables() []byte {
 	}
 	series := map[string]string{
 		"row": history.Row(""), "pool": history.PrefixPool,
-		"usage": history.Usage, "limit": history.Limit, "threads": history.Threads,
+		"usage": history.Usage, "limit": history.Limit, "threads": history.Threads, "classes": history.Classes,
 		"unreclaimable": history.Unreclaimable, "generation": history.JVMGeneration,
 	}
 	script := []byte("// Generated from the tables in Go.\n")

@@ -2,7 +2,7 @@
 import { History, interval, key, ranges, withGaps } from './history.js';
 import { StackChart } from './stack.js';
 import { Table } from './table.js';
-import { kinds, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
+import { kinds, missingSources, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
 import { showThreads } from './threads.js';
 import { showText, showVerdict } from './verdict.js';
 import { clock, make, moment, sentence, set, span } from './words.js';
@@ -135,7 +135,7 @@ function showState(c) {
   const missing = state.report?.sources?.find((s) => !s.ok);
   if (c?.end) showText(/^(oom_|java_)/.test(c.end.kind) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. The page shows its history, and continues when the next JVM starts.`);
   else if (c?.ended) showText('wait', 'Ended', 'The JVM in this container has ended.', 'The page shows its history.');
-  else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report);
+  else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report, missingSources(state.report, [c.report]));
   else if (c) showText('wait', 'Watching', 'No verdict yet.', 'It follows with the next samples.');
   else if (state.report) showText('wait', 'Waiting', 'No JVM yet.', 'A sidecar may start before the JVM. This page updates when there is one.', missing?.fix && `If the JVM is already running: ${missing.fix}.`);
   else if (!state.failed) showText('wait', 'Waiting', 'Taking the first sample.');

@@ -1,4 +1,5 @@
 // The smaller parts: the numbers of dashboards, the budget, autopsies, missing sources.
+import { line } from './incidents.js';
 import { StackChart } from './stack.js';
 import { withGaps } from './history.js';
 import { advice, bar, day, clock, make, moment, percent, sentence, set, signed, size, span, unreclaimable } from './words.js';
@@ -68,6 +69,7 @@ function autopsy(a, i) {
     a.container_name && `container ${a.container_name}`, `pid ${a.pid}`, a.version,
     a.limit_bytes && `limit ${size(a.limit_bytes)}`,
     a.last_age_seconds != null && `last breakdown ${a.last_age_seconds.toFixed(1)} s earlier`,
+    a.incident && `open incident: ${line(a.incident)}`,
     a.restarted_at && `restarted at ${moment(Date.parse(a.restarted_at))}`,
   ].filter(Boolean);
   return make('article', { class: `end ${memory ? 'bad' : 'plain'}` },
@@ -81,10 +83,13 @@ function autopsy(a, i) {
     a.next?.length > 0 && make('details', { 'data-name': `next-${i}` }, make('summary', {}, 'What to do'), make('ol', { class: 'next' }, a.next.map((t) => make('li', {}, advice(t))))));
 }
 
+// missingSources are the sources of containers that failed. Without a container the verdict
+// shows those of the report already.
+export const missingSources = (report, containers) => [...containers.flatMap((c) => c.sources ?? []), ...(containers.length ? report.sources ?? [] : [])].filter((s) => !s.ok);
+
 // showSources lists the sources that failed, and the fixes.
 export function showSources(report) {
-  // Without a container the verdict shows it already.
-  const missing = [...(report?.containers ?? []).flatMap((c) => c.sources ?? []), ...(report?.containers?.length ? report.sources ?? [] : [])].filter((s) => !s.ok);
+  const missing = missingSources(report, report?.containers ?? []);
   document.getElementById('sources').hidden = !missing.length;
   set(body('sources'), JSON.stringify(missing), () => [
     make('p', { class: 'hint' }, 'Without these sources, some rows are unknown or less detailed. Unknown values are never shown as 0.'),

@@ -1,24 +1,46 @@
-// The verdict as a sentence, with growth, forecast, evidence and advice.
+// The verdict as a sentence, with the course of its incident, what was not judged, growth,
+// forecast, evidence and advice.
+import { course, gained, isOpen, others, title } from './incidents.js';
 import { advice, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
-const calm = { none: 'Calm', page_cache: 'Harmless', not_enough_history: 'Watching' };
+const states = { heap_full: ['bad', 'Heap full'], retained: ['warn', 'Memory retained'], budget: ['warn', 'Settings do not fit'] };
 
-const states = { budget: 'Settings do not fit', heap_full: 'Heap is full', retained: 'Memory retained' };
+// mood returns how a verdict is shown: [class, label]. It is calm only if nothing grows and
+// everything was judged.
+function mood(d, incident, missing) {
+  const soon = d.forecast?.seconds < 3600;
+  if (incident) return soon ? ['bad', 'Leak, limit within 1 h'] : ['warn', incident.state === 'paused' ? 'Leak, paused' : 'Leak'];
+  if (d.forecast) return [soon ? 'bad' : 'warn', 'Limit ahead, no cause named'];
+  if (states[d.verdict]) return states[d.verdict];
+  if (d.growth) return ['warn', 'Memory grows'];
+  if (d.incidents?.some((i) => i.state === 'suspected')) return ['wait', 'Leak suspected, not confirmed'];
+  if (d.verdict === 'not_enough_history') return ['wait', 'Watching'];
+  if (missing.length) return ['wait', 'No leak found, not everything was judged'];
+  return ['good', d.verdict === 'page_cache' ? 'Harmless' : 'Calm'];
+}
 
-// mood returns how a verdict is shown: [class, label].
-function mood(d) {
-  if (calm[d.verdict]) return [d.verdict === 'not_enough_history' ? 'wait' : 'good', calm[d.verdict]];
-  if (d.forecast?.seconds < 3600) return ['bad', 'Leak, limit within 1 h'];
-  if (states[d.verdict]) return ['warn', states[d.verdict]];
-  return ['warn', d.incidents?.[0]?.state === 'paused' ? 'Leak, growth paused' : 'Leak suspected'];
+// gaps says what could not be judged, and why.
+function gaps(d, c, sources) {
+  const unknown = (c?.memory ?? []).filter((row) => row.bytes == null).map((row) => row.name.replaceAll('_', ' '));
+  return [
+    d.verdict === 'not_enough_history' && 'Growth: too few samples so far.',
+    unknown.length > 0 && `Unknown rows: ${unknown.join(', ')}.`,
+    ...sources.map((s) => sentence(`${s.name.replaceAll('_', ' ')}: ${s.reason}`)),
+    ...(d.incidents ?? []).filter((i) => i.state === 'suspected' && i.waiting).map((i) => sentence(`${title(i)}: waiting for ${i.waiting}`)),
+  ].filter(Boolean);
+}
+
+function showGaps(all, details) {
+  return all.length > 0 && make('div', { class: 'gaps' }, make('h3', {}, 'Not judged'), list('ul', all, 'evidence'),
+    details && make('p', { class: 'hint' }, make('a', { href: '#sources' }, 'How to fix it')));
 }
 
 const list = (tag, items, cls) => (items?.length ? make(tag, { class: cls }, items.map((t) => make('li', {}, advice(t)))) : null);
 
 // facts are the numbers of a verdict.
-function facts(d, time, c) {
+function facts(d, time, c, incident) {
   const out = [];
   const add = (name, value, more) => out.push(make('div', {}, make('dt', {}, name), make('dd', {}, make('b', {}, value), more && make('span', {}, more))));
   if (d.forecast) {
@@ -26,6 +48,7 @@ function facts(d, time, c) {
     add(f.reached === 'heap_limit' ? 'Heap full in' : 'Limit reached in', span(f.seconds),
       low === high ? when : `${low} to ${high}; ${when}`);
   }
+  if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);
   if (d.growth) {
     const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
     add('Growth', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
@@ -39,9 +62,8 @@ function facts(d, time, c) {
 }
 
 function finding(f, i) {
-  const title = f.verdict.replaceAll('_', ' ') + (f.subject ? `: ${f.subject}` : '');
   return make('div', { class: 'finding' },
-    i > 0 && make('h3', {}, sentence(title)),
+    i > 0 && make('h3', {}, sentence(title(f))),
     list('ul', f.evidence, 'evidence'),
     f.gathered && make('div', {},
       make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(f.gathered.time))}:`),
@@ -65,19 +87,24 @@ export function showText(kind, label, lead, ...more) {
   set(root, JSON.stringify([label, lead, more]), () => [head(label), clauses(lead), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
 }
 
-// showVerdict shows the diagnosis of a container at a time.
-export function showVerdict(d, time, c) {
-  const root = $('verdict');
-  const [kind, label] = mood(d);
+// showVerdict shows the diagnosis of a container at a time, with the sources that failed.
+export function showVerdict(d, time, c, sources) {
+  const root = $('verdict'), incidents = d.incidents ?? [];
+  const incident = incidents.find((i) => i.verdict === d.verdict && isOpen(i));
+  const missing = gaps(d, c, sources);
+  const [kind, label] = mood(d, incident, missing);
   root.className = `card verdict ${kind}`;
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
   if ($('say').textContent !== say) $('say').textContent = say; // not with each new number
-  set(root, JSON.stringify([d, time, c?.limit_bytes]), () => {
+  set(root, JSON.stringify([d, time, c?.limit_bytes, missing]), () => {
     const next = d.findings?.[0]?.next;
     return [
       head(label),
       clauses(sentence(d.summary)),
-      facts(d, time, c),
+      incident && course(incident, time),
+      showGaps(missing, sources.length > 0),
+      facts(d, time, c, incident),
+      ...others(incidents, incident),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
       d.findings?.length > 0 && make('details', { 'data-name': 'why' }, make('summary', {}, 'Evidence'), d.findings.map(finding)),

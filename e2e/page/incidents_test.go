@@ -1,0 +1,110 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// verdicts are diagnoses as /diagnosis has them, with the class and the words that the
+// verdict must have, and words that it must not have.
+var verdicts = []struct {
+	name, diagnosis, class string
+	words, not             []string
+}{
+	{"calm", `{verdict: 'none', summary: 'no sustained growth', incidents: []}`, "good", []string{"Calm"}, []string{"Not judged"}},
+	{"paused", `{verdict: 'threads', subject: 'pool-#-thread-#', summary: 'thread leak (pool-#-thread-#), +1686 since 2026-11-28 01:10 UTC, no growth since 2026-11-28 01:50 UTC',
+		confidence: 0.9, findings: [{verdict: 'threads', subject: 'pool-#-thread-#', evidence: ['threads: 22 → 1708'], next: ['find the code that starts the threads: jcmd 1 Thread.print']}],
+		incidents: [
+			{verdict: 'threads', subject: 'pool-#-thread-#', state: 'paused', since: ago(80), opened: ago(65), confirmed: ago(63), last_growth: ago(12), measure: 'pool/pool-#-thread-#', gained: 1686},
+			{verdict: 'class_loader', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'classes', gained: 2400, waiting: 'a collection that unloads classes'},
+			{verdict: 'native_untracked', state: 'closed', since: ago(200), opened: ago(190), confirmed: ago(180), last_growth: ago(150), closed: ago(100), measure: 'detail/native/untracked', gained: 50331648}]}`,
+		"warn", []string{"Leak, paused", "Growth began", "Suspected", "Confirmed", "Paused, last growth", "12 min ago", "1686 threads", "Other incidents", "waiting for a collection that unloads classes", "Closed incidents (1)"}, []string{"Calm"}},
+	{"growth", `{verdict: 'none', summary: 'memory grows, no cause identified yet; unreclaimable memory grows: +100.0 MiB per hour', growth: {bytes_per_hour: 1e8, low_bytes_per_hour: 9e7, high_bytes_per_hour: 11e7}, incidents: []}`,
+		"warn", []string{"Memory grows"}, []string{"Calm"}},
+	{"forecast", `{verdict: 'none', summary: 'memory grows, no cause identified yet; OOM kill expected in 23 min', forecast: {reached: 'container_limit', seconds: 1380, low_seconds: 1200, high_seconds: 1700}, incidents: []}`,
+		"bad", []string{"Limit ahead, no cause named", "23 min"}, []string{"Calm"}},
+	{"cache", `{verdict: 'page_cache', summary: 'usage is near the limit because of page cache, which is harmless', growth: {bytes_per_hour: 1e8, low_bytes_per_hour: 9e7, high_bytes_per_hour: 11e7}, incidents: []}`,
+		"warn", []string{"Memory grows"}, []string{"Harmless"}},
+	{"suspected", `{verdict: 'none', summary: 'no sustained growth; suspected, not confirmed: Java heap leak, waiting for a collection of the old generation', incidents: [
+			{verdict: 'heap', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'old_used', gained: 83886080, waiting: 'a collection of the old generation'}]}`,
+		"wait", []string{"Leak suspected, not confirmed", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm"}},
+	{"early", `{verdict: 'not_enough_history', summary: 'not enough history: 12 of 60 samples since the JVM started', incidents: []}`, "wait", []string{"Watching", "Not judged"}, []string{"Calm"}},
+	{"heap-full", `{verdict: 'heap_full', summary: 'the Java heap is full: 197.5 MiB of 200.0 MiB after the last collection', incidents: []}`, "bad", []string{"Heap full"}, []string{"Calm"}},
+}
+
+// TestVerdicts: each verdict has its words and colour: nothing is calm that grows or was
+// not judged. The documents are those of a sidecar, with another diagnosis.
+func TestVerdicts(t *testing.T) {
+	s := startSidecar(t)
+	startJVM(t, s, 256*mib)
+	b := openBrowser(t)
+	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `{
+			const real = window.fetch;
+			window.fetch = async (path, options) => {
+				const response = await real(path, options);
+				if (!response.ok || !/^(diagnosis|breakdown)/.test(path)) return response;
+				const document = await response.json();
+				window.change?.(document, path);
+				return new Response(JSON.stringify(document));
+			};
+		}`})
+		return err
+	}))
+	b.emulate(1280, 900, false, "light")
+	b.open(s.URL + "/?range=15m")
+	b.await("the JVM is seen", `document.querySelector('#rows data') !== null`)
+	show := func(name, diagnosis, missing string) {
+		b.t.Helper()
+		eval[bool](b, fmt.Sprintf(`window.change = (document, path) => {
+			const ago = (minutes) => new Date(Date.now() - 60e3 * minutes).toISOString();
+			for (const c of document.containers ?? []) {
+				if (path.startsWith('breakdown')) { c.sources = %s; continue; }
+				Object.assign(c, { subject: '', findings: [], growth: null, forecast: null, confidence: null }, %s, { shown: %q });
+				c.summary += ' [%s]';
+			}
+		}, true`, missing, diagnosis, name, name))
+		b.await(name, fmt.Sprintf(`document.getElementById('verdict').innerText.includes('[%s]')`, name))
+	}
+	check := func(name, class string, words, not []string) {
+		b.t.Helper()
+		text := b.text("#verdict")
+		for _, word := range words {
+			if !strings.Contains(text, word) {
+				t.Errorf("%s: no %q in %s", name, word, text)
+			}
+		}
+		for _, word := range not {
+			if strings.Contains(text, word) {
+				t.Errorf("%s: %q in %s", name, word, text)
+			}
+		}
+		if !eval[bool](b, fmt.Sprintf(`document.getElementById('verdict').classList.contains(%q)`, class)) {
+			t.Errorf("%s is shown as %s", name, eval[string](b, `document.getElementById('verdict').className`))
+		}
+	}
+	for _, v := range verdicts {
+		show(v.name, v.diagnosis, `[]`)
+		check(v.name, v.class, v.words, v.not)
+		b.shoot("verdict-" + v.name)
+	}
+	show("blind", verdicts[0].diagnosis, `[{name: 'hsperfdata', ok: false, reason: 'no file below /tmp/hsperfdata_*', fix: 'give the UID an entry in /etc/passwd'}]`)
+	check("blind", "wait", []string{"No leak found, not everything was judged", "Not judged", "no file below /tmp"}, []string{"Calm"})
+	b.shoot("verdict-blind")
+
+	show("paused", verdicts[1].diagnosis, `[{name: 'hsperfdata', ok: false, reason: 'no file below /tmp/hsperfdata_*', fix: 'give the UID an entry in /etc/passwd'}]`)
+	b.emulate(1280, 900, false, "dark")
+	b.shoot("verdict-paused-dark")
+	b.emulate(360, 780, true, "light")
+	if width := eval[int](b, `document.documentElement.scrollWidth`); width > 360 {
+		t.Errorf("360 px: the page is %d px wide", width)
+	}
+	b.shoot("verdict-paused-phone")
+	b.quiet("after all verdicts")
+}
