@@ -47,8 +47,8 @@ func (j *judge) leaks(known []Incident) []Finding {
 	}
 	for k := range known {
 		i := &known[k]
-		if i.open() && !slices.ContainsFunc(all, func(f Finding) bool { return f.Verdict == i.Verdict }) {
-			f := i.finding
+		if i.open() && i.Rate != nil && !slices.ContainsFunc(all, func(f Finding) bool { return f.Verdict == i.Verdict }) {
+			f := i.last()
 			f.known = true
 			all = append(all, f)
 		}

@@ -67,7 +67,7 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 
 // report is the finding of an incident, with what became of it.
 func (j *judge) report(i *Incident) Finding {
-	f := i.finding
+	f := i.last()
 	f.Verdict, f.Subject, f.Evidence = i.Verdict, i.Subject, slices.Clone(f.Evidence)
 	if f.Verdict == rows.VerdictUnexplained && len(j.c.Missing) > 0 {
 		f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(j.c.Missing, ", "))

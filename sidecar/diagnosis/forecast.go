@@ -32,9 +32,9 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 	if incidents[0].idle(j.at) > max(minIdle, incidents[0].longestPause()*3/2) {
 		return nil, nil // it may go on, but when is not known
 	}
-	found := &incidents[0].finding
+	found := incidents[0].last()
 	w := window{found.window.from, j.at}
-	if found.Rate == nil { // read back from JSON, and not found again
+	if found.Rate == nil {
 		return nil, nil
 	}
 	firm, ok := j.trendOf(history.Unreclaimable, w.half())

@@ -53,10 +53,13 @@ type Incident struct {
 	LongestPauseMillis int64 `json:"longest_pause_ms"`
 	// RestMillis is how long no growth means nothing: it shows only after collections.
 	RestMillis int64 `json:"rest_ms,omitempty"`
-	// Seen is when a judgment found it last.
-	Seen time.Time `json:"seen"`
+	// Seen is when a judgment found it last, the others are what it found.
+	Seen       time.Time `json:"seen"`
+	Rate       *Rate     `json:"rate,omitempty"`
+	Share      *float64  `json:"share,omitempty"`
+	Confidence float64   `json:"confidence,omitempty"`
 
-	finding Finding // of the last judgment that found it
+	finding Finding // of that judgment; empty if it was read back from JSON
 }
 
 const (
@@ -87,11 +90,23 @@ func (i *Incident) see(f *Finding, at time.Time) {
 	i.Sightings++
 	i.InARow++
 	i.Seen, i.finding, i.Waiting = at, *f, f.waiting
+	i.Rate, i.Share, i.Confidence = f.Rate, f.Share, f.Confidence
 	if i.State == Suspected {
 		i.Subject = f.Subject
 		if from := time.UnixMilli(f.window.from).UTC(); from.Before(i.Since) {
 			i.Since = from
 		}
+	}
+}
+
+// last is what the last judgment found.
+func (i *Incident) last() Finding {
+	if i.finding.Verdict != "" {
+		return i.finding
+	}
+	return Finding{
+		Verdict: i.Verdict, Subject: i.Subject, Rate: i.Rate, Share: i.Share, Confidence: i.Confidence,
+		window: window{i.Since.UnixMilli(), i.Seen.UnixMilli()},
 	}
 }
 

@@ -141,7 +141,10 @@ func (t *Tracker) rank() {
 	}
 }
 
-func (i *Incident) weight() float64 { return i.finding.weight() }
+func (i *Incident) weight() float64 {
+	f := i.last()
+	return f.weight()
+}
 
 // change returns what became of the verdict.
 func (t *Tracker) change(d *Diagnosis) Change {
