@@ -12,7 +12,7 @@ import (
 // Process, and may be used from another goroutine.
 type Handle struct {
 	*proc.Handle
-	perf *hsperf.File // nil: the JVM keeps no counters that may be read
+	perf *hsperf.Reader // nil: no file that remains readable after the end
 }
 
 // OpenHandle opens the files that are needed at the end of the JVM started at that time:
@@ -22,7 +22,7 @@ func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	perf, _ := hsperf.Open(procfs, pid) // Query reports why not
+	perf, _ := hsperf.Open(procfs, pid)
 	return &Handle{Handle: h, perf: perf}, nil
 }
 
@@ -59,8 +59,8 @@ type Collection struct {
 	Seconds *float64 `json:"seconds"` // of pauses, for most collectors
 }
 
-// FinalCounters reads the counters, which remain readable after the JVM ended. nil: there
-// are none.
+// FinalCounters reads the counters, which remain readable after the JVM ended. nil: they
+// were not in a file.
 func (h *Handle) FinalCounters() *FinalCounters {
 	if h.perf == nil {
 		return nil

@@ -35,7 +35,7 @@ type Process struct {
 	stackBytes uint64        // as proc.StackBytes
 
 	// Opened by the first Query that can, and kept.
-	counters   *hsperf.File
+	counters   *hsperf.Reader
 	structs    *vmstructs.Reader
 	structsErr error // why structs is nil
 

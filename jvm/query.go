@@ -57,6 +57,7 @@ func (p *Process) Query(ctx context.Context) (*Answers, error) {
 		Threads: Threads{Live: p.status.Threads},
 	}}
 	a.renew = p.policy.Renew(p.queried.times, a.Facts.UptimeSeconds)
+	p.openStructs()
 	p.readCounters(a)
 	p.readStructs(a)
 	p.readCommands(ctx, a)
@@ -66,17 +67,19 @@ func (p *Process) Query(ctx context.Context) (*Answers, error) {
 	return a, nil
 }
 
-// readCounters reads the counters that the JVM keeps in a shared file: no handshake and
-// no pause. Those of heap and metaspace are of the last collection, and do not show the
-// current use.
+// readCounters reads the counters that the JVM keeps in a shared file or in its own
+// memory: no handshake and no pause. Those of heap and metaspace are of the last
+// collection, and do not show the current use.
 func (p *Process) readCounters(a *Answers) {
 	f := &a.Facts
 	data, err := p.openCounters()
 	if err != nil {
 		fix := p.permissionFix(err)
 		switch {
+		case errors.Is(err, vmstructs.ErrNoCounters):
+			fix = "start the JVM without -XX:-UsePerfData, so that leaks of heap and classes can be judged"
 		case errors.Is(err, hsperf.ErrNoFile):
-			fix = "start the JVM without -XX:-UsePerfData and -XX:+PerfDisableSharedMem, with a writable /tmp and an entry for its UID in /etc/passwd"
+			fix = "start the JVM without -XX:-UsePerfData and -XX:+PerfDisableSharedMem, with a writable /tmp and an entry for its UID in /etc/passwd; or allow jvmem to read its memory: see the source vm_structs"
 		case errors.Is(err, hsperf.ErrDeleted):
 			fix = "exclude /tmp/hsperfdata_* from the cleaner of /tmp, and restart the JVM"
 		}
@@ -101,14 +104,23 @@ func (p *Process) readCounters(a *Answers) {
 }
 
 // openCounters opens the file once: its descriptor remains valid after the file was
-// deleted.
+// deleted. If it cannot be opened, the counters are read from the JVM's memory.
 func (p *Process) openCounters() (*hsperf.Data, error) {
-	if p.counters == nil {
-		f, err := hsperf.Open(p.proc, p.status.PID)
-		if err != nil {
-			return nil, err
+	if p.counters != nil {
+		return p.counters.Read()
+	}
+	file, err := hsperf.Open(p.proc, p.status.PID)
+	switch {
+	case err == nil:
+		p.counters = file
+	case p.structs == nil:
+		return nil, err
+	default:
+		memory, inMemory := p.structs.Counters()
+		if inMemory != nil {
+			return nil, errors.Join(err, inMemory)
 		}
-		p.counters = f
+		p.counters = hsperf.New(memory)
 	}
 	return p.counters.Read()
 }
@@ -127,18 +139,23 @@ func major(version string) int {
 	return n
 }
 
-// readStructs opens HotSpot's own tables in its memory, and reads its flags.
-func (p *Process) readStructs(a *Answers) {
-	if p.structs == nil && p.lib != nil {
+// openStructs opens HotSpot's own tables in its memory.
+func (p *Process) openStructs() {
+	switch {
+	case p.structs != nil:
+	case p.lib == nil:
+		p.structsErr = fmt.Errorf("no permission to read the JVM's mappings: %w", os.ErrPermission)
+	default:
 		p.structs, p.structsErr = vmstructs.Open(vmstructs.Options{
 			Proc: p.proc, PID: p.status.PID, Base: p.lib.Base,
-			Flags: flagNames(), Metadata: true,
+			Flags: flagNames(), Metadata: true, Counters: true,
 		})
 	}
+}
+
+// readStructs reads the JVM's flags and, if nothing else has it, its version.
+func (p *Process) readStructs(a *Answers) {
 	if p.structs == nil {
-		if p.structsErr == nil {
-			p.structsErr = fmt.Errorf("no permission to read the JVM's mappings: %w", os.ErrPermission)
-		}
 		return
 	}
 	p.readFlags(a)

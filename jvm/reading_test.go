@@ -10,7 +10,12 @@ import (
 // TestLightReading: it reports what Query reports, it allocates nothing, and of a
 // JVM that ended it knows no threads.
 func TestLightReading(t *testing.T) {
-	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}})
+	t.Run("file", func(t *testing.T) { testLightReading(t, "-XX:-PerfDisableSharedMem") })
+	t.Run("memory", func(t *testing.T) { testLightReading(t, "-XX:+PerfDisableSharedMem") })
+}
+
+func testLightReading(t *testing.T, flag string) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m", flag}})
 	p, err := Open("/proc", j.PID)
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,9 @@
 // the JVM nothing: no handshake, no pause.
 //
 // Open finds the file by the JVM's mappings and opens it inside the JVM's root, so that
-// a link cannot lead out of the container. Parse takes the bytes of a file. Neither
+// a link cannot lead out of the container. New reads the same bytes from the JVM's
+// memory: a JVM has no file if its UID has no name, if it cannot write to /tmp, and with
+// -XX:+PerfDisableSharedMem. Parse takes the bytes. Neither
 // returns what may contain secrets (arguments of the VM and of the application): Flag
 // returns one named VM flag.
 //

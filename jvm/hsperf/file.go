@@ -16,8 +16,8 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-// maxFileBytes bounds hsperfdata: -XX:PerfDataMemorySize is 32 KiB by default.
-const maxFileBytes = 1 << 20
+// maxBytes bounds hsperfdata: -XX:PerfDataMemorySize is 32 KiB by default.
+const maxBytes = 1 << 20
 
 // Errors of Open.
 var (
@@ -27,19 +27,24 @@ var (
 	ErrDeleted = errors.New("the JVM's hsperfdata file was deleted")
 )
 
-// File is the hsperfdata file of one JVM. It is identified once: its descriptor
-// remains valid after the file was deleted and after the JVM ended. Not safe for
-// concurrent use.
-type File struct {
-	file *os.File
-	size int64
-	text []byte // of the last Read
-	data Data
+// Reader reads the counters of one JVM. Not safe for concurrent use.
+type Reader struct {
+	source io.ReaderAt
+	closer io.Closer // nil: the source is the caller's
+	size   int64
+	text   []byte // of the last Read
+	data   Data
+}
+
+// New reads counters from the JVM's memory.
+func New(memory *io.SectionReader) *Reader {
+	return &Reader{source: memory, size: min(memory.Size(), maxBytes)}
 }
 
 // Open opens the file that a JVM has mapped. It takes path and inode from the mappings:
 // the name depends on the user's and may collide in a shared /tmp, the inode does not.
-func Open(procfs string, pid int) (*File, error) {
+// The descriptor remains valid after the file was deleted and after the JVM ended.
+func Open(procfs string, pid int) (*Reader, error) {
 	dir := filepath.Join(procfs, strconv.Itoa(pid))
 	path, inode, err := findMapping(filepath.Join(dir, "maps"))
 	if err != nil {
@@ -65,7 +70,7 @@ func Open(procfs string, pid int) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open hsperfdata: %w", err)
 	}
-	return &File{file: file, size: min(stat.Size, maxFileBytes)}, nil
+	return &Reader{source: file, closer: file, size: min(stat.Size, maxBytes)}, nil
 }
 
 // findMapping returns the path and the inode of the mapped hsperfdata file.
@@ -93,22 +98,27 @@ func findMapping(maps string) (path string, inode uint64, err error) {
 }
 
 // Close closes the file.
-func (f *File) Close() error { return f.file.Close() }
+func (r *Reader) Close() error {
+	if r.closer == nil {
+		return nil
+	}
+	return r.closer.Close()
+}
 
 // Read reads and parses the counters. The Data is valid until the next Read.
-func (f *File) Read() (*Data, error) {
-	text, err := f.ReadBytes(f.text)
+func (r *Reader) Read() (*Data, error) {
+	text, err := r.ReadBytes(r.text)
 	if err != nil {
 		return nil, err
 	}
-	f.text = text
-	return &f.data, f.data.Renew(text)
+	r.text = text
+	return &r.data, r.data.Renew(text)
 }
 
-// ReadBytes reads the whole file into the buffer, or into a longer one.
-func (f *File) ReadBytes(buffer []byte) ([]byte, error) {
-	buffer = slices.Grow(buffer[:0], int(f.size))[:f.size]
-	n, err := f.file.ReadAt(buffer, 0)
+// ReadBytes reads everything into the buffer, or into a longer one.
+func (r *Reader) ReadBytes(buffer []byte) ([]byte, error) {
+	buffer = slices.Grow(buffer[:0], int(r.size))[:r.size]
+	n, err := r.source.ReadAt(buffer, 0)
 	if err != nil && !errors.Is(err, io.EOF) { // it may have been truncated
 		return nil, fmt.Errorf("read hsperfdata: %w", err)
 	}

@@ -1,8 +1,10 @@
 package hsperf
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +81,19 @@ func TestOpen(t *testing.T) {
 				t.Errorf("%q, %v", text, err)
 			}
 		})
+	}
+}
+
+// TestNew: what the JVM says of the size of its memory is not believed.
+func TestNew(t *testing.T) {
+	memory := io.NewSectionReader(bytes.NewReader([]byte("counters")), 0, 1<<50)
+	r := New(memory)
+	text, err := r.ReadBytes(nil)
+	if err != nil || string(text) != "counters" || cap(text) > 2*maxBytes {
+		t.Errorf("%q with room for %d bytes, %v", text, cap(text), err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

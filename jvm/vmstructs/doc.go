@@ -1,7 +1,7 @@
-// Package vmstructs reads the address ranges of a HotSpot JVM's heap, code, class data and
-// thread stacks, and the values of its flags, from gHotSpotVMStructs: the table of its
-// own C++ fields that libjvm.so exports for the serviceability agent. It is read through
-// /proc/<pid>/mem. The JVM need not cooperate: this works with attach disabled, with a
+// Package vmstructs reads the address ranges of a HotSpot JVM's heap, code, class data,
+// thread stacks and performance counters, and the values of its flags, from
+// gHotSpotVMStructs: the table of its own C++ fields that libjvm.so exports for the
+// serviceability agent. It is read through /proc/<pid>/mem. The JVM need not cooperate: this works with attach disabled, with a
 // hung JVM, and with Native Memory Tracking off.
 //
 // It never writes, stops no thread, and opens no file of the observed container: the
@@ -18,7 +18,7 @@
 //
 // # Sources
 //
-// OpenJDK: runtime/vmStructs.{hpp,cpp}, gc/*/vmStructs_*.hpp,
+// OpenJDK: runtime/vmStructs.{hpp,cpp}, gc/*/vmStructs_*.hpp, runtime/perfMemory.hpp,
 // runtime/threadSMR.hpp, runtime/flags/jvmFlag.hpp, memory/metaspaceShared.cpp
 // (cds/aotMetaspace.cpp from JDK 26 on), oops/compressedKlass.cpp. Linux:
 // fs/proc/base.c (mem_rw), proc_pid_mem(5). The System V ABI, gABI chapter 5,
@@ -44,6 +44,7 @@
 //	base         _base        =            KlassPointers::_narrow_klass._base
 //	flag class   Flag         JVMFlag      =            =            =            =
 //	flag type    text         text         number       =            =            =
+//	counters     PerfMemory::_start, _capacity
 //	version      JDK_Version::_current     =            =            Abstract_VM_Version::_vm_major_version
 //
 // For other versions names are looked up one by one, and a part whose

@@ -40,9 +40,9 @@ func cardTableCollectors() []string {
 	return []string{"UseSerialGC", "UseParallelGC", "UseG1GC", "UseConcMarkSweepGC"}
 }
 
-// ownFlags are those that Read itself needs.
+// ownFlags are those that Read and Counters need.
 func ownFlags() []string {
-	return append(cardTableCollectors(), "CompressedClassSpaceSize", "UseCompressedClassPointers", "UseSharedSpaces")
+	return append(cardTableCollectors(), "CompressedClassSpaceSize", "UseCompressedClassPointers", "UseSharedSpaces", usePerfData)
 }
 
 // openFlags finds the addresses of the named flags' values.

@@ -23,8 +23,8 @@ type Options struct {
 	// Flags are the names for Reader.Flag, such as
 	// "MaxHeapSize". Names that this JVM doesn't have are no error.
 	Flags []string
-	// Metadata prepares for Reader.Metadata.
-	Metadata bool
+	// Metadata prepares for Reader.Metadata, Counters for Reader.Counters.
+	Metadata, Counters bool
 }
 
 // Reader reads one JVM. Not safe for concurrent use.
@@ -100,7 +100,7 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := openTable(s, o.Metadata)
+	t, err := openTable(s, o)
 	if err != nil {
 		return nil, err
 	}

@@ -28,10 +28,12 @@ type table struct {
 }
 
 // wanted reports whether the fields of a class are used here.
-func wanted(class string, metadata bool) bool {
+func wanted(class string, o Options) bool {
 	switch class {
+	case "PerfMemory":
+		return o.Counters
 	case "ClassLoaderDataGraph", "ClassLoaderData", "SystemDictionary", "Klass", "InstanceKlass":
-		return metadata
+		return o.Metadata
 	case "Universe", "CollectedHeap", "MemRegion",
 		"CodeCache", "CodeHeap", "VirtualSpace", "GrowableArray<int>", "GrowableArrayBase", "GenericGrowableArray",
 		"MetaspaceObj", "FileMapInfo", "FileMapHeader", "CDSFileMapRegion", "CompressedKlassPointers",
@@ -43,14 +45,14 @@ func wanted(class string, metadata bool) bool {
 	return false
 }
 
-// openTable reads both tables, on request with the classes for Metadata.
-func openTable(s *symbols, metadata bool) (table, error) {
+// openTable reads both tables, with the classes for Metadata and Counters on request.
+func openTable(s *symbols, o Options) (table, error) {
 	t := table{fields: map[fieldName]field{}, sizes: map[string]uint64{}}
 	err := s.rows("gHotSpotVMStructs", "gHotSpotVMStructEntry",
 		[]string{"TypeName", "FieldName", "TypeString", "IsStatic", "Offset", "Address"},
 		func(cells []uint64) error {
 			class, err := s.image.text(cells[0])
-			if err != nil || !wanted(class, metadata) {
+			if err != nil || !wanted(class, o) {
 				return err
 			}
 			name, err := s.image.text(cells[1])
@@ -74,7 +76,7 @@ func openTable(s *symbols, metadata bool) (table, error) {
 	}
 	err = s.rows("gHotSpotVMTypes", "gHotSpotVMTypeEntry", []string{"TypeName", "Size"}, func(cells []uint64) error {
 		class, err := s.image.text(cells[0])
-		if err == nil && wanted(class, metadata) {
+		if err == nil && wanted(class, o) {
 			t.sizes[class] = cells[1]
 		}
 		return err
