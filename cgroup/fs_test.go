@@ -163,7 +163,7 @@ func TestOpen(t *testing.T) {
 			files: map[string]string{"7/cgroup": "9:cpu,memory:/c\n0::/\n", "7/mountinfo": otherV1 + mounted(mountV1, "/") + mounted(mountV2, "/"), cgroupDir + "memory/c/": ""}},
 		{name: "no memory line", err: ErrNoController, fix: fixController, files: map[string]string{"7/cgroup": "3:cpu:/\n"}},
 		{name: "ended", err: ErrGone, files: map[string]string{"8/cgroup": "0::/\n"}},
-		{name: "ended while we look", err: ErrGone, files: map[string]string{"7/cgroup": "-> /nonexistent"}},
+		{name: "ended while it is read", err: ErrGone, files: map[string]string{"7/cgroup": "-> /nonexistent"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g, err := plant(t, tt.files).Open(7)
@@ -208,15 +208,15 @@ func TestOpenWithoutPermission(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	err := asNobody(func() error { _, err := f.Open(7); return err })
+	err := withoutRights(func() error { _, err := f.Open(7); return err })
 	e := (*Error)(nil)
 	if !errors.Is(err, fs.ErrPermission) || !errors.As(err, &e) || e.Fix != fixUser {
 		t.Errorf("%v: want a permission error that says what to do", err)
 	}
 }
 
-// asNobody runs f on a thread without root's rights over files.
-func asNobody(f func() error) error {
+// withoutRights runs f on a thread without root's rights over files.
+func withoutRights(f func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends here

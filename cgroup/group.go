@@ -213,7 +213,7 @@ func (g *Group) readInto(file string, buf []byte) (text []byte, err error) {
 	return text, err
 }
 
-// with calls read with an open file, once more if it was removed and is there again.
+// with calls read with an open file, once more if it was removed and exists again.
 func (g *Group) with(file string, read func(*os.File) error) error {
 	g.lock.Lock()
 	defer g.lock.Unlock()

@@ -64,7 +64,7 @@ func TestReadingCaptures(t *testing.T) {
 		if got, err := h.OOMKills(); err != nil || got == nil || *got != 0 {
 			t.Errorf("%s: kills %v, %v", dir, got, err)
 		}
-		// A fixture is no file that a poll can wait for, and v1 has no such events.
+		// A fixture is not a file that a poll can wait for, and v1 has no such events.
 		if err := h.WaitEvents(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("%s: %v", dir, err)
 		}
@@ -77,7 +77,7 @@ func TestReadingCaptures(t *testing.T) {
 	}
 }
 
-// What a file does not tell is nil or an error, never 0.
+// A value that no file has is nil or an error, never 0.
 func TestHandleUnknown(t *testing.T) {
 	for _, tt := range []struct {
 		name, file, text string

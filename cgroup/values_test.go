@@ -91,7 +91,7 @@ func TestFlat(t *testing.T) {
 	}
 }
 
-// valuesOf asks for every key that there is.
+// valuesOf looks up every key.
 func valuesOf(s string) map[string]int64 {
 	values := make(map[string]int64)
 	for line := range strings.Lines(s) {

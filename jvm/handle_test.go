@@ -47,7 +47,7 @@ func TestHandle(t *testing.T) {
 			}
 			exit := h.Exit(t.Context())
 			if exit == nil && !jvmtest.KernelAtLeast(t, 6, 15) {
-				exit = &proc.Exit{Code: &tt.code} // reaped before we could look
+				exit = &proc.Exit{Code: &tt.code} // reaped before it could be read
 			}
 			if exit == nil || (exit.Code == nil) == (exit.Signal == nil) ||
 				exit.Code != nil && *exit.Code != tt.code || exit.Signal != nil && *exit.Signal != tt.by {

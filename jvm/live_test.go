@@ -83,7 +83,7 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := total.AnonymousBytes - anon; diff < -512<<10 || diff > 512<<10 { // it lives on between the two looks
+	if diff := total.AnonymousBytes - anon; diff < -512<<10 || diff > 512<<10 { // it keeps running between the two reads
 		t.Errorf("%d private bytes by kind, the kernel counts %d", anon, total.AnonymousBytes)
 	}
 

@@ -24,7 +24,7 @@ func freePID(t *testing.T) int {
 	return c.Process.Pid
 }
 
-// sleep starts a process that is no JVM.
+// sleep starts a process that is not a JVM.
 func sleep(t *testing.T) *exec.Cmd {
 	t.Helper()
 	c := exec.Command("sleep", "600")

@@ -195,7 +195,7 @@ func flagNames() []string {
 const unlimited = 1 << 62
 
 // readFlags reads flags from HotSpot's memory, not in each query, as few ever change. A
-// flag that this JDK lacks is no error.
+// flag that this JDK lacks is not an error.
 func (p *Process) readFlags(a *Answers) {
 	if a.renew {
 		flags := make(map[string]any)

@@ -24,12 +24,12 @@ import (
 
 // TestOwnProcess runs the binary beside a JVM of the same user, as in a pod: it reads
 // all of the JVM, and the JVM's user can read nothing of it. Then its log pipe is stuck
-// and the JVM stopped, and it ends in time all the same.
+// and the JVM stopped, and it still ends in time.
 func TestOwnProcess(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run as another user")
 	}
-	const user = 65534                                  // nobody: without a name a user has no hsperfdata
+	const user = 65534                                  // the user nobody: a user without a name has no hsperfdata
 	dir, err := os.MkdirTemp("/var/tmp", "jvmem-test-") // that the user can enter
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestOwnProcess(t *testing.T) {
 	}
 }
 
-// freePort returns an address that nobody listens on.
+// freePort returns an address on which nothing listens.
 func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -71,14 +71,14 @@ func TestConnectionLimit(t *testing.T) {
 	count := <-answers
 	t.Logf("%d answers meanwhile, %d connections closed before one; %d of %d clients are connected", count[0], count[1], countOpen(fds), clients)
 	if count[0] == 0 {
-		t.Error("nobody was answered meanwhile")
+		t.Error("no client got a response meanwhile")
 	}
 	if health := s.get(t, "/healthz"); health != "ok\n" {
 		t.Errorf("/healthz: %q", health)
 	}
 }
 
-// askPatiently asks again and again, as probes and Prometheus do, and returns how many
+// askPatiently repeats a request, as probes and Prometheus do, and returns how many
 // answers it got, and how many connections were closed before there was one.
 func askPatiently(url string, stop <-chan struct{}) (count [2]int) {
 	fresh := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}

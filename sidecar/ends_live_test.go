@@ -21,7 +21,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// lines is what was logged.
+// lines collects the logged lines.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -134,7 +134,7 @@ func (s *served) awaitAutopsy(t *testing.T) autopsy.Autopsy {
 	return s.autopsies(t)[0]
 }
 
-// TestKillIsExplained: the kernel kills a JVM whose direct buffers grow, between two
+// TestKillIsExplained: a JVM whose direct buffers grow is OOM killed between two
 // samples that are far apart; the autopsy outlives jvmem.
 func TestKillIsExplained(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
@@ -192,7 +192,7 @@ func TestOrdinaryEnds(t *testing.T) {
 	}
 }
 
-// TestEvidence: a pool that leaks is named, and what its threads do is asked once.
+// TestEvidence: a pool that leaks is named, and the stacks of its threads are collected once.
 func TestEvidence(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 512 * mib, JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
 	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond}, j)

@@ -20,13 +20,13 @@ import (
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
-// evil is what a container may call a thread, a process, anything: it would color a
-// terminal and clear it, ring, turn text around, begin a new line, and end a string
-// of JSON. A process' name has 15 bytes of it.
+// evil is a name that a container may give a thread, a process or anything else: it would
+// clear a terminal, ring, reverse text, begin a new line, and end a JSON string. A
+// process' name has 15 bytes of it.
 const evil = "\x1b[2J\x07\r\n\xff\"},\u202e"
 
-// TestHostileContainer: what the container calls itself, and what pretends to be a
-// JVM, shows up nowhere as it is.
+// TestHostileContainer: names that the container chooses, also those of a process that
+// poses as a JVM, are shown nowhere unescaped.
 func TestHostileContainer(t *testing.T) {
 	f := jvmtest.NewUnsignalled(t)
 	f.SetThreads(evil, "\x1b[31m-1", "\x1b[31m-2", "Attach Listener")

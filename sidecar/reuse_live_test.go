@@ -13,7 +13,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// TestPIDUsedAgain: a JVM is killed, and another one gets its PID before the next look,
+// TestPIDUsedAgain: a JVM is killed, and another one gets its PID before the next sample,
 // and finds its attach socket. It is reported as another one, and the end of the first too.
 func TestPIDUsedAgain(t *testing.T) {
 	if !jvmtest.InPod(t) {

@@ -75,7 +75,7 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// evidenceOf asks for all the evidence that there is.
+// evidenceOf collects all evidence.
 func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 	t.Helper()
 	s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})

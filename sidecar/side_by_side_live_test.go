@@ -49,7 +49,7 @@ func TestHungJVMDelaysNobody(t *testing.T) {
 	})
 	before := s.latest(t)
 	usage := *of(&before, growing.PID).UsageBytes
-	conn, err := net.Dial("unix", fmt.Sprintf("/tmp/.java_pid%d", hung.PID)) // HotSpot answers nobody else now
+	conn, err := net.Dial("unix", fmt.Sprintf("/tmp/.java_pid%d", hung.PID)) // HotSpot answers no other client now
 	if err != nil {
 		t.Fatal(err)
 	}

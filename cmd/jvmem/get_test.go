@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// TestGet asks a sidecar that requires a password and has no JVM to observe.
+// TestGet queries a sidecar that requires a password and has no JVM to observe.
 func TestGet(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("right"), bcrypt.MinCost)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 func noEnv(string) string { return "" }
 
-// runMain runs a command line that ends by itself.
+// runMain runs a command that exits without a signal.
 func runMain(t *testing.T, getenv func(string) string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkServing reads the log of a jvmem that waits for a JVM, asks it over HTTP,
+// checkServing reads the log of a jvmem that waits for a JVM, queries it over HTTP,
 // and ends it.
 func checkServing(t *testing.T, log io.Reader, cancel context.CancelFunc) {
 	t.Helper()
@@ -63,7 +63,7 @@ func checkServing(t *testing.T, log io.Reader, cancel context.CancelFunc) {
 // patience limits waiting on a busy machine.
 const patience = time.Minute
 
-// await asks until the answer is 200.
+// await repeats a request until the status is 200.
 func await(t *testing.T, url string) string {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}

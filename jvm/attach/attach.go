@@ -88,7 +88,7 @@ func New(t Target, o Options) *Client {
 // first rejected one ends the request with a code that is not 0. (One command per
 // request costs 0.1 ms more and needs no splitting.)
 //
-// If the JVM has no socket, Do first asks it to open one, at most once per call. The
+// If the JVM has no socket, Do first makes it open one, at most once per call. The
 // error is always an *Error; the Reply beside it has what was read.
 func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 	reply, err := c.do(ctx, commands)

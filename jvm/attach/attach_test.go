@@ -39,7 +39,7 @@ func wantKind(t *testing.T, err error, kind Kind) *Error {
 	return e
 }
 
-// TestDoWithoutVersion2: a JDK 25 that runs with -Djdk.attach.compat=true is asked by
+// TestDoWithoutVersion2: a JDK 25 that runs with -Djdk.attach.compat=true is queried by
 // version 1 of the protocol, after it refused the other once.
 func TestDoWithoutVersion2(t *testing.T) {
 	f := jvmtest.NewFake(t)
@@ -232,7 +232,7 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 		_, err := c.Do(t.Context(), VMVersion)
 		wantKind(t, err, ErrForeign)
 		if len(listener.Requests()) != 0 {
-			t.Error("was asked")
+			t.Error("was queried")
 		}
 	})
 	t.Run("another user's, and the JVM is starting", func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 		_, err := c.Do(t.Context(), VMVersion)
 		wantKind(t, err, ErrNotCaught)
 		if len(listener.Requests()) != 0 {
-			t.Error("was asked")
+			t.Error("was queried")
 		}
 	})
 	t.Run("another JVM's with the same NSpid", func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 		_, err := newClient(t, f, Options{}).Do(t.Context(), VMVersion)
 		wantKind(t, err, ErrForeign)
 		if len(listener.Requests()) != 0 {
-			t.Error("was asked")
+			t.Error("was queried")
 		}
 	})
 	for name, target := range map[string]func(string) string{
@@ -298,7 +298,7 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 			_, err := newClient(t, f, Options{}).Do(t.Context(), VMVersion)
 			wantKind(t, err, ErrNoTmp)
 			if len(listener.Requests()) != 0 {
-				t.Error("was asked")
+				t.Error("was queried")
 			}
 		})
 	}

@@ -12,20 +12,17 @@ type Command uint8
 // The commands. None runs a collection. Those marked "safepoint" stop the application's
 // threads for a short safepoint, ClassHistogram until every object was visited.
 const (
-	VMVersion                Command = iota + 1 // "VM.version"
-	VMFlags                                     // "VM.flags": flags that are not at their default
-	VMInfo                                      // "VM.info": like the head of a crash report; unknown to JDK 8
-	NativeMemorySummary                         // "VM.native_memory summary": in KB
-	NativeMemorySummaryBytes                    // "VM.native_memory summary scale=B": JDK 8 replies "Incorrect scale value: B" with code 0
-	NativeMemoryDetail                          // "VM.native_memory detail": up to some MB; needs NMT=detail
-	MetaspaceBasic                              // "VM.metaspace basic": unknown to JDK 8
-	MetaspaceNodes                              // "VM.metaspace show-loaders=false vslist=true": safepoint; unknown to JDK 8
-	CodeCache                                   // "Compiler.codecache": unknown to JDK 8
-	HeapInfo                                    // "GC.heap_info"
-	SystemMap                                   // "System.map": JDK 21 and newer
-	ThreadPrint                                 // "Thread.print": two or three safepoints, longer with more threads
-	ClassLoaderStats                            // "VM.classloader_stats": safepoint
-	NativeHeapInfo                              // "System.native_heap_info": malloc_info(3), locks one arena after the other; JDK 21 and newer
+	VMVersion           Command = iota + 1 // "VM.version"
+	VMInfo                                 // "VM.info": like the head of a crash report; unknown to JDK 8
+	NativeMemorySummary                    // "VM.native_memory summary": in KB
+	NativeMemoryDetail                     // "VM.native_memory detail": up to some MB; needs NMT=detail
+	MetaspaceBasic                         // "VM.metaspace basic": unknown to JDK 8
+	MetaspaceNodes                         // "VM.metaspace show-loaders=false vslist=true": safepoint; unknown to JDK 8
+	CodeCache                              // "Compiler.codecache": unknown to JDK 8
+	HeapInfo                               // "GC.heap_info"
+	ThreadPrint                            // "Thread.print": two or three safepoints, longer with more threads
+	ClassLoaderStats                       // "VM.classloader_stats": safepoint
+	NativeHeapInfo                         // "System.native_heap_info": malloc_info(3), locks one arena after the other; JDK 21 and newer
 	// ClassHistogram is "GC.class_histogram -all". Without -all HotSpot first runs a
 	// full collection, which stops the application 3 to 10 times as long (51 to 246 ms
 	// for 1.5 million objects, 10 to 35 with -all), makes more memory resident (5 MiB
@@ -37,21 +34,18 @@ const (
 )
 
 var commandTexts = [...]string{
-	VMVersion:                "VM.version",
-	VMFlags:                  "VM.flags",
-	VMInfo:                   "VM.info",
-	NativeMemorySummary:      "VM.native_memory summary",
-	NativeMemorySummaryBytes: "VM.native_memory summary scale=B",
-	NativeMemoryDetail:       "VM.native_memory detail",
-	MetaspaceBasic:           "VM.metaspace basic",
-	MetaspaceNodes:           "VM.metaspace show-loaders=false vslist=true",
-	CodeCache:                "Compiler.codecache",
-	HeapInfo:                 "GC.heap_info",
-	SystemMap:                "System.map",
-	ThreadPrint:              "Thread.print",
-	ClassLoaderStats:         "VM.classloader_stats",
-	NativeHeapInfo:           "System.native_heap_info",
-	ClassHistogram:           "GC.class_histogram -all",
+	VMVersion:           "VM.version",
+	VMInfo:              "VM.info",
+	NativeMemorySummary: "VM.native_memory summary",
+	NativeMemoryDetail:  "VM.native_memory detail",
+	MetaspaceBasic:      "VM.metaspace basic",
+	MetaspaceNodes:      "VM.metaspace show-loaders=false vslist=true",
+	CodeCache:           "Compiler.codecache",
+	HeapInfo:            "GC.heap_info",
+	ThreadPrint:         "Thread.print",
+	ClassLoaderStats:    "VM.classloader_stats",
+	NativeHeapInfo:      "System.native_heap_info",
+	ClassHistogram:      "GC.class_histogram -all",
 }
 
 // String returns the command as it is sent, "" for one that is not in the list.

@@ -28,10 +28,8 @@
 //	8 - 10  any other user is rejected, even root, with a thread dump if the trigger
 //	        file is not owned by the JVM's user; VM.info, VM.metaspace and
 //	        Compiler.codecache are unknown (code -1)
-//	8       "Incorrect scale value: B" comes with code 0
 //	11 +    root is accepted; a deleted socket is opened anew after SIGQUIT
 //	17.0.x  SIGQUIT is caught from early in the start (JDK-8279124, 19 at first)
-//	21 +    System.map exists
 //	25 +    a reply is written while the command runs, which stops the application
 //	        if the client is slow, unless protocol 2 asks for it at once. A
 //	        malformed request is reported on the application's standard output.

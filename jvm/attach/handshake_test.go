@@ -89,7 +89,7 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-// makeReadOnly lets nobody write to dir: the mode bits do not bind root.
+// makeReadOnly makes dir read-only for every user: the mode bits do not apply to root.
 func makeReadOnly(t *testing.T, dir string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -141,7 +141,7 @@ func TestHandshakeNeverSignals(t *testing.T) {
 		{"mappings that are cut", func(_ *testing.T, f *jvmtest.Fake, _ *Client) {
 			f.SetMaps("7f00-7f01 r-xp 00000000 08:01 7 /jdk/lib/server/libjvm.so\n7f10-7f11 r-xp 00000000 08:01 8 /jdk/lib/def")
 		}, ErrSystem, ""},
-		{"no mappings any more", func(_ *testing.T, f *jvmtest.Fake, _ *Client) { f.SetMaps("") }, ErrGone, ""},
+		{"no mappings left", func(_ *testing.T, f *jvmtest.Fake, _ *Client) { f.SetMaps("") }, ErrGone, ""},
 		{"/tmp read-only", func(t *testing.T, f *jvmtest.Fake, _ *Client) { makeReadOnly(t, f.Tmp) }, ErrNoTmp, "emptyDir at /tmp"},
 		{"no /tmp", func(t *testing.T, f *jvmtest.Fake, _ *Client) {
 			if err := os.Remove(f.Tmp); err != nil {

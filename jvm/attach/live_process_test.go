@@ -116,7 +116,7 @@ func (p *child) awaitReady(t *testing.T) *child {
 	return p
 }
 
-// wantAlive gives a signal the time to kill, and looks.
+// wantAlive waits until a signal would have killed the process, and checks it.
 func (p *child) wantAlive(t *testing.T) {
 	t.Helper()
 	select {

@@ -19,7 +19,7 @@ import (
 // HotSpot knows no other directory: TMPDIR and java.io.tmpdir do not move it.
 const tmpDir = "/tmp"
 
-// errNoListener: there is no socket, or nothing listens on it any more.
+// errNoListener: there is no socket, or nothing listens on it.
 var errNoListener = errors.New("no listener")
 
 func (c *Client) socketFile() string { return fmt.Sprintf(".java_pid%d", c.target.NSPID) }

@@ -55,18 +55,18 @@ func TestClassLoadersForms(t *testing.T) {
 		want  LoaderType
 		total bool
 	}{
-		"whole":                {loader + hidden + total, all, true},
-		"no total":             {loader + hidden, all, false},
-		"total cut":            {loader + hidden + strings.TrimRight(total, " \n"), all, false},
-		"cut in the second":    {loader + loader[:len(loader)-3], a, false},
-		"hidden of nobody":     {hidden + loader, a, false},
-		"hidden behind a text": {loader + "Loading ...\n" + hidden, a, false},
-		"a number too big":     {loader + strings.Replace(loader, "8", "99999999999999999999", 1), a, false},
-		"words":                {strings.Replace(loader, "53248     36552", " 6656      4569", 1), a, false},
-		"negative":             {loader + strings.Replace(loader, " 8", "-8", 1), a, false},
-		"empty":                {"", LoaderType{}, false},
-		"foreign":              {"Unknown diagnostic command\n", LoaderType{}, false},
-		"total alone":          {total, LoaderType{}, false},
+		"whole":                 {loader + hidden + total, all, true},
+		"no total":              {loader + hidden, all, false},
+		"total cut":             {loader + hidden + strings.TrimRight(total, " \n"), all, false},
+		"cut in the second":     {loader + loader[:len(loader)-3], a, false},
+		"hidden without loader": {hidden + loader, a, false},
+		"hidden behind a text":  {loader + "Loading ...\n" + hidden, a, false},
+		"a number too big":      {loader + strings.Replace(loader, "8", "99999999999999999999", 1), a, false},
+		"words":                 {strings.Replace(loader, "53248     36552", " 6656      4569", 1), a, false},
+		"negative":              {loader + strings.Replace(loader, " 8", "-8", 1), a, false},
+		"empty":                 {"", LoaderType{}, false},
+		"foreign":               {"Unknown diagnostic command\n", LoaderType{}, false},
+		"total alone":           {total, LoaderType{}, false},
 	} {
 		stats, err := ParseClassLoaderStats(c.text)
 		if (err != nil) != (c.want.Name == "") || err == nil && (len(stats.Types) != 1 || stats.Types[0] != c.want) || (stats.Total != nil) != c.total {

@@ -34,11 +34,11 @@ func TestCodeCacheCaptures(t *testing.T) {
 			}
 			// From JDK 21 on the JVM adds them up itself.
 			if total, ok := amountAfter(text, "CodeCache: size="); ok != (c.jdk != "jdk11" && c.jdk != "jdk17") || ok && total != size {
-				t.Errorf("sizes add up to %d, told %d", size, total)
+				t.Errorf("sizes add up to %d, reported %d", size, total)
 			}
 			_, line, _ := strings.Cut(text, "CodeCache: ")
 			if used, ok := amountAfter(line, ", used="); ok && (used < code.UsedBytes() || used > code.UsedBytes()+3<<10) {
-				t.Errorf("used %d, told %d", code.UsedBytes(), used)
+				t.Errorf("used %d, reported %d", code.UsedBytes(), used)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // TestMetaspaceMatchesNMT: sizes are those that the same JVM's native memory
-// tracking tells, and the three forms of the command agree.
+// tracking reports, and the three forms of the command agree.
 func TestMetaspaceMatchesNMT(t *testing.T) {
 	for _, c := range captures(t, "metaspace_vslist.txt.gz", 62) {
 		t.Run(c.dir, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestMetaspaceMatchesNMT(t *testing.T) {
 				t.Errorf("loaders %v, classes %v", usage.Loaders, usage.Classes)
 			}
 			if basic.Loaders != nil || basic.Classes != nil {
-				t.Error("basic tells no classes")
+				t.Error("basic reports no classes")
 			}
 			noClassSpace := c.jdk == "jdk11" && c.collector == "z"
 			if (usage.ClassSpace == nil) != noClassSpace || (basic.ClassSpace == nil) != noClassSpace {

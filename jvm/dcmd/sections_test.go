@@ -32,7 +32,7 @@ func TestSplit(t *testing.T) {
 		alike(t, c, ParseMetaspaceBasic, got.Metaspace, want.Metaspace)
 		alike(t, c, nmt.Parse, got.NMT, want.NMT)
 		if want.CodeCache == "" && got.CodeCache+got.Metaspace != "" {
-			t.Errorf("%s: what nobody told: %+v", c.dir, got)
+			t.Errorf("%s: sections that were not requested: %+v", c.dir, got)
 		}
 		if half := Split(want.HeapInfo + want.CodeCache); half.NMT != "" || half.Metaspace != "" {
 			t.Errorf("%s: two sections: %+v", c.dir, half)

@@ -15,7 +15,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// BenchmarkEvidence tells what evidence costs a JVM (17 or newer, of JAVA_HOME or
+// BenchmarkEvidence measures what evidence costs a JVM (17 or newer, of JAVA_HOME or
 // PATH): how long its threads are stopped for one question in all and at most at
 // once, by its own log of safepoints; its CPU; and by how much it grew meanwhile.
 func BenchmarkEvidence(b *testing.B) {

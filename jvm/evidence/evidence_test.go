@@ -75,7 +75,7 @@ func TestEvidenceRefuses(t *testing.T) {
 	}
 }
 
-// TestEvidenceOfLongReply: the part that was read is told, as a part.
+// TestEvidenceOfLongReply: the part that was read is returned, marked as partial.
 func TestEvidenceOfLongReply(t *testing.T) {
 	f := jvmtest.NewFake(t)
 	f.NSPID = f.PID

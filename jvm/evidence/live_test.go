@@ -12,7 +12,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// TestEvidence asks real JVMs, one without System.native_heap_info among them.
+// TestEvidence queries real JVMs, one without System.native_heap_info among them.
 func TestEvidence(t *testing.T) {
 	homes := []string{""}
 	others, err := filepath.Glob("/usr/lib/jvm/temurin-*")
@@ -62,12 +62,12 @@ func testEvidence(t *testing.T, home string) {
 		t.Fatal(err)
 	}
 	if told.Arenas != arenas || (told.Source == "malloc_info") != (f.Major >= 21) || (told.InUseBytes != nil) != (f.Major >= 21) {
-		t.Errorf("told %+v", told)
+		t.Errorf("reported %+v", told)
 	}
 	if told.MmapChunks == nil {
-		t.Error("mmapped chunks not told")
-	} else if diff := *told.MmapChunks - *counted.MmapChunks; diff < -2 || diff > 2 { // it lives on between the two looks
-		t.Errorf("%d mmapped chunks told, %d counted", *told.MmapChunks, *counted.MmapChunks)
+		t.Error("mmapped chunks not reported")
+	} else if diff := *told.MmapChunks - *counted.MmapChunks; diff < -2 || diff > 2 { // it keeps running between the two reads
+		t.Errorf("%d mmapped chunks reported, %d counted", *told.MmapChunks, *counted.MmapChunks)
 	}
 
 	stack, err := PoolStack(t.Context(), p, pool.Name)

@@ -44,7 +44,7 @@ func TestOpen(t *testing.T) {
 			}
 			return inode
 		}},
-		"a pipe that nobody writes to": {put: func(t *testing.T, file, _ string) uint64 {
+		"a pipe without a writer": {put: func(t *testing.T, file, _ string) uint64 {
 			if err := unix.Mkfifo(file, 0o600); err != nil {
 				t.Fatal(err)
 			}

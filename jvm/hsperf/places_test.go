@@ -7,7 +7,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// TestPlacesCaptures: what lies at the places is what the summary tells, of every
+// TestPlacesCaptures: the values at the places are those of the summary, for every
 // JDK and collector, and of a file that has changed since they were found.
 func TestPlacesCaptures(t *testing.T) {
 	for _, path := range jvmtest.Captures(t, "testdata/*/*/hsperfdata.bin.gz", 68) {

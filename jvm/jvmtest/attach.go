@@ -141,7 +141,7 @@ func (f *Fake) Listen(h Handler) *Listener {
 	return l
 }
 
-// LeaveStaleSocket leaves a socket on which nothing listens any more.
+// LeaveStaleSocket leaves a socket on which nothing listens.
 func (f *Fake) LeaveStaleSocket() {
 	f.tb.Helper()
 	f.must(f.open().Close())

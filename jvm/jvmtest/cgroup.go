@@ -52,7 +52,7 @@ func (c *cgroup) prepare(limitBytes int64, uid int) error {
 		return err
 	}
 	if c.version == 1 && uid != 0 {
-		// The shim enters by itself, as that user already.
+		// The shim enters on its own, already as that user.
 		if err := os.Chown(filepath.Join(c.dir, "cgroup.procs"), uid, -1); err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
 // Package jvmtest provides a real JVM whose memory grows on command, and a fake one for
-// attach clients, in the manner of net/http/httptest. No product package imports it.
+// attach clients, similar to net/http/httptest. No product package imports it.
 //
 // Start runs the workload (the Java sources in the folder workload, compiled with the
 // javac of the JVM's JDK) as the only process of its own memory cgroup, so that every

@@ -156,7 +156,7 @@ func (j *JVM) listen(stdout io.Reader) {
 // kill leaves the JVM's children to the removal of the cgroup.
 func (j *JVM) kill() {
 	_ = j.Cmd.Process.Kill() // ended already is fine
-	for range j.replies {    // one that nobody awaited would hold listen up
+	for range j.replies {    // an unread reply would block listen
 	}
 	<-j.exited
 	// A killed JVM leaves its socket, for a later one of the same PID to find.
@@ -183,7 +183,7 @@ func (j *JVM) Do(line string) string {
 func (j *JVM) Try(line string) (reply string, ok bool) {
 	j.tb.Helper()
 	if _, err := io.WriteString(j.stdin, line+"\n"); err != nil {
-		<-j.exited // nobody else closes its standard input
+		<-j.exited // only this closes its standard input
 		return "", false
 	}
 	return j.await(line, commandTimeout)
@@ -226,7 +226,7 @@ func (j *JVM) CgroupVersion() int { return j.cgroup.version }
 // the first 64 KiB of it.
 func (j *JVM) Output() string { return j.output.String() }
 
-// Numbers returns the key=value words of a reply whose values are whole numbers.
+// Numbers returns the key=value pairs of a reply whose values are whole numbers.
 func Numbers(reply string) map[string]int64 {
 	numbers := map[string]int64{}
 	for word := range strings.FieldsSeq(reply) {

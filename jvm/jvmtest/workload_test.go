@@ -17,7 +17,7 @@ import (
 
 const mib = 1 << 20
 
-// charged is what memory.stat says of a cgroup, in bytes.
+// charged is the content of memory.stat of a cgroup, in bytes.
 type charged struct{ anon, cache, mapped, shmem int64 }
 
 func readCharged(t *testing.T, j *JVM) charged {
@@ -65,7 +65,7 @@ func TestWorkloadGrows(t *testing.T) {
 	tests := []struct {
 		command string
 		grows   charged // MiB
-		// spare is what the JVM may add to anon by itself (stacks' shadow zones,
+		// spare is the memory that the JVM may add to anon on its own (stacks' shadow zones,
 		// metadata), MiB.
 		spare int64
 	}{
@@ -261,7 +261,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Errorf("%s is left: %v", j.CgroupDir(), err)
 	}
 	for _, pid := range []int64{int64(j.PID), child} {
-		// A zombie that init has not collected yet holds nothing any more.
+		// A zombie that init has not reaped yet holds no memory.
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err == nil && !strings.Contains(string(stat), ") Z ") {
 			t.Errorf("process %d is left: %s", pid, stat)

@@ -55,8 +55,8 @@ func Arenas(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range,
 }
 
 // CountArenas returns the number of arenas, without the main one, of the arena heaps
-// among the ranges: an arena above 64 MiB has several heaps. A heap that cannot be read
-// any more is not counted.
+// among the ranges: an arena above 64 MiB has several heaps. A heap that can no longer
+// be read is not counted.
 func CountArenas(mem io.ReaderAt, list []ranges.Range) int {
 	arenas := make(map[uint64]bool)
 	for _, r := range list {

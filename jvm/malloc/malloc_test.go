@@ -74,7 +74,7 @@ func TestFind(t *testing.T) {
 			[]ranges.Range{span(base+mib, base+3*mib)},
 			[]ranges.Range{chunk(base+mib, base+2*mib), chunk(base+2*mib, base+3*mib)},
 		},
-		"the look of a chunk within a chunk": {
+		"a chunk header within a chunk": {
 			func(p *process) {
 				p.chunk(base+mib, mib)
 				p.put(base+mib+mib/2, 0, 0x40000|isMmapped)
@@ -143,7 +143,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindIsBounded looks through memory that is no malloc's: it gives up there,
+// TestFindIsBounded searches memory that is not malloc's: it gives up there,
 // but not in what lies above.
 func TestFindIsBounded(t *testing.T) {
 	p := newProcess()

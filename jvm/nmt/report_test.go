@@ -18,7 +18,7 @@ func checkSums(t *testing.T, r *Report, text string) {
 	}
 	near := func(what string, got, want, numbers int64) {
 		if diff := want - got; diff < -numbers*r.ScaleBytes || diff > numbers*r.ScaleBytes || r.ScaleBytes == 1 && diff != 0 {
-			t.Errorf("%s: parts add up to %d, told %d", what, got, want)
+			t.Errorf("%s: parts add up to %d, reported %d", what, got, want)
 		}
 	}
 	var committed, reserved, malloc int64

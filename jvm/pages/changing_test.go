@@ -9,7 +9,7 @@ import (
 )
 
 // TestScanWhileMappingsChange drops pages, splits and merges mappings all the time, also between
-// the look at maps and that at page tables: no page is counted twice, and what stays is counted exactly.
+// reading maps and reading page tables: no page is counted twice, and unchanged memory is counted exactly.
 func TestScanWhileMappingsChange(t *testing.T) {
 	page := os.Getpagesize()
 	const pages = 2 * piecePages

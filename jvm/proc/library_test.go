@@ -71,7 +71,7 @@ func TestFindLibrary(t *testing.T) {
 	}
 }
 
-// A text that is not understood, or not read to its end, tells nothing: what is
+// A text that is not understood, or not read to its end, proves nothing: what is
 // missing may be OpenJ9.
 func TestFindLibraryMalformed(t *testing.T) {
 	const found = mapping + "/jdk/libjvm.so\n"

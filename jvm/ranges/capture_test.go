@@ -23,7 +23,7 @@ func readMappings(t testing.TB, path string) []pages.Mapping {
 	return all
 }
 
-// detailed is a captured JVM of which NMT tells each range.
+// detailed is a captured JVM with NMT detail.
 type detailed struct {
 	jdk      string
 	report   *nmt.Report
@@ -70,7 +70,7 @@ func TestStacksMatchNMT(t *testing.T) {
 			}
 			isStack := within(stacks, m)
 			if isStack != within(found, m) && m.AnonymousBytes > 0 {
-				t.Errorf("%s: %x-%x, %d bytes: stack %v by NMT, %v by its look", jdk, m.Start, m.End, m.AnonymousBytes, isStack, !isStack)
+				t.Errorf("%s: %x-%x, %d bytes: stack %v by NMT, %v by its shape", jdk, m.Start, m.End, m.AnonymousBytes, isStack, !isStack)
 			}
 			if isStack {
 				want += m.AnonymousBytes

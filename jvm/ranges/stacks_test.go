@@ -22,18 +22,18 @@ func TestFindStacks(t *testing.T) {
 		mappings []pages.Mapping
 		want     int
 	}{
-		"glibc's guard":                 {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 1<<20, pages.Account)}, 1},
-		"HotSpot's guards":              {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, 0)}, 1},
-		"marked, after a guard":         {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, pages.NoHuge)}, 1},
-		"marked, no guard":              {[]pages.Mapping{memory(0x2000, 1<<20, pages.NoHuge)}, 1},
-		"nothing before it":             {[]pages.Mapping{memory(0x2000, 1<<20, 0)}, 0},
-		"not right above the guard":     {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x3000, 1<<20, 0)}, 0},
-		"above an arena's rest":         {[]pages.Mapping{guard(0x1000, 63<<20, 0), memory(0x1000+63<<20, 1<<20, 0)}, 0},
-		"above reserved memory":         {[]pages.Mapping{guard(0x1000, 0x1000, pages.NoReserve), memory(0x2000, 1<<20, 0)}, 0},
-		"too small":                     {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 32<<10, 0)}, 0},
-		"the hole between two files":    {[]pages.Mapping{file, memory(0x2000, 1<<20, 0)}, 0},
-		"shared memory":                 {[]pages.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
-		"a guard is no stack by itself": {[]pages.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, pages.NoHuge)}, 0},
+		"glibc's guard":                {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 1<<20, pages.Account)}, 1},
+		"HotSpot's guards":             {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, 0)}, 1},
+		"marked, after a guard":        {[]pages.Mapping{guard(0x1000, 0x5000, 0), memory(0x6000, 1<<20, pages.NoHuge)}, 1},
+		"marked, no guard":             {[]pages.Mapping{memory(0x2000, 1<<20, pages.NoHuge)}, 1},
+		"nothing before it":            {[]pages.Mapping{memory(0x2000, 1<<20, 0)}, 0},
+		"not right above the guard":    {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x3000, 1<<20, 0)}, 0},
+		"above an arena's rest":        {[]pages.Mapping{guard(0x1000, 63<<20, 0), memory(0x1000+63<<20, 1<<20, 0)}, 0},
+		"above reserved memory":        {[]pages.Mapping{guard(0x1000, 0x1000, pages.NoReserve), memory(0x2000, 1<<20, 0)}, 0},
+		"too small":                    {[]pages.Mapping{guard(0x1000, 0x1000, 0), memory(0x2000, 32<<10, 0)}, 0},
+		"the hole between two files":   {[]pages.Mapping{file, memory(0x2000, 1<<20, 0)}, 0},
+		"shared memory":                {[]pages.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
+		"a guard alone is not a stack": {[]pages.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, pages.NoHuge)}, 0},
 	} {
 		got, _ := findStacks(tt.mappings, nil, 0)
 		last := tt.mappings[len(tt.mappings)-1]
@@ -56,7 +56,7 @@ func TestStackMergedWithMalloc(t *testing.T) {
 		t.Errorf("more than the known stack: %x", got)
 	}
 	if got, _ := findStacks(mappings, nil, 0); len(got) != 1 {
-		t.Errorf("a stack that nobody knows: %x", got)
+		t.Errorf("an unknown stack: %x", got)
 	}
 
 	// What lies above a stack that is not Java's ends where such a stack must.

@@ -197,7 +197,7 @@ func TestVMInfo(t *testing.T) {
 		if queries != tt.queries || d != (Decision{Query, tt.reason}) {
 			t.Errorf("%s: sent after %d (%s), want %d (%s)", name, queries, d.Reason, tt.queries, tt.reason)
 		}
-		// It was sent, and nothing changes any more.
+		// It was sent, and nothing changes after that.
 		_, d = (Policy{}).VMInfo(Info{Collections: tt.collections, Moved: was.Moved}, report(10*mib), tt.malloc, tt.collections)
 		again := tt.collections == nil || queries == 2 && tt.report != nil
 		if (d.Action == Query) != again {

@@ -65,7 +65,7 @@ func TestReadThreadsOfThisProcess(t *testing.T) {
 	}
 }
 
-// TestThreadNamesAreRenewed: a thread that is called otherwise is told by its new name
+// TestThreadNamesAreRenewed: a thread that was renamed is reported by its new name
 // soon, and one that ended is forgotten.
 func TestThreadNamesAreRenewed(t *testing.T) {
 	rename, done := make(chan string), make(chan int)

@@ -62,6 +62,6 @@
 //     pointers based at 0 (mostly JDK 8 to 26), it is unknown. Of 107 combinations of
 //     version, collector and flags that were tried it was known in 74, and always the
 //     same as by Native Memory Tracking.
-//   - Stacks of threads that are no Java threads: collectors, the VM thread,
+//   - Stacks of threads that are not Java threads: collectors, the VM thread,
 //     native threads.
 package vmstructs

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// sleeper starts as many threads as its argument says, tells so and waits.
+// sleeper starts as many threads as its argument says, reports it and waits.
 const sleeper = `
 public class Sleeper {
     public static void main(String[] args) throws Exception {
@@ -41,7 +41,7 @@ func startJVM(t testing.TB, threads int, flags ...string) *jvm {
 	if err := os.WriteFile(source, []byte(sleeper), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// A compiler thread that comes or goes between two looks would differ.
+	// A compiler thread that starts or ends between two reads would differ.
 	args := append(flags, "-Xmx256m", "-XX:-UseDynamicNumberOfCompilerThreads", source, strconv.Itoa(threads))
 	cmd := exec.Command("java", args...)
 	cmd.Stderr = os.Stderr

@@ -70,7 +70,7 @@ func checkHeap(t *testing.T, got Snapshot, info, gc string) {
 	heap := ofKind(got.Ranges, ranges.Heap)
 	if gc == "Z" {
 		if len(heap) != 0 {
-			t.Errorf("heap %x: ZGC has no reserved range to tell", heap)
+			t.Errorf("heap %x: ZGC has no reserved range to report", heap)
 		}
 		return
 	}
@@ -92,7 +92,7 @@ func checkCode(t *testing.T, got Snapshot, cache string) {
 	code := ofKind(got.Ranges, ranges.Code)
 	bounds := regexp.MustCompile(`bounds \[(0x\w+), 0x\w+, (0x\w+)\]`).FindAllString(cache, -1)
 	if len(bounds) == 0 || len(code) != 2*len(bounds) {
-		t.Fatalf("%d code ranges, %d code heaps told", len(code), len(bounds))
+		t.Fatalf("%d code ranges, %d code heaps reported", len(code), len(bounds))
 	}
 	for _, b := range bounds {
 		a := addresses(t, regexp.MustCompile(`\[(0x\w+), 0x\w+, (0x\w+)\]`), b)
@@ -115,7 +115,7 @@ func checkClassSpace(t *testing.T, got Snapshot, info string) {
 }
 
 // checkThreads compares with what Thread.print says, and each stack with the
-// stack pointer that the kernel tells of a thread in a system call.
+// stack pointer that the kernel reports for a thread in a system call.
 func checkThreads(t *testing.T, j *jvm, got Snapshot) {
 	t.Helper()
 	if want, ids := printedThreads(t, j.jcmd(t, "Thread.print")), threadIDs(got); !slices.Equal(ids, want) {

@@ -19,7 +19,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
-// recordUnit makes a recording hold little more than what Open looks at.
+// recordUnit makes a recording hold little more than what Open reads.
 const recordUnit = 64
 
 // piece is memory from an address on.
@@ -63,7 +63,7 @@ func join(pieces []piece) []piece {
 	return out
 }
 
-// TestMain records a JVM when it is asked to, instead of testing; see
+// TestMain records a JVM instead of testing if the flags say so; see
 // testdata/README.md.
 func TestMain(m *testing.M) {
 	pid := flag.Int("record-pid", 0, "the JVM to record")
@@ -78,7 +78,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// record writes what Open, Read, Version and Flag of replayFlags look at.
+// record writes what Open, Read, Version and Flag of replayFlags read.
 func record(pid int, to string) error {
 	base, err := findMapped(pid, "libjvm.so")
 	if err != nil {

@@ -73,7 +73,7 @@ func TestRecordings(t *testing.T) {
 				reserved := reservedFor(t, nmt, kind.category)
 				checkInside(t, list, reserved)
 				if kind.whole && kind.there && bytesOf(list) != bytesOf(reserved) {
-					t.Errorf("%v: %x, told %x", kind.kind, list, reserved)
+					t.Errorf("%v: %x, reported %x", kind.kind, list, reserved)
 				}
 			}
 			checkSpace(t, ofKind(got.Ranges, ranges.ClassSpace), reservedFor(t, nmt, "Class"))

@@ -129,7 +129,7 @@ func TestExplain(t *testing.T) {
 			death: Death{Reading: reading(310, 256), FinalCounters: &jvm.FinalCounters{HeapCommittedBytes: bytesOf(140)}}, state: State{Before: slowly},
 			kind: OOMKill, cause: rows.VerdictHeap, says: "since the last breakdown: private memory +90.0 MiB",
 		},
-		"the counter could not be read any more, but SIGKILL came at the limit": {
+		"the counter could no longer be read, but SIGKILL came at the limit": {
 			death: Death{Exit: signal(syscall.SIGKILL), Reading: reading(240, 255.9), KillsBefore: new(int64(0))}, state: State{Before: slowly},
 			kind: OOMKill, cause: rows.VerdictDirectBuffers,
 		},
@@ -259,7 +259,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestRestartOfNameless: without names and IDs only the cgroup tells two containers apart.
+// TestRestartOfNameless: without names and IDs only the cgroup distinguishes two containers.
 func TestRestartOfNameless(t *testing.T) {
 	s, err := Open("")
 	if err != nil {

@@ -256,7 +256,7 @@ func TestNativeSplit(t *testing.T) {
 	}{
 		{"all touched", tracked + 5<<20, 3 << 20, tracked + 8<<20, 0, direct, 5 << 20, 3 << 20},
 		{"native code mmaps", tracked, 0, tracked, 7 << 20, direct, 7 << 20, 0},
-		{"freed memory given back", tracked, 90 << 20, tracked + 1<<20, 0, direct, 0, 1 << 20},
+		{"freed memory returned", tracked, 90 << 20, tracked + 1<<20, 0, direct, 0, 1 << 20},
 		{"tables never touched", tracked + 5<<20, 0, tracked + 4<<20, 0, direct, 5 << 20, 0},
 		{"hardly anything resident", tracked, 0, 1 << 20, 0, 0, 0, 0},
 	} {
@@ -278,7 +278,7 @@ func TestNativeSplit(t *testing.T) {
 	}
 }
 
-// TestOtherAllocator: what jemalloc or musl hold cannot be told from mmaps, and
+// TestOtherAllocator: memory of jemalloc or musl cannot be distinguished from mmaps, and
 // glibc's account says nothing of it; what NMT tracks is still known.
 func TestOtherAllocator(t *testing.T) {
 	j := recorded(t, "jdk17-g1-nmt-summary")[0].JVMs[0]

@@ -16,7 +16,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// asked is a container with one JVM that answers as it is told.
+// asked is a container with one JVM that gives preset answers.
 type asked struct {
 	*Collector
 	fake    *jvmtest.Fake
@@ -86,7 +86,7 @@ func (a *asked) gather(t *testing.T, at time.Time, f diagnosis.Finding) string {
 }
 
 // TestEvidenceOfRestartedJVM: after a restart in place the evidence of the dead JVM is not
-// shown, and the new one is asked.
+// shown, and the new one is queried.
 func TestEvidenceOfRestartedJVM(t *testing.T) {
 	a := newAsked(t)
 	leak := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "pool-#"}
@@ -97,7 +97,7 @@ func TestEvidenceOfRestartedJVM(t *testing.T) {
 	}
 	a.answers = []string{"second"}
 	if got := a.gather(t, now.Add(time.Minute), leak); got != "first|" || a.queries != 1 {
-		t.Errorf("asked again: %q, %d queries", got, a.queries)
+		t.Errorf("queried again: %q, %d queries", got, a.queries)
 	}
 	a.start(9999)
 	if got := a.gather(t, now.Add(2*time.Minute), leak); got != "second|" || a.queries != 2 {
@@ -106,7 +106,7 @@ func TestEvidenceOfRestartedJVM(t *testing.T) {
 	a.start(10_000)
 	a.busy = true
 	if got := a.gather(t, now.Add(3*time.Minute), leak); got != "" {
-		t.Errorf("of a JVM that was not asked: %q", got)
+		t.Errorf("of a JVM that was not queried: %q", got)
 	}
 	a.busy = false
 	a.answers = []string{"third"}
@@ -174,7 +174,7 @@ func TestEvidenceRetried(t *testing.T) {
 		want[i] *= time.Minute
 	}
 	if fmt.Sprint(at) != fmt.Sprint(want) {
-		t.Errorf("asked after %v, want %v", at, want)
+		t.Errorf("queried after %v, want %v", at, want)
 	}
 	a.err, a.answers = nil, []string{"12 class loaders"}
 	if got := a.gather(t, begun.Add(5*time.Hour), leak); got != "12 class loaders|" {
@@ -206,7 +206,7 @@ func TestEvidenceLate(t *testing.T) {
 	}
 }
 
-// TestHistogramNeedsRoom: near the limit the JVM is not asked for a class histogram, until
+// TestHistogramNeedsRoom: near the limit no class histogram is requested from the JVM, until
 // there is room; without the flag it never is.
 func TestHistogramNeedsRoom(t *testing.T) {
 	a := newAsked(t)

@@ -187,7 +187,7 @@ func (s *Store) forget(live []breakdown.Container) {
 		if slices.ContainsFunc(live, func(of breakdown.Container) bool { return s.containers[i].Same(of.Identity) }) {
 			continue
 		}
-		s.containers[i].err = nil // it is not written any more
+		s.containers[i].err = nil // it is no longer written
 		if room--; room < 0 {
 			s.containers = slices.Delete(s.containers, i, i+1)
 		}

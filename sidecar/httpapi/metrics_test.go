@@ -234,7 +234,7 @@ func TestMetricsNames(t *testing.T) {
 			t.Errorf("usage of %s: %v", label, v)
 		}
 		if _, judged := all[fmt.Sprintf(`jvmem_leak_suspected{cause="heap",container=%q}`, label)]; judged != (i < 3) {
-			t.Errorf("%s: judged %v: only containers that can be told apart are", label, judged)
+			t.Errorf("%s: judged %v: only distinguishable containers are", label, judged)
 		}
 	}
 	for pool, want := range map[string]float64{"a�": 4, "other": 4, `\"\\\n`: 2, `jvmem_up 1\n# HELP`: 2, "b": 2} {

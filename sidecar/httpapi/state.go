@@ -42,7 +42,7 @@ func (s *State) Tick(c Cost) {
 	s.ticked, s.cost = time.Now(), c
 }
 
-// SetReport sets the latest report, which must not be changed any more. It also reports
+// SetReport sets the latest report, which must not be changed afterwards. It also reports
 // that the loop is alive.
 func (s *State) SetReport(r *breakdown.Report) {
 	s.mu.Lock()
@@ -93,7 +93,7 @@ func (s *State) costs() Cost {
 	return s.cost
 }
 
-// SetDiagnosis sets the latest diagnosis, which must not be changed any more.
+// SetDiagnosis sets the latest diagnosis, which must not be changed afterwards.
 func (s *State) SetDiagnosis(d *diagnosis.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

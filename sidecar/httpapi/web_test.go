@@ -21,7 +21,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// makeCertificate writes cert.pem and key.pem for localhost, signed by itself.
+// makeCertificate writes cert.pem and key.pem for localhost, self-signed.
 func makeCertificate(t *testing.T, dir string) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -40,7 +40,7 @@ func TestChanges(t *testing.T) {
 		"growth pauses":               {list(confirmed), list(paused), []Action{Paused}},
 		"growth goes on":              {list(paused), list(confirmed), []Action{Resumed}},
 		"closed":                      {list(paused), list(closed), []Action{Closed}},
-		"closed, seen by nobody":      {nil, list(closed), nil},
+		"closed, not reported before": {nil, list(closed), nil},
 		"two at a time":               {list(suspected, paused), list(confirmed, closed), []Action{Confirmed, Closed}},
 		"the JVM ended":               {list(confirmed, closed), nil, []Action{Closed}},
 		"another one of this verdict": {list(closed), append(list(closed), diagnosis.Incident{Verdict: rows.VerdictThreads, State: suspected, Opened: start.Add(time.Hour)}), []Action{Opened}},

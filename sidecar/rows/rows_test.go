@@ -146,7 +146,7 @@ func TestIdentity(t *testing.T) {
 	}
 	one, two := Identity{Cgroup: "/one", CgroupVersion: 2}, Identity{Cgroup: "/two", CgroupVersion: 2}
 	if one.Same(two) || one.Succeeds(two) || !one.Succeeds(one) {
-		t.Error("containers without name and ID are told apart by their cgroup")
+		t.Error("containers without name and ID are distinguished by their cgroup")
 	}
 	for want, c := range map[string]Identity{
 		"app": app, "0123456789ab": {ID: app.ID, Cgroup: "/a"}, "/a": {Cgroup: "/a"}, "abc": {ID: "abc"}, "": {},

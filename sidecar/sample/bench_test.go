@@ -16,7 +16,7 @@ import (
 const grownUp = 31 * time.Second
 
 // BenchmarkLive takes the steps of a sample of one JVM of 200 threads: for a profile.
-// How they compare with other ways to look is measured in e2e/performance.
+// How they compare with other tools is measured in e2e/performance.
 func BenchmarkLive(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xms128m", "-Xmx128m", "-XX:+UseG1GC", "-XX:NativeMemoryTracking=summary"}})
 	j.Do("heap 64")

@@ -85,7 +85,7 @@ func TestPerfDataChanges(t *testing.T) {
 	}
 }
 
-// TestEndlessReply: of a reply without end 8 MiB are read; the others are asked again
+// TestEndlessReply: 8 MiB of a reply without end are read; the others are queried again
 // at the next sample.
 func TestEndlessReply(t *testing.T) {
 	f := jvmtest.NewUnsignalled(t)

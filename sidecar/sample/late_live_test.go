@@ -22,7 +22,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// hang makes a JVM answer nobody: HotSpot answers one client after the other, and waits
+// hang makes a JVM stop answering: HotSpot answers one client after the other, and waits
 // for this one.
 func hang(t *testing.T, j *jvmtest.JVM) {
 	t.Helper()

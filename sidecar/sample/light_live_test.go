@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
-// TestReadings: what is read between two samples is what the next sample says, nothing
+// TestReadings: a value read between two samples is that of the next sample, nothing
 // is allocated for it, and what is gone is not known.
 func TestReadings(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx64m"}})

@@ -69,7 +69,7 @@ func growths(dir, shm string) []growth {
 // row grows by it, no other row does, and all rows add up to usage each time. The
 // pages of a JVM that is no more young are counted only when they may have changed.
 func TestRowsGrow(t *testing.T) {
-	// No collection by itself: it would touch bitmaps and free pages meanwhile.
+	// No collection on its own: it would touch bitmaps and free pages meanwhile.
 	// And no compiler, which allocates and frees malloc at any time.
 	common := []string{"-Xint", "-Xms256m", "-Xmx256m", "-XX:MetaspaceSize=256m"}
 	g1 := with(common, "-XX:+UseG1GC", "-XX:InitiatingHeapOccupancyPercent=90")
@@ -304,11 +304,11 @@ func TestStoppedJVM(t *testing.T) {
 		t.Errorf("attach of a stopped JVM: %+v", source)
 	}
 
-	// One that was never asked while it ran.
+	// One that was never queried while it ran.
 	fresh := New(Options{Proc: "/proc", PID: j.PID})
 	defer fresh.Close()
 	c = sample(t, fresh)
-	checkSum(t, "stopped, never asked", &c)
+	checkSum(t, "stopped, never queried", &c)
 	checkUnknown(t, &c, []rows.Name{rows.GC})
 
 	signal(syscall.SIGCONT)

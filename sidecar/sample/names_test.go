@@ -16,7 +16,7 @@ func TestNames(t *testing.T) {
 	}{
 		"alone":                         {steps: []string{"a*", "a*"}},
 		"a second one comes":            {steps: []string{"a*", "a* b", "a* b"}},
-		"nobody, then one":              {steps: []string{"", "a*", "a* b"}},
+		"none, then one":                {steps: []string{"", "a*", "a* b"}},
 		"the second replaces the first": {steps: []string{"a*", "", "b*"}},
 		"at once":                       {steps: []string{"a*", "b*"}},
 		"the other one stays alone":     {steps: []string{"a*", "a* b", "b", "b"}},

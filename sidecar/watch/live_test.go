@@ -174,7 +174,7 @@ func TestEnded(t *testing.T) {
 				}
 				before, after, status := "0", tt.after, tt.exit
 				if without == "pidfd" || !jvmtest.KernelAtLeast(t, 6, 15) {
-					if exit(e) == "unknown" { // reaped before we could look
+					if exit(e) == "unknown" { // reaped before it could be read
 						status = "unknown"
 					}
 				}
@@ -208,10 +208,10 @@ func TestEnded(t *testing.T) {
 	}
 }
 
-// TestFastKill grows by some 500 MB/s until the kernel kills. The sampler samples
-// when it is told to, and the cgroup is removed as fast as a runtime does it.
+// TestFastKill grows by some 500 MB/s until the OOM kill. The sampler samples
+// on request, and the cgroup is removed as fast as a runtime does it.
 func TestFastKill(t *testing.T) {
-	t.Logf("%6s %8s %12s %12s %12s %12s %5s", "kills", "samples", "sampled in", "last sample", "last reading", "which told", "MB/s")
+	t.Logf("%6s %8s %12s %12s %12s %12s %5s", "kills", "samples", "sampled in", "last sample", "last reading", "detected by", "MB/s")
 	for range 3 {
 		s := start(t, "/proc", 512<<20)
 		w := open(t, "/proc")
@@ -245,7 +245,7 @@ func TestFastKill(t *testing.T) {
 					if number(e.KillsBefore) != "0" || number(e.KillsAfter) == "0" {
 						t.Error(describe(e))
 					}
-					// How old the last one is, is told above: some 0.2 s where the test is alone. A
+					// The age of the last one is logged above: some 0.2 s where the test is alone. A
 					// JVM that the kernel reclaims from may keep it waiting.
 					if samples == 0 {
 						t.Error("nothing was urgent")
@@ -261,7 +261,7 @@ func TestFastKill(t *testing.T) {
 	}
 }
 
-// TestKilledChild: the kernel kills the largest process, and the JVM lives.
+// TestKilledChild: the largest process is OOM killed, and the JVM keeps running.
 func TestKilledChild(t *testing.T) {
 	s := start(t, "/proc", 192<<20)
 	w := open(t, "/proc")
@@ -357,7 +357,7 @@ func TestNothingIsLeft(t *testing.T) {
 	if now := runtime.NumGoroutine(); now > goroutines {
 		t.Errorf("%d goroutines, then %d", goroutines, now)
 	}
-	// Also those of a JVM that ended, of the watcher that lives on.
+	// Also those of a JVM that ended, of the watcher that keeps running.
 	w := open(t, "/proc")
 	follow(t, w, 0, s)
 	files = descriptors(t)

@@ -96,7 +96,7 @@ func TestPressureSteady(t *testing.T) {
 	if samples, _, _ := run(nil, 0, time.Minute, rising); len(samples) > 0 {
 		t.Errorf("without a limit: %d samples", len(samples))
 	}
-	// Where memory.stat tells nothing of page cache, all counts as unreclaimable.
+	// Where memory.stat does not report page cache, all counts as unreclaimable.
 	p := &pressure{limit: &limit}
 	now := time.Now()
 	p.sampled(&cgroup.Reading{Time: now, UsageBytes: limit / 2}, 0)

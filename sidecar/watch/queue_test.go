@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// What ended waits for its reader and comes first; what is urgent may be taken back.
+// Ended waits for its reader and comes first; Urgent may be withdrawn.
 func TestQueue(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	q := newQueue()
 	events := []Event{&Urgent{}, &Ended{PID: 1}, &Killed{}, &Ended{PID: 2}, &Urgent{}}
-	for _, e := range events { // nobody reads yet
+	for _, e := range events { // nothing is read yet
 		q.put(e)
 	}
 	go q.deliver(ctx)

@@ -1,4 +1,4 @@
-/** The words of a command line: its name, then its arguments. */
+/** A command line: its name, then its arguments. */
 final class Command {
     private final String[] words;
 

@@ -31,7 +31,7 @@ final class FileMemory implements Workload.Kind {
 
     private String mapfile(String path, int mib) throws IOException {
         if (!new File(path).createNewFile()) {
-            // Pages already cached are charged to whoever read them first.
+            // Pages already cached are charged to the cgroup that read them first.
             throw new IOException(path + " exists");
         }
         return map(path, mib, FileChannel.MapMode.READ_WRITE);

@@ -1,4 +1,4 @@
-/** Memory that native code takes by itself: workload.c. */
+/** Memory that native code allocates: workload.c. */
 final class Library implements Workload.Kind {
     private static final String PATH = System.getProperty("jvmem.library");
 

@@ -61,7 +61,7 @@ final class Objects implements Workload.Kind {
                 }
             }
         } catch (InterruptedException e) {
-            throw new IllegalStateException(e); // nobody does
+            throw new IllegalStateException(e); // nothing interrupts it
         }
     }
 

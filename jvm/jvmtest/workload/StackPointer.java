@@ -3,7 +3,7 @@ import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 
 /**
- * The stack pointer of the thread that makes and uses this, which the kernel tells: the size of Java frames
+ * The stack pointer of the thread that makes and uses this, which the kernel reports: the size of Java frames
  * depends on the JIT. Makes no garbage, as that would grow the heap.
  */
 final class StackPointer implements AutoCloseable {

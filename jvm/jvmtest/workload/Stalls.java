@@ -5,7 +5,7 @@ import java.nio.channels.FileChannel;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 
-/** How long an application waits for what it does all the time, told by itself. */
+/** Measures in the application how long its frequent operations take. */
 final class Stalls implements Workload.Kind {
     private static final long TURN_NANOS = 200_000;
     private static final long CHANGE_NANOS = 1_000_000;
@@ -60,7 +60,7 @@ final class Stalls implements Workload.Kind {
         }
     }
 
-    /** Feels whoever holds the lock of the process' mappings (mmap_lock). */
+    /** Is delayed while another thread holds the lock of the process' mappings (mmap_lock). */
     private void changes(FileChannel channel) {
         try {
             for (int i = 0; ; i++) {

@@ -75,7 +75,7 @@ func TestGolden(t *testing.T) {
 	if err != nil || got != string(want) {
 		t.Errorf("another picture than %s (look at it, and write it with -update), %v", golden, err)
 	}
-	// What the picture must say, whatever it looks like.
+	// What the picture must contain, however it is drawn.
 	for _, text := range []string{"Memory of container app", "OOM kill expected in", "limit 512.0 MiB", ">unknown<", ">160.0 MiB<", ">00:40<", "512 MiB"} {
 		if !strings.Contains(got, text) {
 			t.Errorf("the picture lacks %s", text)
@@ -116,7 +116,7 @@ func TestBetweenSamples(t *testing.T) {
 }
 
 // TestAnyInput: names are text, and a history that is short, empty or strange is
-// drawn all the same.
+// still drawn.
 func TestAnyInput(t *testing.T) {
 	hostile := example()
 	hostile.Title, hostile.Verdict = `</text><script>alert(1)</script>`, `"'&<b onload="x">`+strings.Repeat(" word", 300)
