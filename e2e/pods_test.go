@@ -92,12 +92,16 @@ func testRestartedJVM(t *testing.T, e engine, jdk string) {
 	}
 }
 
-// testTwoContainers checks that each container is reported with its own memory.
+// testTwoContainers checks that each container is reported with its own memory, and that
+// the one that was alone at first keeps the name.
 func testTwoContainers(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	flags := jvmFlags("G1", "summary")
 	large := p.startJVM(jvmOptions{name: "large", jdk: jdk, flags: flags})
+	s.AwaitBreakdown("the name of the container that is alone", func(b *sidecar.Breakdown) bool {
+		return len(b.Containers) == 1 && b.Containers[0].Name != ""
+	})
 	small := p.startJVM(jvmOptions{name: "small", jdk: jdk, flags: flags})
 	large.do("direct 64")
 	large.do("child 32")
@@ -113,8 +117,8 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 			t.Fatalf("%s is not reported: %+v", w.id, r)
 		}
 		checkContainer(t, w.name, w, c)
-		if c.Name != "" {
-			t.Errorf("%s has the name %q, but jvmem cannot know which one it is", w.name, c.Name)
+		if named := c.Name != ""; named != (w == large) {
+			t.Errorf("%s has the name %q, want it for the first container", w.name, c.Name)
 		}
 	}
 	for row, want := range map[string]int64{"native": 64 * mib, "other_processes": 32 * mib} {

@@ -14,7 +14,9 @@ type Breakdown struct {
 	Schema     string      `json:"schema"`
 	Time       time.Time   `json:"time"`
 	Containers []Container `json:"containers"`
-	Sources    []Source    `json:"sources"`
+	// SampleSeconds is nil in a report of readings that were late.
+	SampleSeconds *float64 `json:"sample_seconds"`
+	Sources       []Source `json:"sources"`
 }
 
 // Container is one container with a JVM.
@@ -33,6 +35,8 @@ type Container struct {
 	UnattributedBytes *int64   `json:"unattributed_bytes"`
 	JVMs              []JVM    `json:"jvms"`
 	Sources           []Source `json:"sources"`
+	// ReadAt is set if the container was not read for this report.
+	ReadAt *time.Time `json:"read_at"`
 }
 
 // Row is a row of the breakdown, or a detail of one.

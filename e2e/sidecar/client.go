@@ -76,18 +76,37 @@ func (c *Client) Breakdown() (*Breakdown, error) {
 	return ParseBreakdown(body)
 }
 
-// NextBreakdown returns a sample that began after the call.
+// NextBreakdown returns a report whose containers were all read after the call.
 func (c *Client) NextBreakdown() *Breakdown {
 	c.t.Helper()
-	begun := time.Now()
-	return c.await("a sample later than "+begun.Format(time.RFC3339Nano), begun, func(b *Breakdown) bool { return b.Time.After(begun) })
+	return c.AwaitBreakdown("a report of what is now", func(*Breakdown) bool { return true })
 }
 
-// AwaitBreakdown returns the first sample that began after the call and is as wanted.
+// AwaitBreakdown returns the first report that is as wanted and whose containers were all
+// read after the call.
 func (c *Client) AwaitBreakdown(what string, wanted func(*Breakdown) bool) *Breakdown {
 	c.t.Helper()
 	begun := time.Now()
-	return c.await(what, begun, func(b *Breakdown) bool { return b.Time.After(begun) && wanted(b) })
+	read := make(readings)
+	return c.await(what, begun, func(b *Breakdown) bool { return b.Time.After(begun) && read.all(b) && wanted(b) })
+}
+
+// readings has, by container, the reports for which it was read, since a moment.
+type readings map[string][]time.Time
+
+// all reports whether every container of a later report was read since that moment. A
+// report that has a reading which was late does not say when that began: only the next
+// one of the same container began later for sure.
+func (r readings) all(b *Breakdown) bool {
+	all := true
+	for i := range b.Containers {
+		c := &b.Containers[i]
+		if at := r[c.ID]; c.ReadAt == nil && (len(at) == 0 || at[len(at)-1] != b.Time) {
+			r[c.ID] = append(at, b.Time)
+		}
+		all = all && (b.SampleSeconds != nil && c.ReadAt == nil || len(r[c.ID]) > 1)
+	}
+	return all
 }
 
 func (c *Client) await(what string, begun time.Time, wanted func(*Breakdown) bool) *Breakdown {
