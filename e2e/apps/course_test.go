@@ -56,6 +56,11 @@ func (o *course) isRight(verdict, subject string) bool {
 	return o.c.leaks() && verdict == o.c.verdict && strings.HasPrefix(subject, o.c.subject)
 }
 
+// judged reports whether there was any verdict.
+func (o *course) judged() bool {
+	return slices.ContainsFunc(o.verdicts, func(v verdictAt) bool { return v.Verdict != "not_enough_history" })
+}
+
 // named reports whether the reported verdict is right and more than a suspicion.
 func (o *course) named(v *verdictAt) bool {
 	return o.isRight(v.Verdict, v.Subject) && v.state() != "suspected"

@@ -35,7 +35,9 @@ func settings() []setting {
 }
 
 func (c *testCase) run(t *testing.T, classes string) {
-	j := jvmtest.Start(t, jvmtest.Options{Class: c.class, ClassPath: classes, JVMFlags: c.jvmFlags(), LimitBytes: c.limit * mib})
+	courses.start(c.name())
+	flags := append(c.jvmFlags(), "-Dbench.dir="+t.TempDir())
+	j := jvmtest.Start(t, jvmtest.Options{Class: c.class, ClassPath: classes, JVMFlags: flags, LimitBytes: c.limit * mib})
 	port := jvmtest.Numbers(j.Do("port"))["port"]
 	// As in a pod, the sidecars see only the processes of this container.
 	proc := sidecar.NewProc(t, j.PID)

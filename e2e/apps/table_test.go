@@ -20,8 +20,15 @@ const (
 )
 
 type courseList struct {
-	mu  sync.Mutex
-	all []*course
+	mu      sync.Mutex
+	started []string // names of cases
+	all     []*course
+}
+
+func (l *courseList) start(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started = append(l.started, name)
 }
 
 // add also prints the rows, as the whole takes long.
@@ -36,7 +43,7 @@ func (l *courseList) add(of []*course, requests int64) {
 
 // write prints the tables of the cases that ran and writes them to -markdown.
 func (l *courseList) write() error {
-	if len(l.all) == 0 {
+	if len(l.started) == 0 {
 		return nil
 	}
 	order := cases()
@@ -63,12 +70,21 @@ func (l *courseList) print(w io.Writer) {
 	for _, s := range settings() {
 		l.summarize(w, s.name)
 	}
+	if failed := l.withoutOutcome(); len(failed) > 0 {
+		fmt.Fprintf(w, "\n**No outcome, as the case itself failed: %s.**\n", strings.Join(failed, "; "))
+	}
 	fmt.Fprintf(w, "\nEach case lasted %v, or until its JVM ended. `~`: the JVM did not end, the share is one of that time.\n", *duration)
+}
+
+func (l *courseList) withoutOutcome() []string {
+	return slices.DeleteFunc(slices.Clone(l.started), func(name string) bool {
+		return slices.ContainsFunc(l.all, func(o *course) bool { return o.c.name() == name })
+	})
 }
 
 // summarize writes precision, recall and the rest for one setting.
 func (l *courseList) summarize(w io.Writer, setting string) {
-	var leaks, named, soon, clean, accused, forecasts, near, most int
+	var leaks, named, soon, clean, accused, unjudged, forecasts, near, most int
 	right, wrong := 0, 0
 	for _, o := range l.all {
 		if o.setting != setting {
@@ -77,6 +93,9 @@ func (l *courseList) summarize(w io.Writer, setting string) {
 		most = max(most, o.changes())
 		confirmed, _ := o.accusations()
 		wrong += len(confirmed)
+		if !o.judged() {
+			unjudged++
+		}
 		if !o.c.leaks() {
 			clean++
 			if len(confirmed) > 0 {
@@ -102,6 +121,9 @@ func (l *courseList) summarize(w io.Writer, setting string) {
 	precision := "no leak named"
 	if right+wrong > 0 {
 		precision = fmt.Sprintf("precision %d of %d", right, right+wrong)
+	}
+	if unjudged > 0 {
+		setting += fmt.Sprintf(" (%d of %d cases were too short for a verdict)", unjudged, leaks+clean)
 	}
 	fmt.Fprintf(w, "- %s: %s, %d of %d leaks named (%d before half of the way), %d of %d clean servers accused, forecast within %d %% in %d of %d, at most %d changes\n",
 		setting, precision, named, leaks, soon, accused, clean, closeForecast, near, forecasts, most)

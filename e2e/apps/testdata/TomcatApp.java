@@ -2,7 +2,6 @@ import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -13,7 +12,7 @@ import org.apache.catalina.startup.Tomcat;
 /** Embedded Tomcat. Its fault: a servlet that makes an executor for each request and never shuts it down. */
 public final class TomcatApp {
     public static void main(String[] args) throws Exception {
-        String dir = Files.createTempDirectory("tomcat").toString();
+        String dir = System.getProperty("bench.dir");
         Tomcat tomcat = new Tomcat();
         tomcat.setBaseDir(dir);
         tomcat.setPort(0);
