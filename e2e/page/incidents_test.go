@@ -33,7 +33,7 @@ var verdicts = []struct {
 		"warn", []string{"Memory grows"}, []string{"Harmless"}},
 	{"suspected", `{verdict: 'none', summary: 'no sustained growth; suspected, not confirmed: Java heap leak, waiting for a collection of the old generation', incidents: [
 			{verdict: 'heap', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'old_used', gained: 83886080, waiting: 'a collection of the old generation'}]}`,
-		"wait", []string{"Leak suspected, not confirmed", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm"}},
+		"wait", []string{"Leak suspected, not confirmed", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
 	{"early", `{verdict: 'not_enough_history', summary: 'not enough history: 12 of 60 samples since the JVM started', incidents: []}`, "wait", []string{"Watching", "Not judged"}, []string{"Calm"}},
 	{"heap-full", `{verdict: 'heap_full', summary: 'the Java heap is full: 197.5 MiB of 200.0 MiB after the last collection', incidents: []}`, "bad", []string{"Heap full"}, []string{"Calm"}},
 }

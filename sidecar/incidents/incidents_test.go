@@ -83,7 +83,7 @@ func TestRestart(t *testing.T) {
 	if got, want := s.Tracker(app), kept().Tracker; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	for _, other := range []rows.Identity{{ID: "none"}, {ID: "77aa", Name: "app", Cgroup: app.Cgroup, CgroupVersion: 2}} {
+	for _, other := range []rows.Identity{app, {ID: "none"}, {ID: "77aa", Name: "app", Cgroup: app.Cgroup, CgroupVersion: 2}} {
 		if got := s.Tracker(other); len(got.Incidents) > 0 || got.Generation != 0 {
 			t.Errorf("%s has %+v", other.ID, got)
 		}

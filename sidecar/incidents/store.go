@@ -61,13 +61,16 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Tracker returns what was kept of a container before jvmem started.
+// Tracker returns what was kept of a container before jvmem started, once: later it is out
+// of date.
 func (s *Store) Tracker(c rows.Identity) diagnosis.Tracker {
 	i := slices.IndexFunc(s.kept, func(k Container) bool { return k.Same(c) })
 	if i < 0 {
 		return diagnosis.Tracker{}
 	}
-	return s.kept[i].Tracker
+	found := s.kept[i].Tracker
+	s.kept = slices.Delete(s.kept, i, i+1)
+	return found
 }
 
 // Save writes the containers that have incidents, if a state changed or the file is old.

@@ -34,13 +34,13 @@ export function course(i, now) {
 // line is an incident in a line.
 export const line = (i) => `${title(i)}, ${i.state}, gained ${gained(i)} since ${moment(Date.parse(i.since), false)}${i.closed ? `, closed at ${moment(Date.parse(i.closed), false)}` : ''}${i.waiting ? `; waiting for ${i.waiting}` : ''}`;
 
-// others lists the incidents beside that of the verdict: those that count, then the closed ones.
-export function others(incidents, first) {
-  const rest = incidents.filter((i) => i !== first);
+// others lists the incidents beside the one whose course is shown; the closed ones are folded.
+export function others(incidents, shown) {
+  const rest = incidents.filter((i) => i !== shown);
   const list = (of) => make('ul', { class: 'evidence' }, of.map((i) => make('li', {}, sentence(line(i)))));
   const open = rest.filter((i) => i.state !== 'closed'), closed = rest.filter((i) => i.state === 'closed').reverse();
   return [
-    open.length > 0 && make('h3', {}, first ? 'Other incidents' : 'Suspected'), open.length > 0 && list(open),
+    open.length > 0 && make('h3', {}, 'Other incidents'), open.length > 0 && list(open),
     closed.length > 0 && make('details', { 'data-name': 'closed' }, make('summary', {}, `Closed incidents (${closed.length})`), list(closed)),
   ];
 }

@@ -27,7 +27,7 @@ function gaps(d, c, sources) {
   return [
     d.verdict === 'not_enough_history' && 'Growth: too few samples so far.',
     unknown.length > 0 && `Unknown rows: ${unknown.join(', ')}.`,
-    ...sources.map((s) => sentence(`${s.name.replaceAll('_', ' ')}: ${s.reason}`)),
+    ...sources.map((s) => `${s.name.replaceAll('_', ' ')}: ${s.reason.replace(/\.?$/, '.')}`),
     ...(d.incidents ?? []).filter((i) => i.state === 'suspected' && i.waiting).map((i) => sentence(`${title(i)}: waiting for ${i.waiting}`)),
   ].filter(Boolean);
 }
@@ -93,6 +93,7 @@ export function showVerdict(d, time, c, sources) {
   const incident = incidents.find((i) => i.verdict === d.verdict && isOpen(i));
   const missing = gaps(d, c, sources);
   const [kind, label] = mood(d, incident, missing);
+  const shown = incident ?? incidents.find((i) => i.state === 'suspected');
   root.className = `card verdict ${kind}`;
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
   if ($('say').textContent !== say) $('say').textContent = say; // not with each new number
@@ -101,10 +102,10 @@ export function showVerdict(d, time, c, sources) {
     return [
       head(label),
       clauses(sentence(d.summary)),
-      incident && course(incident, time),
+      shown && course(shown, time),
       showGaps(missing, sources.length > 0),
-      facts(d, time, c, incident),
-      ...others(incidents, incident),
+      facts(d, time, c, shown),
+      ...others(incidents, shown),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
       d.findings?.length > 0 && make('details', { 'data-name': 'why' }, make('summary', {}, 'Evidence'), d.findings.map(finding)),
