@@ -1,7 +1,7 @@
 # The image is one static binary: `make image` builds it. There is no shell, and
-# no CA certificates, as jvmem opens no connection but to the JVM's own socket.
+# no CA certificates, because jvmem only connects to the JVM's socket.
 
-# Any image with this Go or a newer one, a shell and touch.
+# Any image with this version of Go or newer, a shell and touch.
 ARG BUILDER=golang:1.26.8-alpine
 
 # The compiler runs on the builder's own platform, whatever it compiles for. Only
@@ -33,8 +33,8 @@ LABEL org.opencontainers.image.title="jvmem" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
 COPY --from=build /jvmem /jvmem
-# In a pod, runAsUser and runAsGroup are the JVM's own: the kernel shows a
-# process to its user.
+# In a pod, set runAsUser and runAsGroup to the JVM's: only its own user may
+# inspect a process.
 USER 65532:65532
 EXPOSE 9753
 ENTRYPOINT ["/jvmem"]

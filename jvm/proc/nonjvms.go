@@ -66,6 +66,6 @@ func (s *NonJVMs) Keep(pids []int) {
 }
 
 func (s *NonJVMs) program(pid int) (program, error) {
-	stat, err := ReadStat(s.proc, pid)
+	stat, err := readStat(s.proc, pid)
 	return program{stat.StartTicks, stat.StackStart}, err
 }

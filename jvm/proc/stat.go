@@ -36,8 +36,8 @@ type Stat struct {
 // visits all threads (do_task_stat of fs/proc/array.c).
 func StatFile(pid int) string { return filepath.Join("task", strconv.Itoa(pid), "stat") }
 
-// ReadStat reads the stat of a process' first thread.
-func ReadStat(procfs string, pid int) (Stat, error) {
+// readStat reads the stat of a process' first thread.
+func readStat(procfs string, pid int) (Stat, error) {
 	var s Stat
 	err := read(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid)), func(r io.Reader) (err error) {
 		s, err = ParseStat(r)

@@ -1,5 +1,3 @@
-// Package statefile reads and writes a small file of --state-dir as a whole. Formats belong
-// to the packages that own the files.
 package statefile
 
 import (
@@ -11,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// maxBytes is what is read of a file.
+// maxBytes bounds the size of a file that is read.
 const maxBytes = 8 << 20
 
 // Read returns the content of a file that Write wrote; nil if there is none.

@@ -12,9 +12,9 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
 {{- define "jvmem.container" -}}
 {{- if not .container }}{{ fail "jvmem.container: set container to the name of the JVM's container" }}{{ end -}}
 {{- if or (kindIs "invalid" .user) (kindIs "invalid" .group) -}}
-  {{- fail "jvmem.container: set user and group to the UID and GID that the JVM runs with: the kernel shows a process to its own user only" -}}
+  {{- fail "jvmem.container: set user and group to the UID and GID that the JVM runs with: only its own user may inspect a process" -}}
 {{- end -}}
-{{- if eq (int64 .user) 0 }}{{ fail "jvmem.container: user is 0. Let the JVM run as another user: a sidecar without capabilities sees nothing of root's processes" }}{{ end -}}
+{{- if eq (int64 .user) 0 }}{{ fail "jvmem.container: user is 0. Let the JVM run as another user: a sidecar without capabilities cannot read root's processes" }}{{ end -}}
 {{- $sidecar := include "jvmem.sidecar" . | fromYaml -}}
 {{- $_ := set $sidecar "env" (append $sidecar.env (dict "name" "JVMEM_CONTAINER_NAME" "value" .container)) -}}
 {{- $_ := set $sidecar.securityContext "runAsUser" (int64 .user) -}}
@@ -28,7 +28,7 @@ shareProcessNamespace: true
 {{- end -}}
 
 {{/* The kernel shows a Secret's files to root and the pod's fsGroup, which is the application's affair: so to all, but only the sidecar
-     mounts it, and nobody may look into its root (jvmem is not dumpable). 292 is 0444. */}}
+     mounts it, and no process may read its root (jvmem is not dumpable). 292 is 0444. */}}
 {{- define "jvmem.volumes" -}}
 {{- with (include "jvmem.scope" . | fromYaml).Values -}}
 - name: jvmem-state

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Post-renderer: takes what Helm rendered, gives it patched. Needs kubectl.
+# Post-renderer: reads the objects that Helm rendered and writes them patched. Needs kubectl.
 set -eu
 dir="$(mktemp -d)"
 trap 'rm -rf "$dir"' EXIT
