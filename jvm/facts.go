@@ -24,6 +24,8 @@ type Facts struct {
 	Major         int      `json:"major,omitempty"` // 8, 11, 17 ...; 0 unknown
 	Collector     string   `json:"collector,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds,omitempty"`
+	// CPUSeconds is the CPU time of all threads, ended ones too, user and system.
+	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
 	// Flags are some of HotSpot's flags about memory, in HotSpot's units (bytes,
 	// but ThreadStackSize in KiB); "unlimited" where there is no maximum.
 	Flags map[string]any `json:"flags,omitempty"`

@@ -64,7 +64,7 @@ func (c *Container) numbers(f *Facts) {
 func describe(f *jvm.Facts) JVM {
 	j := JVM{
 		PID: f.PID, NSPID: f.NSPID, StartTicks: f.StartTicks, Version: f.Version, GC: f.Collector,
-		UptimeSeconds: f.UptimeSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes, OldGeneration: f.Old,
+		UptimeSeconds: f.UptimeSeconds, CPUSeconds: f.CPUSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes, OldGeneration: f.Old,
 	}
 	j.Threads.Live, j.Threads.Pools = f.Threads.Live, f.Threads.Pools
 	return j

@@ -110,7 +110,9 @@ type JVM struct {
 	Version       string   `json:"version,omitempty"`
 	GC            string   `json:"gc,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds"`
-	NMT           string   `json:"nmt,omitempty"`
+	// CPUSeconds is the CPU time of the JVM since its start; nil is unknown.
+	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
+	NMT        string   `json:"nmt,omitempty"`
 	// Flags are HotSpot's memory flags, in HotSpot's units.
 	Flags         map[string]any `json:"flags,omitempty"`
 	LoadedClasses *int64         `json:"loaded_classes"`

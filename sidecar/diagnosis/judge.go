@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 const (
@@ -100,7 +101,20 @@ func (j *judge) now(name string) (value float64, ok bool) {
 // rising returns the trend of a series that grows and does not stop, by at least
 // that much, judged in the longest window that shows it.
 func (j *judge) rising(name string, least float64) (trend, bool) {
-	return j.risingIn(func(w window) (trend, bool) { return j.trendOf(name, w) }, least, j.room())
+	find := func(w window) (trend, bool) { return j.trendOf(name, w) }
+	if elsewhere(name) {
+		return j.longest(find, least, j.room())
+	}
+	return j.risingIn(find, least, j.room())
+}
+
+// elsewhere reports whether a series may grow by the work of other processes.
+func elsewhere(series string) bool {
+	switch series {
+	case history.Row(rows.OtherProcesses), history.Row(rows.Shmem), history.Row(rows.Kernel), history.Row(rows.Unattributed), history.Unreclaimable:
+		return true
+	}
+	return false
 }
 
 // risingIn is rising for a trend made in another way. room is how much may come

@@ -11,8 +11,9 @@ import (
 // well. A pause is then no levelling off, half the traffic no curve.
 
 const (
-	// minWorkPoints is how many times the CPU time must be known.
-	minWorkPoints = 20
+	// minWorkPoints is how many times the CPU time must be known, minWork how much of it there
+	// must be, in milliseconds.
+	minWorkPoints, minWork = 20, 100
 	// idle is how fast work goes on at least, of its mean: something else may grow.
 	idle = 0.02
 	// accelerated: where the second half of a window did so much more work than the first,
@@ -26,7 +27,7 @@ type clock struct{ times, work []int64 }
 // workClock returns the clock of the JVM's CPU time; nil if that is not known.
 func (j *judge) workClock() *clock {
 	var times, cpu []int64
-	for time, p := range j.c.Points(history.CPUSeconds) {
+	for time, p := range j.c.Points(history.CPUMillis) {
 		if time < j.started || time > j.at {
 			continue
 		}
@@ -36,7 +37,7 @@ func (j *judge) workClock() *clock {
 		times, cpu = append(times, time), append(cpu, p.Last)
 	}
 	n := len(times)
-	if n < minWorkPoints || cpu[n-1] <= cpu[0] || times[n-1] <= times[0] {
+	if n < minWorkPoints || cpu[n-1]-cpu[0] < minWork || times[n-1] <= times[0] {
 		return nil
 	}
 	c := &clock{times: times, work: make([]int64, n)}
@@ -106,11 +107,11 @@ func (j *judge) steadyWork(t *trend) bool {
 	return float64(second) <= accelerated*float64(first)
 }
 
-// work returns the CPU time of the JVM between two moments, in seconds; ok is false if
+// work returns the CPU time of the JVM between two moments, in milliseconds; ok is false if
 // it is not known.
 func (j *judge) work(from, to int64) (float64, bool) {
 	first, last, known := int64(0), int64(0), false
-	for time, p := range j.c.Points(history.CPUSeconds) {
+	for time, p := range j.c.Points(history.CPUMillis) {
 		if time < from || time > to {
 			continue
 		}

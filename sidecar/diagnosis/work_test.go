@@ -26,6 +26,16 @@ func load(hours float64) float64 {
 	return 0.15
 }
 
+// day is the traffic of an office: it rises and falls within 12 hours.
+func day(hours float64) float64 { return max(0, math.Sin(2*math.Pi*hours/24)) }
+
+// workedByDay is how many hours of full traffic there were.
+func workedByDay(hours float64) float64 {
+	const whole = 24 / math.Pi // of a day
+	days, rest := math.Modf(hours / 24)
+	return whole*days + whole/2*(1-math.Cos(2*math.Pi*min(rest, 0.5)))
+}
+
 // worked is how many hours of full traffic there were, in steps of a tenth of a minute.
 func worked(hours float64) float64 {
 	const step = 1.0 / 600
@@ -39,7 +49,15 @@ func worked(hours float64) float64 {
 // TestWork: growth that follows the traffic is named where the CPU time is known, and
 // what levels off with the traffic is not.
 func TestWork(t *testing.T) {
+	traffic := map[string]func(float64) float64{"a pool that follows the day": workedByDay}
 	for _, s := range []scenario{
+		{name: "a pool that follows the day", length: 50 * time.Hour, want: rows.VerdictNone, clean: true,
+			change: func(s *state) {
+				s.threads += 150 * day(s.hours)
+				s.rows[rows.Threads] += 15 * day(s.hours)
+				s.native["direct_buffers"] += 80 * day(s.hours)
+				s.native["untracked"] += 40 * day(s.hours)
+			}},
 		{name: "malloc by request", length: 9 * time.Hour, want: rows.VerdictNativeUntracked,
 			change: func(s *state) { s.native["untracked"] += 20 * worked(s.hours) }},
 		{name: "threads by request", length: 9 * time.Hour, want: rows.VerdictThreads, subject: "http-nio-8080-e-#",
@@ -66,11 +84,15 @@ func TestWork(t *testing.T) {
 			var last Diagnosis
 			var named time.Duration
 			changes := 0
+			worked := worked
+			if byDay := traffic[s.name]; byDay != nil {
+				worked = byDay
+			}
 			change := s.change
 			s.change = func(v *state) {
 				change(v)
-				cpu := 10 + 3600*(0.9*worked(v.hours)+0.01*v.hours)
-				if err := store.AddReading(of, v.now.Add(-time.Second), []string{history.CPUSeconds}, []int64{int64(cpu)}); err != nil {
+				cpu := 10 + 3.6e6*(0.9*worked(v.hours)+0.01*v.hours)
+				if err := store.AddReading(of, v.now.Add(-time.Second), []string{history.CPUMillis}, []int64{int64(cpu)}); err != nil {
 					t.Fatal(err)
 				}
 			}

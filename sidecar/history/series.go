@@ -24,7 +24,7 @@ const (
 	Classes        = "classes"
 	OldUsed        = "old_used"        // old generation, see jvm.Old
 	OldCollections = "old_collections" // and how often it was collected
-	CPUSeconds     = "cpu_seconds"     // CPU time of the JVMs
+	CPUMillis      = "cpu_ms"          // CPU time of the JVMs
 	// JVMGeneration changes when another JVM runs; its value has no meaning. It is
 	// known wherever a full sample was taken, see Store.AddReading.
 	JVMGeneration = "jvm_generation"
@@ -127,13 +127,14 @@ func sampleOf(c *breakdown.Container) sample {
 // unknown.
 func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	var threads, generation int64
-	classes, old, collections := new(int64(0)), new(int64(0)), new(int64(0))
+	classes, old, collections, cpu := new(int64(0)), new(int64(0)), new(int64(0)), new(0.0)
 	pools := make(map[string]int64)
 	for i := range jvms {
 		j := &jvms[i]
 		threads += int64(j.Threads.Live)
 		generation = generation*31 + int64(j.StartTicks&(1<<48-1)) ^ int64(j.PID)
 		classes = plus(classes, j.LoadedClasses)
+		cpu = plus(cpu, j.CPUSeconds)
 		if j.OldGeneration == nil {
 			old, collections = nil, nil
 		} else {
@@ -148,6 +149,9 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	s.add(Classes, classes)
 	s.add(OldUsed, old)
 	s.add(OldCollections, collections)
+	if cpu != nil {
+		s.add(CPUMillis, new(int64(1000**cpu)))
+	}
 	names := make([]string, 0, len(pools))
 	for name := range pools {
 		names = append(names, name)
@@ -160,7 +164,7 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	}
 }
 
-func plus(sum, n *int64) *int64 {
+func plus[T int64 | float64](sum, n *T) *T {
 	if sum == nil || n == nil {
 		return nil
 	}
