@@ -25,7 +25,7 @@ func Diagnose(c *history.Container) Diagnosis {
 
 // conclude makes a diagnosis of what is known of all leaks.
 func (j *judge) conclude(incidents []Incident) Diagnosis {
-	d := Diagnosis{Identity: j.c.Identity, Verdict: rows.VerdictNone, Findings: []Finding{}, Incidents: slices.Clone(incidents)}
+	d := Diagnosis{Identity: j.c.Identity, Verdict: rows.VerdictNone, Findings: []Finding{}, Incidents: append([]Incident{}, incidents...)}
 	if len(j.windows) == 0 {
 		d.Verdict = rows.VerdictNotEnoughHistory
 	} else {

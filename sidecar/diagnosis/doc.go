@@ -23,6 +23,18 @@
 // on, for growth that began late. A later window alone counts only if it grows as fast
 // as the whole: any curve that levels off looks straight in a short window.
 //
+// Growth that is no line over time is judged against the CPU time of the JVM, where that is
+// known (work.go). Exact quantities that never fall need no line (stairs.go).
+//
+// # Incidents
+//
+// A leak is an incident (incident.go): suspected, confirmed, paused, closed. It stays the
+// verdict while what it gained is still there. A Tracker follows the incidents of a
+// container from judgment to judgment; Diagnose replays a recorded history through one.
+// Heaps and class loaders are confirmed only after collections that could have freed the
+// memory (heap.go, collections.go), a detail of native memory only if its row grows
+// (native.go). A full heap and retained memory are states without growth (states.go).
+//
 // # What is judged
 //
 // Memory that stays, not memory in use: of the heap, what survives collections of the
