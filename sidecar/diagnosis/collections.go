@@ -75,9 +75,12 @@ const (
 	// it could unload, and the number grows all the same.
 	kept, freedShare = 0.5, 0.25
 	// keptAll is the part that must survive pureCollections where hardly any is freed.
-	// One more collection has to come before these.
+	// One more collection has to come before these. Half of what came up must be older than
+	// soft references get, as caches of script engines hold classes by these; or it must
+	// have grown manifold.
 	keptAll         = 0.9
 	pureCollections = 4
+	manifold        = 5
 )
 
 // unloadingMissing names the collection that must come before classes are a leak; "" if
@@ -104,14 +107,43 @@ func (j *judge) unloadingMissing() string {
 		}
 	}
 	if n := len(increments); n >= pureCollections {
+		last := all[increments[n-1]].after
+		before := j.valueAt(history.Classes, all[increments[n-1]-1].at-j.softMillis())
 		loaded, left := 0.0, 0.0
-		for _, k := range increments[n-pureCollections:] {
-			l, r := share(k)
+		for i := n - 1; i >= 0; i-- {
+			l, r := share(increments[i])
 			loaded, left = loaded+l, left+r
-		}
-		if left >= keptAll*loaded {
-			return ""
+			if n-i < pureCollections || left < keptAll*loaded {
+				continue
+			}
+			first := all[increments[i]-1].after
+			if before-first >= (last-first)/2 || n-i == pureCollections && last >= manifold*first {
+				return ""
+			}
 		}
 	}
 	return "collections of the old generation that could unload classes"
+}
+
+// softMillis is how long a soft reference lives that is not used: a second for each MiB of
+// the heap that is free (SoftRefLRUPolicyMSPerMB), 5 minutes if that is not known.
+func (j *judge) softMillis() int64 {
+	limit, ok := j.maxHeap()
+	used, known := j.now(history.OldUsed)
+	if !ok || !known {
+		return 5 * 60 * 1000
+	}
+	return int64(max(0, limit-used) / (1 << 20) * 1000)
+}
+
+// valueAt is what a series was at a time; 0 before it was known.
+func (j *judge) valueAt(series string, at int64) float64 {
+	value := int64(0)
+	for time, p := range j.c.Points(series) {
+		if time > at {
+			break
+		}
+		value = p.Last
+	}
+	return float64(value)
 }
