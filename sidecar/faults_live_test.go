@@ -34,12 +34,14 @@ func TestEndDuringSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hung.Close()
-	var last breakdown.Report
-	s.await(t, "a sample waits", func() bool {
-		before := s.latest(t)
-		time.Sleep(time.Second)
-		last = s.latest(t)
-		return last.Time.Equal(before.Time)
+	var last time.Time // of a report for which the container was read
+	s.await(t, "a reading waits for the JVM", func() bool {
+		r := s.latest(t)
+		if len(r.Containers) == 1 && r.Containers[0].ReadAt == nil {
+			last = r.Time
+			return false
+		}
+		return len(r.Containers) == 1
 	})
 	if err := syscall.Kill(j.PID, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -55,9 +57,9 @@ func TestEndDuringSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range kept.Document(time.Time{}, 0).Containers {
-		if at, ok := c.LastTime(); ok && !at.Before(last.Time.Truncate(time.Millisecond)) {
+		if at, ok := c.LastTime(); ok && !at.Before(last.Truncate(time.Millisecond)) {
 			return
 		}
 	}
-	t.Errorf("the sample of %s is not in the state folder", last.Time)
+	t.Errorf("the sample of %s is not in the state folder", last)
 }
