@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -125,29 +126,43 @@ func follow(t testing.TB, r *recording, recorded *history.Container) course {
 	return c
 }
 
-// check: nothing clean is accused at any moment; a leak is named before half of its way,
+// faults: nothing clean is accused at any moment; a leak is named before half of its way,
 // from then on at each moment, and logged once.
+func (c *course) faults(r *recording) []string {
+	var all []string
+	fault := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if len(c.accused) > 0 {
+		fault("accused of %v", c.accused)
+	}
+	if !r.Verdict.Leak() {
+		return all
+	}
+	if c.first == 0 || c.first > c.length/2 {
+		fault("named after %s of %s", c.first, c.length)
+	}
+	if c.lapses > 0 || c.events != 1 {
+		fault("not named %d times of %d afterwards, %d events", c.lapses, c.judged, c.events)
+	}
+	return all
+}
+
+// check fails the test for faults; of a case that is known to be missed, if it has none.
 func (c *course) check(t testing.TB, r *recording) {
 	t.Helper()
 	t.Logf("%-30s %-18s named after %5.0f s of %5.0f, lapses %d of %d, events %d, accused %v, last %s: %s",
 		r.Case, r.Verdict, c.first.Seconds(), c.length.Seconds(), c.lapses, c.judged, c.events, c.accused, c.last, c.sentence)
-	if len(c.accused) > 0 {
-		t.Errorf("%s accused of %v", r.Case, c.accused)
-	}
-	if !r.Verdict.Leak() {
-		return
-	}
-	if c.first == 0 || c.first > c.length/2 {
-		t.Errorf("%s named after %s of %s", r.Case, c.first, c.length)
-	}
-	if c.lapses > 0 || c.events != 1 {
-		t.Errorf("%s: not named %d times of %d afterwards, %d events", r.Case, c.lapses, c.judged, c.events)
+	faults := c.faults(r)
+	switch {
+	case r.Missed == "" && len(faults) > 0:
+		t.Errorf("%s: %s", r.Case, strings.Join(faults, "; "))
+	case r.Missed != "" && len(faults) == 0:
+		t.Errorf("%s is judged rightly now: remove missed from servers.json", r.Case)
 	}
 }
 
 // TestReplay judges each recording along its whole course.
 func TestReplay(t *testing.T) {
-	for _, r := range slices.Concat(servers(t), recordings(t)) {
+	for _, r := range slices.Concat(allServers(t), recordings(t)) {
 		t.Run(r.Case, func(t *testing.T) {
 			t.Parallel()
 			c := follow(t, &r, r.open(t))
