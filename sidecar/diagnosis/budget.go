@@ -12,7 +12,7 @@ import (
 func (j *judge) budget() *BudgetCheck {
 	limit, limited := j.now(history.Limit)
 	maxHeap, reported := j.maxHeap()
-	firm, known := j.now(history.Unreclaimable)
+	unreclaimable, known := j.now(history.Unreclaimable)
 	heap, knownHeap := j.now(history.Row(rows.Heap))
 	if !limited || !reported || !known || !knownHeap || limit <= 0 {
 		return nil
@@ -25,7 +25,7 @@ func (j *judge) budget() *BudgetCheck {
 		}
 	}
 	part("heap", maxHeap)
-	rest := firm - heap
+	rest := unreclaimable - heap
 	for _, row := range rows.All() {
 		now, ok := j.now(history.Row(row.Name))
 		if !ok || !row.Sized || row.Name == rows.Heap {

@@ -111,11 +111,11 @@ func (t *trend) perHour() *Rate {
 
 // share is how much of the growth of what cannot be reclaimed is explained.
 func (j *judge) share(rate float64, w window) *float64 {
-	firm := j.rate(history.Unreclaimable, w)
-	if firm <= 0 {
+	unreclaimable := j.rate(history.Unreclaimable, w)
+	if unreclaimable <= 0 {
 		return nil
 	}
-	return new(min(1, rate/firm))
+	return new(min(1, rate/unreclaimable))
 }
 
 // row finds growth of one series.

@@ -37,16 +37,16 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 	if found.Rate == nil {
 		return nil, nil
 	}
-	firm, ok := j.trendOf(history.Unreclaimable, w.half())
-	if !ok || firm.z < minZ || firm.low <= 0 {
-		firm, ok = j.trendOf(history.Unreclaimable, w)
+	unreclaimable, ok := j.trendOf(history.Unreclaimable, w.half())
+	if !ok || unreclaimable.z < minZ || unreclaimable.low <= 0 {
+		unreclaimable, ok = j.trendOf(history.Unreclaimable, w)
 	}
 	var rate *Rate
 	container := never()
-	if ok && firm.rate > 0 && firm.low > 0 {
-		rate = firm.perHour()
-		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*firm.rate {
-			container = j.toContainerLimit(&firm)
+	if ok && unreclaimable.rate > 0 && unreclaimable.low > 0 {
+		rate = unreclaimable.perHour()
+		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*unreclaimable.rate {
+			container = j.toContainerLimit(&unreclaimable)
 		} else if own.LowBytesPerHour > 0 {
 			room := j.room()
 			container = Forecast{
@@ -69,18 +69,18 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 // never is the forecast where no limit is reached.
 func never() Forecast { return Forecast{Reached: ContainerLimit, Seconds: math.Inf(1)} }
 
-// maxSeconds bounds what is told: in ten years the rate will be another one.
+// maxSeconds bounds a forecast: no rate lasts for ten years.
 const maxSeconds = 10 * 365.25 * 24 * 3600
 
 // toContainerLimit follows what cannot be reclaimed to the limit. The heap's part
 // of the growth ends at the heap's maximum.
-func (j *judge) toContainerLimit(firm *trend) Forecast {
+func (j *judge) toContainerLimit(unreclaimable *trend) Forecast {
 	room := j.room()
 	if math.IsInf(room, 1) {
 		return never()
 	}
-	w := window{firm.from, firm.to}
-	heap := min(max(0, j.rate(history.Row(rows.Heap), w)), firm.rate)
+	w := window{unreclaimable.from, unreclaimable.to}
+	heap := min(max(0, j.rate(history.Row(rows.Heap), w)), unreclaimable.rate)
 	heapRoom := math.Inf(1)
 	if limit, ok := j.maxHeap(); ok {
 		if now, ok := j.now(history.Row(rows.Heap)); ok {
@@ -88,7 +88,7 @@ func (j *judge) toContainerLimit(firm *trend) Forecast {
 		}
 	}
 	at := func(rate float64) float64 {
-		heap := heap * rate / firm.rate
+		heap := heap * rate / unreclaimable.rate
 		if t := room / rate; heap == 0 || t*heap <= heapRoom {
 			return t
 		}
@@ -98,7 +98,7 @@ func (j *judge) toContainerLimit(firm *trend) Forecast {
 		}
 		return (room - heapRoom) / rest
 	}
-	f := Forecast{Reached: ContainerLimit, Seconds: 3600 * at(firm.rate), LowSeconds: 3600 * at(firm.high), HighSeconds: 3600 * at(firm.low)}
+	f := Forecast{Reached: ContainerLimit, Seconds: 3600 * at(unreclaimable.rate), LowSeconds: 3600 * at(unreclaimable.high), HighSeconds: 3600 * at(unreclaimable.low)}
 	return f.bounded()
 }
 
@@ -121,7 +121,7 @@ func (j *judge) toHeapLimit(w window) Forecast {
 // is short of room: G1HeapWastePercent, 5 by default (gc/g1/g1_globals.hpp).
 const g1Waste = 0.05
 
-// waste is what a collector would still give back when the heap is full.
+// waste is the garbage that a collector can still free when the heap is full.
 func (j *judge) waste(limit float64) float64 {
 	for i := range j.c.JVMs {
 		if j.c.JVMs[i].GC != "G1" {

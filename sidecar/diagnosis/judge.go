@@ -52,7 +52,7 @@ func (w window) half() window { return window{w.from + (w.to-w.from)/2, w.to} }
 
 func newJudge(c *history.Container) *judge {
 	j := &judge{c: c, last: make(map[string]float64)}
-	// Only where everything was sampled the epoch is known.
+	// The JVM generation is known only for samples, not for light readings.
 	var times []int64
 	j.generation = history.Unknown
 	for time, p := range c.Points(history.JVMGeneration) {
@@ -170,14 +170,14 @@ func (t *trend) endless(room float64) bool {
 	return b >= slowing && t.growth*b*b/((1+b)*(1-b)) > room
 }
 
-// room is what may still be charged before the kernel kills; +Inf without a limit.
+// room is how much more can be charged before an OOM kill; +Inf without a limit.
 func (j *judge) room() float64 {
 	limit, limited := j.now(history.Limit)
-	firm, known := j.now(history.Unreclaimable)
+	unreclaimable, known := j.now(history.Unreclaimable)
 	if !limited || !known {
 		return math.Inf(1)
 	}
-	return max(0, limit-firm)
+	return max(0, limit-unreclaimable)
 }
 
 // rate returns how fast a series changes in a window, 0 if it is not known.
@@ -194,8 +194,8 @@ func (j *judge) scale() float64 {
 	if limit, ok := j.now(history.Limit); ok && limit > 0 {
 		return limit
 	}
-	firm, _ := j.now(history.Unreclaimable)
-	return max(firm, 64<<20)
+	unreclaimable, _ := j.now(history.Unreclaimable)
+	return max(unreclaimable, 64<<20)
 }
 
 // least is how much has to come up to count, in bytes.
