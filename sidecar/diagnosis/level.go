@@ -11,7 +11,7 @@ import (
 // least value of late.
 func (j *judge) level(i *Incident) (float64, bool) {
 	from := j.at - max(j.at-i.Since.UnixMilli(), 0)/bins
-	if i.Measure == history.OldUsed || i.Measure == history.Classes {
+	if collected(i.Measure) {
 		from = j.lastCollection(i.Measure)
 	}
 	least, n := math.Inf(1), 0
@@ -29,10 +29,15 @@ func (j *judge) level(i *Incident) (float64, bool) {
 	if n < len(last) {
 		return 0, false
 	}
-	if i.Measure != history.OldUsed && i.Measure != history.Classes {
+	if !collected(i.Measure) {
 		least = min(least, last[0], last[1], last[2])
 	}
 	return least, !math.IsInf(least, 1)
+}
+
+// collected reports whether only collections show what a measure holds.
+func collected(measure string) bool {
+	return measure == history.OldUsed || measure == history.Classes
 }
 
 // lastCollection is since when the old generation, or the loaded classes, hold no more
@@ -63,7 +68,7 @@ func measureOf(series string) string {
 
 // rest is how long growth of a measure may not show, because collections have to show it.
 func (j *judge) rest(measure string) int64 {
-	if measure != history.OldUsed && measure != history.Classes {
+	if !collected(measure) {
 		return 0
 	}
 	longest, last := int64(0), j.started
