@@ -32,8 +32,7 @@ type loop struct {
 	autopsies *autopsy.Store
 	incidents *incidents.Store
 
-	ticks    int
-	due      int                   // the tick of the next verdict
+	pace     diagnosis.Pace        // of the verdicts
 	changed  bool                  // a JVM ended since the last sample
 	latest   breakdown.Report      // the last report
 	verdicts map[rows.Key]*verdict // by container
@@ -94,10 +93,10 @@ func (l *loop) run(ctx context.Context) error {
 
 // tick takes a sample, or light readings. The error is about logging.
 func (l *loop) tick(ctx context.Context) error {
-	l.ticks++
 	if l.throttle.Affords(sample.Spent()) || l.changed {
 		return l.sample(ctx)
 	}
+	l.pace.Reading()
 	l.warn("readings", l.sampler.Record(l.history, &l.latest))
 	l.state.Tick(l.cost())
 	return nil

@@ -11,10 +11,6 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// ticksPerVerdict is how many ticks of the loop come between two judgments, and the time
-// to the next sample: one a minute at the default interval.
-const ticksPerVerdict = 6
-
 // EvidenceHeap is the evidence that stops the JVM, and has to be enabled.
 const EvidenceHeap = "heap"
 
@@ -24,15 +20,12 @@ type verdict struct {
 	last *diagnosis.Diagnosis
 }
 
-// judge diagnoses the containers of a report: at first each time, then every
-// ticksPerVerdict, and when one is new, as it may be killed before the next time.
+// judge diagnoses the containers of a report when a judgment is due, and when one of them
+// is new, as it may be killed before the next time.
 func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	isNew := func(c breakdown.Container) bool { return l.verdicts[c.Key()] == nil }
-	if l.ticks < l.due && !slices.ContainsFunc(r.Containers, isNew) {
+	if due := l.pace.Sample(); !due && !slices.ContainsFunc(r.Containers, isNew) {
 		return nil
-	}
-	if l.ticks > ticksPerVerdict {
-		l.due = l.ticks + ticksPerVerdict
 	}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
 	verdicts := make(map[rows.Key]*verdict)

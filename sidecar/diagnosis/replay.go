@@ -1,26 +1,50 @@
 package diagnosis
 
 import (
+	"math"
 	"slices"
 	"sort"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 )
 
-// pointsPerJudgment is how many samples and readings come between two judgments of the
-// sidecar.
+// pointsPerJudgment is how many samples and readings come between two judgments, at least:
+// the next sample after them is judged. At the default interval that is once a minute,
+// and more often when memory rises towards the limit.
 const pointsPerJudgment = 6
+
+// Pace says when to judge a history, while it is recorded and when it is replayed. The
+// first pointsPerJudgment samples are judged each.
+type Pace struct{ all, points int }
+
+// Reading counts a light reading.
+func (p *Pace) Reading() { p.all, p.points = p.all+1, p.points+1 }
+
+// Sample counts a sample, and reports whether to judge it.
+func (p *Pace) Sample() bool {
+	p.Reading()
+	if p.points < pointsPerJudgment && p.all > pointsPerJudgment {
+		return false
+	}
+	p.points = 0
+	return true
+}
 
 // moments returns when the sidecar would have judged a history, without the last time.
 func moments(c *history.Container) []int64 {
 	var all []int64
 	for k, t := range c.Tracks {
-		end := int64(0) // of what this track is for
+		end := int64(math.MaxInt64) // of what this track is for
 		if k+1 < len(c.Tracks) && len(c.Tracks[k+1].Times) > 0 {
 			end = c.Tracks[k+1].Times[0]
 		}
-		for i := pointsPerJudgment - 1; i < len(t.Times)-1 && (end == 0 || t.Times[i] < end); i += pointsPerJudgment {
-			all = append(all, t.Times[i])
+		var pace Pace
+		for i := 0; i < len(t.Times)-1 && t.Times[i] < end; i++ {
+			if !t.IsSample(i) {
+				pace.Reading()
+			} else if pace.Sample() {
+				all = append(all, t.Times[i])
+			}
 		}
 	}
 	slices.Sort(all)

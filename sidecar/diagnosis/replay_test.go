@@ -23,6 +23,7 @@ func replay(t testing.TB, recorded *history.Container, each func(at int64, c *hi
 	}
 	track := merged(recorded)
 	names := slices.Sorted(maps.Keys(track.Series))
+	var pace Pace
 	of := &breakdown.Container{Identity: recorded.Identity}
 	for i, millis := range track.Times {
 		at := time.UnixMilli(millis)
@@ -41,7 +42,11 @@ func replay(t testing.TB, recorded *history.Container, each func(at int64, c *hi
 		if err := store.AddReading(of, at, known, values); err != nil {
 			t.Fatal(err)
 		}
-		if i%pointsPerJudgment == pointsPerJudgment-1 || i == len(track.Times)-1 {
+		due := track.IsSample(i) && pace.Sample() || i == len(track.Times)-1
+		if !track.IsSample(i) {
+			pace.Reading()
+		}
+		if due {
 			store.Container(of, func(c *history.Container) {
 				c.JVMs = recorded.JVMs // the flags; a sample would add their threads
 				each(millis, c)

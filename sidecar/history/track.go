@@ -44,19 +44,21 @@ func (c *Column) At(i int) Point {
 // Sampled returns the last step up to i with a full sample, which has the rows; the first
 // one after i if there is none, -1 if there is none at all.
 func (t *Track) Sampled(i int) int {
-	generation := t.Series[JVMGeneration]
 	for k := i; k >= 0; k-- {
-		if generation.At(k).Last != Unknown {
+		if t.IsSample(k) {
 			return k
 		}
 	}
 	for k := i + 1; k < len(t.Times); k++ {
-		if generation.At(k).Last != Unknown {
+		if t.IsSample(k) {
 			return k
 		}
 	}
 	return -1
 }
+
+// IsSample reports whether a step has a full sample. Otherwise it has light readings only.
+func (t *Track) IsSample(i int) bool { return t.Series[JVMGeneration].At(i).Last != Unknown }
 
 func (t *Track) push(c *Column, p Point) {
 	c.Last = t.append(c.Last, p.Last)
