@@ -59,3 +59,9 @@ func (r *LightReading) OldUsedBytes() (n int64, ok bool) { return r.places.OldUs
 
 // OldCollections returns Old.Collections at the last Read, and whether it is known.
 func (r *LightReading) OldCollections() (n int64, ok bool) { return r.places.OldCollections(r.text) }
+
+// CPUMillis returns Facts.CPUSeconds now, in milliseconds, and whether it is known.
+func (r *LightReading) CPUMillis() (n int64, ok bool) {
+	spent, ok := proc.CPUTime(r.process.status.PID)
+	return spent.Milliseconds(), ok
+}

@@ -1,16 +1,29 @@
 package proc
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
 
-// CPUSeconds returns the CPU time of all threads of a process, ended ones too, user and
-// system; nil: unknown. It is one system call on the process' CPU clock, whose number is
+	"golang.org/x/sys/unix"
+)
+
+// CPUTime returns the CPU time of all threads of a process, ended ones too, user and
+// system, and whether it is known. It is one system call on the process' CPU clock, whose number is
 // made of the PID (clock_getcpuclockid(3), include/linux/posix-timers_types.h). It needs no
 // permission.
-func CPUSeconds(pid int) *float64 {
+func CPUTime(pid int) (spent time.Duration, ok bool) {
 	const cpuclockSched, bits = 2, 3
-	var spent unix.Timespec
-	if err := unix.ClockGettime(int32(^pid<<bits|cpuclockSched), &spent); err != nil {
+	var clock unix.Timespec
+	if err := unix.ClockGettime(int32(^pid<<bits|cpuclockSched), &clock); err != nil {
+		return 0, false
+	}
+	return time.Duration(clock.Nano()), true
+}
+
+// CPUSeconds is CPUTime in seconds; nil: unknown.
+func CPUSeconds(pid int) *float64 {
+	spent, ok := CPUTime(pid)
+	if !ok {
 		return nil
 	}
-	return new(float64(spent.Nano()) / 1e9)
+	return new(spent.Seconds())
 }

@@ -36,7 +36,7 @@ const (
 // leaks returns what has sustained growth, the fastest first, without what comes with
 // another leak, also one that is known already.
 func (j *judge) leaks(known []Incident) []Finding {
-	if j.samples < fewSamples {
+	if j.points < minWorkPoints {
 		return nil
 	}
 	var all []Finding

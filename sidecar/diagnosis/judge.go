@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// minSamples is how many samples a window must have: 10 minutes of them at the
-	// default interval. With fewSamples only stairs are judged.
-	minSamples, fewSamples = 60, 30
+	// A window must have minPoints samples and light readings together: 10 minutes at the
+	// default interval. minSamples of them must be samples, which alone have the rows.
+	minPoints, minSamples = 60, 30
 	// startShare is left out at the start of a JVM: it takes its first memory then.
 	startShare = 0.05
 
@@ -37,7 +37,8 @@ type judge struct {
 	// the second half of the one before. None if there are too few samples.
 	windows    []window
 	samples    int   // since the JVM started
-	at         int64 // the time of the last one
+	points     int   // samples and light readings
+	at         int64 // the time of the last sample
 	generation int64 // of the JVM
 	started    int64 // its first sample
 	last       map[string]float64
@@ -64,21 +65,37 @@ func newJudge(c *history.Container) *judge {
 	if len(times) == 0 {
 		return j
 	}
-	j.samples = len(times)
 	to := times[len(times)-1]
 	j.at, j.started = to, times[0]
 	j.byCPU = j.workClock()
+	points := j.counted()
+	j.samples, j.points = len(times), len(points)
 	from := times[0] + int64(startShare*float64(to-times[0]))
 	for {
-		for len(times) > 0 && times[0] < from {
-			times = times[1:]
-		}
-		if len(times) < minSamples {
+		times, points = since(times, from), since(points, from)
+		if len(times) < minSamples || len(points) < minPoints {
 			return j
 		}
 		j.windows = append(j.windows, window{from, to})
 		from += (to - from) / 2
 	}
+}
+
+// counted returns the times of the samples and light readings that have the number of
+// threads.
+func (j *judge) counted() (times []int64) {
+	for time := range j.c.Points(history.Threads) {
+		if time >= j.started && time <= j.at {
+			times = append(times, time)
+		}
+	}
+	return times
+}
+
+// since returns the times from one on.
+func since(times []int64, from int64) []int64 {
+	i, _ := slices.BinarySearch(times, from)
+	return times[i:]
 }
 
 // now returns what a series was at the last sample; ok is false if it was not known

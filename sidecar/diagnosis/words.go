@@ -117,7 +117,10 @@ func Phrase(v rows.Verdict) string { return phrases[v] }
 // summary is the sentence for log lines and the page.
 func (j *judge) summary(d *Diagnosis) string {
 	if d.Verdict == rows.VerdictNotEnoughHistory {
-		text := fmt.Sprintf("not enough history: %d of %d samples since the JVM started", min(j.samples, minSamples-1), minSamples)
+		text := fmt.Sprintf("not enough history: %d of %d samples and light readings since the JVM started", min(j.points, minPoints-1), minPoints)
+		if j.points >= minPoints && j.samples < minSamples {
+			text = fmt.Sprintf("not enough history: %d of %d samples since the JVM started", j.samples, minSamples)
+		}
 		for i := range d.Findings {
 			text += "; " + phrases[d.Findings[i].Verdict] + " (" + d.Findings[i].Evidence[0] + ")"
 		}

@@ -93,6 +93,7 @@ func (c *container) readJVMs() error {
 	c.sum(history.Classes, (*jvm.LightReading).Classes)
 	c.sum(history.OldUsed, (*jvm.LightReading).OldUsedBytes)
 	c.sum(history.OldCollections, (*jvm.LightReading).OldCollections)
+	c.sum(history.CPUMillis, (*jvm.LightReading).CPUMillis)
 	return err
 }
 

@@ -8,7 +8,7 @@ import (
 
 const (
 	// longestPause and longestIntervals bound the time between two samples, whichever is
-	// longer: a verdict needs 60 samples, which then takes 5 hours.
+	// longer: a verdict needs 30 samples, which then takes 2.5 hours.
 	longestPause     = 5 * time.Minute
 	longestIntervals = 30
 	// newWeight is the weight of the newest value in the moving averages: of the expected
