@@ -179,7 +179,9 @@ func (j *judge) threads() (Finding, bool) {
 	f.Evidence = []string{counted("threads", count)}
 	if t, ok := j.trendOf(pool, w); ok {
 		f.Evidence = append(f.Evidence, counted("threads in pool "+f.Subject, t))
-		f.measured(pool, &t)
+		if t.growth >= mostOfRow*count.growth { // else they have several names
+			f.measured(pool, &t)
+		}
 	}
 	f.Evidence = append(f.Evidence, grew(history.Row(rows.Threads), stacks), grew(history.Row(rows.Kernel), kernel))
 	return f, f.Confidence >= suspicion

@@ -81,6 +81,9 @@ const (
 	keptAll         = 0.9
 	pureCollections = 4
 	manifold        = 5
+	// softCollections is how many collections a soft reference may have to wait for: that of
+	// its age is decided by what the one before left.
+	softCollections = 2
 )
 
 // unloadingMissing names the collection that must come before classes are a leak; "" if
@@ -126,12 +129,17 @@ func (j *judge) unloadingMissing() string {
 }
 
 // softMillis is how long a soft reference lives that is not used: a second for each MiB of
-// the heap that is free (SoftRefLRUPolicyMSPerMB), 5 minutes if that is not known.
+// the heap that was free after the collections before (SoftRefLRUPolicyMSPerMB), 5 minutes if
+// that is not known.
 func (j *judge) softMillis() int64 {
 	limit, ok := j.maxHeap()
 	used, known := j.now(history.OldUsed)
 	if !ok || !known {
 		return 5 * 60 * 1000
+	}
+	all := j.survivals(history.OldUsed)
+	for _, s := range all[max(0, len(all)-softCollections):] {
+		used = min(used, s.after)
 	}
 	return int64(max(0, limit-used) / (1 << 20) * 1000)
 }

@@ -36,7 +36,9 @@ func (j *judge) heap() (Finding, bool) {
 	}
 	t, ok := j.risingIn(j.survivors, max(4<<20, minHeapGain*limit), limit-now)
 	if !ok {
-		return Finding{}, false
+		if t, ok = j.risingIn(j.live, max(4<<20, minHeapGain*limit), limit-now); !ok {
+			return Finding{}, false
+		}
 	}
 	w := window{t.from, t.to}
 	if t.floors[len(t.floors)-1].value < minHeapShare*limit {
@@ -45,6 +47,7 @@ func (j *judge) heap() (Finding, bool) {
 	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit)}
 	f.measured(history.OldUsed, &t)
 	f.Share = j.share(t.rate, w)
+	f.waiting = j.holders(&t, limit)
 	f.Evidence = []string{
 		fmt.Sprintf("old generation after collection: %s, over %d collections", t.text(inBytes()), j.collections(w)),
 		fmt.Sprintf("the old generation can grow to %s", bytesText(limit)),

@@ -91,6 +91,10 @@ func (i *Incident) see(f *Finding, at time.Time) {
 	i.InARow++
 	i.Seen, i.finding, i.Waiting = at, *f, f.waiting
 	i.Rate, i.Share, i.Confidence = f.Rate, f.Share, f.Confidence
+	if f.measure != i.Measure && f.to-f.from > i.To-i.From {
+		// The leak goes on under another name: a name of a thread is cut where its number is long.
+		i.Measure, i.From, i.To, i.LastGrowth = f.measure, f.from, f.to, at
+	}
 	if i.State == Suspected {
 		i.Subject = f.Subject
 		if from := time.UnixMilli(f.window.from).UTC(); from.Before(i.Since) {

@@ -42,8 +42,10 @@ type judge struct {
 	generation int64 // of the JVM
 	started    int64 // its first sample
 	last       map[string]float64
-	byCPU      *clock // nil: CPU time is not known
+	cpu        *clock // to the JVM's CPU time in milliseconds; nil if that is not known
+	byCPU      *clock // the same, scaled; nil: too little is known to judge by it
 	axis       *clock // nil: judged over time
+	trends     map[question]answer
 }
 
 // window is a time between two moments, in milliseconds since 1970.
@@ -52,7 +54,7 @@ type window struct{ from, to int64 }
 func (w window) half() window { return window{w.from + (w.to-w.from)/2, w.to} }
 
 func newJudge(c *history.Container) *judge {
-	j := &judge{c: c, last: make(map[string]float64)}
+	j := &judge{c: c, last: make(map[string]float64), trends: make(map[question]answer)}
 	// The JVM generation is known only for samples, not for light readings.
 	var times []int64
 	j.generation = history.Unknown
@@ -67,7 +69,8 @@ func newJudge(c *history.Container) *judge {
 	}
 	to := times[len(times)-1]
 	j.at, j.started = to, times[0]
-	j.byCPU = j.workClock()
+	j.cpu = j.cpuClock()
+	j.byCPU = j.cpu.scaled()
 	points := j.counted()
 	j.samples, j.points = len(times), len(points)
 	from := times[0] + int64(startShare*float64(to-times[0]))

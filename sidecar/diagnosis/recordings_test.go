@@ -25,8 +25,12 @@ type recording struct {
 	Subject string       `json:"subject"`
 	Start   time.Time    `json:"start"` // of what leaks
 	End     time.Time    `json:"end"`   // the JVM's; none if it was watched for a while only
+	// Ended: the recording ends with the JVM, whose memory was full.
+	Ended bool `json:"ended"`
 	// Missed says what is judged wrongly today; "": nothing.
 	Missed string `json:"missed"`
+	// RealTime says why it cannot be judged as if all had gone slower; "": it can.
+	RealTime string `json:"real_time"`
 }
 
 func recordings(t testing.TB) []recording { return listed(t, "testdata/recordings", "recordings.json") }
@@ -57,6 +61,8 @@ func listed(t testing.TB, folder, index string) []recording {
 		r.File = filepath.Join(folder, r.File)
 		if r.End.IsZero() {
 			r.End, _ = r.open(t).LastTime()
+		} else {
+			r.Ended = r.Verdict.Leak()
 		}
 	}
 	return all

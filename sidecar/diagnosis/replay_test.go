@@ -95,6 +95,22 @@ type course struct {
 	accused  []string      // wrong leaks, each once, with the time
 	last     rows.Verdict
 	sentence string
+	// half is the first judgment from half time on, after is how long the JVM ran then.
+	half  *Diagnosis
+	after time.Duration
+}
+
+// forecast is how far the forecast at half time was off, of what was true.
+func (c *course) forecast(r *recording) string {
+	switch {
+	case !r.Ended || c.half == nil:
+		return ""
+	case c.half.Forecast == nil:
+		return "no forecast at half time, "
+	}
+	f := c.half.Forecast
+	return fmt.Sprintf("forecast at half time %.0f s (%.0f to %.0f) of %.0f: %+.0f %%, ",
+		f.Seconds, f.LowSeconds, f.HighSeconds, c.after.Seconds(), 100*(f.Seconds/c.after.Seconds()-1))
 }
 
 func follow(t testing.TB, r *recording, recorded *history.Container) course {
@@ -114,6 +130,9 @@ func follow(t testing.TB, r *recording, recorded *history.Container) course {
 		c.length = at.Sub(begin)
 		if change != "" {
 			c.events++
+		}
+		if c.half == nil && at.Sub(begin) >= r.End.Sub(begin)/2 {
+			c.half, c.after = &d, r.End.Sub(at)
 		}
 		right := d.Verdict == r.Verdict && (r.Subject == "" || d.Subject == r.Subject)
 		switch {
@@ -154,8 +173,8 @@ func (c *course) faults(r *recording) []string {
 // check fails the test for faults; of a case that is known to be missed, if it has none.
 func (c *course) check(t testing.TB, r *recording) {
 	t.Helper()
-	t.Logf("%-30s %-18s named after %5.0f s of %5.0f, lapses %d of %d, events %d, accused %v, last %s: %s",
-		r.Case, r.Verdict, c.first.Seconds(), c.length.Seconds(), c.lapses, c.judged, c.events, c.accused, c.last, c.sentence)
+	t.Logf("%-30s %-18s named after %5.0f s of %5.0f, lapses %d of %d, events %d, accused %v, %slast %s: %s",
+		r.Case, r.Verdict, c.first.Seconds(), c.length.Seconds(), c.lapses, c.judged, c.events, c.accused, c.forecast(r), c.last, c.sentence)
 	faults := c.faults(r)
 	switch {
 	case r.Missed == "" && len(faults) > 0:
@@ -183,14 +202,11 @@ func TestStretched(t *testing.T) {
 	for _, r := range slices.Concat(servers(t), recordings(t)) {
 		t.Run(r.Case, func(t *testing.T) {
 			t.Parallel()
-			recorded := r.open(t)
-			track := merged(recorded)
-			start := track.Times[0]
-			stretch := func(millis int64) int64 { return start + (millis-start)*factor }
-			for i := range track.Times {
-				track.Times[i] = stretch(track.Times[i])
+			if r.RealTime != "" {
+				t.Skip(r.RealTime)
 			}
-			recorded.Tracks = []*history.Track{track}
+			recorded := r.open(t)
+			stretch := slower(recorded, factor)
 			if !r.Start.IsZero() {
 				r.Start = time.UnixMilli(stretch(r.Start.UnixMilli()))
 			}
@@ -199,4 +215,16 @@ func TestStretched(t *testing.T) {
 			c.check(t, &r)
 		})
 	}
+}
+
+// slower makes a recording so many times slower, and returns what does the same with a time.
+func slower(recorded *history.Container, factor int64) func(millis int64) int64 {
+	track := merged(recorded)
+	start := track.Times[0]
+	stretch := func(millis int64) int64 { return start + (millis-start)*factor }
+	for i := range track.Times {
+		track.Times[i] = stretch(track.Times[i])
+	}
+	recorded.Tracks = []*history.Track{track}
+	return stretch
 }

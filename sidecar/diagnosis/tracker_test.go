@@ -207,6 +207,9 @@ func TestFindingsFollowIncidents(t *testing.T) {
 	for _, r := range servers(t) {
 		var tracker Tracker
 		c := r.open(t)
+		if r.Case == "tomcat redeploy" {
+			slower(c, 20) // its last minutes without load are a pause then
+		}
 		for _, at := range moments(c) {
 			d := tracker.judge(until(c, at))
 			var found, want []rows.Verdict

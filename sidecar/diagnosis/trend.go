@@ -1,8 +1,11 @@
 package diagnosis
 
 import (
+	"iter"
 	"math"
 	"slices"
+
+	"github.com/jvmem/jvmem/sidecar/history"
 )
 
 const (
@@ -53,7 +56,30 @@ func (j *judge) trendOf(name string, w window) (trend, bool) {
 	return j.trendOfParts(name, w, bins)
 }
 
-func (j *judge) trendOfParts(name string, w window, parts int) (t trend, ok bool) {
+// question is what a trend was made of: several rules ask the same.
+type question struct {
+	series string
+	window window
+	parts  int
+	axis   *clock
+}
+
+type answer struct {
+	trend
+	ok bool
+}
+
+func (j *judge) trendOfParts(name string, w window, parts int) (trend, bool) {
+	q := question{name, w, parts, j.axis}
+	a, known := j.trends[q]
+	if !known {
+		a.trend, a.ok = j.newTrend(j.c.Points(name), w, parts)
+		j.trends[q] = a
+	}
+	return a.trend, a.ok
+}
+
+func (j *judge) newTrend(points iter.Seq2[int64, history.Point], w window, parts int) (t trend, ok bool) {
 	t = trend{from: w.from, to: w.to}
 	length := w.to - w.from
 	if length <= 0 {
@@ -61,7 +87,7 @@ func (j *judge) trendOfParts(name string, w window, parts int) (t trend, ok bool
 	}
 	least, most := make([]floor, parts), make([]float64, parts)
 	seen := make([]bool, parts)
-	for time, p := range j.c.Points(name) {
+	for time, p := range points {
 		time = j.x(time)
 		if time < w.from || time > w.to {
 			continue

@@ -21,32 +21,44 @@ const (
 	accelerated = 1.3
 )
 
-// clock maps time to work, scaled so that both begin and end at the same numbers.
+// clock maps time to work.
 type clock struct{ times, work []int64 }
 
-// workClock returns the clock of the JVM's CPU time; nil if that is not known.
-func (j *judge) workClock() *clock {
-	var times, cpu []int64
+// cpuClock is the clock of the JVM's CPU time; nil if that is not known.
+func (j *judge) cpuClock() *clock {
+	c := &clock{}
 	for time, p := range j.c.Points(history.CPUMillis) {
 		if time < j.started || time > j.at {
 			continue
 		}
-		if n := len(cpu); n > 0 && p.Last < cpu[n-1] {
+		if n := len(c.work); n > 0 && p.Last < c.work[n-1] {
 			return nil
 		}
-		times, cpu = append(times, time), append(cpu, p.Last)
+		c.times, c.work = append(c.times, time), append(c.work, p.Last)
 	}
-	n := len(times)
-	if n < minWorkPoints || cpu[n-1]-cpu[0] < minWork || times[n-1] <= times[0] {
+	if len(c.times) == 0 {
 		return nil
 	}
-	c := &clock{times: times, work: make([]int64, n)}
-	span, spent := float64(times[n-1]-times[0]), float64(cpu[n-1]-cpu[0])
-	for i := range times {
-		passed := float64(times[i]-times[0]) / span
-		c.work[i] = times[0] + int64(span*(idle*passed+(1-idle)*float64(cpu[i]-cpu[0])/spent))
-	}
 	return c
+}
+
+// scaled is the clock with work that begins and ends at the same numbers as time; nil if too
+// little is known.
+func (c *clock) scaled() *clock {
+	if c == nil {
+		return nil
+	}
+	n := len(c.times)
+	span, spent := float64(c.times[n-1]-c.times[0]), float64(c.work[n-1]-c.work[0])
+	if n < minWorkPoints || spent < minWork || span <= 0 {
+		return nil
+	}
+	s := &clock{times: c.times, work: make([]int64, n)}
+	for i := range c.times {
+		passed := float64(c.times[i]-c.times[0]) / span
+		s.work[i] = c.times[0] + int64(span*(idle*passed+(1-idle)*float64(c.work[i]-c.work[0])/spent))
+	}
+	return s
 }
 
 // at returns the work at a time.
@@ -110,15 +122,13 @@ func (j *judge) steadyWork(t *trend) bool {
 // work returns the CPU time of the JVM between two moments, in milliseconds; ok is false if
 // it is not known.
 func (j *judge) work(from, to int64) (float64, bool) {
-	first, last, known := int64(0), int64(0), false
-	for time, p := range j.c.Points(history.CPUMillis) {
-		if time < from || time > to {
-			continue
-		}
-		if !known {
-			first, known = p.Min, true
-		}
-		last = p.Last
+	if j.cpu == nil {
+		return 0, false
 	}
-	return float64(last - first), known
+	return float64(j.cpu.during(to) - j.cpu.during(from)), true
+}
+
+// during is at, without work before and after what is known.
+func (c *clock) during(time int64) int64 {
+	return c.at(min(max(time, c.times[0]), c.times[len(c.times)-1]))
 }
