@@ -130,6 +130,7 @@ func (j *judge) row(v rows.Verdict, series, subject string) func() (Finding, boo
 			return Finding{}, false
 		}
 		f, ok := j.finding(v, subject, series, t)
+		f.waiting = j.cleanersMissing(v, series, &t)
 		f.Evidence = []string{grew(series, t)}
 		if v == rows.VerdictNativeUntracked || v == rows.VerdictAllocatorRetention {
 			// What it is not.

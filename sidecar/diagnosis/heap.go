@@ -3,6 +3,8 @@ package diagnosis
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -91,9 +93,13 @@ func (j *judge) liveSets(w window) (trend, bool) {
 	return t, true
 }
 
-// collections is how often the old generation was collected in a window, as seen
-// at samples: by the JVM's count, or by what is used falling.
+// collections is how often the old generation was collected in a window, as seen at samples:
+// by the JVM's count, or by what is used falling where the JVM does not count them.
 func (j *judge) collections(w window) int {
+	n := len(j.collectionTimes(w))
+	if !j.uncounted() {
+		return n
+	}
 	limit, _ := j.maxHeap()
 	drops, high := 0, int64(0)
 	for time, p := range j.c.Points(history.OldUsed) {
@@ -105,7 +111,14 @@ func (j *judge) collections(w window) int {
 		}
 		high = max(high, p.Max)
 	}
-	return max(len(j.collectionTimes(w)), drops)
+	return max(n, drops)
+}
+
+// uncounted reports whether a JVM counts only full collections: G1 of JDK 8.
+func (j *judge) uncounted() bool {
+	return slices.ContainsFunc(j.c.JVMs, func(of breakdown.JVM) bool {
+		return of.GC == "G1" && (strings.HasPrefix(of.Version, "8.") || strings.HasPrefix(of.Version, "1.8."))
+	})
 }
 
 // maxHeap is the sum of the JVMs' MaxHeapSize.

@@ -125,8 +125,8 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 			}
 			i.To, i.LastGrowth = level, at
 		}
-		i.Gained = i.To - i.From
 	}
+	i.Gained = i.To - i.From
 	switch {
 	case i.State == Closed:
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
@@ -174,7 +174,7 @@ func (i *Incident) unit() unit {
 // text describes the course of an incident.
 func (i *Incident) text() string {
 	text := fmt.Sprintf("%s: gained %s since %s", i.State, i.unit().text(i.Gained), clockText(i.Since))
-	if i.Waiting != "" {
+	if i.Waiting != "" && i.State == Suspected {
 		text += "; waiting for " + i.Waiting
 	}
 	if i.State == Paused {

@@ -16,9 +16,15 @@ func (j *judge) level(i *Incident) (float64, bool) {
 	}
 	least, n := math.Inf(1), 0
 	var last [3]float64 // a short time may have no points
+	before, grown := int64(math.MinInt64), i.LastGrowth.UnixMilli()
 	for time, p := range j.c.Points(i.Measure) {
 		if time > j.at {
 			break
+		}
+		began := before // of the step, or after it
+		before = time
+		if began < grown && !collected(i.Measure) {
+			continue // it was less then, which does not mean that it was freed
 		}
 		last[n%len(last)] = float64(p.Min)
 		n++

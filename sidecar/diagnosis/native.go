@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"math"
 	"slices"
 
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -57,4 +58,67 @@ func nativeDetails() []string {
 		names = append(names, history.Detail(rows.Native, d.Name))
 	}
 	return names
+}
+
+const (
+	// Memory that a Cleaner frees is judged without a collection of the old generation where it
+	// took cleanersRoom of the room that is left, and hardly fell: what is young is freed by
+	// young collections. Where old ones cannot be counted, manyFalls of the heap are enough.
+	cleanersRoom = 0.5
+	manyFalls    = 10
+)
+
+// cleanersMissing names the collection that must come before memory that a Cleaner may free is
+// a leak; "" if it came. Buffers, mappings and zlib's streams are freed once a collection found
+// their Java objects dead; objects that grew old, by one of the old generation.
+func (j *judge) cleanersMissing(v rows.Verdict, series string, t *trend) string {
+	switch v {
+	case rows.VerdictDirectBuffers, rows.VerdictNativeUntracked, rows.VerdictMappedFiles:
+	default:
+		return ""
+	}
+	first := t.floors[0].value
+	stayed, came := false, false
+	for _, s := range j.survivals(series) {
+		if gain := s.before - first; s.at > t.from && gain >= j.least() {
+			stayed, came = s.after-first >= (1-freed)*gain, true
+		}
+	}
+	_, counts := j.now(history.OldCollections)
+	switch {
+	case stayed,
+		!came && t.growth >= cleanersRoom*j.room() && j.falls(series, t.from) <= mostFreed*t.growth,
+		!counts && j.heapFalls(t.from) >= manyFalls:
+		return ""
+	}
+	return "a collection of the old generation that could free it"
+}
+
+// falls is by how much a series was below an earlier value at most, since a time.
+func (j *judge) falls(series string, from int64) float64 {
+	top, most := math.Inf(-1), 0.0
+	for time, p := range j.c.Points(series) {
+		if time >= from && time <= j.at {
+			top = max(top, float64(p.Min))
+			most = max(most, top-float64(p.Min))
+		}
+	}
+	return most
+}
+
+// heapFalls is how often the use of the heap fell between two samples, since a time: it was
+// collected.
+func (j *judge) heapFalls(from int64) (n int) {
+	limit, _ := j.maxHeap()
+	last := 0.0
+	for time, p := range j.c.Points(history.Used(rows.Heap)) {
+		if time < from || time > j.at {
+			continue
+		}
+		if last-float64(p.Min) > dropShare*limit {
+			n++
+		}
+		last = float64(p.Last)
+	}
+	return n
 }

@@ -233,3 +233,22 @@ func TestFindingsFollowIncidents(t *testing.T) {
 		t.Errorf("the recordings have %v", seen)
 	}
 }
+
+// TestLevelOfSteps: after a restart of jvmem the history has steps of a minute. One in which a
+// fast leak began has a low minimum, which does not mean that it was freed.
+func TestLevelOfSteps(t *testing.T) {
+	const minute = 60_000
+	column := &history.Column{Last: history.Values{10, 10, 90}, Min: history.Values{10, 10, 10}, Max: history.Values{10, 10, 90}}
+	c := &history.Container{Tracks: []*history.Track{{
+		StepMillis: minute, Times: []int64{minute, 2 * minute, 3 * minute}, Series: map[string]*history.Column{"x": column},
+	}}}
+	i := Incident{
+		Verdict: rows.VerdictNativeUntracked, State: Confirmed, Measure: "x", From: 10, To: 100, Sightings: 2,
+		Since: time.UnixMilli(2 * minute), Opened: time.UnixMilli(2 * minute), LastGrowth: time.UnixMilli(3*minute - 1000),
+	}
+	j := &judge{c: c, at: 3 * minute}
+	level, known := j.level(&i)
+	if i.follow(level, known, j); i.State != Confirmed {
+		t.Errorf("%s at %v", i.State, level)
+	}
+}
