@@ -207,16 +207,19 @@ func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	}
 }
 
+// poolName is the name of the threads of the workload. The kernel has 15 characters of it.
+const poolName = "http-nio-8080-exec"
+
 // checkPool checks the pool with the threads of the workload.
 func checkPool(t *testing.T, c *sidecar.Container) {
 	t.Helper()
 	for _, p := range c.JVMs[0].Threads.Pools {
-		if p.Name == "workload-#" {
+		if p.Name == poolName+"-#" {
 			if p.Count != 4 || p.StackBytes == nil || abs(*p.StackBytes-32*mib) > 2*mib {
 				t.Errorf("the pool is described as %+v with %s of stack", p, sidecar.KiB(p.StackBytes))
 			}
 			return
 		}
 	}
-	t.Errorf("no pool workload-#: %+v", c.JVMs[0].Threads.Pools)
+	t.Errorf("no pool %s-#: %+v", poolName, c.JVMs[0].Threads.Pools)
 }

@@ -26,7 +26,7 @@ type growth struct {
 var growths = []growth{
 	{command: "heap 48", row: "heap", bytes: 48 * mib, free: []string{"heapfree"}},
 	{command: "bigclasses 90", row: "metaspace", account: "metaspace_used_bytes", free: []string{"classfree"}},
-	{command: "threads 4 8192", row: "threads", bytes: 32 * mib, free: []string{"threadfree"}},
+	{command: "threads 4 8192 " + poolName, row: "threads", bytes: 32 * mib, free: []string{"threadfree"}},
 	{command: "jit 2", row: "code_cache", account: "code_used_bytes", also: []string{"native", "metaspace"}, free: []string{"jitfree"}},
 	{command: "direct 32", row: "native", bytes: 32 * mib, free: []string{"directfree"}},
 	{command: "unsafe 32", row: "native", bytes: 32 * mib, free: []string{"unsafefree"}},
@@ -45,7 +45,7 @@ var growths = []growth{
 // otherGrowths are tested with one JVM only.
 func otherGrowths() []growth {
 	others := []growth{
-		{command: "threads 4 8192", row: "threads", bytes: 32 * mib, free: []string{"threadfree"}},
+		{command: "threads 4 8192 " + poolName, row: "threads", bytes: 32 * mib, free: []string{"threadfree"}},
 		{command: "inflaters 400", row: "native", account: "in_use_bytes", free: []string{"inflatersfree"}},
 		{command: "refs 32", row: "heap", bytes: 32 * mib, also: []string{"gc", "native"}, free: []string{"refsfree"}},
 		{command: "symbols 100", row: "native", account: "in_use_bytes", also: []string{"metaspace"}, free: []string{"symbolsfree"}},

@@ -21,7 +21,7 @@ func pause() { time.Sleep(5 * time.Millisecond) }
 // TestProcess observes a JVM until it is killed.
 func TestProcess(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xms64m", "-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
-	j.Do("threads 3 256 worker")
+	j.Do("threads 3 256 catalina-exec-worker") // the kernel has 15 characters of it
 	j.Do("unsafe 24")
 	if p, err := Open("/proc", j.PID); err != nil {
 		t.Fatal(err)
@@ -67,7 +67,7 @@ func TestProcess(t *testing.T) {
 	if malloc < 24<<20 || f.Resident[ranges.Heap].AnonBytes == 0 || f.Resident[ranges.Code].AnonBytes == 0 || f.Resident[ranges.Stack].AnonBytes < 3*256<<10 {
 		t.Errorf("resident %+v", f.Resident)
 	}
-	i := slices.IndexFunc(f.Threads.Pools, func(p threads.Pool) bool { return p.Name == "worker-#" })
+	i := slices.IndexFunc(f.Threads.Pools, func(p threads.Pool) bool { return p.Name == "catalina-exec-worker-#" })
 	if i < 0 || f.Threads.Pools[i].Count != 3 || f.Threads.Pools[i].StackBytes == nil || *f.Threads.Pools[i].StackBytes < 3*256<<10 {
 		t.Errorf("threads %+v", f.Threads)
 	}

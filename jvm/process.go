@@ -47,6 +47,7 @@ type Process struct {
 	tmpfs          map[uint64]bool // devices
 	arenas, chunks malloc.Cache
 	threads        threads.Reader
+	javaThreads    []vmstructs.Thread // of the last Resident
 }
 
 // OpenError is the error of Open for a process that may be a JVM, but could not be

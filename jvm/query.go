@@ -148,7 +148,7 @@ func (p *Process) openStructs() {
 	default:
 		p.structs, p.structsErr = vmstructs.Open(vmstructs.Options{
 			Proc: p.proc, PID: p.status.PID, Base: p.lib.Base,
-			Flags: flagNames(), Metadata: true, Counters: true,
+			Flags: flagNames(), Metadata: true, Counters: true, Names: true,
 		})
 	}
 }

@@ -56,7 +56,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 	f.Threads = c.facts.Threads
 	if !a.sameThreads || c.threads != a.status.Threads {
 		var err error
-		if f.Threads, err = p.readThreads(a, c.stacks); err != nil {
+		if f.Threads, err = p.readThreads(a, c.stacks, false); err != nil {
 			return Facts{}, resident.Decision{Action: resident.Count, Reason: "the threads could not be read"}
 		}
 	}
@@ -95,7 +95,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 			return f, resident.Decision{}, err
 		}
 		f.failed(SourceSmaps, err, p.permissionFix(err))
-		f.Threads, err = p.readThreads(a, nil)
+		f.Threads, err = p.readThreads(a, nil, true)
 		return f, resident.Decision{}, err
 	}
 	f.worked(SourceSmaps)
@@ -130,7 +130,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if !proc.HasMemory(p.proc, a.status.PID) {
 		return f, resident.Decision{}, fmt.Errorf("process %d: %w", a.status.PID, ErrGone)
 	}
-	if f.Threads, err = p.readThreads(a, counts.Stacks); err != nil {
+	if f.Threads, err = p.readThreads(a, counts.Stacks, true); err != nil {
 		return f, resident.Decision{}, err
 	}
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
@@ -155,6 +155,7 @@ func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
 		return r
 	}
 	snapshot, err := p.structs.Read(a.sameThreads && !a.renew)
+	p.javaThreads = snapshot.Threads
 	if err = errors.Join(append(snapshot.Errors, err)...); err != nil {
 		f.failed(SourceVMStructs, err, "")
 	} else {
@@ -217,8 +218,9 @@ func (f *Facts) readHeapFile(p *Process) {
 	f.worked(SourceHeapFile)
 }
 
-// readThreads returns the threads with their stacks, where known.
-func (p *Process) readThreads(a *Answers, stacks map[int]int64) (Threads, error) {
+// readThreads returns the threads with their stacks, where known. counted: HotSpot's list
+// of threads was just read.
+func (p *Process) readThreads(a *Answers, stacks map[int]int64, counted bool) (Threads, error) {
 	list := p.threads.Last()
 	// If there are as many as before, and no Java thread started, they are the same, except
 	// that a thread of the JVM itself may have replaced another.
@@ -228,6 +230,7 @@ func (p *Process) readThreads(a *Answers, stacks map[int]int64) (Threads, error)
 			return Threads{}, err
 		}
 	}
+	p.nameThreads(counted)
 	if a.status.NSPID != a.status.PID && len(stacks) > 0 { // stacks has the JVM's own thread IDs
 		own := stacks
 		stacks = make(map[int]int64, len(own))

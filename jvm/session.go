@@ -72,9 +72,14 @@ func (p *Process) openSession(a *Answers) *Session {
 	return &Session{client: attach.New(target, attach.Options{}), target: target}
 }
 
-// ReadThreads reads the threads as they are now. ErrGone: the process ended.
+// ReadThreads reads the threads as they are now, with the names that Facts.Threads has.
+// Valid until the next Query. ErrGone: the process ended.
 func (p *Process) ReadThreads() ([]threads.Thread, error) {
-	return threads.Read(p.proc, p.status.PID)
+	_, err := p.threads.Read(p.proc, p.status.PID)
+	if err == nil {
+		p.nameThreads(false)
+	}
+	return p.threads.Last(), err
 }
 
 // OwnThreadID returns a thread's ID in the JVM's own PID namespace; not ok if it ended.

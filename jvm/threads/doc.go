@@ -1,7 +1,8 @@
 // Package threads reads the names of a process' threads (/proc/<pid>/task/*/comm) and
 // groups them into pools. It needs no permission and does not stop the process.
 //
-// The kernel keeps 15 bytes of a name (TASK_COMM_LEN):
+// The kernel keeps 15 bytes of a name (TASK_COMM_LEN). The whole name of a thread is kept
+// here once the caller has it (Reader.Cut, Reader.Name):
 //
 //	JDK      "pool-1-thread-123"
 //	to 25    "pool-1-thread-1": the end is missing

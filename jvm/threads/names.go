@@ -39,10 +39,13 @@ type Reader struct {
 	round int
 	known map[int]knownThread // by ID
 	list  []Thread
+	pools wholePools
 }
 
 type knownThread struct {
-	name  string
+	name  string // the kernel's
+	whole string // the Java name, "": not known
+	tries int    // to find it
 	reads int
 	round int // of the last Read that found it
 }
@@ -77,12 +80,14 @@ func (r *Reader) Read(procfs string, pid int) ([]Thread, error) {
 			if err != nil {
 				return nil, err
 			}
-			t.name = name
+			if name != t.name {
+				t.name, t.whole, t.tries = name, "", 0
+			}
 			t.reads++
 		}
 		t.round = r.round
 		r.known[tid] = t
-		r.list = append(r.list, Thread{tid, t.name})
+		r.list = append(r.list, Thread{tid, r.nameOf(t)})
 	}
 	maps.DeleteFunc(r.known, func(_ int, t knownThread) bool { return t.round != r.round })
 	return r.list, nil

@@ -40,17 +40,31 @@ func Pools(threads []Thread, stacks map[int]int64) []Pool {
 	return out
 }
 
-// Members returns the threads of a pool of an earlier reading. From JDK 26 on the
-// abbreviation of a pool's name may have changed since then.
+// Members returns the threads of a pool of an earlier reading, whose name may have been cut
+// or abbreviated in another way.
 func Members(threads []Thread, pool string) []Thread {
+	groups := group(threads)
+	if group, ok := groups[pool]; ok {
+		return group
+	}
 	var members []Thread
-	for name, group := range group(threads) {
-		if name == pool || abbreviates(name, pool) || abbreviates(pool, name) {
+	for name, group := range groups {
+		if abbreviates(name, pool) || Renamed(pool, name) {
 			members = append(members, group...)
 		}
 	}
 	return members
 }
+
+// Renamed reports whether a pool of an earlier reading, of whose name only a part was
+// known, may be one of now.
+func Renamed(earlier, now string) bool {
+	start := strings.TrimRight(earlier, "-#")
+	return now != earlier && (PoolName(earlier) == now || abbreviates(earlier, now) || len(start) >= minCut && strings.HasPrefix(now, start))
+}
+
+// minCut is the least that is left of a name of commLength without a number at its end.
+const minCut = 10
 
 // group returns the threads of each pool by its name.
 func group(threads []Thread) map[string][]Thread {
@@ -60,24 +74,94 @@ func group(threads []Thread) map[string][]Thread {
 		groups[name] = append(groups[name], t)
 	}
 	joinAbbreviated(groups)
+	joinNumbered(groups)
 	return groups
 }
+
+// manyPools is the number of pools from which on their names differ in a number that
+// counts them, and not in a port.
+const manyPools = 5
+
+// joinNumbered joins many pools whose names differ only in one number.
+func joinNumbered(groups map[string][]Thread) {
+	numbered := make(map[string][]string)
+	for name := range groups {
+		if shape := withoutNumbers(name); shape != name {
+			numbered[shape] = append(numbered[shape], name)
+		}
+	}
+	for shape, names := range numbered {
+		if len(names) < manyPools {
+			continue
+		}
+		for _, name := range names {
+			groups[shape] = append(groups[shape], groups[name]...)
+			delete(groups, name)
+		}
+	}
+}
+
+// withoutNumbers replaces numbers behind a separator.
+func withoutNumbers(name string) string {
+	var b strings.Builder
+	for i := 0; i < len(name); {
+		end := i + len(name[i:]) - len(strings.TrimLeft(name[i:], digits))
+		switch {
+		case end == i:
+			b.WriteByte(name[i])
+			end++
+		case i > 0 && strings.IndexByte(separators, name[i-1]) >= 0:
+			b.WriteByte('#')
+		default:
+			b.WriteString(name[i:end])
+		}
+		i = end
+	}
+	return b.String()
+}
+
+// separators come before a number that counts.
+const separators = "-# _."
 
 // commLength is the longest name that the kernel keeps (TASK_COMM_LEN - 1).
 const commLength = 15
 
+// executors is the pool of java.util.concurrent.Executors' own threads, of however many
+// executors.
+const executors = "pool-#-thread-#"
+
+// isExecutors reports whether a name is pool-1-thread-1, or that as the kernel cut it.
+func isExecutors(name string) bool {
+	rest, ok := strings.CutPrefix(name, "pool-")
+	after := strings.TrimLeft(rest, digits)
+	if !ok || len(after) == len(rest) || after == "" {
+		return false
+	}
+	number, whole := strings.CutPrefix(after, "-thread-")
+	if whole {
+		return strings.Trim(number, digits) == ""
+	}
+	return len(name) == commLength && strings.HasPrefix("-thread-", after)
+}
+
+const digits = "0123456789"
+
 // PoolName returns a thread's name with "#" for the numbers that count threads or
 // pools: one at the end, or one of fewer than four digits behind a separator. Other
-// numbers distinguish pools (C1 and C2, http-nio-8080-exec-3). A name that the kernel
-// cut before or within a number gives the same result as a whole one.
+// numbers distinguish pools (C1 and C2, http-nio-8080-exec-3), but for those of executors.
+// A name that the kernel cut before or within a number gives the same result as a whole
+// one.
 func PoolName(name string) string {
+	if isExecutors(name) {
+		return executors
+	}
 	var b strings.Builder
 	for i := 0; i < len(name); {
 		end := i
 		for end < len(name) && name[end] >= '0' && name[end] <= '9' {
 			end++
 		}
-		counts := end == len(name) || (end-i < 4 && i > 0 && strings.IndexByte("-# _.", name[i-1]) >= 0)
+		counts := end == len(name) || (end-i < 4 && i > 0 && strings.IndexByte(separators, name[i-1]) >= 0)
 		switch {
 		case end == i:
 			b.WriteByte(name[i])

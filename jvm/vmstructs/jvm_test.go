@@ -103,7 +103,7 @@ func findMapped(pid int, name string) (uint64, error) {
 // open opens a Reader on the JVM.
 func (j *jvm) open(t testing.TB, flags ...string) *Reader {
 	t.Helper()
-	r, err := Open(Options{PID: j.pid, Base: j.base, Flags: flags})
+	r, err := Open(Options{PID: j.pid, Base: j.base, Flags: flags, Names: true})
 	if err != nil {
 		t.Fatal(err)
 	}

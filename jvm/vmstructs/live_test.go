@@ -28,6 +28,7 @@ func TestCollectors(t *testing.T) {
 			checkCode(t, got, cache)
 			checkClassSpace(t, got, info)
 			checkThreads(t, j, got)
+			checkNames(t, j, r, got)
 			cards := ofKind(got.Ranges, ranges.GC)
 			if want := map[string]int{"Serial": 1, "Parallel": 1, "G1": 1, "Z": 0}[gc]; len(cards) != want {
 				t.Fatalf("card tables: %x, want %d", cards, want)
@@ -173,6 +174,38 @@ func printedThreads(t *testing.T, print string) []int {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// checkNames compares the names of threads with Thread.print. "main" has another name for
+// the kernel.
+func checkNames(t *testing.T, j *jvm, r *Reader, got Snapshot) {
+	t.Helper()
+	whole := make(map[int]string)
+	for _, match := range regexp.MustCompile(`(?m)^"(.*)" #\d+.* nid=(\w+) `).FindAllStringSubmatch(j.jcmd(t, "Thread.print"), -1) {
+		id, err := strconv.ParseInt(match[2], 0, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole[int(id)] = match[1]
+	}
+	cut := 0
+	for _, thread := range got.Threads {
+		want := whole[thread.OSThreadID]
+		start := want[:min(len(want), 15)]
+		fits := func(name string) bool { return strings.HasPrefix(name, start) }
+		if name, err := r.Name(thread, fits); err != nil || name != want {
+			t.Errorf("name %q, %v, want %q", name, err, want)
+		}
+		if want != start {
+			cut++
+		}
+		if name, err := r.Name(thread, func(string) bool { return false }); !errors.Is(err, ErrNoName) {
+			t.Errorf("a name that does not fit: %q, %v", name, err)
+		}
+	}
+	if cut < 3 {
+		t.Errorf("only %d of %d names are longer than 15 characters", cut, len(whole))
+	}
 }
 
 func TestFlags(t *testing.T) {

@@ -23,8 +23,9 @@ type Options struct {
 	// Flags are the names for Reader.Flag, such as
 	// "MaxHeapSize". Names that this JVM doesn't have are no error.
 	Flags []string
-	// Metadata prepares for Reader.Metadata, Counters for Reader.Counters.
-	Metadata, Counters bool
+	// Metadata prepares for Reader.Metadata, Counters for Reader.Counters, Names for
+	// Reader.Name.
+	Metadata, Counters, Names bool
 }
 
 // Reader reads one JVM. Not safe for concurrent use.
@@ -39,6 +40,8 @@ type Reader struct {
 	// What the last Read found, and where.
 	pointers []uint64
 	threads  []Thread
+
+	names names
 }
 
 // Thread is one Java thread, compiler threads included; not the threads of
@@ -49,6 +52,8 @@ type Thread struct {
 	// StackStart and StackEnd bound the stack, guard zones included:
 	// [StackStart, StackEnd).
 	StackStart, StackEnd uint64
+
+	address uint64 // of the JavaThread
 }
 
 // Snapshot is the result of one Read.
@@ -105,7 +110,11 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 		return nil, err
 	}
 	r := &Reader{memory: m, table: t, start: s.image.start, end: s.image.end}
-	r.flags, err = openFlags(s, t, append(ownFlags(), o.Flags...))
+	flags := append(ownFlags(), o.Flags...)
+	if o.Names {
+		flags = append(flags, "UseCompressedOops", "UseZGC", "ZGenerational")
+	}
+	r.flags, err = openFlags(s, t, flags)
 	return r, err
 }
 

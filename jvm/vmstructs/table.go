@@ -32,6 +32,8 @@ func wanted(class string, o Options) bool {
 	switch class {
 	case "PerfMemory":
 		return o.Counters
+	case "CompressedOops":
+		return o.Names
 	case "ClassLoaderDataGraph", "ClassLoaderData", "SystemDictionary", "Klass", "InstanceKlass":
 		return o.Metadata
 	case "Universe", "CollectedHeap", "MemRegion",

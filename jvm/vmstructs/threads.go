@@ -19,6 +19,9 @@ const (
 	attempts = 5
 )
 
+// Threads reads the Java threads alone, as Read does.
+func (r *Reader) Threads() ([]Thread, error) { return r.readThreads(false) }
+
 // readThreads reads the list of Java threads, which the JVM may replace and free
 // meanwhile: the result is used if the list was still the same after its elements were
 // copied and each of them is plausible; otherwise it is read again. A thread that ends
@@ -49,11 +52,11 @@ func (r *Reader) threadsOnce(same bool) ([]Thread, error) {
 		return r.threads, nil
 	}
 	r.pointers = nil
-	threads, err := r.threadsAt(pointers)
-	if err == nil && len(threads) == len(pointers) { // none is just starting
-		r.pointers, r.threads = pointers, threads
+	r.threads, err = r.threadsAt(pointers)
+	if err == nil && len(r.threads) == len(pointers) { // none is just starting
+		r.pointers = pointers
 	}
-	return threads, err
+	return r.threads, err
 }
 
 // threadList returns the address of the list, or of its first thread.
@@ -196,5 +199,5 @@ func (r *Reader) thread(pointer uint64, at []uint64, id uint64) (t Thread, ok bo
 	if size < minStackBytes || size > maxStackBytes || end <= size || end > addressLimit-pageBytes {
 		return Thread{}, false, fmt.Errorf("thread %d: implausible stack of %d bytes below %#x", tid, size, end)
 	}
-	return Thread{OSThreadID: int(tid), StackStart: end - size, StackEnd: end}, true, nil
+	return Thread{OSThreadID: int(tid), StackStart: end - size, StackEnd: end, address: pointer}, true, nil
 }
