@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/containerd/cgroups/v3"
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
@@ -26,25 +28,53 @@ func (f FS) path(elem ...string) string {
 
 // PathOf returns the cgroup of the process in the hierarchy of the memory
 // controller; processes with the same Path share a container. It needs no
-// permission. The error is ErrGone for a process that ended.
+// permission. The error is ErrGone for a process that ended or is ending.
 func (f FS) PathOf(pid int) (Path, error) {
 	file := f.path(strconv.Itoa(pid), "cgroup")
 	v1, v2, err := cgroups.ParseCgroupFileUnified(file)
 	if err != nil {
-		if vanished(err) {
+		switch {
+		case vanished(err) && f.ending(pid):
 			err = ErrGone
+		case vanished(err): // a kernel without cgroups
+			err = ErrNoController
 		}
 		return Path{}, fail("read", file, err)
 	}
 	// A controller is in one hierarchy only: where the memory controller has a
 	// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
 	if name, ok := v1["memory"]; ok {
+		if name == "/" && f.ending(pid) {
+			return Path{}, fail("read", file, ErrGone)
+		}
 		return Path{Version: 1, Name: name}, nil
 	}
 	if v2 == "" {
 		return Path{}, fail("read", file, ErrNoController)
 	}
 	return Path{Version: 2, Name: v2}, nil
+}
+
+// pfExiting is PF_EXITING of include/linux/sched.h.
+const pfExiting = 0x4
+
+// ending reports whether a process has ended, or its first thread exits. The kernel then
+// writes "/" for its v1 cgroups, whichever they were (proc_cgroup_show of
+// kernel/cgroup/cgroup.c). The flag is never reset, so a path that was read before is true
+// if it is not set.
+func (f FS) ending(pid int) bool {
+	// For the stat of the process the kernel would visit all of its threads.
+	text, err := os.ReadFile(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return vanished(err)
+	}
+	const flags = 6 // of the fields after the name, which may contain anything
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) <= flags {
+		return false
+	}
+	set, err := strconv.ParseUint(fields[flags], 10, 64)
+	return err == nil && set&pfExiting != 0
 }
 
 // Open finds and opens the cgroup that accounts the memory of the process. It has one

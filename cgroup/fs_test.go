@@ -116,6 +116,9 @@ const (
 	otherFS   = "22 27 0:20 / /proc rw,relatime - proc proc rw\n"
 	otherV1   = "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
 	cgroupDir = "7/root/sys/fs/cgroup/"
+	// The beginning, of Linux 6.18: a process that runs, and one that was killed.
+	statRunning = "7 (python3) R 2519 2517 3915 0 -1 4194368 0 0 0 0 0 0 0 0\n"
+	statExiting = "7 (py) 3) Z 2519 2517 3915 0 -1 4228172 1 0 0 0 0 0 0 0\n"
 )
 
 func mounted(line, root string) string { return otherFS + strings.Replace(line, "%s", root, 1) }
@@ -162,6 +165,11 @@ func TestOpen(t *testing.T) {
 		{name: "v1 memory mount among others", want: Path{1, "/c"},
 			files: map[string]string{"7/cgroup": "9:cpu,memory:/c\n0::/\n", "7/mountinfo": otherV1 + mounted(mountV1, "/") + mounted(mountV2, "/"), cgroupDir + "memory/c/": ""}},
 		{name: "no memory line", err: ErrNoController, fix: fixController, files: map[string]string{"7/cgroup": "3:cpu:/\n"}},
+		{name: "v1, a task that exits shows the root", err: ErrGone,
+			files: map[string]string{"7/cgroup": "4:memory:/\n", "7/task/7/stat": statExiting, "7/mountinfo": mounted(mountV1, "/"), cgroupDir + "memory/cgroup.sane_behavior": "0\n"}},
+		{name: "v1, ended since it showed the root", err: ErrGone,
+			files: map[string]string{"7/cgroup": "4:memory:/\n", "7/mountinfo": mounted(mountV1, "/"), cgroupDir + "memory/cgroup.sane_behavior": "0\n"}},
+		{name: "kernel without cgroups", err: ErrNoController, fix: fixController, files: map[string]string{"7/task/7/stat": statRunning}},
 		{name: "ended", err: ErrGone, files: map[string]string{"8/cgroup": "0::/\n"}},
 		{name: "ended while it is read", err: ErrGone, files: map[string]string{"7/cgroup": "-> /nonexistent"}},
 	} {
@@ -186,7 +194,7 @@ func TestOpen(t *testing.T) {
 
 // A v1 host's root cgroup has all files, but no container accounts there.
 func TestRootOfV1IsMarked(t *testing.T) {
-	f := plant(t, map[string]string{"7/cgroup": "4:memory:/\n", "7/mountinfo": mounted(mountV1, "/"), cgroupDir + "memory/cgroup.sane_behavior": "0\n"})
+	f := plant(t, map[string]string{"7/cgroup": "4:memory:/\n", "7/task/7/stat": statRunning, "7/mountinfo": mounted(mountV1, "/"), cgroupDir + "memory/cgroup.sane_behavior": "0\n"})
 	g, err := f.Open(7)
 	if err != nil {
 		t.Fatal(err)

@@ -100,9 +100,11 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	}
 	f.worked(SourceSmaps)
 	if p.tmpfs == nil || a.renew {
-		if p.tmpfs, err = proc.Tmpfs(p.proc, a.status.PID); err != nil {
+		mounts, err := proc.ReadMounts(p.proc, a.status.PID)
+		if err != nil {
 			return f, resident.Decision{}, err
 		}
+		p.tmpfs = mounts.Tmpfs
 	}
 	var counter resident.PageCounter
 	switch {

@@ -64,8 +64,8 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 	if seen == nil {
 		seen = &lastSeen{reported: r.Time}
 		l.alive[key] = seen
-	} else if c.ReadAt != nil {
-		return // nothing new
+	} else if c.ReadAt != nil || c.UsageBytes == nil && seen.container.UsageBytes != nil {
+		return // nothing new, or its cgroup was removed while it was read
 	} else if c.OOMKills != nil && *c.OOMKills > seen.kills {
 		// The kernel is killing a process. If it is this JVM, its memory is already released.
 		seen.kills = *c.OOMKills

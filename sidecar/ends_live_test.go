@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/rows"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // lines collects the logged lines.
@@ -219,5 +221,32 @@ func TestEvidence(t *testing.T) {
 	recorded := s.get(t, "/history")
 	if !strings.Contains(recorded, `"jvmem.history/v1"`) || !strings.Contains(recorded, `"pool/leaky-#"`) {
 		t.Errorf("history %.200s", recorded)
+	}
+}
+
+// TestShortLives: JVMs in containers that follow each other, each of which ends as soon as
+// it runs. The autopsies state name and limit of the container, the latter unless the JVM
+// ended before anything of its cgroup was read.
+func TestShortLives(t *testing.T) {
+	if !jvmtest.InPod(t) {
+		return
+	}
+	const lives, limit = 12, 256 * mib
+	start := func() *jvmtest.JVM {
+		return jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: limit})
+	}
+	first := start()
+	s := serveProc(t, "/proc", ServeOptions{Options: sample.Options{ContainerName: "app"}, Interval: 100 * time.Millisecond})
+	for j := first; len(s.autopsies(t)) < lives; j = start() {
+		if err := syscall.Kill(j.PID, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		<-j.Exited()
+	}
+	for _, a := range s.autopsies(t) {
+		unread := a.Last == nil && a.Reading == nil && a.OOMKills == nil
+		if a.ContainerName != "app" || a.LimitBytes == nil && !unread || a.LimitBytes != nil && *a.LimitBytes != limit {
+			t.Errorf("name %q, limit %v: %s", a.ContainerName, a.LimitBytes, a.Summary)
+		}
 	}
 }

@@ -73,12 +73,29 @@ func (f *Fake) SetStatus(s Status) {
 // SetStat writes the stat of the first thread with this state and start time in ticks.
 func (f *Fake) SetStat(state byte, startTime uint64) { f.SetProgram(state, startTime, 0x7ffd0000) }
 
+// SetExiting is SetStat while the kernel ends the first thread (PF_EXITING).
+func (f *Fake) SetExiting(startTime uint64) { f.setStat('R', 0x4, startTime, 0x7ffd0000) }
+
 // SetProgram is SetStat with where the main stack begins.
-func (f *Fake) SetProgram(state byte, startTime, stack uint64) {
+func (f *Fake) SetProgram(state byte, startTime, stack uint64) { f.setStat(state, 0, startTime, stack) }
+
+func (f *Fake) setStat(state byte, flags, startTime, stack uint64) {
 	f.tb.Helper()
 	dir := filepath.Join("task", strconv.Itoa(f.PID))
 	f.must(os.MkdirAll(filepath.Join(f.dir(), dir), 0o755))
-	f.write(filepath.Join(dir, "stat"), fmt.Sprintf("%d (java) %c 1 2 3 4 5 0 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21 22 23 24 %d 26\n", f.PID, state, startTime, stack))
+	f.write(filepath.Join(dir, "stat"), fmt.Sprintf("%d (java) %c 1 2 3 4 5 %d 7 8 9 10 11 12 13 14 15 16 17 18 %d 20 21 22 23 24 %d 26\n", f.PID, state, flags, startTime, stack))
+}
+
+// SetCgroup writes /proc/<pid>/cgroup.
+func (f *Fake) SetCgroup(text string) {
+	f.tb.Helper()
+	f.write("cgroup", text)
+}
+
+// SetMounts writes /proc/<pid>/mountinfo.
+func (f *Fake) SetMounts(text string) {
+	f.tb.Helper()
+	f.write("mountinfo", text)
 }
 
 // SetMaps writes /proc/<pid>/maps.

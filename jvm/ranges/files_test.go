@@ -28,16 +28,16 @@ func TestTmpfsOfThisProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Munmap(mem) }()
-	tmpfs, err := proc.Tmpfs("/proc", os.Getpid())
+	mounts, err := proc.ReadMounts("/proc", os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := ranges.ClassifyFiles(nil, tmpfs)
+	files := ranges.ClassifyFiles(nil, mounts.Tmpfs)
 	for _, m := range readMappings(t, "/proc/self/smaps") {
 		if m.Path == f.Name() {
 			m.Path = "/mnt/elsewhere"
-			if !tmpfs[m.Dev] || files.Kind(&m) != ranges.SharedMem {
-				t.Errorf("%+v is %v; tmpfs %v", m, files.Kind(&m), tmpfs)
+			if !mounts.Tmpfs[m.Dev] || files.Kind(&m) != ranges.SharedMem {
+				t.Errorf("%+v is %v; tmpfs %v", m, files.Kind(&m), mounts.Tmpfs)
 			}
 			m.Dev = 1 << 50
 			if files.Kind(&m) != ranges.MappedFile || m.Perm&pages.Shared == 0 {

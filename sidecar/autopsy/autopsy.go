@@ -36,6 +36,9 @@ type Death struct {
 	Time       time.Time
 	PID        int
 	StartTicks uint64
+	// Container and LimitBytes are what is known of it without a report.
+	Container  rows.Identity
+	LimitBytes *int64
 	// Alive: the OOM counter rose, but the JVM is still running.
 	Alive bool
 	// KillsBefore and KillsAfter are the cgroup's counter of OOM kills.
@@ -50,7 +53,9 @@ type Death struct {
 func Of(e *watch.Ended) Death {
 	return Death{
 		Time: e.Time, PID: e.PID, StartTicks: e.StartTicks, KillsBefore: e.KillsBefore, KillsAfter: e.KillsAfter,
-		Exit: e.Exit, Reading: e.Last, FinalCounters: e.FinalCounters,
+		Container:  rows.Identity{ID: e.Path.ContainerID(), Name: e.Name, Cgroup: e.Path.Name, CgroupVersion: e.Path.Version},
+		LimitBytes: e.LimitBytes,
+		Exit:       e.Exit, Reading: e.Last, FinalCounters: e.FinalCounters,
 	}
 }
 

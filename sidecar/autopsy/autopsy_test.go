@@ -191,6 +191,14 @@ func TestExplain(t *testing.T) {
 	if a := Explain(Death{Time: end, Exit: signal(syscall.SIGTERM)}, State{}); a.Kind != Signal || a.Last != nil {
 		t.Errorf("%+v", a)
 	}
+	known := Death{Time: end, Container: rows.Identity{ID: "3f4c", Name: "app"}, Reading: &cgroup.Reading{LimitBytes: bytesOf(256)}}
+	unread := container(nil) // its cgroup was removed while it was read
+	unread.LimitBytes, unread.UsageBytes = nil, nil
+	for _, s := range []State{{}, {Last: unread}} {
+		if a := Explain(known, s); a.ContainerID != "3f4c" || a.ContainerName != "app" || a.LimitBytes == nil || *a.LimitBytes != 256*mib {
+			t.Errorf("%+v", a)
+		}
+	}
 }
 
 func TestStore(t *testing.T) {

@@ -1,6 +1,7 @@
 package autopsy
 
 import (
+	"cmp"
 	"slices"
 	"syscall"
 
@@ -19,11 +20,16 @@ const (
 // Explain explains an end.
 func Explain(d Death, s State) Autopsy {
 	a := Autopsy{
+		ContainerID: d.Container.ID, ContainerName: d.Container.Name, LimitBytes: d.LimitBytes,
 		Time: d.Time.UTC(), PID: d.PID, StartTicks: d.StartTicks, Exit: d.Exit, OOMKills: d.KillsAfter,
 		Last: s.Last, Reading: d.Reading, FinalCounters: d.FinalCounters, Diagnosis: s.Diagnosis, Before: s.Before,
 	}
+	if d.Reading != nil {
+		a.LimitBytes = cmp.Or(d.Reading.LimitBytes, a.LimitBytes)
+	}
 	if s.Last != nil {
-		a.ContainerID, a.ContainerName, a.LimitBytes = s.Last.ID, s.Last.Name, s.Last.LimitBytes
+		a.ContainerID, a.ContainerName = cmp.Or(s.Last.ID, a.ContainerID), cmp.Or(s.Last.Name, a.ContainerName)
+		a.LimitBytes = cmp.Or(s.Last.LimitBytes, a.LimitBytes)
 		a.LastAgeSeconds = new(max(0, d.Time.Sub(s.LastTime).Seconds()))
 	}
 	if d := s.Diagnosis; d != nil {

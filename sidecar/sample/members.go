@@ -33,7 +33,11 @@ func (m *member) close() error {
 
 // container holds the state of the processes of one cgroup.
 type container struct {
-	path     cgroup.Path
+	path cgroup.Path
+	// name is the one that kubelet gave it, "": unknown; named: it was looked for.
+	name  string
+	named bool
+
 	jvms     []*member // by PID
 	others   []int
 	group    *cgroup.Group // nil: groupErr is the reason
@@ -45,6 +49,7 @@ type container struct {
 	done  <-chan result // of the current reading; nil: there is none
 	begun time.Time     // when the last reading was started
 	slow  bool          // the last one took longer than Sample waits
+	ended bool          // its JVMs have ended during the reading
 
 	facts  *breakdown.Facts // of the last reading that ended
 	readAt time.Time        // when that began
@@ -130,12 +135,7 @@ func (s *Sampler) follow(pids []int) error {
 
 // group groups the processes by container. Only containers with a JVM count.
 func (s *Sampler) group(pids []int) {
-	paths := make(map[int]cgroup.Path, len(pids))
-	for _, pid := range pids {
-		if path, err := s.cgroups.PathOf(pid); err == nil { // else it ended
-			paths[pid] = path
-		}
-	}
+	paths := s.paths(pids)
 	for _, c := range s.containers {
 		if !c.busy() {
 			c.jvms = nil
@@ -145,7 +145,13 @@ func (s *Sampler) group(pids []int) {
 		if c := s.containers[m.path]; c != nil && c.busy() && slices.Contains(c.jvms, m) {
 			continue
 		}
-		m.path = paths[pid] // the zero Path if no cgroup is known
+		path, runs := paths[pid]
+		if !runs {
+			_ = m.close() // nothing was written
+			delete(s.jvms, pid)
+			continue
+		}
+		m.path = path
 		c := s.containers[m.path]
 		switch {
 		case c == nil:
@@ -156,7 +162,15 @@ func (s *Sampler) group(pids []int) {
 		}
 		c.jvms = append(c.jvms, m)
 	}
+	running := make(map[cgroup.Path]bool)
 	for path, c := range s.containers {
+		c.ended = !slices.ContainsFunc(c.jvms, func(m *member) bool {
+			of, runs := paths[m.pid]
+			return runs && of == path
+		})
+		if !c.ended {
+			running[path] = true
+		}
 		if c.busy() {
 			continue
 		}
@@ -177,8 +191,25 @@ func (s *Sampler) group(pids []int) {
 		if c.group == nil {
 			c.group, c.groupErr = s.cgroups.Open(c.jvms[0].pid)
 		}
+		s.readName(c)
 	}
-	s.names.update(s.containers, paths)
+	s.names.update(running, paths)
+}
+
+// paths returns the cgroups of the processes that have not ended: of a JVM whose cgroup
+// cannot be read the last one that could, else the zero Path.
+func (s *Sampler) paths(pids []int) map[int]cgroup.Path {
+	paths := make(map[int]cgroup.Path, len(pids))
+	for _, pid := range pids {
+		path, err := s.cgroups.PathOf(pid)
+		switch m := s.jvms[pid]; {
+		case err == nil:
+			paths[pid] = path
+		case m != nil && !errors.Is(err, cgroup.ErrGone):
+			paths[pid] = m.path
+		}
+	}
+	return paths
 }
 
 // Targets returns the JVMs of the last sample, to be watched until the next one.
@@ -187,7 +218,7 @@ func (s *Sampler) Targets() []watch.Target {
 	for _, m := range s.jvms {
 		t := watch.Target{PID: m.pid, StartTicks: m.ticks}
 		if c := s.containers[m.path]; c != nil {
-			t.Group = c.group
+			t.Group, t.Name = c.group, s.nameOf(c)
 			if c.facts != nil && c.facts.Memory != nil {
 				t.LimitBytes = c.facts.Memory.LimitBytes
 			}

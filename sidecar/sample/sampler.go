@@ -21,8 +21,8 @@ type Options struct {
 	Proc string // "/proc"
 	// PID observes only this process; 0: every JVM in the PID namespace.
 	PID int
-	// ContainerName is the name of the JVM's container, which cannot be read from
-	// outside; see names for which container gets it.
+	// ContainerName is the name of the JVM's container where kubelet did not start it; see
+	// names for which container gets it.
 	ContainerName string
 	Pod           *breakdown.Pod
 	// Patience is how long Sample waits for a container, so that one whose JVM does not
@@ -53,6 +53,7 @@ type Sampler struct {
 	late    chan struct{}
 	nonJVMs *proc.NonJVMs
 	names   names
+	podUID  *string // jvmem's own pod, "": unknown; nil: not read yet
 
 	jvms       map[int]*member
 	containers map[cgroup.Path]*container
@@ -154,7 +155,7 @@ func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
 // nothing returns why there is no container to report on.
 func (s *Sampler) nothing() error {
 	for _, c := range s.containers {
-		if c.busy() {
+		if c.busy() && !c.ended {
 			return errors.New("no JVM has answered yet")
 		}
 	}
@@ -276,6 +277,7 @@ func (s *Sampler) unread() []jvm.Source {
 	all := slices.Clone(s.unopened)
 	for _, c := range s.containers {
 		switch {
+		case c.ended:
 		case c.facts == nil && c.busy() && c.slow:
 			all = append(all, c.notAnswering(time.Now()))
 		case c.facts != nil && len(c.facts.JVMs) == 0:
@@ -290,11 +292,12 @@ func (s *Sampler) unread() []jvm.Source {
 }
 
 // sorted returns the containers of which there are facts, in the order of their PIDs.
+// Those whose JVMs have ended are left out: their replacements may be there already.
 func (s *Sampler) sorted() []*container {
 	var all []*container
 	for _, c := range s.containers {
-		if c.facts != nil && len(c.facts.JVMs) > 0 {
-			c.facts.Name = s.names.of(c.path)
+		if c.facts != nil && len(c.facts.JVMs) > 0 && !c.ended {
+			c.facts.Name = s.nameOf(c)
 			all = append(all, c)
 		}
 	}

@@ -17,6 +17,9 @@ type Ended struct {
 	PID        int
 	StartTicks uint64      // with PID it identifies the JVM
 	Path       cgroup.Path // of its container; zero if that cannot be read
+	// Name and LimitBytes of its container, as in the last Target.
+	Name       string
+	LimitBytes *int64
 	// KillsBefore counts the OOM kills in the container before, KillsAfter at the end of
 	// the JVM (nil: the cgroup was already removed). An increase is due to this JVM if a
 	// signal ended it. Other processes may have been killed too, up to 3 s before.

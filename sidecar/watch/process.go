@@ -15,28 +15,30 @@ type process struct {
 	// container can be read at the end without a lock. nil: its memory cannot be read.
 	container atomic.Pointer[container]
 	forget    context.CancelFunc
+	target    Target    // as Follow last named it
 	left      time.Time // when Follow no longer named it; zero: it does
 }
 
 // watch starts to wait for the end of a JVM, once.
-func (w *Watcher) watch(k key, c *container) error {
+func (w *Watcher) watch(k key, c *container, t Target) error {
 	if p := w.jvms[k]; p != nil {
 		if c != nil {
 			p.container.Store(c)
 		}
+		p.target = t
 		return nil
 	}
 	handle, err := jvm.OpenHandle(w.proc, k.pid, k.startTicks)
 	if errors.Is(err, jvm.ErrGone) {
 		e := &Ended{Time: time.Now()}
-		w.end(k, c, c != nil && c.count(e.Time), e)
+		w.end(t, c, c != nil && c.count(e.Time), e)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(w.ctx)
-	p := &process{handle: handle, forget: cancel}
+	p := &process{handle: handle, forget: cancel, target: t}
 	p.container.Store(c)
 	w.jvms[k] = p
 	w.tasks.Go(func() {
@@ -68,14 +70,14 @@ func (w *Watcher) await(ctx context.Context, k key, p *process) {
 		c.kills.see(kills, e.Time, c.pressure.last)
 	}
 	delete(w.jvms, k)
-	w.end(k, c, kills != nil, e)
+	w.end(p.target, c, kills != nil, e)
 	_ = w.prune() // nothing was written
 }
 
 // end completes and sends the event. counted: the counter could still be read.
-func (w *Watcher) end(k key, c *container, counted bool, e *Ended) {
-	w.ended[k] = true
-	e.PID, e.StartTicks = k.pid, k.startTicks
+func (w *Watcher) end(t Target, c *container, counted bool, e *Ended) {
+	w.ended[key{t.PID, t.StartTicks}] = true
+	e.PID, e.StartTicks, e.Name, e.LimitBytes = t.PID, t.StartTicks, t.Name, t.LimitBytes
 	if c != nil {
 		e.Path = c.path
 		e.KillsBefore, e.Last = c.kills.before, c.pressure.last

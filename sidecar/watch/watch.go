@@ -14,6 +14,8 @@ import (
 type Target struct {
 	PID        int
 	StartTicks uint64 // with PID it identifies the JVM
+	// Name is that of its container, "" if it is not known, as Ended has it.
+	Name string
 	// Group is its container. nil or a root cgroup: only the end of the JVM is reported.
 	Group *cgroup.Group
 	// LimitBytes is the container's memory limit. nil: there is none, and nothing is urgent.
@@ -94,7 +96,7 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("watch the memory of process %d: %w", k.pid, err))
 		}
-		if err := w.watch(k, c); err != nil {
+		if err := w.watch(k, c, t); err != nil {
 			errs = append(errs, fmt.Errorf("watch for the end of process %d: %w", k.pid, err))
 		}
 	}
