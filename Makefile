@@ -20,6 +20,8 @@ BENCH    ?= .
 STALLS   ?= 5
 SOAK     ?= 30m
 DURATION ?= 10m
+CASES    ?= .
+CONCURRENT ?= 8
 DOCKER   ?= docker
 IMAGE    ?= jvmem:$(VERSION)
 
@@ -132,13 +134,12 @@ bench-diagnosis: build jdk ## run JVMs with and without leaks and check the verd
 	cd e2e/leaks && go test -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/diagnosis.md -record $(CURDIR)/bin/histories \
 		-parallel 3 -timeout 60m
 
-APPS = libtomcat10-embed-java libjakarta-annotation-api-java libh2-java groovy
+APPS = cd e2e/apps && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR)/.ci/need -npm $(CURDIR)/.tools/npm
 
 .PHONY: bench-apps
-bench-apps: build jdk ## run real servers with and without leaks for DURATION (10m) each and print what jvmem says about them
-	@dpkg -s $(APPS) >/dev/null 2>&1 || apt-get -qq install --yes --no-install-recommends $(APPS) >&2
-	cd e2e/apps && go test -count=1 -v -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/apps.md -record $(CURDIR)/bin/apps \
-		-duration $(DURATION) -parallel 2 -timeout 6h
+bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks for DURATION (10m) each, CONCURRENT (8) at a time, and print what jvmem says about them
+	$(APPS) -v -markdown $(CURDIR)/bin/apps.md -record $(CURDIR)/bin/apps -run 'TestServers/($(CASES))' \
+		-duration $(DURATION) -parallel $(CONCURRENT) -timeout 6h
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

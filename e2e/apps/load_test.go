@@ -1,10 +1,9 @@
 package apps
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +12,7 @@ import (
 
 const (
 	step           = 100 * time.Millisecond // between two looks at what is due
-	peakRate       = 30.0                   // ordinary requests per second
+	peakRate       = 10.0                   // ordinary requests per second
 	workers        = 4
 	queued         = 64
 	requestTimeout = 20 * time.Second
@@ -54,10 +53,10 @@ func work(at float64) float64 {
 
 // generator sends requests to a server.
 type generator struct {
-	url          string
+	to           *client
+	rate         float64 // ordinary requests per second at the peak; 0: peakRate
 	faults       int
 	duration     time.Duration
-	client       http.Client
 	sent, failed atomic.Int64
 	mu           sync.Mutex
 	failure      error // the last one
@@ -68,34 +67,31 @@ type generator struct {
 func (g *generator) run(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, g.duration) // also where the server is too slow
 	defer cancel()
-	g.client.Timeout = requestTimeout
-	g.client.Transport = &http.Transport{MaxIdleConnsPerHost: workers}
-	defer g.client.CloseIdleConnections()
-	paths := make(chan string, queued)
+	requests := make(chan func(context.Context) error, queued)
 	var pool sync.WaitGroup
 	for range workers {
 		pool.Go(func() {
-			for path := range paths {
-				g.request(ctx, path)
+			for send := range requests {
+				g.request(ctx, send)
 			}
 		})
 	}
 	defer pool.Wait()
-	defer close(paths)
+	defer close(requests)
 	clock := time.NewTicker(step)
 	defer clock.Stop()
 	ordinary, faults, begun := 0.0, 0, time.Now()
 	for now := time.Duration(0); now < g.duration; now = time.Since(begun) {
 		at := now.Seconds() / g.duration.Seconds()
-		for ordinary += peakRate * rate(at) * step.Seconds(); ordinary >= 1; ordinary-- {
+		for ordinary += cmp.Or(g.rate, peakRate) * rate(at) * step.Seconds(); ordinary >= 1; ordinary-- {
 			select {
-			case paths <- "/work":
+			case requests <- g.to.work:
 			default:
 			}
 		}
 		for ; faults < int(float64(g.faults)*work(at)); faults++ {
 			select {
-			case paths <- "/fault":
+			case requests <- g.to.fault:
 			case <-ctx.Done():
 				return
 			}
@@ -108,8 +104,10 @@ func (g *generator) run(ctx context.Context) {
 	}
 }
 
-func (g *generator) request(ctx context.Context, path string) {
-	err := g.get(ctx, path)
+func (g *generator) request(ctx context.Context, send func(context.Context) error) {
+	limited, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	err := send(limited)
 	if ctx.Err() != nil {
 		return
 	}
@@ -120,23 +118,6 @@ func (g *generator) request(ctx context.Context, path string) {
 		g.failure = err
 		g.mu.Unlock()
 	}
-}
-
-func (g *generator) get(ctx context.Context, path string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+path, nil)
-	if err != nil {
-		return err
-	}
-	response, err := g.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("GET %s: %s: %.300s", path, response.Status, body)
-	}
-	return err
 }
 
 // check returns an error if more than a twentieth of the requests failed.

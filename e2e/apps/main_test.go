@@ -10,10 +10,13 @@ import (
 )
 
 var (
-	binary   = flag.String("jvmem", "", "the binary under test")
-	duration = flag.Duration("duration", 10*time.Minute, "duration of each case")
-	markdown = flag.String("markdown", "", "file to write the tables to")
-	record   = flag.String("record", "", "folder to write the histories to")
+	binary      = flag.String("jvmem", "", "the binary under test")
+	needProgram = flag.String("need", "", "program that installs Debian packages")
+	npmDir      = flag.String("npm", "", "folder of npm packages; missing ones are installed there")
+	duration    = flag.Duration("duration", 10*time.Minute, "duration of each case")
+	markdown    = flag.String("markdown", "", "file to write the tables to")
+	record      = flag.String("record", "", "folder to write the histories to")
+	strict      = flag.Bool("strict", false, "fail if the sidecar with 1 s accuses a server that does not leak")
 )
 
 const mib = 1 << 20
@@ -32,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	for _, path := range []*string{binary, markdown, record} {
+	for _, path := range []*string{binary, needProgram, npmDir, markdown, record} {
 		if *path == "" {
 			continue
 		}
@@ -54,11 +57,11 @@ func TestServers(t *testing.T) {
 	if *binary == "" {
 		t.Fatal("run `make bench-apps`")
 	}
-	classes := compile(t)
 	for _, c := range cases() {
 		t.Run(c.name(), func(t *testing.T) {
+			c.install(t) // before any case runs, as it takes CPU time
 			t.Parallel()
-			c.run(t, classes)
+			c.run(t)
 		})
 	}
 }

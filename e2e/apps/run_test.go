@@ -1,6 +1,8 @@
 package apps
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/sidecar"
-	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 const (
@@ -28,21 +29,21 @@ type setting struct {
 	flags []string
 }
 
+const everySecond = "1 s, no CPU limit"
+
 func settings() []setting {
 	return []setting{
 		{"defaults", nil},
-		{"1 s, no CPU limit", []string{"--interval", "1s", "--max-cpu", "0"}},
+		{everySecond, []string{"--interval", "1s", "--max-cpu", "0"}},
 	}
 }
 
-func (c *testCase) run(t *testing.T, classes string) {
+func (c *testCase) run(t *testing.T) {
 	courses.start(c.name())
-	flags := append(c.jvmFlags(), "-Dbench.dir="+t.TempDir())
-	j := jvmtest.Start(t, jvmtest.Options{Class: c.class, ClassPath: classes, JVMFlags: flags, LimitBytes: c.limit * mib})
-	port := jvmtest.Numbers(j.Do("port"))["port"]
+	j, to := c.start(t)
 	// As in a pod, the sidecars see only the processes of this container.
 	proc := sidecar.NewProc(t, j.PID)
-	load := &generator{url: fmt.Sprintf("http://127.0.0.1:%d", port), faults: c.faults, duration: *duration}
+	load := &generator{to: to, rate: c.rate, faults: c.faults, duration: *duration}
 	var observed []*course
 	var sidecars []*sidecar.Process
 	for _, s := range settings() {
@@ -90,6 +91,9 @@ func (c *testCase) run(t *testing.T, classes string) {
 		if err := o.record(); err != nil {
 			t.Error(err)
 		}
+		if confirmed, _ := o.accusations(); *strict && !c.leaks() && o.setting == everySecond && len(confirmed) > 0 {
+			t.Errorf("accused of %v", confirmed)
+		}
 	}
 	courses.add(observed, load.sent.Load())
 }
@@ -132,13 +136,33 @@ func (o *course) poll(s *sidecar.Process, history bool) error {
 	return err
 }
 
-// record writes the history to the folder -record.
-func (o *course) record() error {
+// record writes the history to the folder -record, and what it shows to index.md there.
+func (o *course) record() (err error) {
 	if *record == "" || o.history == nil {
 		return nil
 	}
 	words := strings.FieldsFunc(strings.ToLower(o.c.name()+" "+o.setting), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
-	return os.WriteFile(filepath.Join(*record, strings.Join(words, "-")+".json"), o.history, 0o644)
+	name := strings.Join(words, "-") + ".json.gz"
+	var text bytes.Buffer
+	zip := gzip.NewWriter(&text)
+	_, err = zip.Write(o.history)
+	if err := errors.Join(err, zip.Close()); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(*record, name), text.Bytes(), 0o644); err != nil {
+		return err
+	}
+	index, err := os.OpenFile(filepath.Join(*record, "index.md"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	end := "the JVM did not end"
+	if o.ended {
+		end = "the JVM ended at " + o.end.UTC().Format(time.RFC3339)
+	}
+	_, err = fmt.Fprintf(index, "| %s | %s, %s | %s | %s | %d MiB | %s |\n",
+		name, o.c.server.name, o.c.truth(), o.setting, strings.Join(o.c.jvmFlags("DIR"), " "), o.c.limit, end)
+	return errors.Join(err, index.Close())
 }

@@ -158,7 +158,7 @@ func (o *course) cells() []string {
 	if o.ended {
 		last += fmt.Sprintf("; ended after %s", seconds(o.end.Sub(o.begun)))
 	}
-	return []string{o.c.server, o.setting, o.c.truth(), first, share, fmt.Sprint(o.changes()), wrong, off, last}
+	return []string{o.c.server.name, o.setting, o.c.truth(), first, share, fmt.Sprint(o.changes()), wrong, off, last}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }

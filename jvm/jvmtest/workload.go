@@ -42,6 +42,9 @@ type Options struct {
 	// Class is another program than the workload, which replies like it: READY, then a
 	// line with OK or ERR to each command. ClassPath has its classes.
 	Class, ClassPath string
+	// Server has the arguments after JVMFlags of a program that is not like it: a class or
+	// -jar, and what follows. Start does not wait for it, and it gets no commands.
+	Server []string
 }
 
 // JVM is a running workload. Its methods are for the test's own goroutine.
@@ -65,10 +68,13 @@ type JVM struct {
 func Start(tb testing.TB, opts Options) *JVM {
 	tb.Helper()
 	java := findJava(tb, opts.JavaHome)
-	if opts.Class == "" {
-		opts.Class, opts.ClassPath = "Workload", Classes(tb, java)
+	args := slices.Concat(opts.Wrap, []string{java}, opts.JVMFlags, opts.Server)
+	if opts.Server == nil {
+		if opts.Class == "" {
+			opts.Class, opts.ClassPath = "Workload", Classes(tb, java)
+		}
+		args = append(args, "-cp", opts.ClassPath, opts.Class)
 	}
-	args := slices.Concat(opts.Wrap, []string{java, "-cp", opts.ClassPath}, opts.JVMFlags, []string{opts.Class})
 
 	group, err := newCgroup(opts.LimitBytes, opts.UID)
 	if err != nil {
@@ -108,6 +114,9 @@ func Start(tb testing.TB, opts Options) *JVM {
 	j.Cmd.Stderr = j.output
 	j.Cmd.WaitDelay = 5 * time.Second
 	j.start()
+	if opts.Server == nil {
+		j.awaitReady()
+	}
 	return j
 }
 
@@ -127,6 +136,10 @@ func (j *JVM) start() {
 	j.stdin, j.PID = stdin, j.Cmd.Process.Pid
 	j.tb.Cleanup(j.kill)
 	go j.listen(stdout)
+}
+
+func (j *JVM) awaitReady() {
+	j.tb.Helper()
 	switch reply, ok := j.await("the start", startTimeout); {
 	case !ok:
 		j.tb.Fatalf("jvmtest: the JVM ended at its start (%v)\n%s", j.Cmd.ProcessState, j.output)

@@ -43,7 +43,7 @@ public final class H2App {
         Connection connection = DriverManager.getConnection(URL);
         try (Statement statement = connection.createStatement()) {
             statement.execute("create local temporary table basket(id int, item varchar)");
-            statement.execute("insert into basket select x, 'item ' || x || space(200) from system_range(1, 60)");
+            statement.execute("insert into basket select x, 'item ' || x || space(200) from system_range(1, 200)");
         }
         if (Console.LEAKS) {
             FORGOTTEN.add(connection);

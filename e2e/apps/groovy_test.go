@@ -1,0 +1,14 @@
+package apps
+
+// groovyCases returns those of Groovy.
+func groovyCases() []testCase {
+	const jar = "/usr/share/java/groovy-all.jar"
+	groovy := server{
+		name: "Groovy", needs: []need{{file: jar, debian: "groovy"}},
+		program: "GroovyApp", jars: []string{jar},
+	}
+	shared := testCase{
+		server: groovy, fault: "one shared GroovyShell", verdict: "class_loader", limit: 320, faults: 3800,
+	}
+	return []testCase{shared, shared.clean()}
+}

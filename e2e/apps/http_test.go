@@ -1,0 +1,50 @@
+package apps
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// httpClient sends HTTP requests to one server.
+type httpClient struct {
+	http http.Client
+	url  string
+}
+
+func newHTTPClient(address string) *httpClient {
+	return &httpClient{http: http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: workers}}, url: "http://" + address}
+}
+
+// getter is the client of the programs in testdata.
+func getter(_ *testCase, address string) (*client, error) {
+	h := newHTTPClient(address)
+	return &client{
+		work:  func(ctx context.Context) error { return h.send(ctx, http.MethodGet, "/work", "", "") },
+		fault: func(ctx context.Context) error { return h.send(ctx, http.MethodGet, "/fault", "", "") },
+		close: h.http.CloseIdleConnections,
+	}, nil
+}
+
+// send returns an error unless the answer is OK.
+func (h *httpClient) send(ctx context.Context, method, path, contentType, content string) error {
+	request, err := http.NewRequestWithContext(ctx, method, h.url+path, strings.NewReader(content))
+	if err != nil {
+		return err
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := h.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %s: %.300s", method, path, response.Status, body)
+	}
+	return err
+}
