@@ -2,15 +2,10 @@ package diagnosis
 
 import (
 	"math"
-	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
-
-// minIdle is how long growth may rest before the forecast ends: half as long again as the
-// longest pause so far, and so long at least.
-const minIdle = time.Minute
 
 // minShare: a leak with less of the growth is forecast by its own rate. The rest is not
 // known to last.
@@ -29,10 +24,8 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 		}
 		return nil, nil
 	}
-	if incidents[0].idle(j.at) > max(minIdle, incidents[0].longestPause()*3/2) {
-		return nil, nil // it may go on, but when is not known
-	}
-	found := incidents[0].last()
+	i := &incidents[0]
+	found := i.last()
 	w := window{found.window.from, j.at}
 	if found.Rate == nil {
 		return nil, nil
@@ -40,6 +33,10 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 	unreclaimable, ok := j.trendOf(history.Unreclaimable, w.half())
 	if !ok || unreclaimable.z < minZ || unreclaimable.low <= 0 {
 		unreclaimable, ok = j.trendOf(history.Unreclaimable, w)
+	}
+	flow, changes := j.traffic(i, w)
+	if changes {
+		unreclaimable, ok = j.growthAt(history.Unreclaimable, w, flow)
 	}
 	var rate *Rate
 	container := never()
@@ -55,8 +52,9 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 			}.bounded()
 		}
 	}
+	container.MeanTraffic = changes
 	if found.Verdict == rows.VerdictHeap {
-		if heap := j.toHeapLimit(w); heap.Seconds < container.Seconds {
+		if heap := j.toHeapLimit(w, flow); heap.Seconds < container.Seconds {
 			return rate, &heap
 		}
 	}
@@ -102,18 +100,50 @@ func (j *judge) toContainerLimit(unreclaimable *trend) Forecast {
 	return f.bounded()
 }
 
+// traffic is that of a leak in a window, nil if it does not change.
+func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
+	t, ok := j.trendOf(i.Measure, w)
+	by := float64(changing)
+	if i.Verdict == rows.VerdictHeap {
+		t, ok = j.surviving(w)
+		by = changingHeap
+	}
+	if !ok {
+		return nil, false
+	}
+	f, ok := trafficOf(&t)
+	if !ok || !f.changes(by) {
+		return nil, false
+	}
+	return &f, true
+}
+
+// surviving is the trend of what survives collections, by one rule or the other.
+func (j *judge) surviving(w window) (trend, bool) {
+	if t, ok := j.survivors(w); ok {
+		return t, true
+	}
+	return j.live(w)
+}
+
 // toHeapLimit follows what survives collections to what the old generation may hold.
-func (j *judge) toHeapLimit(w window) Forecast {
-	t, ok := j.survivors(w.half())
-	if !ok || t.low <= 0 {
-		t, ok = j.survivors(w)
+func (j *judge) toHeapLimit(w window, flow *traffic) Forecast {
+	t, ok := j.surviving(w.half())
+	if !ok || t.low <= 0 || flow != nil {
+		t, ok = j.surviving(w)
+	}
+	if ok && flow != nil {
+		t.endToEnd(flow.mean, flow)
 	}
 	limit, known := j.maxOld()
 	if !ok || !known || t.low <= 0 {
 		return never()
 	}
 	room := max(0, limit-t.floors[len(t.floors)-1].value) + j.waste(limit)
-	f := Forecast{Reached: HeapLimit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low}
+	f := Forecast{
+		Reached: HeapLimit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low,
+		MeanTraffic: flow != nil,
+	}
 	return f.bounded()
 }
 

@@ -81,6 +81,10 @@ type Forecast struct {
 	Seconds     float64 `json:"seconds"`
 	LowSeconds  float64 `json:"low_seconds"`
 	HighSeconds float64 `json:"high_seconds"`
+	// MeanTraffic: growth changed with the traffic. Seconds assumes the mean of it since the
+	// growth began, pauses included, LowSeconds the fastest and HighSeconds the slowest part
+	// that was no pause. Otherwise the interval is that of the trend.
+	MeanTraffic bool `json:"mean_traffic,omitempty"`
 }
 
 // Limits that can be reached.

@@ -172,6 +172,8 @@ func (f *Forecast) text() string {
 		return "at any moment"
 	case low == high:
 		return "in " + in
+	case f.MeanTraffic:
+		return "in " + in + " at the mean traffic so far (" + low + " at the fastest, " + high + " at the slowest)"
 	}
 	return "in " + in + " (" + low + " to " + high + ")"
 }
