@@ -61,6 +61,7 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 			d.Since = new(incidents[0].Since)
 		}
 	}
+	d.NotJudged = j.notJudged()
 	d.Summary = j.summary(&d)
 	return d
 }

@@ -45,11 +45,11 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*unreclaimable.rate {
 			container = j.toContainerLimit(&unreclaimable)
 		} else if own.LowBytesPerHour > 0 {
-			room := j.room()
-			container = Forecast{
-				Reached: ContainerLimit, Seconds: 3600 * room / float64(own.BytesPerHour),
-				LowSeconds: 3600 * room / float64(own.HighBytesPerHour), HighSeconds: 3600 * room / float64(own.LowBytesPerHour),
-			}.bounded()
+			of := trend{rate: float64(own.BytesPerHour), low: float64(own.LowBytesPerHour), high: float64(own.HighBytesPerHour)}
+			if flow != nil {
+				of.endToEnd(of.rate, flow)
+			}
+			container = of.until(ContainerLimit, j.room())
 		}
 	}
 	container.MeanTraffic = changes
@@ -62,6 +62,11 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 		return rate, nil
 	}
 	return rate, &container
+}
+
+// until is when a trend has taken so much more.
+func (t *trend) until(limit string, room float64) Forecast {
+	return Forecast{Reached: limit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low}.bounded()
 }
 
 // never is the forecast where no limit is reached.
@@ -140,11 +145,9 @@ func (j *judge) toHeapLimit(w window, flow *traffic) Forecast {
 		return never()
 	}
 	room := max(0, limit-t.floors[len(t.floors)-1].value) + j.waste(limit)
-	f := Forecast{
-		Reached: HeapLimit, Seconds: 3600 * room / t.rate, LowSeconds: 3600 * room / t.high, HighSeconds: 3600 * room / t.low,
-		MeanTraffic: flow != nil,
-	}
-	return f.bounded()
+	f := t.until(HeapLimit, room)
+	f.MeanTraffic = flow != nil
+	return f
 }
 
 // g1Waste is how much garbage G1 leaves in the old generation, of the heap, before it

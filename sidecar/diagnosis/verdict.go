@@ -40,6 +40,8 @@ type Diagnosis struct {
 	// The first one is the verdict if that is a leak.
 	Incidents []Incident   `json:"incidents"`
 	Budget    *BudgetCheck `json:"budget"`
+	// NotJudged names what could not be judged, and why: it may leak all the same.
+	NotJudged []string `json:"not_judged,omitempty"`
 }
 
 // Finding is one problem that was found.

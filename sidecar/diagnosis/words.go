@@ -127,8 +127,8 @@ func (j *judge) summary(d *Diagnosis) string {
 		return text
 	}
 	var b strings.Builder
-	if d.Verdict == rows.VerdictNone && d.Growth != nil {
-		b.WriteString("memory grows, no cause identified yet")
+	if d.Verdict == rows.VerdictNone {
+		b.WriteString(d.calmText())
 	} else {
 		b.WriteString(phrases[d.Verdict])
 	}
@@ -150,7 +150,9 @@ func (j *judge) summary(d *Diagnosis) string {
 	case len(d.Findings) > 0:
 		b.WriteString(": " + d.Findings[0].Evidence[0])
 	}
-	b.WriteString(suspectedText(d))
+	if suspected := d.suspected(); suspected != "" && d.Verdict != rows.VerdictNone && !d.Verdict.Leak() {
+		b.WriteString("; " + suspected)
+	}
 	if d.Growth != nil && !d.Verdict.Leak() {
 		b.WriteString("; unreclaimable memory grows: " + rateText(float64(d.Growth.BytesPerHour), inBytes()))
 	}
@@ -176,23 +178,4 @@ func (f *Forecast) text() string {
 		return "in " + in + " at the mean traffic so far (" + low + " at the fastest, " + high + " at the slowest)"
 	}
 	return "in " + in + " (" + low + " to " + high + ")"
-}
-
-// suspectedText names a suspicion where nothing is confirmed.
-func suspectedText(d *Diagnosis) string {
-	for k := range d.Incidents {
-		i := &d.Incidents[k]
-		if d.Verdict.Leak() || i.State != Suspected {
-			continue
-		}
-		text := "; suspected, not confirmed: " + phrases[i.Verdict]
-		if i.Subject != "" {
-			text += " (" + i.Subject + ")"
-		}
-		if i.Waiting != "" {
-			text += ", waiting for " + i.Waiting
-		}
-		return text
-	}
-	return ""
 }
