@@ -24,7 +24,7 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	w := p.startJVM(jvmOptions{jdk: jdk, flags: append(jvmFlags("G1", "summary"), "-XX:MaxDirectMemorySize=4g")})
-	s.awaitJVM()
+	s.awaitJVMs(w)
 	dir, err := e.CgroupDir(t.Context(), w.id)
 	if err != nil {
 		t.Fatal(err)
@@ -75,8 +75,7 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 func testClockSet(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
-	s.awaitJVM()
+	s.awaitJVMs(p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")}))
 	for _, by := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
 		s.NextBreakdown()
 		before := s.sampleTimes()

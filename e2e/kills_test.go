@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/pod"
-	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 // kill is a way to fill the memory. The command is repeated until the OOM kill.
@@ -55,21 +54,17 @@ func testKills(t *testing.T, e engine, jdk string, p pace, times int) []string {
 	podOf := startPod(t, e, pod.Options{})
 	s := podOf.startSidecar(user)
 	caught, oldest := 0, 0.0
-	var before *sidecar.Autopsy
 	for i := range times {
 		k := kills[i%len(kills)]
 		w := podOf.startJVM(jvmOptions{jdk: jdk, limit: killLimit, flags: slices.Concat(
 			[]string{"-XX:NativeMemoryTracking=summary", "-Xmx128m", "-XX:MaxDirectMemorySize=4g"}, k.flags)})
-		s.awaitJVM()
+		s.awaitJVMs(w)
+		if i > 0 {
+			s.awaitRestart()
+		}
 		w.pinFiles()
 		w.fill(k, p)
 		a := s.awaitAutopsy(w.id)
-		if before != nil {
-			if was := s.autopsies(); len(was) < 2 || was[1].RestartedAt == nil {
-				t.Errorf("kill %d: the autopsy before lacks the time of the restart", i)
-			}
-		}
-		before = a
 		if a.Kind != "oom_kill" || a.Cause != k.cause || a.OOMKills != nil && *a.OOMKills < 1 {
 			t.Errorf("kill %d by %q: %s, cause %s, want %s: %s", i, k.command, a.Kind, a.Cause, k.cause, a.Summary)
 			continue

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,10 +59,19 @@ func (s *podSidecar) breakdown() *sidecar.Breakdown {
 	return b
 }
 
-// awaitJVM returns the first sample with one container.
-func (s *podSidecar) awaitJVM() *sidecar.Breakdown {
+// awaitJVMs returns the first sample of these JVMs and no others, with all rows. On a busy
+// machine the first handshake may fail; jvmem retries a minute later.
+func (s *podSidecar) awaitJVMs(all ...*workload) *sidecar.Breakdown {
 	s.t.Helper()
-	return s.AwaitBreakdown("one container with a JVM", func(b *sidecar.Breakdown) bool { return len(b.Containers) == 1 })
+	return s.AwaitBreakdown("the JVMs, with all rows", func(b *sidecar.Breakdown) bool {
+		for _, w := range all {
+			i := slices.IndexFunc(b.Containers, func(c sidecar.Container) bool { return c.ID == w.id })
+			if i < 0 || len(b.Containers[i].Unknown()) > 0 {
+				return false
+			}
+		}
+		return len(b.Containers) == len(all)
+	})
 }
 
 // exec runs jvmem breakdown inside the sidecar's container.
@@ -124,6 +134,17 @@ func (s *podSidecar) awaitAutopsy(id string) *sidecar.Autopsy {
 	}
 	s.t.Fatalf("no autopsy of %s", id)
 	return nil
+}
+
+// awaitRestart returns when the latest autopsy states that the container runs again.
+func (s *podSidecar) awaitRestart() {
+	s.t.Helper()
+	for end := time.Now().Add(autopsyTimeout); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if all := s.autopsies(); len(all) > 0 && all[0].RestartedAt != nil {
+			return
+		}
+	}
+	s.t.Errorf("the latest autopsy lacks the time of the restart: %+v", s.autopsies())
 }
 
 // sampleTimes returns the times of the samples in the history, in Unix milliseconds.

@@ -49,7 +49,7 @@ func observeFlags(flags *pflag.FlagSet, o *sample.Options) {
 	o.Pod = &breakdown.Pod{}
 	flags.StringVar(&o.Proc, "proc", "/proc", "proc file system to read")
 	flags.IntVar(&o.PID, "pid", 0, "JVM to observe, by its process ID; 0: every JVM of this PID namespace")
-	flags.StringVar(&o.ContainerName, "container-name", "", "name of the JVM's container, which cannot be detected")
+	flags.StringVar(&o.ContainerName, "container-name", "", "name of the JVM's container, if it was not started by kubelet")
 	flags.StringVar(&o.Pod.Name, "pod-name", "", "name of the pod (downward API: metadata.name)")
 	flags.StringVar(&o.Pod.Namespace, "pod-namespace", "", "namespace of the pod (metadata.namespace)")
 	flags.StringVar(&o.Pod.UID, "pod-uid", "", "UID of the pod (metadata.uid)")

@@ -78,10 +78,26 @@ func (r *Runtime) configure(sandbox *runtimeapi.PodSandboxConfig, c pod.Containe
 		name, value, _ := strings.Cut(env, "=")
 		config.Envs = append(config.Envs, &runtimeapi.KeyValue{Key: name, Value: []byte(value)})
 	}
+	log, err := r.terminationLog(sandbox.Metadata.Uid, c.Name, attempt)
+	if err != nil {
+		return nil, err
+	}
+	config.Mounts = append(config.Mounts, &runtimeapi.Mount{HostPath: log, ContainerPath: "/dev/termination-log"})
 	for _, m := range c.Mounts {
 		config.Mounts = append(config.Mounts, &runtimeapi.Mount{HostPath: m.Source, ContainerPath: m.Target, Readonly: m.ReadOnly})
 	}
 	return config, nil
+}
+
+// terminationLog creates the file for a container's termination message where kubelet
+// creates it: there jvmem finds the container's name.
+func (r *Runtime) terminationLog(uid, name string, instance uint32) (string, error) {
+	dir := r.Path(path.Join("kubelet/pods", uid, "containers", name))
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, fmt.Sprintf("%08x", instance))
+	return file, os.WriteFile(file, nil, 0o666)
 }
 
 // State returns the state of a container. On cgroup v2, containerd may miss an OOM kill if
