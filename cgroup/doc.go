@@ -52,6 +52,9 @@
 //	                is memory.memsw.failcnt, which
 //	                stays 0 on Linux 6.18
 //	oom, oom.group  not reported                     memory.events, memory.oom.group (4.19)
+//	refaults        total_workingset_refault_… of    workingset_refault_…
+//	                new kernels
+//	stalls          not reported                     memory.pressure (4.20)
 //
 // Tested with real captures of Linux 6.18 (v1, hybrid) and 6.1 (v2).
 //

@@ -47,6 +47,7 @@ func TestReadingCaptures(t *testing.T) {
 				UsageBytes: m.UsageBytes, AnonBytes: m.AnonBytes, FileBytes: m.FileBytes, ShmemBytes: m.ShmemBytes,
 				InactiveFileBytes: m.InactiveFileBytes, ActiveFileBytes: m.ActiveFileBytes, SlabReclaimableBytes: m.SlabReclaimableBytes,
 				KernelBytes: m.Kernel.TotalBytes, LimitBytes: m.LimitBytes, OOMKills: m.Events.OOMKills,
+				RefaultBytes: m.Pressure.RefaultBytes, MajorFaults: m.Pressure.MajorFaults,
 			}
 			if !reflect.DeepEqual(r, want) {
 				t.Errorf("%s: %s has %+v, want %+v", dir, name, r, want)

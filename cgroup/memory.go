@@ -59,8 +59,9 @@ type Memory struct {
 	// HugetlbBytes is hugetlbfs memory where it is part of usage, else nil.
 	HugetlbBytes *int64
 
-	Kernel Kernel
-	Events Events
+	Kernel   Kernel
+	Events   Events
+	Pressure Pressure
 }
 
 // Kernel is the kernel memory charged to the cgroup. The parts are nil on v1, which

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // read opens pid of a capture and reads it.
@@ -28,14 +30,15 @@ func read(t *testing.T, dir string, pid int) Memory {
 
 func TestMemory(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
-	no := new(bool)
+	no, page := new(bool), int64(os.Getpagesize())
 	v1 := Memory{
 		UsageBytes: 42237952, LimitBytes: n(67108864), PeakBytes: n(42504192), SwapBytes: n(0), SwapLimitBytes: n(0),
 		AnonBytes: n(26271744), FileBytes: n(15360000), ShmemBytes: n(6946816), FileMappedBytes: n(9052160),
 		FileDirtyBytes: n(8192), FileWritebackBytes: n(0), SwapCachedBytes: n(0), AnonTHPBytes: n(0),
 		InactiveFileBytes: n(8396800), ActiveFileBytes: n(16384), UnevictableBytes: n(0),
-		Kernel: Kernel{TotalBytes: n(397312)},
-		Events: Events{OOMKills: n(0), LimitHits: n(0), UnderOOM: no, OOMKillDisabled: no},
+		Kernel:   Kernel{TotalBytes: n(397312)},
+		Events:   Events{OOMKills: n(0), LimitHits: n(0), UnderOOM: no, OOMKillDisabled: no},
+		Pressure: Pressure{RefaultBytes: n(5 * page), MajorFaults: n(1)},
 	}
 	v2 := Memory{
 		UsageBytes: 43147264, LimitBytes: n(67108864), PeakBytes: n(43147264), SwapBytes: n(0),
@@ -44,7 +47,8 @@ func TestMemory(t *testing.T) {
 		InactiveFileBytes: n(8388608), ActiveFileBytes: n(36864), UnevictableBytes: n(0), SlabReclaimableBytes: n(963720),
 		Kernel: Kernel{TotalBytes: n(1114112), StackBytes: n(0), PageTablesBytes: n(98304), PercpuBytes: n(0),
 			SlabBytes: n(979752), SockBytes: n(0), VmallocBytes: n(0)},
-		Events: Events{OOMKills: n(0), OOMs: n(0), OOMGroupKills: n(0), LimitHits: n(0), HighHits: n(0), OOMGroup: no},
+		Events:   Events{OOMKills: n(0), OOMs: n(0), OOMGroupKills: n(0), LimitHits: n(0), HighHits: n(0), OOMGroup: no},
+		Pressure: Pressure{RefaultBytes: n(0), MajorFaults: n(0)},
 	}
 	for dir, want := range map[string]Memory{"v1-linux6.18-host": v1, "v1-linux6.18-sidecar": v1, "v2-linux6.1-host": v2, "v2-linux6.1-sidecar": v2} {
 		got := read(t, dir, 101)
@@ -145,6 +149,14 @@ func TestMemoryVariants(t *testing.T) {
 			func(m Memory) bool { return m.SwapBytes == nil && m.SwapLimitBytes == nil && m.Events.LimitHits != nil }},
 		{"v1 without kmem accounting", 1, map[string]string{"memory.kmem.usage_in_bytes": ""}, nil, "",
 			func(m Memory) bool { return m.Kernel == Kernel{} }},
+		{"v2 with pressure stall information", 2, map[string]string{"memory.pressure": "some avg10=0.00 avg60=0.01 avg300=0.00 total=33307812\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=14385707\n"},
+			nil, "", func(m Memory) bool { return *m.Pressure.Stalled == 14385707*time.Microsecond }},
+		{"v2 with some of it", 2, map[string]string{"memory.pressure": "some avg10=0.00 avg60=0.01 avg300=0.00 total=33307812\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=143"},
+			nil, "", func(m Memory) bool { return m.Pressure.Stalled == nil }},
+		{"v1 before 5.9", 1, nil, []string{"total_workingset_refault_file", "total_workingset_refault_anon"}, "total_workingset_refault 7\n",
+			func(m Memory) bool { return *m.Pressure.RefaultBytes == 7*int64(os.Getpagesize()) }},
+		{"v1 without refaults", 1, nil, []string{"total_workingset_refault_file", "total_workingset_refault_anon"}, "",
+			func(m Memory) bool { return m.Pressure.RefaultBytes == nil && *m.Pressure.MajorFaults == 1 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files := maps.Clone(v2)

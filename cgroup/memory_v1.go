@@ -33,6 +33,7 @@ func (m *Memory) readV1(r *reader) {
 		m.SwapLimitBytes = &swap
 	}
 	m.Events.readV1(r)
+	m.Pressure = pressureOf(stat, "total_", nil)
 }
 
 // limit returns the value of a key as a limit: nil means none.

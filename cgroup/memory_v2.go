@@ -27,6 +27,7 @@ func (m *Memory) readV2(r *reader) {
 	m.HighBytes = r.tightest("memory.high")
 	m.SwapLimitBytes = r.tightest("memory.swap.max")
 	m.Events.readV2(r)
+	m.Pressure = pressureOf(stat, "", r.flat("memory.pressure"))
 }
 
 // tightest returns the lowest limit of the cgroup and its visible ancestors.

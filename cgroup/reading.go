@@ -29,6 +29,8 @@ type Reading struct {
 	KernelBytes          *int64 `json:"kernel_bytes"`
 	LimitBytes           *int64 `json:"-"` // as Memory.LimitBytes
 	OOMKills             *int64 `json:"-"` // as Events.OOMKills
+	// As Pressure. StalledMicros is known to Group.Read only.
+	RefaultBytes, MajorFaults, StalledMicros *int64 `json:"-"`
 
 	room room
 }
@@ -72,6 +74,7 @@ func reclaimable(inactiveFile, activeFile, slab *int64) (n int64, ok bool) {
 type lightFiles struct {
 	usage, stat, events string
 	kernel              string   // "": part of stat
+	pressure            string   // "": there is none
 	limits              []string // of the cgroup and its visible ancestors; none: part of stat
 }
 
@@ -79,7 +82,7 @@ func (g *Group) lightFiles() lightFiles {
 	if g.Path.Version == 1 {
 		return lightFiles{usage: g.usageFile(), stat: "memory.stat", events: "memory.oom_control", kernel: "memory.kmem.usage_in_bytes"}
 	}
-	f := lightFiles{usage: g.usageFile(), stat: "memory.stat", events: "memory.events"}
+	f := lightFiles{usage: g.usageFile(), stat: "memory.stat", events: "memory.events", pressure: "memory.pressure"}
 	for up := 0; up <= g.above; up++ {
 		f.limits = append(f.limits, strings.Repeat("../", up)+"memory.max")
 	}
@@ -92,7 +95,7 @@ func (g *Group) lightFiles() lightFiles {
 func (r *Reading) fill(f *lightFiles, read func(file string, buf []byte) ([]byte, error)) (err error) {
 	r.room.used = 0
 	r.Time = time.Now()
-	r.LimitBytes, r.SlabReclaimableBytes, r.KernelBytes = nil, nil, nil
+	r.LimitBytes, r.SlabReclaimableBytes, r.KernelBytes, r.StalledMicros = nil, nil, nil, nil
 	buf := r.room.buf[:]
 	if r.UsageBytes, err = number(read(f.usage, buf[:numberBytes])); err != nil {
 		return fmt.Errorf("%s: %w", f.usage, err)
@@ -129,12 +132,18 @@ func (r *Reading) fill(f *lightFiles, read func(file string, buf []byte) ([]byte
 		return fmt.Errorf("%s: %w", f.events, err)
 	}
 	r.OOMKills = r.room.put(flat(text).find("oom_kill"))
+	if f.pressure != "" {
+		if text, err = read(f.pressure, buf); err == nil { // a kernel may lack it, or have it switched off
+			r.StalledMicros = r.room.put(stalledMicros(text))
+		}
+	}
 	return nil
 }
 
 // stat reads the values of memory.stat.
 func (r *Reading) stat(stat flat, v2 bool) {
 	if v2 {
+		r.RefaultBytes, r.MajorFaults = r.room.put(refaults(stat, "")), r.room.put(stat.find("pgmajfault"))
 		r.AnonBytes, r.FileBytes, r.ShmemBytes = r.room.put(stat.find("anon")), r.room.put(stat.find("file")), r.room.put(stat.find("shmem"))
 		r.InactiveFileBytes, r.ActiveFileBytes = r.room.put(stat.find("inactive_file")), r.room.put(stat.find("active_file"))
 		r.SlabReclaimableBytes = r.room.put(stat.find("slab_reclaimable"))
@@ -142,6 +151,7 @@ func (r *Reading) stat(stat flat, v2 bool) {
 		r.KernelBytes = r.room.put(kernel, known)
 		return
 	}
+	r.RefaultBytes, r.MajorFaults = r.room.put(refaults(stat, "total_")), r.room.put(stat.find("total_pgmajfault"))
 	r.AnonBytes, r.FileBytes, r.ShmemBytes = r.room.put(stat.find("total_rss")), r.room.put(stat.find("total_cache")), r.room.put(stat.find("total_shmem"))
 	r.InactiveFileBytes, r.ActiveFileBytes = r.room.put(stat.find("total_inactive_file")), r.room.put(stat.find("total_active_file"))
 	if n, ok := stat.find("hierarchical_memory_limit"); ok && n < noLimitV1 {
@@ -163,7 +173,7 @@ type room struct {
 }
 
 // roomFor is the number of numbers in a Reading.
-const roomFor = 9
+const roomFor = 12
 
 // put returns a pointer to a number, nil if it is not known.
 func (r *room) put(n int64, known bool) *int64 {

@@ -37,6 +37,20 @@ func (r *round) send(commands ...attach.Command) (text string, ok bool) {
 	return text, true
 }
 
+// responded returns Facts.Responded. before is what it was: after a failed handshake no
+// other attempt is made for some time.
+func (r *round) responded(before *bool) *bool {
+	switch {
+	case !r.down:
+		return new(true)
+	case errors.Is(r.err, attach.ErrTimeout), errors.Is(r.err, attach.ErrStopped):
+		return new(false)
+	case errors.Is(r.err, attach.ErrBackOff):
+		return before
+	}
+	return nil
+}
+
 // parsed records a reply that could not be parsed.
 func (r *round) parsed(err error) bool {
 	if err != nil && r.err == nil {
@@ -50,8 +64,14 @@ func (p *Process) readCommands(ctx context.Context, a *Answers) {
 	f, q := &a.Facts, &p.queried
 	q.session = p.openSession(a)
 	q.ranges.Current = false
-	defer func() { q.session.Collector = f.Collector }()
+	r := &round{ctx: ctx, session: q.session}
+	defer func() {
+		q.session.Collector = f.Collector
+		q.responded = r.responded(q.responded)
+		f.Responded = q.responded
+	}()
 	if err := p.refuseStopped(); err != nil {
+		r.err, r.down = err, true
 		f.failed(SourceAttach, err, "")
 		return
 	}
@@ -60,7 +80,6 @@ func (p *Process) readCommands(ctx context.Context, a *Answers) {
 		// they are sent only for this.
 		q.ranges.Nodes, q.ranges.NMT = nil, nil
 	}
-	r := &round{ctx: ctx, session: q.session}
 	modern := f.Major == 0 || f.Major > 8 // JDK 8 has GC.heap_info and NMT only
 	first := q.ranges.Info == nil
 	if modern && first { // before NMT: the first VM.info makes the JVM allocate some MiB

@@ -26,6 +26,15 @@ type Facts struct {
 	UptimeSeconds *float64 `json:"uptime_seconds,omitempty"`
 	// CPUSeconds is the CPU time of all threads, ended ones too, user and system.
 	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
+	// CollectionSeconds is the time spent in garbage collections, with concurrent collectors
+	// in their pauses.
+	CollectionSeconds *float64 `json:"collection_seconds,omitempty"`
+	// Responded is whether it answered commands in time; nil: it was not asked, because
+	// attach is disabled, or not permitted.
+	Responded *bool `json:"responded,omitempty"`
+	// State is that of its first thread in /proc/<pid>/stat: "T" is stopped, "D" waits for
+	// a device.
+	State string `json:"state,omitempty"`
 	// Flags are some of HotSpot's flags about memory, in HotSpot's units (bytes,
 	// but ThreadStackSize in KiB); "unlimited" where there is no maximum.
 	Flags map[string]any `json:"flags,omitempty"`
@@ -92,6 +101,8 @@ type Malloc struct {
 type Threads struct {
 	Live  int            `json:"live"` // all threads of the process
 	Pools []threads.Pool `json:"pools"`
+	// Idle is about the largest pool, if it has hundreds of threads; nil: not known.
+	Idle *Idle `json:"idle,omitempty"`
 }
 
 // Source is one source of facts.

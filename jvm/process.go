@@ -48,6 +48,7 @@ type Process struct {
 	arenas, chunks malloc.Cache
 	threads        threads.Reader
 	javaThreads    []vmstructs.Thread // of the last Resident
+	idle           idleness
 }
 
 // OpenError is the error of Open for a process that may be a JVM, but could not be

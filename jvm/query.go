@@ -31,13 +31,14 @@ type Answers struct {
 
 // queried holds what a Process keeps from one Query for the next.
 type queried struct {
-	times    int // how often
-	flags    map[string]any
-	disabled bool // -XX:+DisableAttachMechanism
-	session  *Session
-	ranges   ranges.Reported
-	info     vmInfo
-	oneByOne bool // the JVM lacks one of the commands that are sent together
+	times     int // how often
+	flags     map[string]any
+	disabled  bool // -XX:+DisableAttachMechanism
+	session   *Session
+	ranges    ranges.Reported
+	info      vmInfo
+	responded *bool // as Facts.Responded
+	oneByOne  bool  // the JVM lacks one of the commands that are sent together
 }
 
 // Query queries the JVM by every available way: hsperfdata, HotSpot's own tables, and
@@ -54,7 +55,7 @@ func (p *Process) Query(ctx context.Context) (*Answers, error) {
 	a := &Answers{status: p.status, Facts: Facts{
 		PID: p.status.PID, NSPID: p.status.NSPID, StartTicks: p.status.StartTicks,
 		UptimeSeconds: proc.Uptime(p.status.StartTicks), CPUSeconds: proc.CPUSeconds(p.status.PID), PageTablesBytes: p.status.PageTablesBytes,
-		Threads: Threads{Live: p.status.Threads},
+		Threads: Threads{Live: p.status.Threads}, State: string(rune(p.status.State)),
 	}}
 	a.renew = p.policy.Renew(p.queried.times, a.Facts.UptimeSeconds)
 	p.openStructs()
@@ -98,6 +99,9 @@ func (p *Process) readCounters(a *Answers) {
 	a.started, a.collections = s.ThreadsStarted, s.Collections()
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
 	f.Classes = s.Classes()
+	if spent := s.CollectionTime(); spent != nil {
+		f.CollectionSeconds = new(spent.Seconds())
+	}
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
 		f.Old = &Old{UsedBytes: *old.UsedBytes, MaxBytes: old.MaxBytes, Collections: s.OldCollections()}
 	}

@@ -57,6 +57,12 @@ func (r *LightReading) Classes() (n int64, ok bool) { return r.places.Classes(r.
 // OldUsedBytes returns Old.UsedBytes at the last Read, and whether it is known.
 func (r *LightReading) OldUsedBytes() (n int64, ok bool) { return r.places.OldUsedBytes(r.text) }
 
+// CollectionMillis returns Facts.CollectionSeconds at the last Read, in milliseconds, and
+// whether it is known.
+func (r *LightReading) CollectionMillis() (n int64, ok bool) {
+	return r.places.CollectionMillis(r.text)
+}
+
 // OldCollections returns Old.Collections at the last Read, and whether it is known.
 func (r *LightReading) OldCollections() (n int64, ok bool) { return r.places.OldCollections(r.text) }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm/malloc"
 	"github.com/jvmem/jvmem/jvm/pages"
@@ -60,6 +61,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 			return Facts{}, resident.Decision{Action: resident.Count, Reason: "the threads could not be read"}
 		}
 	}
+	p.lookForIdle(&f.Threads, time.Now())
 	f.Resident, f.SwapBytes, f.HeapFileBytes = c.facts.Resident, c.facts.SwapBytes, c.facts.HeapFileBytes
 	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
 	f.Sources = append(f.Sources, c.sources...)
@@ -135,6 +137,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if f.Threads, err = p.readThreads(a, counts.Stacks, true); err != nil {
 		return f, resident.Decision{}, err
 	}
+	p.lookForIdle(&f.Threads, time.Now())
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
 		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, malloc: named.Malloc, mallocErr: named.MallocErr,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/autopsy"
@@ -118,7 +119,15 @@ func (l *loop) sample(ctx context.Context) error {
 		err = errors.New(report.Sources[0].Reason)
 	}
 	l.warn("sample", err)
-	return l.publish(ctx, report)
+	if err := l.publish(ctx, report); err != nil {
+		return err
+	}
+	// Of a container whose JVM has not answered yet, what the kernel counts is known.
+	report.Containers = slices.DeleteFunc(slices.Clone(report.Containers), func(c breakdown.Container) bool { return c.ReadAt == nil })
+	if len(report.Containers) > 0 {
+		l.warn("readings", l.sampler.Record(l.history, &report))
+	}
+	return nil
 }
 
 // publish adds a report to the history, judges it, shows it and logs it. The error is

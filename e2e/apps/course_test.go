@@ -27,7 +27,7 @@ type course struct {
 
 // notLeaks are verdicts that accuse no code.
 func notLeaks() []string {
-	return []string{"none", "not_enough_history", "page_cache", "retained", "heap_full", "budget"}
+	return []string{"none", "not_enough_history", "page_cache", "retained", "idle_threads", "limit_thrash", "jvm_unresponsive", "heap_full", "budget"}
 }
 
 // state returns the state of the incident that a verdict is about; "" if there is none.

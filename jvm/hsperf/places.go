@@ -12,7 +12,7 @@ type Places struct {
 	entries uint32 // of the file that was parsed
 
 	// Offsets of the numbers to add up; nil if the JVM lacks one of them.
-	loaded, unloaded, oldUsed, oldCollections []int64
+	loaded, unloaded, oldUsed, oldCollections, collectionTicks, ticksPerSecond []int64
 }
 
 // Locate parses the bytes of one hsperfdata file.
@@ -44,13 +44,15 @@ func Locate(b []byte) (Places, error) {
 		}
 		p.oldUsed = find(names...)
 	}
-	var names []string
+	var names, times []string
 	for _, c := range d.collectors() {
 		if c.Number > 0 {
 			names = append(names, fmt.Sprintf("sun.gc.collector.%d.invocations", c.Number))
 		}
+		times = append(times, fmt.Sprintf("sun.gc.collector.%d.time", c.Number))
 	}
 	p.oldCollections = find(names...)
+	p.collectionTicks, p.ticksPerSecond = find(times...), find("sun.os.hrt.frequency")
 	return p, nil
 }
 
@@ -75,6 +77,16 @@ func (p *Places) OldUsedBytes(b []byte) (n int64, ok bool) { return p.sum(b, p.o
 
 // OldCollections is Summary.OldCollections, and whether it is known.
 func (p *Places) OldCollections(b []byte) (n int64, ok bool) { return p.sum(b, p.oldCollections) }
+
+// CollectionMillis is Summary.CollectionTime in milliseconds, and whether it is known.
+func (p *Places) CollectionMillis(b []byte) (n int64, ok bool) {
+	ticks, known := p.sum(b, p.collectionTicks)
+	hz, ok := p.sum(b, p.ticksPerSecond)
+	if !known || !ok || hz == 0 {
+		return 0, false
+	}
+	return int64(float64(ticks) / float64(hz) * 1000), true
+}
 
 func (p *Places) sum(b []byte, places []int64) (n int64, ok bool) {
 	for _, at := range places {

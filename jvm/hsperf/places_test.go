@@ -3,6 +3,7 @@ package hsperf
 import (
 	"encoding/binary"
 	"testing"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
@@ -30,18 +31,24 @@ func TestPlacesCaptures(t *testing.T) {
 			same(t, path+when+": classes", s.Classes(), func() (int64, bool) { return p.Classes(b) })
 			same(t, path+when+": old used", old, func() (int64, bool) { return p.OldUsedBytes(b) })
 			same(t, path+when+": old collections", s.OldCollections(), func() (int64, bool) { return p.OldCollections(b) })
+			if spent := s.CollectionTime(); spent != nil || p.collectionTicks != nil {
+				// Rounded once, and once for each collector.
+				if n, ok := p.CollectionMillis(b); !ok || spent == nil || (time.Duration(n)*time.Millisecond-*spent).Abs() > 2*time.Millisecond {
+					t.Errorf("%s: %d ms of collections, %v, want %v", path+when, n, ok, spent)
+				}
+			}
 			if !p.Hold(b) {
 				t.Error(path + when + ": other places")
 			}
 		}
 		check("")
-		for i, places := range [][]int64{p.loaded, p.unloaded, p.oldUsed, p.oldCollections} {
+		for i, places := range [][]int64{p.loaded, p.unloaded, p.oldUsed, p.oldCollections, p.collectionTicks} {
 			for k, at := range places {
 				binary.LittleEndian.PutUint64(b[at:], uint64(1000*i+k+1))
 			}
 		}
 		check(", later")
-		if allocs := testing.AllocsPerRun(10, func() { p.Classes(b); p.OldUsedBytes(b); p.OldCollections(b) }); allocs > 0 {
+		if allocs := testing.AllocsPerRun(10, func() { p.Classes(b); p.OldUsedBytes(b); p.OldCollections(b); p.CollectionMillis(b) }); allocs > 0 {
 			t.Errorf("%s: reading allocates %v times", path, allocs)
 		}
 		// A negative number is none; what is cut off and what came since is not known.

@@ -122,6 +122,12 @@ func (s Summary) Collections() *int64 {
 	return sumOf(s.Collectors, func(c Collector) *int64 { return c.Invocations })
 }
 
+// CollectionTime is the time spent in collections, as Collector.Time; nil: unknown.
+func (s Summary) CollectionTime() *time.Duration {
+	sum := sumOf(s.Collectors, func(c Collector) *int64 { return (*int64)(c.Time) })
+	return (*time.Duration)(sum)
+}
+
 // Classes is the number of currently loaded classes; nil: unknown.
 func (s Summary) Classes() *int64 {
 	if s.ClassesLoaded == nil || s.ClassesUnloaded == nil {

@@ -25,6 +25,7 @@ type Stat struct {
 	// Exiting is set in field 9 (flags): the first thread is ending. It is set before
 	// its files are closed, and before it is a zombie.
 	Exiting    bool
+	CPUTicks   uint64 // fields 14 and 15: CPU time in user and kernel mode, in clock ticks
 	StartTicks uint64 // field 22, in clock ticks since boot
 	// StackStart is where the main stack begins, field 28: exec changes it (address
 	// space randomization). 0 without permission to read the process' memory.
@@ -48,7 +49,7 @@ func readStat(procfs string, pid int) (Stat, error) {
 
 // ParseStat parses /proc/<pid>/stat, or that of a thread.
 func ParseStat(r io.Reader) (Stat, error) {
-	const flags, startTime, startStack = 9, 22, 28
+	const flags, user, system, startTime, startStack = 9, 14, 15, 22, 28
 	fields, err := statFields(r, startTime)
 	if err != nil {
 		return Stat{}, err
@@ -56,6 +57,13 @@ func ParseStat(r io.Reader) (Stat, error) {
 	s := Stat{State: fields[0][0]}
 	if s.StartTicks, err = strconv.ParseUint(fields[startTime-firstField], 10, 64); err != nil {
 		return Stat{}, fmt.Errorf("start time: %w", err)
+	}
+	for _, field := range []int{user, system} {
+		ticks, err := strconv.ParseUint(fields[field-firstField], 10, 64)
+		if err != nil {
+			return Stat{}, fmt.Errorf("CPU time: %w", err)
+		}
+		s.CPUTicks += ticks
 	}
 	set, err := strconv.ParseUint(fields[flags-firstField], 10, 64)
 	if err != nil {

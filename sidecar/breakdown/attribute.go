@@ -56,6 +56,10 @@ func (c *Container) numbers(f *Facts) {
 	c.PeakBytes = m.PeakBytes
 	c.SwapBytes = m.SwapBytes
 	c.OOMKills = m.Events.OOMKills
+	c.RefaultBytes, c.MajorFaults = m.Pressure.RefaultBytes, m.Pressure.MajorFaults
+	if m.Pressure.Stalled != nil {
+		c.StalledSeconds = new(m.Pressure.Stalled.Seconds())
+	}
 	if c.LimitBytes != nil && c.WorkingSetBytes != nil {
 		c.HeadroomBytes = new(*c.LimitBytes - *c.WorkingSetBytes)
 	}
@@ -64,9 +68,9 @@ func (c *Container) numbers(f *Facts) {
 func describe(f *jvm.Facts) JVM {
 	j := JVM{
 		PID: f.PID, NSPID: f.NSPID, StartTicks: f.StartTicks, Version: f.Version, GC: f.Collector,
-		UptimeSeconds: f.UptimeSeconds, CPUSeconds: f.CPUSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes, OldGeneration: f.Old,
+		UptimeSeconds: f.UptimeSeconds, CPUSeconds: f.CPUSeconds, CollectionSeconds: f.CollectionSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes, OldGeneration: f.Old, Responded: f.Responded, State: f.State,
 	}
-	j.Threads.Live, j.Threads.Pools = f.Threads.Live, f.Threads.Pools
+	j.Threads.Live, j.Threads.Pools, j.Threads.Idle = f.Threads.Live, f.Threads.Pools, f.Threads.Idle
 	return j
 }
 

@@ -53,6 +53,10 @@ type Container struct {
 	PeakBytes     *int64 `json:"peak_bytes"`
 	SwapBytes     *int64 `json:"swap_bytes"`
 	OOMKills      *int64 `json:"oom_kills"`
+	// RefaultBytes, MajorFaults and StalledSeconds are the cgroup's, see cgroup.Pressure.
+	RefaultBytes   *int64   `json:"refault_bytes,omitempty"`
+	MajorFaults    *int64   `json:"major_faults,omitempty"`
+	StalledSeconds *float64 `json:"stalled_seconds,omitempty"`
 
 	// Reading is the latest light reading; nil: there was none since Time.
 	Reading *Reading `json:"now,omitempty"`
@@ -112,7 +116,14 @@ type JVM struct {
 	UptimeSeconds *float64 `json:"uptime_seconds"`
 	// CPUSeconds is the CPU time of the JVM since its start; nil is unknown.
 	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
-	NMT        string   `json:"nmt,omitempty"`
+	// CollectionSeconds is how much time garbage collections took since its start, with
+	// concurrent collectors their pauses; nil is unknown.
+	CollectionSeconds *float64 `json:"collection_seconds,omitempty"`
+	NMT               string   `json:"nmt,omitempty"`
+	// Responded is whether it answered commands, and State that of its first thread: see
+	// jvm.Facts. nil is unknown.
+	Responded *bool  `json:"responded,omitempty"`
+	State     string `json:"state,omitempty"`
 	// Flags are HotSpot's memory flags, in HotSpot's units.
 	Flags         map[string]any `json:"flags,omitempty"`
 	LoadedClasses *int64         `json:"loaded_classes"`
@@ -121,6 +132,7 @@ type JVM struct {
 	Threads       struct {
 		Live  int            `json:"live"`
 		Pools []threads.Pool `json:"pools"`
+		Idle  *jvm.Idle      `json:"idle,omitempty"`
 	} `json:"threads"`
 }
 

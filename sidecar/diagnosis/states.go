@@ -7,52 +7,84 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// States are no leaks: nothing has to grow. A leak comes before them.
+// states are the findings that are no leaks, the one that counts most first.
+func (j *judge) states(b *BudgetCheck, leaks bool) []Finding {
+	var all []Finding
+	add := func(f Finding, ok bool) {
+		if ok {
+			f.Confidence = 1
+			all = append(all, f)
+		}
+	}
+	add(j.notObservable())
+	add(j.limitThrash())
+	add(j.heapFull())
+	add(j.unresponsive())
+	if !leaks { // else the leak explains why the settings do not fit
+		add(j.overBudget(b))
+	}
+	add(j.retained())
+	add(j.idleThreads())
+	if len(all) == 0 || all[0].Verdict != rows.VerdictLimitThrash { // else it is not harmless
+		add(j.pageCache())
+	}
+	return all
+}
+
+// gained is how much a counter rose, and in how many seconds, since its last point before a
+// time; not ok if there is none, or if another cgroup or JVM began to count anew.
+func (j *judge) gained(counter string, since int64) (gain, seconds float64, ok bool) {
+	var first, last *int64
+	var begin, end int64
+	for time, p := range j.c.Points(counter) {
+		if first == nil || time <= since {
+			first, begin = new(p.Last), time
+		} else if p.Last < *last {
+			return 0, 0, false
+		}
+		last, end = new(p.Last), time
+	}
+	if first == nil || begin > since || end <= since {
+		return 0, 0, false
+	}
+	return float64(*last - *first), float64(end-begin) / 1000, true
+}
+
+// latest is the time of the last sample or reading. While a JVM does not answer, there are
+// readings only.
+func (j *judge) latest() int64 {
+	at, _ := j.c.LastTime()
+	return max(j.at, at.UnixMilli())
+}
+
+// lately is the last known value of a series, also that of a reading.
+func (j *judge) lately(name string) (value float64, ok bool) {
+	for _, p := range j.c.Points(name) {
+		value, ok = float64(p.Last), true
+	}
+	return value, ok
+}
+
+// leastSince is the least value of a series since its last point before a time; not ok if
+// there is none.
+func (j *judge) leastSince(name string, since int64) (least float64, ok bool) {
+	for time, p := range j.c.Points(name) {
+		if time <= since || !ok {
+			least, ok = float64(p.Min), time <= since
+		}
+		least = min(least, float64(p.Min))
+	}
+	return least, ok
+}
 
 const (
-	// fullShare is how much of the old generation survives collections when the heap counts
-	// as full, and fullInARow how many in a row must show it.
-	fullShare  = 0.95
-	fullInARow = 3
 	// retainedShare is the part of the limit that glibc retains for retainedMillis at least.
 	retainedShare  = 0.1
 	retainedMillis = 10 * 60 * 1000
+	// From nearLimit of the limit on, usage looks dangerous. It is not if at least
+	// cacheShare of the limit is reclaimable.
+	nearLimit, cacheShare = 0.8, 0.1
 )
-
-// heapFull: the old generation is full after collections. The JVM collects without end,
-// and throws OutOfMemoryError with the next allocation that does not fit.
-func (j *judge) heapFull() (Finding, bool) {
-	limit, ok := j.maxOld()
-	if !ok || limit <= 0 {
-		return Finding{}, false
-	}
-	// Garbage that a collector other than these leaves counts as room.
-	full := fullShare*limit - j.waste(limit)
-	all := j.survivals(history.OldUsed)
-	n := len(all)
-	if n < fullInARow {
-		return Finding{}, false
-	}
-	for _, s := range all[n-fullInARow:] {
-		if s.after < full {
-			return Finding{}, false
-		}
-	}
-	last := all[n-1]
-	minutes := float64(j.at-j.started) / 60000
-	f := Finding{
-		Verdict: rows.VerdictHeapFull, Confidence: 1,
-		Evidence: []string{
-			fmt.Sprintf("old generation after collection: %s of %s (%.1f %%), after each of the last %d collections", bytesText(last.after), bytesText(limit), 100*last.after/limit, fullInARow),
-			fmt.Sprintf("at least %d collections of the old generation in %.0f min", n, minutes),
-		},
-	}
-	f.Next = adviser{j.onlyJVM()}.when("ExitOnOutOfMemoryError", []string{
-		"raise -Xmx if the memory limit has room for it, else both",
-		adviser{j.onlyJVM()}.jcmd("GC.heap_dump /path/on/a/volume/heap.hprof") + " (stops the JVM, needs disk space) shows what fills it",
-	}, "-XX:+ExitOnOutOfMemoryError restarts the JVM instead of letting it run without memory")
-	return f, true
-}
 
 // retained: glibc retains a large part of the limit, and does not return it.
 func (j *judge) retained() (Finding, bool) {
@@ -61,12 +93,7 @@ func (j *judge) retained() (Finding, bool) {
 	if !limited || !known || j.at-j.started < retainedMillis {
 		return Finding{}, false
 	}
-	least := now
-	for time, p := range j.c.Points(history.Detail(rows.Native, rows.AllocatorRetained)) {
-		if time >= j.at-retainedMillis && time <= j.at {
-			least = min(least, float64(p.Min))
-		}
-	}
+	least, _ := j.leastSince(history.Detail(rows.Native, rows.AllocatorRetained), j.at-retainedMillis)
 	if least < retainedShare*limit {
 		return Finding{}, false
 	}
@@ -75,5 +102,28 @@ func (j *judge) retained() (Finding, bool) {
 		Evidence: []string{fmt.Sprintf("freed memory that glibc retains: %s, %.1f %% of the limit; %s or more for %d min",
 			bytesText(now), 100*now/limit, bytesText(least), retainedMillis/60000)},
 		Next: Next(rows.VerdictAllocatorRetention, "", j.onlyJVM()),
+	}, true
+}
+
+// pageCache: usage is near the limit, but much of it is reclaimable.
+func (j *judge) pageCache() (Finding, bool) {
+	usage, ok := j.now(history.Usage)
+	reclaimable, known := j.now(history.Reclaimable)
+	limit, limited := j.now(history.Limit)
+	if !ok || !known || !limited || usage < nearLimit*limit || reclaimable < cacheShare*limit {
+		return Finding{}, false
+	}
+	return Finding{
+		Verdict: rows.VerdictPageCache, Confidence: 1,
+		Evidence: []string{
+			fmt.Sprintf("usage is %s of %s (%.1f %%), of which %s are reclaimable page cache and slab",
+				bytesText(usage), bytesText(limit), 100*usage/limit, bytesText(reclaimable)),
+			fmt.Sprintf("unreclaimable memory is %s (%.1f %%)", bytesText(usage-reclaimable), 100*(usage-reclaimable)/limit),
+		},
+		Next: []string{
+			"nothing to fix: alert on usage - reclaimable (jvmem) or on the working set " +
+				"(container_memory_working_set_bytes, kubernetes.container.memory.workingset.bytes), not on usage",
+			"if the application is slow, look at what reads files: pages in constant use are evicted and read again",
+		},
 	}, true
 }

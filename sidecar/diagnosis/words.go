@@ -104,8 +104,12 @@ var phrases = map[rows.Verdict]string{
 	rows.VerdictKernel:             "kernel memory charged to the container grows",
 	rows.VerdictOtherProcess:       "another process in the container grows",
 	rows.VerdictUnexplained:        "memory grows that no row accounts for",
+	rows.VerdictNotObservable:      "the JVM's memory cannot be read",
+	rows.VerdictLimitThrash:        "the container thrashes at its memory limit",
 	rows.VerdictHeapFull:           "the Java heap is full",
+	rows.VerdictUnresponsive:       "the JVM does not respond",
 	rows.VerdictRetained:           "glibc retains a large part of the memory limit",
+	rows.VerdictIdleThreads:        "hundreds of threads of a pool do nothing",
 	rows.VerdictBudget:             "the JVM's settings do not fit the memory limit",
 	rows.VerdictPageCache:          "usage is near the limit because of page cache, which is harmless",
 	rows.VerdictNone:               "no sustained growth",
@@ -149,6 +153,9 @@ func (j *judge) summary(d *Diagnosis) string {
 		}
 	case len(d.Findings) > 0:
 		b.WriteString(": " + d.Findings[0].Evidence[0])
+		if d.Verdict == rows.VerdictNotObservable {
+			b.WriteString("; " + d.Findings[0].Next[0])
+		}
 	}
 	if suspected := d.suspected(); suspected != "" && d.Verdict != rows.VerdictNone && !d.Verdict.Leak() {
 		b.WriteString("; " + suspected)

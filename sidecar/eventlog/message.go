@@ -22,7 +22,7 @@ func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 	for i, row := range known[:min(len(known), 3)] {
 		b.WriteString([]string{": ", ", ", ", "}[i] + string(row.Name) + " " + breakdown.Size(row.Bytes))
 	}
-	if d != nil && (d.Verdict.Alert() || d.Verdict == rows.VerdictRetained || d.Verdict == rows.VerdictPageCache) {
+	if d != nil && (d.Verdict.Leak() || slices.Contains(rows.States(), d.Verdict)) {
 		b.WriteString("; " + d.Summary)
 	}
 	var unknown []string

@@ -19,12 +19,17 @@ const (
 	Limit         = "limit"
 	Swap          = "swap"
 	OOMKills      = "oom_kills"
+	RefaultBytes  = "refault_bytes" // and the next two: of the cgroup, see cgroup.Pressure
+	MajorFaults   = "major_faults"
+	StalledMillis = "stalled_ms"
 
 	Threads        = "threads"
 	Classes        = "classes"
 	OldUsed        = "old_used"        // old generation, see jvm.Old
 	OldCollections = "old_collections" // and how often it was collected
 	CPUMillis      = "cpu_ms"          // CPU time of the JVMs
+	Unanswered     = "unanswered"      // JVMs that did not answer commands
+	GCMillis       = "gc_ms"           // time in their collections
 	// JVMGeneration changes when another JVM runs; its value has no meaning. It is
 	// known wherever a full sample was taken, see Store.AddReading.
 	JVMGeneration = "jvm_generation"
@@ -65,11 +70,11 @@ const (
 
 const (
 	// maxPools and maxProcesses are how many of a sample are kept.
-	maxPools, maxProcesses = 12, 4
+	maxPools, maxProcesses = 10, 4
 	// maxName bounds names that the container's processes choose.
 	maxName = 64
-	// maxSeries bounds the series of a container. Up to 90 are used.
-	maxSeries = 92
+	// maxSeries bounds the series of a container. Up to 93 are used.
+	maxSeries = 93
 )
 
 // sample has the values of a container at one time, the most important ones first: there
@@ -90,7 +95,7 @@ func sampleOf(c *breakdown.Container) sample {
 	var s sample
 	for name, value := range map[string]*int64{
 		Usage: c.UsageBytes, WorkingSet: c.WorkingSetBytes, Reclaimable: c.ReclaimableBytes,
-		Limit: c.LimitBytes, Swap: c.SwapBytes, OOMKills: c.OOMKills,
+		Limit: c.LimitBytes, Swap: c.SwapBytes, OOMKills: c.OOMKills, RefaultBytes: c.RefaultBytes, MajorFaults: c.MajorFaults, StalledMillis: millis(c.StalledSeconds),
 	} {
 		s.add(name, value)
 	}
@@ -127,14 +132,20 @@ func sampleOf(c *breakdown.Container) sample {
 // unknown.
 func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	var threads, generation int64
-	classes, old, collections, cpu := new(int64(0)), new(int64(0)), new(int64(0)), new(0.0)
+	classes, old, collections, cpu, gc := new(int64(0)), new(int64(0)), new(int64(0)), new(0.0), new(0.0)
+	unanswered := new(int64(0))
 	pools := make(map[string]int64)
 	for i := range jvms {
 		j := &jvms[i]
 		threads += int64(j.Threads.Live)
 		generation = generation*31 + int64(j.StartTicks&(1<<48-1)) ^ int64(j.PID)
 		classes = plus(classes, j.LoadedClasses)
-		cpu = plus(cpu, j.CPUSeconds)
+		cpu, gc = plus(cpu, j.CPUSeconds), plus(gc, j.CollectionSeconds)
+		if j.Responded == nil {
+			unanswered = nil
+		} else if !*j.Responded {
+			unanswered = plus(unanswered, new(int64(1)))
+		}
 		if j.OldGeneration == nil {
 			old, collections = nil, nil
 		} else {
@@ -149,9 +160,9 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	s.add(Classes, classes)
 	s.add(OldUsed, old)
 	s.add(OldCollections, collections)
-	if cpu != nil {
-		s.add(CPUMillis, new(int64(1000**cpu)))
-	}
+	s.add(CPUMillis, millis(cpu))
+	s.add(GCMillis, millis(gc))
+	s.add(Unanswered, unanswered)
 	names := make([]string, 0, len(pools))
 	for name := range pools {
 		names = append(names, name)
@@ -162,6 +173,13 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	for _, name := range names[:min(len(names), maxPools)] {
 		s.add(PrefixPool+name, new(pools[name]))
 	}
+}
+
+func millis(seconds *float64) *int64 {
+	if seconds == nil {
+		return nil
+	}
+	return new(int64(1000 * *seconds))
 }
 
 func plus[T int64 | float64](sum, n *T) *T {

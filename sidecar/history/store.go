@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -29,6 +30,8 @@ type Container struct {
 	JVMs []breakdown.JVM `json:"jvms,omitempty"`
 	// Missing are the unknown rows of the last sample.
 	Missing []string `json:"missing,omitempty"`
+	// Sources are those of the last sample that failed.
+	Sources []jvm.Source `json:"sources,omitempty"`
 	// Tracks cover the time from the oldest to now, the coarser ones first. Where they
 	// overlap the finer one counts.
 	Tracks []*Track `json:"tracks"`
@@ -222,6 +225,12 @@ func (s *Store) container(of *breakdown.Container) *Container {
 	for i := range of.Memory {
 		if of.Memory[i].Bytes == nil {
 			c.Missing = append(c.Missing, string(of.Memory[i].Name))
+		}
+	}
+	c.Sources = nil
+	for _, source := range of.Sources {
+		if !source.OK {
+			c.Sources = append(c.Sources, source)
 		}
 	}
 	return c

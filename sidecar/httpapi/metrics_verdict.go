@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"slices"
+
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -42,7 +44,13 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 	if d.Budget != nil {
 		e.put(budgetFits, truth(d.Budget.Fits), label)
 	}
-	if d.Verdict == rows.VerdictNotEnoughHistory {
+	for _, state := range rows.States() {
+		found := slices.ContainsFunc(d.Findings, func(f diagnosis.Finding) bool { return f.Verdict == state })
+		if found || d.Judged() {
+			e.put(stateFound, truth(found), label, string(state))
+		}
+	}
+	if !d.Judged() {
 		return
 	}
 	suspected := make(map[rows.Verdict]bool)

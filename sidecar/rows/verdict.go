@@ -22,16 +22,29 @@ const (
 	VerdictUnexplained Verdict = "unexplained"
 )
 
-// The other verdicts.
+// The states are no leaks: nothing has to grow.
 const (
-	// VerdictHeapFull: the old generation is full after collections.
+	// VerdictNotObservable: jvmem may not read the JVM's memory.
+	VerdictNotObservable Verdict = "not_observable"
+	// VerdictLimitThrash: at the limit the kernel reclaims pages that are needed again at once.
+	VerdictLimitThrash Verdict = "limit_thrash"
+	// VerdictHeapFull: the old generation is full after collections, or collections take
+	// most of the time.
 	VerdictHeapFull Verdict = "heap_full"
-	// VerdictRetained: glibc retains a large part of the limit, without growth.
-	VerdictRetained Verdict = "retained"
+	// VerdictUnresponsive: the JVM runs, but does not answer commands.
+	VerdictUnresponsive Verdict = "jvm_unresponsive"
 	// VerdictBudget: the JVM's settings do not fit the limit, even without a leak.
 	VerdictBudget Verdict = "budget"
+	// VerdictRetained: glibc retains a large part of the limit, without growth.
+	VerdictRetained Verdict = "retained"
+	// VerdictIdleThreads: hundreds of threads of a pool do nothing; subject: the pool.
+	VerdictIdleThreads Verdict = "idle_threads"
 	// VerdictPageCache: usage is near the limit because of page cache, which is harmless.
-	VerdictPageCache        Verdict = "page_cache"
+	VerdictPageCache Verdict = "page_cache"
+)
+
+// Nothing was found, or could be.
+const (
 	VerdictNone             Verdict = "none"
 	VerdictNotEnoughHistory Verdict = "not_enough_history"
 )
@@ -40,7 +53,26 @@ const (
 func (v Verdict) Leak() bool { return v != "" && RowOf(v, "") != "" }
 
 // Alert reports whether the verdict requires action.
-func (v Verdict) Alert() bool { return v.Leak() || v == VerdictBudget || v == VerdictHeapFull }
+func (v Verdict) Alert() bool { return v.Leak() || v == VerdictBudget || v.Urgent() }
+
+// Urgent reports whether the verdict is a state that needs no history to be known, and
+// hurts now.
+func (v Verdict) Urgent() bool {
+	switch v {
+	case VerdictNotObservable, VerdictLimitThrash, VerdictHeapFull, VerdictUnresponsive:
+		return true
+	}
+	return false
+}
+
+// States returns the verdicts that are no leaks, the one that counts most first. A leak
+// comes before them.
+func States() []Verdict {
+	return []Verdict{
+		VerdictNotObservable, VerdictLimitThrash, VerdictHeapFull, VerdictUnresponsive,
+		VerdictBudget, VerdictRetained, VerdictIdleThreads, VerdictPageCache,
+	}
+}
 
 // Leaks returns the verdicts on sustained growth, in the order of the table.
 func Leaks() []Verdict {

@@ -72,6 +72,15 @@ func (c *container) readMemory() {
 	if r.OOMKills != nil {
 		l.put(history.OOMKills, *r.OOMKills, true)
 	}
+	if r.RefaultBytes != nil {
+		l.put(history.RefaultBytes, *r.RefaultBytes, true)
+	}
+	if r.MajorFaults != nil {
+		l.put(history.MajorFaults, *r.MajorFaults, true)
+	}
+	if r.StalledMicros != nil {
+		l.put(history.StalledMillis, *r.StalledMicros/1000, true)
+	}
 }
 
 func (c *container) readJVMs() error {
@@ -92,6 +101,7 @@ func (c *container) readJVMs() error {
 	c.sum(history.Threads, (*jvm.LightReading).Threads)
 	c.sum(history.Classes, (*jvm.LightReading).Classes)
 	c.sum(history.OldUsed, (*jvm.LightReading).OldUsedBytes)
+	c.sum(history.GCMillis, (*jvm.LightReading).CollectionMillis)
 	c.sum(history.OldCollections, (*jvm.LightReading).OldCollections)
 	c.sum(history.CPUMillis, (*jvm.LightReading).CPUMillis)
 	return err

@@ -43,7 +43,8 @@ func TestReadings(t *testing.T) {
 	sampled := sample()
 	for name, slack := range map[string]int64{
 		history.Usage: mib, history.WorkingSet: mib, history.Reclaimable: mib, history.Unreclaimable: mib,
-		history.Limit: 0, history.OOMKills: 0, history.Threads: 0, history.Classes: 0, history.OldUsed: 0, history.OldCollections: 0, history.CPUMillis: 1000,
+		history.Limit: 0, history.OOMKills: 0, history.Threads: 0, history.Classes: 0, history.OldUsed: 0, history.OldCollections: 0, history.CPUMillis: 1000, history.GCMillis: 1,
+		history.RefaultBytes: mib, history.MajorFaults: 100,
 	} {
 		is, want := noted.Latest(name), sampled.Latest(name)
 		if is == nil || want == nil || max(*is-*want, *want-*is) > slack {

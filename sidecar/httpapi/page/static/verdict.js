@@ -5,7 +5,11 @@ import { advice, make, moment, percent, rate, sentence, set, size, span, unrecla
 
 const $ = (id) => document.getElementById(id);
 
-const states = { heap_full: ['bad', 'Heap full'], retained: ['warn', 'Memory retained'], budget: ['warn', 'Settings do not fit'] };
+const states = {
+  not_observable: ['warn', 'Not observable'], limit_thrash: ['bad', 'Thrashing at the limit'], heap_full: ['bad', 'Heap full'],
+  jvm_unresponsive: ['bad', 'JVM does not respond'], budget: ['warn', 'Settings do not fit'], retained: ['warn', 'Memory retained'],
+  idle_threads: ['warn', 'Idle threads'],
+};
 
 // mood returns how a verdict is shown: [class, label]. It is calm only if nothing grows and
 // everything was judged.

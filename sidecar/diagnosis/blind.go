@@ -1,0 +1,36 @@
+package diagnosis
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// notObservable: none of the JVM's own rows is known. Then no leak can be found, and that
+// none was found means nothing.
+func (j *judge) notObservable() (Finding, bool) {
+	for _, row := range []rows.Name{rows.Heap, rows.Metaspace, rows.Threads, rows.CodeCache, rows.Native} {
+		if !slices.Contains(j.c.Missing, string(row)) {
+			return Finding{}, false
+		}
+	}
+	f := Finding{Verdict: rows.VerdictNotObservable}
+	for _, name := range []string{jvm.SourceAttach, jvm.SourceSmaps, jvm.SourceVMStructs, jvm.SourceHsperf} {
+		for _, s := range j.c.Sources {
+			if s.Name != name {
+				continue
+			}
+			f.Evidence = append(f.Evidence, strings.ReplaceAll(s.Name, "_", " ")+": "+s.Reason)
+			if s.Fix != "" && !slices.Contains(f.Next, s.Fix) {
+				f.Next = append(f.Next, s.Fix)
+			}
+		}
+	}
+	f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(j.c.Missing, ", "))
+	if len(f.Next) == 0 {
+		f.Next = []string{"see the sources of /breakdown for what is missing and how to enable it"}
+	}
+	return f, true
+}
