@@ -59,8 +59,9 @@ lint: $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; changes no file
 $(GOLANGCI_LINT):
 	GOBIN="$(@D)" CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
-.PHONY: e2e
-e2e: e2e-containers e2e-prometheus e2e-image e2e-page e2e-chart e2e-readme ## run all end-to-end tests
+.PHONY: e2e e2e-others
+e2e: e2e-apps e2e-others ## run all end-to-end tests
+e2e-others: e2e-containers e2e-prometheus e2e-image e2e-page e2e-chart e2e-readme
 
 .PHONY: e2e-containers
 e2e-containers: ## e2e: JVMs in containers, with cgroup v1 on this machine and v2 in QEMU
@@ -140,6 +141,10 @@ APPS = cd e2e/apps && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR
 bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks for DURATION (10m) each, CONCURRENT (8) at a time, and print what jvmem says about them
 	$(APPS) -v -markdown $(CURDIR)/bin/apps.md -record $(CURDIR)/bin/apps -run 'TestServers/($(CASES))' \
 		-duration $(DURATION) -parallel $(CONCURRENT) -timeout 6h
+
+.PHONY: e2e-apps
+e2e-apps: build jdk ## e2e: three real servers of bench-apps for 7 minutes; fails if one that does not leak is accused
+	$(APPS) -strict -run 'TestServers/(Tomcat, executor|ZooKeeper, clean|H2, clean)' -duration 7m -parallel 3
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)

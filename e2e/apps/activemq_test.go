@@ -31,7 +31,7 @@ func activemqCases() []testCase {
 		rate:      4,
 	}
 	queues := testCase{
-		server: activemq, fault: replies, verdict: "heap", gc: "Serial", limit: 384, faults: 4000,
+		server: activemq, fault: replies, verdict: "heap", gc: "Serial", limit: 384, faults: 2600,
 		flags: []string{"-Dorg.apache.activemq.UseDedicatedTaskRunner=false"},
 	}
 	stored := testCase{server: activemq, fault: disk, limit: 384, faults: 4000}

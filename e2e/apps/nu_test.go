@@ -27,7 +27,7 @@ func nuCases() []testCase {
 			return &client{work: check, fault: check, close: h.http.CloseIdleConnections}, nil
 		},
 	}
-	return []testCase{{server: nu, gc: "Parallel", limit: 512, flags: []string{"-Xmx192m", "-Xss512k"}}}
+	return []testCase{{server: nu, gc: "Parallel", limit: 512, flags: []string{"-Xmx192m", "-Xss2m"}}}
 }
 
 // page returns a document with errors.

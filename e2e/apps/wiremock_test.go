@@ -41,7 +41,7 @@ func wiremockCases() []testCase {
 		},
 	}
 	journal := testCase{
-		server: wiremock, fault: "journal without a limit", verdict: "heap", gc: "Z", limit: 448, faults: 3000, flags: []string{"-Xmx128m"},
+		server: wiremock, fault: "journal without a limit", verdict: "heap", gc: "Z", limit: 448, faults: 3400, flags: []string{"-Xmx128m"},
 	}
 	return []testCase{journal, journal.clean()}
 }

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	startTimeout   = 30 * time.Second // a JVM starts in 0.1 s; two busy cores and a cold disk take seconds
+	startTimeout   = 2 * time.Minute // a JVM starts in 0.1 s; with a load of 100 on two cores it took more than 30 s
 	commandTimeout = 60 * time.Second
 	outputBytes    = 64 << 10 // of what the JVM says beside its replies; a thread dump is 40 KiB
 )
