@@ -71,7 +71,7 @@ func serveFor(t *testing.T, o ServeOptions, jvms ...*jvmtest.JVM) *served {
 		pids[i] = j.PID
 	}
 	o.ContainerName = "app"
-	return serveProc(t, jvmtest.PodProc(t, pids...), o)
+	return serveProc(t, jvmtest.NewPodProc(t, pids...).Dir(), o)
 }
 
 // serveProc serves what is in a folder like /proc.

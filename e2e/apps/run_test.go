@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 const (
@@ -42,7 +43,7 @@ func (c *testCase) run(t *testing.T) {
 	courses.start(c.name())
 	j, to := c.start(t)
 	// As in a pod, the sidecars see only the processes of this container.
-	proc := sidecar.NewProc(t, j.PID)
+	proc := jvmtest.NewPodProc(t, j.PID)
 	load := &generator{to: to, rate: c.rate, faults: c.faults, duration: *duration}
 	var observed []*course
 	var sidecars []*sidecar.Process

@@ -29,7 +29,7 @@ type trial struct {
 	c        *testCase
 	j        *jvmtest.JVM
 	s        *sidecar.Process
-	proc     *sidecar.Proc
+	proc     *jvmtest.PodProc
 	dir, shm string
 	begun    time.Time
 	ended    chan struct{} // closed at the OOM kill or the exit of the JVM
@@ -44,7 +44,7 @@ func (c *testCase) run(t *testing.T) {
 	t.Cleanup(r.removeShm)
 	ctx, cancel := context.WithCancel(context.Background())
 	var background sync.WaitGroup
-	r.proc = sidecar.NewProc(t)
+	r.proc = jvmtest.NewPodProc(t)
 	if err := r.proc.ShowCgroup(r.j.CgroupDir()); err != nil {
 		t.Fatal(err)
 	}

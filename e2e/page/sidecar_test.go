@@ -15,12 +15,12 @@ var binary = flag.String("jvmem", "", "the binary under test")
 type testSidecar struct {
 	*sidecar.Process
 	t    *testing.T
-	proc *sidecar.Proc
+	proc *jvmtest.PodProc
 }
 
 func startSidecar(t *testing.T) *testSidecar {
 	t.Helper()
-	proc := sidecar.NewProc(t)
+	proc := jvmtest.NewPodProc(t)
 	return &testSidecar{sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: proc, Flags: []string{
 		"--interval", "200ms", "--max-cpu", "0", "--log-interval", "0", "--pod-name", "orders-7c9f6b5d4-x2x7q", "--pod-namespace", "shop",
 	}}), t, proc}

@@ -27,7 +27,7 @@ func TestLeak(t *testing.T) {
 		JVMFlags:   []string{"-Xmx64m", "-XX:MaxDirectMemorySize=4g", "-XX:NativeMemoryTracking=summary"},
 	})
 	jvmem := sidecar.Start(t, sidecar.Options{
-		Binary: *binary, Proc: sidecar.NewProc(t, j.PID), Flags: []string{"--interval", "200ms", "--max-cpu", "0", "--log-interval", "0"},
+		Binary: *binary, Proc: jvmtest.NewPodProc(t, j.PID), Flags: []string{"--interval", "200ms", "--max-cpu", "0", "--log-interval", "0"},
 	})
 	var exposition string
 	await(t, "the JVM is in the metrics", func() bool {

@@ -103,7 +103,7 @@ func standsFor(command string) string {
 func serve(t *testing.T, binary string) string {
 	t.Helper()
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 << 20, JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}})
-	proc := sidecar.NewProc(t, j.PID)
+	proc := jvmtest.NewPodProc(t, j.PID)
 	p := sidecar.Start(t, sidecar.Options{
 		Binary: binary, Address: "localhost:9753", Proc: proc, Flags: []string{"--interval", "100ms", "--max-cpu", "0"},
 	})

@@ -1,7 +1,6 @@
 // Package sidecar starts jvmem for the end-to-end tests, waits for it and queries it.
 //
 //	Start     runs the binary on this machine; a test can stop and restart it
-//	Proc      a folder that shows jvmem some processes of /proc, as a pod's PID namespace does
 //	Client    queries any jvmem by its address: one that Start runs, or one in a container
 //
 // Responses are decoded into types of this package, written from the contract in

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 const (
@@ -28,7 +30,7 @@ type Options struct {
 	// Address to listen on; empty: a free port of 127.0.0.1.
 	Address string
 	// Proc is passed as --proc; nil: jvmem reads /proc.
-	Proc *Proc
+	Proc *jvmtest.PodProc
 	// Flags follow; --container-name is app.
 	Flags []string
 }

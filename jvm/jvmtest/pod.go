@@ -3,31 +3,73 @@ package jvmtest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// PodProc returns a folder that shows some processes of /proc, and the test itself, as a
-// pod's PID namespace does: not the JVMs of other tests.
-func PodProc(tb testing.TB, pids ...int) string {
+// PodProc is a folder that looks like /proc with only some of its processes, as a pod's
+// PID namespace does: without the JVMs of other tests.
+type PodProc struct {
+	tb  testing.TB
+	dir string
+}
+
+// NewPodProc returns a folder that shows what is in /proc besides processes, the test
+// itself as self, and the processes given.
+func NewPodProc(tb testing.TB, pids ...int) *PodProc {
 	tb.Helper()
-	dir := tb.TempDir()
-	names := []string{"self"}
-	for _, pid := range pids {
-		names = append(names, strconv.Itoa(pid))
+	p := &PodProc{tb, tb.TempDir()}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		tb.Fatal(err)
 	}
-	for _, name := range names {
-		if err := os.Symlink(filepath.Join("/proc", name), filepath.Join(dir, name)); err != nil {
-			tb.Fatal(err)
+	for _, e := range entries {
+		if strings.Trim(e.Name(), "0123456789") != "" {
+			p.show(e.Name())
 		}
 	}
-	return dir
+	p.Show(pids...)
+	return p
+}
+
+// Dir is the path of the folder.
+func (p *PodProc) Dir() string { return p.dir }
+
+// Show adds processes. One that is already shown is no error.
+func (p *PodProc) Show(pids ...int) {
+	p.tb.Helper()
+	for _, pid := range pids {
+		p.show(strconv.Itoa(pid))
+	}
+}
+
+// ShowCgroup adds all processes that are now in a cgroup.
+func (p *PodProc) ShowCgroup(dir string) error {
+	p.tb.Helper()
+	pids, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil {
+		return err
+	}
+	for pid := range strings.FieldsSeq(string(pids)) {
+		p.show(pid)
+	}
+	return nil
+}
+
+func (p *PodProc) show(name string) {
+	p.tb.Helper()
+	err := os.Symlink(filepath.Join("/proc", name), filepath.Join(p.dir, name))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		p.tb.Fatal(err)
+	}
 }
 
 // InPod runs the test again as the first process of a PID namespace with a /proc of its

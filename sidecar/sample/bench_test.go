@@ -21,7 +21,7 @@ func BenchmarkLive(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xms128m", "-Xmx128m", "-XX:+UseG1GC", "-XX:NativeMemoryTracking=summary"}})
 	j.Do("heap 64")
 	j.Do("threads 200 64")
-	options := Options{Proc: jvmtest.PodProc(b, j.PID, os.Getpid())}
+	options := Options{Proc: jvmtest.NewPodProc(b, j.PID, os.Getpid()).Dir()}
 	ctx := context.Background()
 	time.Sleep(grownUp) // of a young JVM more is read anew
 

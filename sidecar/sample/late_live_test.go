@@ -49,7 +49,7 @@ func TestHungJVM(t *testing.T) {
 	const patience = time.Second
 	hung := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
 	other := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
-	s := New(Options{Proc: jvmtest.PodProc(t, hung.PID, other.PID), Patience: patience})
+	s := New(Options{Proc: jvmtest.NewPodProc(t, hung.PID, other.PID).Dir(), Patience: patience})
 	defer s.Close()
 	var first breakdown.Report
 	for end := time.Now().Add(time.Minute); ofPID(&first, hung.PID) == nil || ofPID(&first, other.PID) == nil; {

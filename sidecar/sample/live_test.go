@@ -332,7 +332,7 @@ func source(t *testing.T, c *breakdown.Container, name string) jvm.Source {
 // TestJVMEnds: the report of a JVM that is gone is an error, never its last state.
 func TestJVMEnds(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 256 * mib})
-	one, all := New(Options{Proc: "/proc", PID: j.PID}), New(Options{Proc: jvmtest.PodProc(t, j.PID)})
+	one, all := New(Options{Proc: "/proc", PID: j.PID}), New(Options{Proc: jvmtest.NewPodProc(t, j.PID).Dir()})
 	defer one.Close()
 	defer all.Close()
 	sample(t, one)
@@ -355,7 +355,7 @@ func TestTwoContainers(t *testing.T) {
 	small := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 200 * mib})
 	large := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}, LimitBytes: 300 * mib})
 	large.Do("unsafe 40")
-	s := New(Options{Proc: jvmtest.PodProc(t, os.Getpid(), small.PID, large.PID), ContainerName: "app"})
+	s := New(Options{Proc: jvmtest.NewPodProc(t, os.Getpid(), small.PID, large.PID).Dir(), ContainerName: "app"})
 	defer s.Close()
 	report, err := s.Sample(context.Background())
 	if err != nil {
