@@ -60,13 +60,11 @@ func testRestartedContainer(t *testing.T, e engine, jdk string) {
 	s := p.startSidecar(user)
 	for range 2 {
 		w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
-		r := s.awaitJVMs(w)
-		checkContainer(t, "started", w, r.Only(t))
+		checkContainer(t, "started", w, s.awaitJVMs(w).Only(t))
 		w.kill()
-		r = s.AwaitBreakdown("the JVM is gone", func(b *sidecar.Breakdown) bool { return len(b.Containers) == 0 })
-		if !explained(r.Sources, "waiting for a JVM") {
-			t.Errorf("after the JVM's end: %+v", r)
-		}
+		s.AwaitBreakdown("the JVM is gone", func(b *sidecar.Breakdown) bool {
+			return len(b.Containers) == 0 && explained(b.Sources, "waiting for a JVM")
+		})
 	}
 }
 

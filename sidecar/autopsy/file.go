@@ -26,19 +26,22 @@ func readFile(path string) (Report, error) {
 func decode(text []byte) (Report, error) {
 	var r Report
 	err := json.Unmarshal(text, &r)
+	if err == nil && (r.Schema != Schema || r.Autopsies == nil || r.Kills == nil) {
+		err = errors.New("not all of its fields are there")
+	}
 	if err == nil {
 		return r, nil
 	}
-	r = Report{}
+	r = Report{Schema: Schema}
 	for line := range bytes.Lines(text) {
+		first := func(to any) error { return json.NewDecoder(bytes.NewReader(line)).Decode(to) } // two entries if the line end is damaged
 		var a Autopsy
-		line = bytes.TrimRight(line, ",\n")
-		if json.Unmarshal(line, &a) == nil && !a.Time.IsZero() {
+		if first(&a) == nil && !a.Time.IsZero() {
 			r.Autopsies = append(r.Autopsies, a)
 			continue
 		}
 		var k Kills
-		if json.Unmarshal(line, &k) == nil && k.Count > 0 {
+		if first(&k) == nil && k.Count > 0 {
 			r.Kills = append(r.Kills, k)
 		}
 	}

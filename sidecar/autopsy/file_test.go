@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,14 +30,26 @@ func TestDamagedFile(t *testing.T) {
 	if err != nil || !json.Valid(text) {
 		t.Fatalf("%v:\n%s", err, text)
 	}
-	lines := bytes.SplitAfter(bytes.Clone(text), []byte("\n"))
-	lines[3][20] = 0
-	for name, damaged := range map[string][]byte{
-		"one byte":  bytes.Join(lines, nil),
-		"cut short": text[:len(text)-300],
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	at := func(line, column int) []byte {
+		damaged := slices.Clone(lines)
+		damaged[line] = bytes.Clone(lines[line])
+		damaged[line][column] = '9'
+		return bytes.Join(damaged, nil)
+	}
+	for name, tt := range map[string]struct {
+		text []byte
+		left int
+	}{
+		"one byte":    {at(3, 20), 4},
+		"a line end":  {at(2, len(lines[2])-1), 4},
+		"the head":    {at(0, bytes.Index(lines[0], []byte("autopsies"))), 5},
+		"no schema":   {at(0, bytes.Index(lines[0], []byte("jvmem"))), 5},
+		"cut short":   {text[:len(text)-300], 4},
+		"only a head": {lines[0], 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			if err := os.WriteFile(path, tt.text, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			s, err := Open(dir)
@@ -44,13 +57,13 @@ func TestDamagedFile(t *testing.T) {
 				t.Error("the damage is not reported")
 			}
 			all := s.Report().Autopsies
-			if len(all) != 4 || all[0].Cause != rows.VerdictUnexplained {
-				t.Fatalf("%d autopsies of 5 are left", len(all))
+			if len(all) != tt.left || tt.left > 0 && all[0].Cause != rows.VerdictUnexplained {
+				t.Fatalf("%d autopsies of 5 are left, want %d", len(all), tt.left)
 			}
-			if err := s.Add(&all[0]); err != nil {
+			if err := s.Add(&Autopsy{Time: end}); err != nil {
 				t.Fatal(err)
 			}
-			if s, err = Open(dir); err != nil || len(s.Report().Autopsies) != 5 {
+			if s, err = Open(dir); err != nil || len(s.Report().Autopsies) != tt.left+1 {
 				t.Errorf("after it was written again: %v", err)
 			}
 		})
