@@ -145,3 +145,23 @@ func TestTopTypes(t *testing.T) {
 		t.Errorf("got %s, want %s", names, want)
 	}
 }
+
+// TestPlain: threads that do the same have the same stack.
+func TestPlain(t *testing.T) {
+	for frame, want := range map[string]string{
+		"NmtApp$$Lambda$2/1637506559.run(Unknown Source)":             "NmtApp$$Lambda$#.run(Unknown Source)",
+		"NmtApp$$Lambda$26/0x0000000840083040.run(Unknown Source)":    "NmtApp$$Lambda$#.run(Unknown Source)",
+		"NmtApp$$Lambda/0x000000007b053000.run(Unknown Source)":       "NmtApp$$Lambda.run(Unknown Source)",
+		"java.lang.invoke.LambdaForm$DMH/0x7f.invoke(LambdaForm$DMH)": "java.lang.invoke.LambdaForm$DMH.invoke(LambdaForm$DMH)",
+		"jdk.proxy2.$Proxy12.call(Unknown Source)":                    "jdk.proxy#.$Proxy#.call(Unknown Source)",
+		"sun.reflect.GeneratedMethodAccessor3.invoke(Unknown Source)": "sun.reflect.GeneratedMethodAccessor#.invoke(Unknown Source)",
+		"a.B$$EnhancerBySpringCGLIB$$1a2b3c.get(<generated>)":         "a.B$$EnhancerBySpringCGLIB$$#.get(<generated>)",
+		"java.lang.Thread.run(Thread.java:840)":                       "java.lang.Thread.run(Thread.java:840)",
+		"a.MethodAccessor.dead(B.java:1)":                             "a.MethodAccessor.dead(B.java:1)",
+		"no parenthesis":                                              "no parenthesis",
+	} {
+		if got := plain(frame); got != want {
+			t.Errorf("%s: %s", frame, got)
+		}
+	}
+}

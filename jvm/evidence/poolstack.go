@@ -24,8 +24,8 @@ const (
 
 // Stack is the stack that most threads of a pool have.
 type Stack struct {
-	// Name is the whole name of those threads with "#" for its numbers: the kernel
-	// truncates a name, and so the name of the pool in jvm.Facts.
+	// Name is the whole name of those threads with "#" for its numbers. That of the pool in
+	// jvm.Facts is cut if the JVM's memory may not be read.
 	Name string `json:"name"`
 	// Threads is the number of threads of the pool that the JVM knows, without those of
 	// native code.
@@ -34,8 +34,8 @@ type Stack struct {
 	Sharing int `json:"sharing"`
 	// States is the number of threads by state: "TIMED_WAITING (sleeping)".
 	States map[string]int `json:"states"`
-	// Frames are the innermost frames, the innermost first; empty for HotSpot's own
-	// threads. Depth is the number of frames of the stack.
+	// Frames are the innermost frames, the innermost first, without the numbers of
+	// generated classes; empty for HotSpot's own threads. Depth is the number of frames of the stack.
 	Frames []string `json:"frames"`
 	Depth  int      `json:"depth"`
 	// Partial: more threads of the pool may have been in the part that is missing.
@@ -92,6 +92,9 @@ func commonStack(members map[int]bool, dump dcmd.ThreadDump) *Stack {
 		}
 		s.Threads++
 		s.States[cmp.Or(jvm.Printable(t.State, maxNameBytes), "unknown")]++
+		for i, frame := range t.Frames {
+			t.Frames[i] = plain(frame)
+		}
 		stack := strings.Join(t.Frames, "\n")
 		if sharing[stack]++; sharing[stack] > s.Sharing {
 			s.Sharing, most = sharing[stack], t
