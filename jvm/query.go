@@ -166,6 +166,9 @@ func (p *Process) readStructs(a *Answers) {
 	if a.Facts.Version == "" {
 		if v, err := p.structs.Version(); err == nil {
 			a.Facts.Version, a.Facts.Major = v.Release, v.Feature
+			if v.Feature == 8 { // where HotSpot's release is 25.504
+				a.Facts.Version = "1.8.0 (HotSpot " + v.Release + ")"
+			}
 		}
 	}
 }
@@ -176,7 +179,7 @@ func reportedFlags() []string {
 	return []string{
 		"MaxHeapSize", "MaxMetaspaceSize", "CompressedClassSpaceSize", "ReservedCodeCacheSize", "MaxDirectMemorySize",
 		"ThreadStackSize", "NativeMemoryTracking", "UseTransparentHugePages", "AlwaysPreTouch", "MaxRAMPercentage",
-		"ExitOnOutOfMemoryError",
+		"ExitOnOutOfMemoryError", "InitialHeapSize", "TrimNativeHeapInterval",
 	}
 }
 

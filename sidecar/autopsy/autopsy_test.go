@@ -328,7 +328,7 @@ func TestOpenIncident(t *testing.T) {
 		}
 		text := new(strings.Builder)
 		a.writeText(text)
-		if strings.Contains(text.String(), "open incident: thread leak (leak-#), "+string(state)+": gained 83 since 2026-11-26 00:50 UTC") != open {
+		if strings.Contains(text.String(), "open incident: thread leak (leak-#), "+string(state)+": gained 83 threads since 2026-11-26 00:50 UTC") != open {
 			t.Errorf("%s: %s", state, text)
 		}
 	}

@@ -54,14 +54,21 @@ func (a *Autopsy) findCause() {
 			a.Cause = rows.VerdictBudget
 		}
 	}
-	a.Next = diagnosis.Next(a.Cause, a.Subject, nil)
+	a.advise()
+}
+
+// advise says what to do about the cause, with the next JVM.
+func (a *Autopsy) advise() {
+	a.Next = diagnosis.WithoutPID(diagnosis.Next(a.Cause, a.Subject, a.jvm()), a.jvm())
 }
 
 // takeVerdict makes the verdict before the end the cause.
 func (a *Autopsy) takeVerdict() {
 	a.Cause, a.Subject = a.Diagnosis.Verdict, a.Diagnosis.Subject
-	if len(a.Diagnosis.Findings) > 0 {
-		a.Next = a.Diagnosis.Findings[0].Next
+	if a.Cause.Leak() {
+		a.advise()
+	} else if len(a.Diagnosis.Findings) > 0 {
+		a.Next = diagnosis.WithoutPID(a.Diagnosis.Findings[0].Next, a.jvm())
 	}
 }
 

@@ -89,7 +89,7 @@ func (j *judge) finding(v rows.Verdict, subject, series string, t trend) (Findin
 		}
 	}
 	f.Confidence = t.confidence(j.scale())
-	f.Share = j.share(t.rate, f.window)
+	f.shared(j, t.rate)
 	return f, f.Confidence >= suspicion
 }
 
@@ -109,13 +109,11 @@ func (t *trend) perHour() *Rate {
 	return &Rate{BytesPerHour: int64(t.rate), LowBytesPerHour: int64(t.low), HighBytesPerHour: int64(t.high)}
 }
 
-// share is how much of the growth of what cannot be reclaimed is explained.
-func (j *judge) share(rate float64, w window) *float64 {
-	unreclaimable := j.rate(history.Unreclaimable, w)
-	if unreclaimable <= 0 {
-		return nil
+// shared sets how much of the growth of what cannot be reclaimed is explained.
+func (f *Finding) shared(j *judge, rate float64) {
+	if f.whole = j.rate(history.Unreclaimable, f.window); f.whole > 0 {
+		f.Share = new(min(1, rate/f.whole))
 	}
-	return new(min(1, rate/unreclaimable))
 }
 
 // row finds growth of one series.
@@ -171,11 +169,9 @@ func (j *judge) threads() (Finding, bool) {
 	if kernel.rate > 0 {
 		bytes.rate, bytes.low, bytes.high = bytes.rate+kernel.rate, bytes.low+max(0, kernel.low), bytes.high+kernel.high
 	}
-	f := Finding{
-		Verdict: rows.VerdictThreads, Subject: strings.TrimPrefix(pool, history.PrefixPool), Rate: bytes.perHour(),
-		Share: j.share(bytes.rate, w),
-	}
+	f := Finding{Verdict: rows.VerdictThreads, Subject: strings.TrimPrefix(pool, history.PrefixPool), Rate: bytes.perHour()}
 	f.measured(history.Threads, &count)
+	f.shared(j, bytes.rate)
 	f.Confidence = count.tau * min(1, count.bend) * (1 - math.Exp(-count.growth/manyCount-max(0, bytes.growth)/(enough*j.scale())))
 	f.Evidence = []string{counted("threads", count)}
 	if t, ok := j.trendOf(pool, w); ok {

@@ -65,7 +65,7 @@ func (j *judge) report(i *Incident) Finding {
 		f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(j.c.Missing, ", "))
 	}
 	f.Evidence = append(f.Evidence, i.text())
-	f.Next = Next(f.Verdict, f.Subject, j.onlyJVM())
+	f.Next = j.warned(Next(f.Verdict, f.Subject, j.onlyJVM()))
 	return f
 }
 

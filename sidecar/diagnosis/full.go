@@ -59,7 +59,7 @@ func (j *judge) heapFull() (Finding, bool) {
 	f.Evidence = append(f.Evidence, fmt.Sprintf("at least %d collections of the old generation in %.0f min", n, float64(j.at-j.started)/60000))
 	f.Next = adviser{j.onlyJVM()}.when("ExitOnOutOfMemoryError", []string{
 		"raise -Xmx if the memory limit has room for it, else both",
-		adviser{j.onlyJVM()}.jcmd("GC.heap_dump /path/on/a/volume/heap.hprof") + " (stops the JVM, needs disk space) shows what fills it",
+		adviser{j.onlyJVM()}.heapDump() + ": it shows what fills the heap",
 	}, "-XX:+ExitOnOutOfMemoryError restarts the JVM instead of letting it run without memory")
 	return f, true
 }

@@ -48,7 +48,7 @@ func (j *judge) heap() (Finding, bool) {
 	}
 	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit)}
 	f.measured(history.OldUsed, &t)
-	f.Share = j.share(t.rate, w)
+	f.shared(j, t.rate)
 	f.waiting = j.holders(&t, limit)
 	f.Evidence = []string{
 		fmt.Sprintf("old generation after collection: %s, over %d collections", t.text(inBytes()), j.collections(w)),

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -91,6 +92,9 @@ func (i *Incident) see(f *Finding, at time.Time) {
 	i.InARow++
 	i.Seen, i.finding, i.Waiting = at, *f, f.waiting
 	i.Rate, i.Share, i.Confidence = f.Rate, f.Share, f.Confidence
+	if renamed(i.Measure, f.measure) {
+		i.Measure, i.Subject = f.measure, f.Subject
+	}
 	if f.measure != i.Measure && f.to-f.from > i.To-i.From {
 		// The leak goes on under another name: a name of a thread is cut where its number is long.
 		i.Measure, i.From, i.To, i.LastGrowth = f.measure, f.from, f.to, at
@@ -101,6 +105,14 @@ func (i *Incident) see(f *Finding, at time.Time) {
 			i.Since = from
 		}
 	}
+}
+
+// renamed reports whether the series of a pool has the whole name of its threads now: an
+// earlier history has the part that the kernel keeps.
+func renamed(earlier, now string) bool {
+	short, ok := strings.CutPrefix(earlier, history.PrefixPool)
+	long, is := strings.CutPrefix(now, history.PrefixPool)
+	return ok && is && threads.Renamed(short, long)
 }
 
 // last is what the last judgment found.
@@ -165,8 +177,11 @@ func (i *Incident) ended(j *judge) bool {
 
 // unit is what the measure of the incident counts.
 func (i *Incident) unit() unit {
-	if i.Measure == history.Classes || i.Measure == history.Threads || strings.HasPrefix(i.Measure, history.PrefixPool) {
-		return inPieces()
+	switch {
+	case i.Measure == history.Classes:
+		return inPiecesOf("classes")
+	case i.Measure == history.Threads, strings.HasPrefix(i.Measure, history.PrefixPool):
+		return inPiecesOf("threads")
 	}
 	return inBytes()
 }

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -18,5 +19,59 @@ func TestPhrases(t *testing.T) {
 		if Phrase(v) == "" {
 			t.Errorf("%s has no phrase", v)
 		}
+	}
+}
+
+// TestAdviceFits: settings are spelled as the version knows them, and none is advised that
+// the JVM has already.
+func TestAdviceFits(t *testing.T) {
+	const trim, unlock = "-XX:TrimNativeHeapInterval=60000: it returns", "-XX:+UnlockExperimentalVMOptions"
+	for _, test := range []struct {
+		verdict   rows.Verdict
+		jvm       breakdown.JVM
+		has, lack []string
+	}{
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "17.0.15"}, []string{unlock, trim, "System.trim_native_heap", "MALLOC_ARENA_MAX", "jemalloc"}, []string{"update"}},
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "17.0.8"}, []string{"update to JDK 17.0.9", "System.trim_native_heap"}, []string{"start the JVM"}},
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "17"}, []string{"update to JDK 17.0.9"}, []string{"System.trim_native_heap"}},
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "21.0.13.0.3"}, []string{unlock, trim}, nil},
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "25.0.5"}, []string{trim}, []string{unlock}},
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "1.8.0_504"}, []string{"update to JDK 17.0.9"}, []string{"System.trim_native_heap"}},
+		{rows.VerdictAllocatorRetention, breakdown.JVM{Version: "21.0.13", Flags: map[string]any{"TrimNativeHeapInterval": uint64(60000)}}, []string{"each 60 s already"}, []string{trim}},
+		{rows.VerdictClassLoader, breakdown.JVM{Version: "1.8.0_504"}, []string{"-XX:+TraceClassUnloading"}, []string{"VM.log", "Xlog"}},
+		{rows.VerdictClassLoader, breakdown.JVM{Version: "11.0.33", Flags: map[string]any{"MaxMetaspaceSize": uint64(1 << 28)}}, []string{"VM.log what=class+unload=info"}, []string{"TraceClassUnloading", "MaxMetaspaceSize"}},
+		{rows.VerdictCodeCache, breakdown.JVM{Version: "1.8.0_504"}, nil, []string{"Compiler.codecache"}},
+		{rows.VerdictNativeUntracked, breakdown.JVM{Version: "1.8.0_504", NMT: "off"}, []string{"NativeMemoryTracking=summary on its command line"}, []string{"JDK_JAVA_OPTIONS"}},
+		{rows.VerdictNativeUntracked, breakdown.JVM{Version: "11.0.33", NMT: "off"}, []string{"JDK_JAVA_OPTIONS"}, nil},
+		{rows.VerdictNativeUntracked, breakdown.JVM{Version: "11.0.33", NMT: "summary"}, nil, []string{"NativeMemoryTracking"}},
+		{rows.VerdictHeap, breakdown.JVM{PID: 4711, NSPID: 7, Flags: map[string]any{"ExitOnOutOfMemoryError": true}}, []string{"jcmd 7 "}, []string{"4711", "ExitOnOutOfMemoryError"}},
+	} {
+		got := strings.Join(Next(test.verdict, rows.Malloc, &test.jvm), "\n")
+		for _, want := range test.has {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s on %+v: no %q in %q", test.verdict, test.jvm, want, got)
+			}
+		}
+		for _, other := range test.lack {
+			if strings.Contains(got, other) {
+				t.Errorf("%s on %+v: %q in %q", test.verdict, test.jvm, other, got)
+			}
+		}
+	}
+}
+
+// TestQuoted: names of threads are the application's, and come into a command.
+func TestQuoted(t *testing.T) {
+	for pool, want := range map[string]string{
+		"http-nio-8080-exec-#": `"http-nio-8080-exec-`, "my-serv..rker-#": `"my-serv`, "a b": `"a b`,
+		"x'; rm -rf / #": `"x`, "x`id`": `"x`, "$(id)": `"$(id)`, "x\x1b[2J": `"x`, "#": `"`,
+	} {
+		if got := quoted(pool); got != want {
+			t.Errorf("%q: %q", pool, got)
+		}
+	}
+	steps := WithoutPID(Next(rows.VerdictThreads, "leak-#", &breakdown.JVM{PID: 7}), &breakdown.JVM{PID: 7})
+	if !strings.Contains(steps[1], "`jcmd <pid> Thread.print | grep -F -A 15 '\"leak-'`") {
+		t.Errorf("for the next JVM: %q", steps)
 	}
 }

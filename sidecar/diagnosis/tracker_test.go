@@ -252,3 +252,14 @@ func TestLevelOfSteps(t *testing.T) {
 		t.Errorf("%s at %v", i.State, level)
 	}
 }
+
+// TestPoolRenamed: an incident goes on under the whole name of its pool.
+func TestPoolRenamed(t *testing.T) {
+	for now, want := range map[string]string{"http-nio-8080-exec-#": "pool/http-nio-8080-exec-#", "http-nio-8443-exec-#": "pool/http-nio-8080-e"} {
+		i := Incident{Verdict: rows.VerdictThreads, Subject: "http-nio-8080-e", State: Confirmed, Measure: "pool/http-nio-8080-e", From: 10, To: 90}
+		i.see(&Finding{Verdict: rows.VerdictThreads, Subject: now, measure: "pool/" + now, from: 80, to: 100}, time.Now())
+		if i.Measure != want || "pool/"+i.Subject != want || i.From != 10 || i.To != 90 {
+			t.Errorf("%s: %+v", now, i)
+		}
+	}
+}

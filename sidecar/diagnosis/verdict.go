@@ -61,6 +61,7 @@ type Finding struct {
 	Gathered *Gathered `json:"gathered,omitempty"`
 
 	window window
+	whole  float64 // the growth of unreclaimable memory in that time, bytes an hour
 	// measure is the series that grew, from and to are its first and last minimum.
 	measure  string
 	from, to float64

@@ -21,6 +21,10 @@ func inBytes() unit { return unit{bytesText, 1 << 30} }
 
 func inPieces() unit { return unit{func(n float64) string { return fmt.Sprintf("%.0f", n) }, 3600} }
 
+func inPiecesOf(noun string) unit {
+	return unit{func(n float64) string { return fmt.Sprintf("%.0f %s", n, noun) }, 3600}
+}
+
 func bytesText(bytes float64) string { return breakdown.Size(new(int64(bytes))) }
 
 // text returns the first value, the last one and the rate.
@@ -58,8 +62,11 @@ func counted(what string, t trend) string {
 
 // seriesText is the name of a series as in a breakdown.
 func seriesText(series string) string {
-	if series == history.Unreclaimable {
+	switch series {
+	case history.Unreclaimable:
 		return "unreclaimable memory"
+	case history.Row(rows.Threads): // not their number
+		return "stacks of threads"
 	}
 	name := series
 	for _, prefix := range []string{"row/", "detail/", history.PrefixProcess} {
@@ -144,13 +151,8 @@ func (j *judge) summary(d *Diagnosis) string {
 		i := &d.Incidents[0]
 		fmt.Fprintf(&b, ", +%s since %s, no growth since %s", i.unit().text(i.Gained), clockText(i.Since), clockText(i.LastGrowth))
 	case d.Verdict.Leak():
-		first := &d.Findings[0]
-		if first.Rate != nil {
-			b.WriteString(", " + rateText(float64(first.Rate.BytesPerHour), inBytes()))
-		}
-		if first.Share != nil {
-			fmt.Fprintf(&b, ", %.0f %% of the growth", 100**first.Share)
-		}
+		i := &d.Incidents[0]
+		fmt.Fprintf(&b, ", +%s since %s%s", i.unit().text(i.Gained), clockText(i.Since), d.Findings[0].rateText())
 	case len(d.Findings) > 0:
 		b.WriteString(": " + d.Findings[0].Evidence[0])
 		if d.Verdict == rows.VerdictNotObservable {
@@ -171,6 +173,27 @@ func (j *judge) summary(d *Diagnosis) string {
 		b.WriteString("; " + what + " expected " + f.text())
 	}
 	return b.String()
+}
+
+// rateText returns how fast a leak grows, compared with all memory that cannot be
+// reclaimed. What survives collections may grow faster than that.
+func (f *Finding) rateText() string {
+	if f.Rate == nil {
+		return ""
+	}
+	rate, whole := float64(f.Rate.BytesPerHour), f.whole
+	text := ", " + rateText(rate, inBytes())
+	if f.Share != nil && whole == 0 { // read back
+		whole = rate / *f.Share
+	}
+	switch {
+	case f.Share == nil || whole <= 0:
+	case rate > whole:
+		text += " (unreclaimable memory: " + rateText(whole, inBytes()) + ")"
+	default:
+		text += fmt.Sprintf(", %.0f %% of the growth of unreclaimable memory (%s)", 100*rate/whole, rateText(whole, inBytes()))
+	}
+	return text
 }
 
 // text returns the expected time, with its interval.

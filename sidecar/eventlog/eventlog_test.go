@@ -274,7 +274,7 @@ func TestIncident(t *testing.T) {
 	got := split(t, b.String())
 	for i, want := range []map[string]string{
 		{
-			"message": "app in pod shop-7d4b9c-x2x5z: incident thread leak (leak-#), suspected: gained 83 since 2026-11-23 15:04 UTC", "log.level": "info",
+			"message": "app in pod shop-7d4b9c-x2x5z: incident thread leak (leak-#), suspected: gained 83 threads since 2026-11-23 15:04 UTC", "log.level": "info",
 			"event.action": "incident_opened", "event.kind": "event", "event.dataset": "jvmem.diagnosis", "jvmem.container.name": "app",
 			"jvmem.incident.name": "threads", "jvmem.incident.subject": "leak-#", "jvmem.incident.state": "suspected", "jvmem.incident.gained": "83",
 			"jvmem.incident.since": "2026-11-23T15:04:05Z", "jvmem.incident.last_growth": "2026-11-23T16:03:05Z",
