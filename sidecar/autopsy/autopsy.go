@@ -77,9 +77,11 @@ type Autopsy struct {
 	StartTicks    uint64    `json:"start_ticks"`
 	Version       string    `json:"version,omitempty"`
 	// Exit is an exit code or a signal.
-	Exit       *proc.Exit `json:"exit"`
-	OOMKills   *int64     `json:"oom_kills"` // of the container, after the end
-	LimitBytes *int64     `json:"limit_bytes"`
+	Exit     *proc.Exit `json:"exit"`
+	OOMKills *int64     `json:"oom_kills"` // of the container, after the end
+	// CouldBeOOMKill: nothing shows that it was none, as the cgroup could not be read.
+	CouldBeOOMKill bool   `json:"could_be_oom_kill,omitempty"`
+	LimitBytes     *int64 `json:"limit_bytes"`
 
 	// Cause and Subject name what used the memory; "" if memory was not the cause of death.
 	Cause   rows.Verdict `json:"cause,omitempty"`

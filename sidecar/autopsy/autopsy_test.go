@@ -173,6 +173,9 @@ func TestExplain(t *testing.T) {
 			if a.Kind != tt.kind || a.Cause != tt.cause || a.Subject != tt.subject || !strings.Contains(a.Summary, tt.says) {
 				t.Errorf("%s, cause %s (%s), want %s, %s (%s): %s", a.Kind, a.Cause, a.Subject, tt.kind, tt.cause, tt.subject, a.Summary)
 			}
+			if a.CouldBeOOMKill {
+				t.Errorf("could be an OOM kill, though the counter is known: %s", a.Summary)
+			}
 			if tt.state.Before != nil {
 				tt.state.Before = sparse(tt.state.Before)
 				if s := Explain(d, tt.state); s.Kind != a.Kind || s.Cause != a.Cause || s.Subject != a.Subject {
@@ -186,6 +189,12 @@ func TestExplain(t *testing.T) {
 				t.Errorf("cause %q, next %q", a.Cause, a.Next)
 			}
 		})
+	}
+	for _, exit := range []*proc.Exit{nil, signal(syscall.SIGKILL), signal(syscall.SIGTERM)} {
+		a := Explain(Death{Time: end, Exit: exit}, State{})
+		if could := exit == nil || *exit.Signal == syscall.SIGKILL; a.CouldBeOOMKill != could || strings.Contains(a.Summary, "could be an OOM kill") != could {
+			t.Errorf("exit %v, nothing known of the cgroup: %s", exit, a.Summary)
+		}
 	}
 	// A JVM that was never sampled.
 	if a := Explain(Death{Time: end, Exit: signal(syscall.SIGTERM)}, State{}); a.Kind != Signal || a.Last != nil {

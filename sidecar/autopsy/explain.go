@@ -41,6 +41,7 @@ func Explain(d Death, s State) Autopsy {
 		a.Version = j.Version
 	}
 	a.Kind = a.kind(&d)
+	a.CouldBeOOMKill = a.couldBe(&d)
 	a.Grew, a.GrewSeconds = grew(s.Before)
 	a.SinceLast = sinceLast(d.Reading, s.Last)
 	if a.Kind.OutOfMemory() {
@@ -74,6 +75,13 @@ func (a *Autopsy) kind(d *Death) Kind {
 		return Exit
 	}
 	return Ended
+}
+
+// couldBe reports whether the kernel may have killed the JVM for lack of memory, as neither
+// its counter nor the usage at the end is known.
+func (a *Autopsy) couldBe(d *Death) bool {
+	unknown := (d.KillsBefore == nil || d.KillsAfter == nil) && d.Reading == nil
+	return unknown && (a.Kind == Ended || a.Kind == Signal && *d.Exit.Signal == syscall.SIGKILL)
 }
 
 // atLimit reports whether unreclaimable memory had reached the limit.

@@ -42,6 +42,9 @@ func (a *Autopsy) summary() string {
 	case Ended:
 		b.WriteString("the JVM ended; its exit status is unknown")
 	}
+	if a.CouldBeOOMKill {
+		b.WriteString("; this could be an OOM kill: the container's counters could not be read")
+	}
 	if a.Cause != "" {
 		b.WriteString(": " + diagnosis.Phrase(a.Cause))
 		if a.Subject != "" {

@@ -18,6 +18,9 @@ func (l *Log) Autopsy(ctx context.Context, pod *breakdown.Pod, a *autopsy.Autops
 	if a.Kind.OutOfMemory() {
 		e.level, e.kind = slog.LevelError, "alert"
 	}
+	if a.CouldBeOOMKill {
+		e.level, e.kind = slog.LevelWarn, "alert"
+	}
 	var fields []slog.Attr
 	if a.Last != nil {
 		fields = numbers(a.Last)
