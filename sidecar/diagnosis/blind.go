@@ -23,8 +23,8 @@ func (j *judge) notObservable() (Finding, bool) {
 				continue
 			}
 			f.Evidence = append(f.Evidence, strings.ReplaceAll(s.Name, "_", " ")+": "+s.Reason)
-			if s.Fix != "" && !slices.Contains(f.Next, s.Fix) {
-				f.Next = append(f.Next, s.Fix)
+			if s.Fix != "" && (name == jvm.SourceSmaps || len(f.Next) == 0) {
+				f.Next = []string{s.Fix} // the others say the same
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -56,7 +57,7 @@ func (j *judge) heapFull() (Finding, bool) {
 	default:
 		return Finding{}, false
 	}
-	f.Evidence = append(f.Evidence, fmt.Sprintf("at least %d collections of the old generation in %.0f min", n, float64(j.at-j.started)/60000))
+	f.Evidence = append(f.Evidence, fmt.Sprintf("at least %d collections of the old generation in %s", n, spanText(time.Duration(j.at-j.started)*time.Millisecond)))
 	f.Next = adviser{j.onlyJVM()}.when("ExitOnOutOfMemoryError", []string{
 		"raise -Xmx if the memory limit has room for it, else both",
 		adviser{j.onlyJVM()}.heapDump() + ": it shows what fills the heap",

@@ -29,6 +29,8 @@ func (c *Collector) queryFor(f *diagnosis.Finding) query {
 		return classLoaders
 	case rows.VerdictDirectBuffers, rows.VerdictNativeUntracked, rows.VerdictAllocatorRetention:
 		return nativeHeap
+	case rows.VerdictHeapFull:
+		return outOfMemoryErrors
 	case rows.VerdictHeap:
 		if c.heap {
 			return histogram
@@ -87,6 +89,21 @@ func nativeHeap(ctx context.Context, p *jvm.Process) ([]string, error) {
 		}
 	}
 	return []string{line}, err
+}
+
+func outOfMemoryErrors(ctx context.Context, p *jvm.Process) ([]string, error) {
+	errors, err := evidence.OutOfMemoryErrors(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if len(errors) == 0 {
+		return []string{"no OutOfMemoryError was thrown so far"}, nil
+	}
+	var lines []string
+	for _, e := range errors {
+		lines = append(lines, fmt.Sprintf("%d × java.lang.OutOfMemoryError (%s) since the JVM started; the JVM goes on", e.Count, e.Space))
+	}
+	return lines, nil
 }
 
 func histogram(ctx context.Context, p *jvm.Process) ([]string, error) {
