@@ -20,8 +20,8 @@ const (
 	disk    = "a queue on disk that nobody consumes"
 )
 
-// activemqCases returns those of ActiveMQ. That messages on disk are no leak is one of them:
-// the broker keeps at most 70 % of the heap of them in memory.
+// activemqCases returns those of ActiveMQ. One of them is no leak: of the messages on disk,
+// the broker keeps 24 MiB in memory.
 func activemqCases() []testCase {
 	activemq := server{
 		name:      "ActiveMQ",
