@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -25,6 +26,7 @@ func (w *Watcher) watch(k key, c *container, t Target) error {
 		if c != nil {
 			p.container.Store(c)
 		}
+		t.Name = cmp.Or(t.Name, p.target.Name) // its replacement may have it already
 		p.target = t
 		return nil
 	}
