@@ -16,6 +16,15 @@ type survival struct {
 
 // survivals returns them for all collections that samples saw, of the present JVM.
 func (j *judge) survivals(series string) []survival {
+	all, known := j.survived[series]
+	if !known {
+		all = j.newSurvivals(series)
+		j.survived[series] = all
+	}
+	return all
+}
+
+func (j *judge) newSurvivals(series string) []survival {
 	times := j.collectionTimes(window{j.started, j.at})
 	all := make([]survival, 0, len(times))
 	for _, at := range times {

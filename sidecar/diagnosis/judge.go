@@ -46,6 +46,7 @@ type judge struct {
 	byCPU      *clock // the same, scaled; nil: too little is known to judge by it
 	axis       *clock // nil: judged over time
 	trends     map[question]answer
+	survived   map[string][]survival
 }
 
 // window is a time between two moments, in milliseconds since 1970.
@@ -54,7 +55,7 @@ type window struct{ from, to int64 }
 func (w window) half() window { return window{w.from + (w.to-w.from)/2, w.to} }
 
 func newJudge(c *history.Container) *judge {
-	j := &judge{c: c, last: make(map[string]float64), trends: make(map[question]answer)}
+	j := &judge{c: c, last: make(map[string]float64), trends: make(map[question]answer), survived: make(map[string][]survival)}
 	// The JVM generation is known only for samples, not for light readings.
 	var times []int64
 	j.generation = history.Unknown

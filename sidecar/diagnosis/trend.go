@@ -73,7 +73,7 @@ func (j *judge) trendOfParts(name string, w window, parts int) (trend, bool) {
 	q := question{name, w, parts, j.axis}
 	a, known := j.trends[q]
 	if !known {
-		a.trend, a.ok = j.newTrend(j.c.Points(name), w, parts)
+		a.trend, a.ok = j.newTrend(j.c.PointsSince(name, j.begin(w)), w, parts)
 		j.trends[q] = a
 	}
 	return a.trend, a.ok
@@ -179,12 +179,19 @@ func slopesOf(f []floor) (slopes []float64, s float64) {
 func variance(f []floor) float64 {
 	n := float64(len(f))
 	v := n * (n - 1) * (2*n + 5)
-	ties := make(map[float64]float64)
+	values := make([]float64, 0, len(f))
 	for i := range f {
-		ties[f[i].value]++
+		values = append(values, f[i].value)
 	}
-	for _, t := range ties {
-		v -= t * (t - 1) * (2*t + 5)
+	slices.Sort(values)
+	for begin := 0; begin < len(values); {
+		end := begin + 1
+		for end < len(values) && values[end] == values[begin] {
+			end++
+		}
+		ties := float64(end - begin)
+		v -= ties * (ties - 1) * (2*ties + 5)
+		begin = end
 	}
 	return v / 18
 }

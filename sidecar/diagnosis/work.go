@@ -88,6 +88,14 @@ func (j *judge) x(time int64) int64 {
 	return j.axis.at(time)
 }
 
+// begin is a time before which a window has no points.
+func (j *judge) begin(w window) int64 {
+	if j.axis == nil {
+		return w.from
+	}
+	return j.axis.time(w.from-1) - 1
+}
+
 // byWork judges growth against work. The trend that is returned is over time again.
 func (j *judge) byWork(find func() (trend, bool)) (trend, bool) {
 	if j.byCPU == nil {

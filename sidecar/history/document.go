@@ -90,14 +90,21 @@ func (c *Container) covered(track int) int {
 
 // Points yields the known points of a series with their times, in order.
 func (c *Container) Points(name string) iter.Seq2[int64, Point] {
+	return c.PointsSince(name, math.MinInt64)
+}
+
+// PointsSince yields those from a time on, in milliseconds since 1970.
+func (c *Container) PointsSince(name string, from int64) iter.Seq2[int64, Point] {
 	return func(yield func(int64, Point) bool) {
 		for k, t := range c.Tracks {
 			column := t.Series[name]
 			if column == nil {
 				continue
 			}
-			for i, time := range t.Times[:c.covered(k)] {
-				if p := column.At(i); p.Last != Unknown && !yield(time, p) {
+			times := t.Times[:c.covered(k)]
+			first, _ := slices.BinarySearch(times, from)
+			for i := first; i < len(times); i++ {
+				if p := column.At(i); p.Last != Unknown && !yield(times[i], p) {
 					return
 				}
 			}
