@@ -47,18 +47,19 @@ func collected(measure string) bool {
 }
 
 // lastCollection is since when the old generation, or the loaded classes, hold no more
-// than what survived. G1 and others free garbage of the old generation only some time
-// after they found it.
+// than what survived.
 func (j *judge) lastCollection(measure string) int64 {
-	back := 1
-	if measure == history.OldUsed && !j.fullCollections() {
-		back = 3
-	}
-	times := j.collectionTimes(window{math.MinInt64, j.at})
-	if len(times) < back {
+	if measure == history.OldUsed {
+		if all := j.settled(); len(all) > 0 {
+			return all[len(all)-1].at
+		}
 		return j.at
 	}
-	return times[len(times)-back]
+	times := j.collectionTimes(window{math.MinInt64, j.at})
+	if len(times) == 0 {
+		return j.at
+	}
+	return times[len(times)-1]
 }
 
 // measureOf is the series by which a leak of a detail is followed. The details of malloc

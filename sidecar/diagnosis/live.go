@@ -15,17 +15,19 @@ import (
 const (
 	// retainedBy is how many collections must have left nearly all that came up, and
 	// mostFreed the part of it that they may have freed together.
-	retainedBy, mostFreed = 3, 0.25
+	retainedBy, mostFreed = 2, 0.25
 	// increase is the least that comes up between two collections, of the old generation.
 	// Between the two pauses of a cycle nothing does.
 	increase = 0.01
+	// settledBy is how many collections of the heap G1 takes to free what it found.
+	settledBy = 4
 )
 
 // settled are the collections of the old generation whose garbage is gone by now. G1 and
-// others free it only some time after they found it.
+// others free it only with later collections of the heap, some time after they found it.
 func (j *judge) settled() []survival {
 	all := j.survivals(history.OldUsed)
-	if n := len(all); n > 0 && !j.fullCollections() {
+	if n := len(all); n > 0 && !j.fullCollections() && j.heapFalls(all[n-1].at) < settledBy {
 		return all[:n-1]
 	}
 	return all

@@ -87,6 +87,9 @@ func (t *Tracker) take(j *judge, found []Finding) {
 				Since: time.UnixMilli(f.window.from).UTC(), Measure: f.measure, From: f.from, To: f.to,
 			})
 			i = &t.Incidents[len(t.Incidents)-1]
+			if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
+				i.To = min(i.To, level) // the rest is not collected yet
+			}
 		}
 		i.see(f, at)
 	}
@@ -97,6 +100,9 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		}
 		i.RestMillis = j.rest(i.Measure)
 		level, known := j.level(i)
+		if _, full := j.heapFull(); full && i.Verdict == rows.VerdictHeap && i.Waiting == "" {
+			i.Sightings = max(i.Sightings, sightingsInAll) // it grew until there was no more room
+		}
 		i.follow(level, known, j)
 	}
 	t.rank()
