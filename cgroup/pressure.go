@@ -39,7 +39,7 @@ func refaults(stat flat, prefix string) (bytes int64, ok bool) {
 }
 
 // stalledMicros returns the total of the line "full avg10=0.00 avg60=0.00 avg300=0.00
-// total=14385707".
+// total=21094287".
 func stalledMicros(pressure []byte) (int64, bool) {
 	_, full, found := bytes.Cut(pressure, []byte("full "))
 	line, _, ended := bytes.Cut(full, []byte{'\n'})

@@ -23,6 +23,7 @@ func TestStates(t *testing.T) {
 		not     rows.Verdict
 	}{
 		{"limit-thrash", rows.VerdictLimitThrash, "were read again that the kernel had just reclaimed", "raise the memory limit", rows.VerdictPageCache},
+		{"streaming", rows.VerdictNotEnoughHistory, "usage is near the limit because of page cache", "alert on usage - reclaimable", rows.VerdictLimitThrash},
 		{"collecting", rows.VerdictHeapFull, "collections took", "GC.heap_dump", ""},
 		{"stopped", rows.VerdictUnresponsive, "no answer to commands (attach) since", "kill -CONT", ""},
 		{"idle-threads", rows.VerdictIdleThreads, "600 threads; 50 of 50 looked at", "newFixedThreadPool", ""},
@@ -72,10 +73,12 @@ func TestThrashThreshold(t *testing.T) {
 		want                      bool
 	}{
 		{"code is read again and again", 0.999, 0.1, 20, 100, -1, true},
-		{"all wait for memory", 0.999, 0.1, 1, 1, 0.2, true},
-		{"a large file is read in turn", 0.999, 0.3, 500, 0, -1, false},
-		{"an index that does not fit by a little", 0.999, 0.3, 4, 200, -1, false},
-		{"some wait for memory", 0.999, 0.1, 1, 1, 0.02, false},
+		{"all wait for memory", 0.999, 0.1, 1, 20, 0.2, true},
+		{"a large file is read in turn", 0.999, 0.6, 500, 0, -1, false},
+		{"and stalls are reported", 0.999, 0.6, 500, 0, 0.12, false},
+		{"a large file is mapped and read in turn", 0.999, 0.6, 500, 2000, -1, false},
+		{"an index that does not fit by a little", 0.999, 0.2, 4, 200, -1, false},
+		{"some wait for memory", 0.999, 0.1, 20, 100, 0.02, false},
 		{"faults below the limit", 0.9, 0.1, 20, 100, 0.2, false},
 		{"a kernel that reports nothing", 0.999, 0.1, -1, -1, -1, false},
 	} {
