@@ -36,7 +36,7 @@ var verdicts = []struct {
 		"wait", []string{"Leak suspected, not confirmed", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
 	{"early", `{verdict: 'not_enough_history', summary: 'not enough history: 12 of 60 samples since the JVM started', incidents: []}`, "wait", []string{"Watching", "Not judged"}, []string{"Calm"}},
 	{"thrash", `{verdict: 'limit_thrash', summary: 'the container thrashes at its memory limit: each second 460.9 MiB were read again', incidents: []}`, "bad", []string{"Thrashing at the limit"}, []string{"Calm"}},
-	{"blind", `{verdict: 'not_observable', summary: 'the JVM\\'s memory cannot be read: jvmem runs as UID 65532; set runAsUser: 0', incidents: []}`, "warn", []string{"Not observable", "runAsUser: 0"}, []string{"Calm", "No leak found"}},
+	{"unreadable", `{verdict: 'not_observable', summary: 'memory cannot be read: jvmem runs as UID 65532; set runAsUser: 0', incidents: []}`, "warn", []string{"Not observable", "runAsUser: 0"}, []string{"Calm", "No leak found"}},
 	{"heap-full", `{verdict: 'heap_full', summary: 'the Java heap is full: 197.5 MiB of 200.0 MiB after the last collection', incidents: []}`, "bad", []string{"Heap full"}, []string{"Calm"}},
 }
 
