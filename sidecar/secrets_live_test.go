@@ -88,7 +88,7 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 	collector := evidence.New(true, s.Lend)
 	text := ""
 	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap} {
-		g := collector.Gather(t.Context(), time.Now(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"})
+		g := collector.Gather(t.Context(), time.Now(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, evidence.Confirmed)
 		text += fmt.Sprintf("%+v\n", g)
 	}
 	text += fmt.Sprintf("%+v\n", c.JVMs)

@@ -3,9 +3,11 @@ package sidecar
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -49,10 +51,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 			continue // more containers than are remembered
 		}
 		v.last = found
-		for i := range found.Findings {
-			f := &found.Findings[i]
-			f.Gathered = l.evidence.Gather(ctx, r.Time, c, f)
-		}
+		l.gather(ctx, r.Time, c, found)
 		if change != "" {
 			if err := l.options.Log.Diagnosis(ctx, r.Time, r.Pod, found, change); err != nil {
 				return err
@@ -71,4 +70,21 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	l.verdicts = verdicts
 	l.state.SetDiagnosis(d)
 	return nil
+}
+
+// gather adds the evidence that the JVMs are asked for, once in an incident and at its
+// first suspicion where that costs them little: a JVM may end before it is confirmed.
+func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container, d *diagnosis.Diagnosis) {
+	for i := range d.Findings {
+		f := &d.Findings[i]
+		f.Gathered = l.evidence.Gather(ctx, now, c, f, evidence.Confirmed)
+		if l.options.Evidence == EvidenceHeap {
+			f.Next = slices.DeleteFunc(f.Next, func(step string) bool { return step == diagnosis.HistogramHint })
+		}
+	}
+	for i := range d.Incidents {
+		if in := &d.Incidents[i]; in.State == diagnosis.Suspected {
+			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.Suspected)
+		}
+	}
 }

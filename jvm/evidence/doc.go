@@ -1,6 +1,6 @@
 // Package evidence queries one JVM for evidence of a suspected leak: PoolStack,
-// ClassLoaders, NativeHeap, Histogram. Each is collected once, when a leak is first
-// suspected, because all of them make the application wait.
+// ClassLoaders, NativeHeap, Histogram. Each is collected rarely,
+// because all of them make the application wait.
 //
 //	evidence       command                 cost for the application
 //	PoolStack      Thread.print            two or three safepoints; refused above 1000 threads

@@ -330,13 +330,18 @@ func TestOpenIncident(t *testing.T) {
 	for state, open := range map[diagnosis.State]bool{diagnosis.Suspected: true, diagnosis.Confirmed: true, diagnosis.Paused: true, diagnosis.Closed: false} {
 		closed := threads(diagnosis.Closed)
 		closed.Subject = "closed before"
-		d := &diagnosis.Diagnosis{Verdict: rows.VerdictNone, Incidents: []diagnosis.Incident{closed, threads(state)}}
+		opened := threads(state)
+		opened.Gathered = &diagnosis.Gathered{Text: []string{"300 class loaders groovy"}}
+		d := &diagnosis.Diagnosis{Verdict: rows.VerdictNone, Incidents: []diagnosis.Incident{closed, opened}}
 		a := Explain(Death{Time: end, PID: 7}, State{Last: container(nil), LastTime: end, Diagnosis: d})
 		if (a.Incident != nil) != open || open && a.Incident.Subject != "leak-#" {
 			t.Errorf("%s: %+v", state, a.Incident)
 		}
 		text := new(strings.Builder)
 		a.writeText(text)
+		if strings.Contains(text.String(), "300 class loaders groovy") != open {
+			t.Errorf("%s: evidence in %s", state, text)
+		}
 		if strings.Contains(text.String(), "open incident: thread leak (leak-#), "+string(state)+": gained 83 threads since 2026-11-26 00:50 UTC") != open {
 			t.Errorf("%s: %s", state, text)
 		}

@@ -104,6 +104,17 @@ func sinceText(name string) string {
 	return name
 }
 
+// gathered is what the JVM reported of the leak before it ended; nil: nothing.
+func (a *Autopsy) gathered() *diagnosis.Gathered {
+	if d := a.Diagnosis; d != nil && len(d.Findings) > 0 && d.Findings[0].Gathered != nil {
+		return d.Findings[0].Gathered
+	}
+	if a.Incident != nil {
+		return a.Incident.Gathered
+	}
+	return nil
+}
+
 // writeText writes the autopsy for a terminal.
 func (a *Autopsy) writeText(b *strings.Builder) {
 	name := cmp.Or(a.Identity().Label(), "unknown")
@@ -126,6 +137,7 @@ func (a *Autopsy) writeText(b *strings.Builder) {
 	if a.Incident != nil {
 		fmt.Fprintf(b, "  open incident: %s\n", a.Incident.Text())
 	}
+	a.gathered().WriteText(b)
 	for _, n := range a.Next {
 		fmt.Fprintf(b, "  → %s\n", n)
 	}

@@ -60,6 +60,10 @@ type Incident struct {
 	Share      *float64  `json:"share,omitempty"`
 	Confidence float64   `json:"confidence,omitempty"`
 
+	// Gathered is evidence that the JVM was queried for while this is suspected. Later the
+	// finding has it.
+	Gathered *Gathered `json:"gathered,omitempty"`
+
 	finding Finding // of that judgment; empty if it was read back from JSON
 }
 

@@ -56,19 +56,20 @@ func (d *Diagnosis) writeText(b *strings.Builder) {
 		for _, e := range f.Evidence {
 			fmt.Fprintf(b, "   - %s\n", e)
 		}
-		f.Gathered.writeText(b)
+		f.Gathered.WriteText(b)
 		for _, n := range f.Next {
 			fmt.Fprintf(b, "   → %s\n", n)
 		}
 	}
 	for i := range d.Incidents {
 		fmt.Fprintf(b, "\nincident: %s\n   %s\n", d.Incidents[i].Text(), d.Incidents[i].course())
+		d.Incidents[i].Gathered.WriteText(b)
 	}
 }
 
-// writeText writes the evidence with the time of the query: it can be much older than
-// the verdict.
-func (g *Gathered) writeText(b *strings.Builder) {
+// WriteText writes the evidence with the time of the query: it can be much older than
+// the verdict. nil writes nothing.
+func (g *Gathered) WriteText(b *strings.Builder) {
 	if g == nil || len(g.Text) == 0 && g.Failed == "" {
 		return
 	}

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -35,8 +36,17 @@ type Collector struct {
 	lend      Lend
 	incidents map[key]*incident
 	// find returns queryFor, or a fault in tests.
-	find func(*diagnosis.Finding) query
+	find func(*diagnosis.Finding, Stage) query
 }
+
+// Stage is how far a leak is known. It decides which questions are worth their cost.
+type Stage int
+
+// The stages.
+const (
+	Suspected Stage = iota
+	Confirmed
+)
 
 // key identifies an incident while it lasts.
 type key struct {
@@ -59,8 +69,8 @@ type incident struct {
 
 // answer is the last answer of a JVM.
 type answer struct {
-	at       time.Time
-	lines    []string
+	reading
+	stage    Stage
 	failed   string // "": the query succeeded
 	failures int    // in a row
 }
@@ -82,9 +92,10 @@ func New(heap bool, lend Lend) *Collector {
 }
 
 // Gather returns the evidence for a finding, and queries the JVMs that have not been
-// queried in this incident. nil: there is none, or none yet.
-func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Container, f *diagnosis.Finding) *diagnosis.Gathered {
-	query := c.find(f)
+// queried in this incident; those that were when it was suspected are queried again, once,
+// if a difference says more. nil: there is none, or none yet.
+func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Container, f *diagnosis.Finding, stage Stage) *diagnosis.Gathered {
+	query := c.find(f, stage)
 	if query == nil {
 		return nil
 	}
@@ -93,11 +104,11 @@ func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Con
 		return nil
 	}
 	i.poll()
-	if due := i.due(now, of); len(due) > 0 && i.pending == nil {
+	if due := i.due(now, of, stage); len(due) > 0 && i.pending == nil {
 		if f.Verdict == rows.VerdictHeap && of.HeadroomBytes != nil && *of.HeadroomBytes < minHistogramRoom {
 			i.refuse(now, due, "no class histogram: the JVM needs some MiB for it, and the limit is near")
 		} else {
-			i.query(ctx, of, due, query, c.lend)
+			i.query(ctx, of, due, stage, query, c.lend)
 			i.poll()
 		}
 	}
@@ -127,11 +138,13 @@ func (c *Collector) incident(now time.Time, k key) *incident {
 }
 
 // due returns the JVMs of the container to query now.
-func (i *incident) due(now time.Time, of *breakdown.Container) map[process]bool {
+func (i *incident) due(now time.Time, of *breakdown.Container, stage Stage) map[process]bool {
 	due := make(map[process]bool)
 	for _, j := range of.JVMs {
 		p := process{j.PID, j.StartTicks}
-		if a, ok := i.answers[p]; !ok || a.failed != "" && !now.Before(a.retryAt()) {
+		a, ok := i.answers[p]
+		switch {
+		case !ok, a.failed != "" && !now.Before(a.retryAt()), a.failed == "" && a.stage < stage && a.comparable():
 			due[p] = true
 		}
 	}
@@ -140,13 +153,14 @@ func (i *incident) due(now time.Time, of *breakdown.Container) map[process]bool 
 
 func (i *incident) refuse(now time.Time, due map[process]bool, reason string) {
 	for p := range due {
-		i.answers[p] = answer{at: now, lines: i.answers[p].lines, failed: reason, failures: i.answers[p].failures + 1}
+		i.answers[p] = answer{reading: reading{at: now, lines: i.answers[p].lines}, failed: reason, failures: i.answers[p].failures + 1}
 	}
 }
 
 // query queries the JVMs that are due.
-func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[process]bool, query query, lend Lend) {
+func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[process]bool, stage Stage, query query, lend Lend) {
 	answers := make(chan map[process]answer, 1)
+	before := maps.Clone(i.answers)
 	lent := lend(ctx, of, func(ctx context.Context, jvms []*jvm.Process) {
 		all := make(map[process]answer)
 		for _, p := range jvms {
@@ -155,11 +169,15 @@ func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[p
 			if !due[id] {
 				continue
 			}
-			lines, err := query(ctx, p)
-			a := answer{at: time.Now(), lines: lines}
-			if err != nil {
+			a := answer{stage: stage}
+			var err error
+			if a.reading, err = query(ctx, p, before[id].reading); err != nil {
 				a.failed = jvm.Printable(err.Error(), maxFailureBytes)
 			}
+			if a.lines == nil { // what was read before remains
+				a.reading = before[id].reading
+			}
+			a.at = time.Now()
 			all[id] = a
 		}
 		answers <- all

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/dcmd"
+	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -22,6 +25,8 @@ type asked struct {
 	fake    *jvmtest.Fake
 	of      breakdown.Container
 	answers []string // of one query each
+	loaders *evidence.Loaders
+	before  []string // of the last query
 	err     error
 	queries int
 	busy    bool          // nothing is lent
@@ -52,16 +57,17 @@ func newAsked(t *testing.T) *asked {
 		}
 		return true
 	})
-	a.find = func(f *diagnosis.Finding) query {
-		if a.queryFor(f) == nil {
+	a.find = func(f *diagnosis.Finding, stage Stage) query {
+		if a.queryFor(f, stage) == nil {
 			return nil
 		}
-		return func(context.Context, *jvm.Process) ([]string, error) {
+		return func(_ context.Context, _ *jvm.Process, before reading) (reading, error) {
 			if a.hold != nil {
 				<-a.hold
 			}
 			a.queries++
-			return a.answers, a.err
+			a.before = before.lines
+			return reading{lines: a.answers, loaders: a.loaders}, a.err
 		}
 	}
 	return a
@@ -75,7 +81,12 @@ func (a *asked) start(ticks uint64) {
 
 func (a *asked) gather(t *testing.T, at time.Time, f diagnosis.Finding) string {
 	t.Helper()
-	g := a.Gather(t.Context(), at, &a.of, &f)
+	return a.gatherAt(t, Confirmed, at, f)
+}
+
+func (a *asked) gatherAt(t *testing.T, stage Stage, at time.Time, f diagnosis.Finding) string {
+	t.Helper()
+	g := a.Gather(t.Context(), at, &a.of, &f, stage)
 	if g == nil {
 		return ""
 	}
@@ -221,7 +232,75 @@ func TestHistogramNeedsRoom(t *testing.T) {
 	if got := a.gather(t, now.Add(2*time.Minute), leak); got != "9 × byte[]|" || a.queries != 1 {
 		t.Errorf("%q", got)
 	}
-	if New(false, nil).Gather(t.Context(), now, &a.of, &leak) != nil {
+	if New(false, nil).Gather(t.Context(), now, &a.of, &leak, Confirmed) != nil {
 		t.Error("a histogram that was not enabled")
+	}
+}
+
+// TestEvidenceOfSuspicion: what costs little is asked when a leak is suspected, and again
+// when it is confirmed, if it can be compared; the rest waits.
+func TestEvidenceOfSuspicion(t *testing.T) {
+	now := time.Now()
+	a := newAsked(t)
+	a.answers = []string{"stack"}
+	threads := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "pool-#"}
+	if got := a.gatherAt(t, Suspected, now, threads); got != "" || a.queries != 0 {
+		t.Errorf("stacks of a suspicion: %q", got)
+	}
+	if got := a.gather(t, now, threads); got != "stack|" || a.queries != 1 {
+		t.Errorf("confirmed: %q", got)
+	}
+	classes := diagnosis.Finding{Verdict: rows.VerdictClassLoader}
+	a.answers, a.loaders = []string{"first"}, &evidence.Loaders{}
+	for range 3 {
+		if got := a.gatherAt(t, Suspected, now, classes); got != "first|" || a.queries != 2 {
+			t.Errorf("suspected: %q, %d queries", got, a.queries)
+		}
+	}
+	a.answers, a.err = nil, errors.New("no answer in time")
+	if got := a.gather(t, now, classes); got != "first|no answer in time" || a.queries != 3 {
+		t.Errorf("confirmed, no answer: %q, %d queries", got, a.queries)
+	}
+	a.answers, a.err = []string{"second"}, nil
+	for range 3 {
+		if got := a.gather(t, now.Add(time.Hour), classes); got != "second|" || a.queries != 4 || a.before[0] != "first" {
+			t.Errorf("confirmed: %q after %q, %d queries", got, a.before, a.queries)
+		}
+	}
+}
+
+func TestLoaderLines(t *testing.T) {
+	kinds := func(groovy int64) *evidence.Loaders {
+		return &evidence.Loaders{Types: []dcmd.LoaderType{
+			{Name: "app", Loaders: 1, Classes: 900, ChunkBytes: 9 << 20},
+			{Name: "groovy", Loaders: groovy, Classes: groovy, HiddenClasses: groovy, ChunkBytes: groovy << 14},
+		}}
+	}
+	first := reading{loaders: kinds(100), at: time.Now().Add(-time.Minute)}
+	got := loaderLines(kinds(300), first)
+	want := []string{
+		"300 class loaders groovy with 600 classes, 4.7 MiB of metaspace: +200 class loaders, +400 classes, +3.1 MiB in 1m0s",
+		"1 class loaders app with 900 classes, 9.0 MiB of metaspace",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := loaderLines(kinds(300), reading{})[1]; got != "300 class loaders groovy with 600 classes, 4.7 MiB of metaspace" {
+		t.Errorf("the first time: %q", got)
+	}
+}
+
+func TestArenaLine(t *testing.T) {
+	heap := func(arenas int, inUse, free int64) *evidence.Arenas {
+		return &evidence.Arenas{Source: "malloc_info", Arenas: arenas, InUseBytes: &inUse, FreeBytes: &free, MmapChunks: new(int64(3)), MmapBytes: new(int64(4 << 20))}
+	}
+	first := reading{arenas: heap(8, 20<<20, 9<<20), at: time.Now().Add(-time.Minute)}
+	const now = "malloc has 9 arenas, in use 50.0 MiB, freed and kept 8.0 MiB, 3 chunks mapped individually with 4.0 MiB"
+	if got := arenaLine(heap(9, 50<<20, 8<<20), reading{}); got != now {
+		t.Errorf("%q", got)
+	}
+	const diff = "malloc has 9 arenas (+1), in use 50.0 MiB (+30.0 MiB), freed and kept 8.0 MiB (-1.0 MiB), 3 chunks mapped individually with 4.0 MiB; change in 1m0s"
+	if got := arenaLine(heap(9, 50<<20, 8<<20), first); got != diff {
+		t.Errorf("%q", got)
 	}
 }

@@ -2,8 +2,10 @@
 // threads of a pool that grows, the class loaders, the arenas of malloc, a class histogram.
 //
 // Each JVM is queried once in an incident, the time in which a container has a finding
-// without a longer break. A restarted JVM is queried again; a query that failed is repeated
-// with a growing delay. The result is text for people, with the time it was collected.
+// without a longer break: when the leak is confirmed, or when it is suspected if that costs
+// the JVM little, and then again when it is confirmed, for the difference. A restarted JVM
+// is queried again; a query that failed is repeated with a growing delay. The result is text
+// for people, with the time it was collected.
 //
 // It sends only commands that stop a JVM for some milliseconds, unless the class histogram
 // was enabled. The queries are those of package jvm/evidence.
