@@ -37,6 +37,7 @@ type testCase struct {
 	// verdict is the expected one, "" if nothing leaks; subject is the start of the
 	// expected subject.
 	verdict, subject string
+	also             string // a verdict that is true as well
 	gc               string // collector; "" is G1
 	flags            []string
 	limit            int64 // MiB
@@ -48,13 +49,13 @@ type testCase struct {
 func cases() []testCase {
 	return slices.Concat(
 		tomcatCases(), h2Cases(), groovyCases(),
-		activemqCases(), zookeeperCases(), nuCases(), wiremockCases(),
+		nettyCases(), scriptCases(), activemqCases(), zookeeperCases(), nuCases(), wiremockCases(),
 	)
 }
 
 // clean returns the same case without its fault.
 func (c testCase) clean() testCase {
-	c.fault, c.verdict, c.subject = "", "", ""
+	c.fault, c.verdict, c.subject, c.also = "", "", "", ""
 	return c
 }
 

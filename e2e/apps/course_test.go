@@ -53,7 +53,10 @@ func (v *verdictAt) label() string {
 
 // isRight reports whether a verdict names the leak.
 func (o *course) isRight(verdict, subject string) bool {
-	return o.c.leaks() && verdict == o.c.verdict && strings.HasPrefix(subject, o.c.subject)
+	if !o.c.leaks() {
+		return false
+	}
+	return verdict == o.c.verdict && strings.HasPrefix(subject, o.c.subject) || verdict == o.c.also
 }
 
 // judged reports whether there was any verdict.
