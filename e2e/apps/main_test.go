@@ -59,9 +59,10 @@ func TestServers(t *testing.T) {
 	}
 	for _, c := range cases() {
 		t.Run(c.name(), func(t *testing.T) {
-			c.install(t) // before any case runs, as it takes CPU time
+			c.install(t) // these two take CPU time, so before any case runs
+			classes := c.compile(t)
 			t.Parallel()
-			c.run(t)
+			c.run(t, classes)
 		})
 	}
 }

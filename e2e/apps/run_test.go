@@ -39,9 +39,9 @@ func settings() []setting {
 	}
 }
 
-func (c *testCase) run(t *testing.T) {
+func (c *testCase) run(t *testing.T, classes string) {
 	courses.start(c.name())
-	j, to := c.start(t)
+	j, to := c.start(t, classes)
 	// As in a pod, the sidecars see only the processes of this container.
 	proc := jvmtest.NewPodProc(t, j.PID)
 	load := &generator{to: to, rate: c.rate, faults: c.faults, duration: *duration}
