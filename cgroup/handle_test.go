@@ -78,6 +78,26 @@ func TestReadingCaptures(t *testing.T) {
 	}
 }
 
+// TestReadingPressure: pressure stall information is part of a light reading, where the kernel
+// has it.
+func TestReadingPressure(t *testing.T) {
+	files := capture(t, "v2-linux6.1-oom")
+	files["memory.pressure"] = "some avg10=26.68 avg60=21.44 avg300=6.85 total=23136534\nfull avg10=24.22 avg60=19.67 avg300=6.26 total=21094287\n"
+	g := group(t, 2, files)
+	r := new(Reading)
+	for range 2 {
+		if err := g.Read(r); err != nil || r.StalledMicros == nil || *r.StalledMicros != 21094287 {
+			t.Errorf("%v, %v", r.StalledMicros, err)
+		}
+	}
+	if err := replace(g, "memory.pressure", "full avg10=0.00 avg60=0.00 avg300=0.00"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Read(r); err != nil || r.StalledMicros != nil {
+		t.Errorf("%v, %v", r.StalledMicros, err)
+	}
+}
+
 // A value that no file has is nil or an error, never 0.
 func TestHandleUnknown(t *testing.T) {
 	for _, tt := range []struct {
