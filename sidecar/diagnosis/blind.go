@@ -8,9 +8,12 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// notObservable: none of the JVM's own rows is known. Then no leak can be found, and that
-// none was found means nothing.
+// notObservable: the JVM's mappings cannot be read, and none of its own rows is known. Then
+// no leak can be found, and that none was found means nothing.
 func (j *judge) notObservable() (Finding, bool) {
+	if !slices.ContainsFunc(j.c.Sources, func(s jvm.Source) bool { return s.Name == jvm.SourceSmaps }) {
+		return Finding{}, false // a JVM that is starting, for one
+	}
 	for _, row := range []rows.Name{rows.Heap, rows.Metaspace, rows.Threads, rows.CodeCache, rows.Native} {
 		if !slices.Contains(j.c.Missing, string(row)) {
 			return Finding{}, false
@@ -30,7 +33,7 @@ func (j *judge) notObservable() (Finding, bool) {
 	}
 	f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(j.c.Missing, ", "))
 	if len(f.Next) == 0 {
-		f.Next = []string{"see the sources of /breakdown for what is missing and how to enable it"}
+		f.Next = Next(rows.VerdictUnexplained, "", nil)
 	}
 	return f, true
 }

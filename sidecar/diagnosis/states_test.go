@@ -166,6 +166,10 @@ func TestPriority(t *testing.T) {
 		t.Errorf("%s: %+v", d.Verdict, d.Findings)
 	}
 	c.Missing = []string{"heap", "metaspace", "threads", "code_cache", "native"}
+	if d := Diagnose(c); d.Verdict == rows.VerdictNotObservable {
+		t.Errorf("a JVM that is starting: %+v", d.Findings)
+	}
+	c.Sources = []jvm.Source{{Name: jvm.SourceSmaps, Reason: "permission denied"}}
 	if d := Diagnose(c); d.Verdict != rows.VerdictNotObservable || d.Judged() {
 		t.Errorf("%s: %+v", d.Verdict, d.Findings)
 	}

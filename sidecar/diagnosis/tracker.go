@@ -162,8 +162,9 @@ func (t *Tracker) change(d *Diagnosis) Change {
 		t.seen, t.times = now, 0
 	}
 	t.times++
-	// An incident was confirmed already.
-	if now == t.reported || t.times < settle && !now.verdict.Leak() {
+	// An incident was confirmed already, and what hurts now lasted for some samples.
+	sure := now.verdict.Leak() || now.verdict.Urgent() && now.verdict != rows.VerdictNotObservable
+	if now == t.reported || t.times < settle && !sure {
 		return ""
 	}
 	before := t.reported
