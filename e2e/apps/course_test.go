@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/e2e/sidecar"
-	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // verdictAt is what a sidecar reported at a time.
@@ -24,6 +23,14 @@ type course struct {
 	ended      bool // the JVM ended by an OOM kill or an OutOfMemoryError
 	verdicts   []verdictAt
 	history    []byte
+}
+
+// notLeaks are verdicts that accuse no code.
+func notLeaks() []string {
+	return []string{
+		"none", "not_enough_history", "not_observable", "limit_thrash", "heap_full", "jvm_unresponsive", "budget", "retained",
+		"idle_threads", "page_cache",
+	}
 }
 
 // state returns the state of the incident that a verdict is about; "" if there is none.
@@ -95,7 +102,7 @@ func (o *course) changes() int {
 // in the verdict, or as an incident beside it. Those that stayed a suspicion are apart.
 func (o *course) accusations() (confirmed, suspected []string) {
 	note := func(list *[]string, verdict, subject string) {
-		if !rows.Verdict(verdict).Leak() || o.isRight(verdict, subject) || slices.Contains(*list, verdict) {
+		if slices.Contains(notLeaks(), verdict) || o.isRight(verdict, subject) || slices.Contains(*list, verdict) {
 			return
 		}
 		*list = append(*list, verdict)
