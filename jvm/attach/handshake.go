@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,8 +25,7 @@ const (
 const (
 	firstDelay = time.Millisecond
 	maxDelay   = 200 * time.Millisecond
-	slowDelay  = 50 * time.Millisecond  // longer delays are unusual
-	settleTime = 500 * time.Millisecond // a listener's thread opens its socket well within
+	slowDelay  = 50 * time.Millisecond // longer delays are unusual
 )
 
 // connect returns a connection to the JVM, after a handshake where one is needed.
@@ -142,14 +140,12 @@ func sendQuit(pidfd, pid int) error {
 
 // await waits for the socket.
 //
-// It sends a second SIGQUIT, once, if the listener's thread has run for a while
-// without a socket: a starting JVM deletes stale sockets (AttachListener::vm_start) and
-// may delete the one it just created. While its listener runs and the socket is
-// missing, SIGQUIT makes it open a new one, without a thread dump.
+// It sends a second SIGQUIT, once, if the JVM listens on a socket whose file is gone: a
+// starting JVM deletes stale sockets (AttachListener::vm_start) and may delete the one it
+// just created. In that state SIGQUIT makes it open a new one, without a thread dump.
 func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 	waiting, cancel := context.WithTimeout(ctx, c.options.AttachTimeout)
 	defer cancel()
-	var listening time.Time
 	again := c.target.MajorVersion == 0 || c.target.MajorVersion >= firstMajorForRoot
 	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
 		err := sleep(waiting, delay)
@@ -171,30 +167,11 @@ func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 		if !errors.Is(err, errNoListener) {
 			return conn, err
 		}
-		switch {
-		case !again || delay < slowDelay || !c.hasListenerThread():
-		case listening.IsZero():
-			listening = time.Now()
-		case time.Since(listening) > settleTime:
+		if again && delay >= slowDelay && c.lostSocket() {
 			again = false
 			if err := c.quit(); err != nil {
 				return nil, err
 			}
 		}
 	}
-}
-
-// hasListenerThread reports whether HotSpot's attach listener is among the threads;
-// false if they cannot be read.
-func (c *Client) hasListenerThread() bool {
-	names, err := filepath.Glob(c.procPath("task/*/comm"))
-	if err != nil {
-		return false
-	}
-	for _, name := range names {
-		if comm, err := os.ReadFile(name); err == nil && string(comm) == "Attach Listener\n" {
-			return true
-		}
-	}
-	return false
 }

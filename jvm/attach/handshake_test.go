@@ -278,19 +278,28 @@ func TestHandshakeEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// A starting JVM may delete its own new socket; only its listener's thread
-// tells this from a JVM that would print a dump.
+// A starting JVM may delete its own new socket. A second signal would print a dump if the
+// listener is only slow.
 func TestHandshakeLostSocket(t *testing.T) {
 	t.Parallel()
+	own, another := func(f *jvmtest.Fake) { f.SetListening(true) }, func(f *jvmtest.Fake) { f.SetListening(false) }
 	for _, test := range []struct {
-		name, thread string
-		version      int
-		signals      int
+		name    string
+		state   func(*jvmtest.Fake)
+		version int
+		signals int
 	}{
-		{"listener without a socket", "Attach Listener", 17, 2},
-		{"listener without a socket, JDK unknown", "Attach Listener", 0, 2},
-		{"listener without a socket, JDK 8", "Attach Listener", 8, 1},
-		{"no listener", "Signal Dispatch", 17, 1},
+		{"the file is gone", own, 17, 2},
+		{"the file is gone, JDK unknown", own, 0, 2},
+		{"the file is gone, JDK 8", own, 8, 1},
+		{"listener that does not listen yet", func(f *jvmtest.Fake) { f.SetThreads("java", "Attach Listener") }, 17, 1},
+		{"the file is not renamed yet", func(f *jvmtest.Fake) {
+			own(f)
+			if err := os.WriteFile(f.Socket()+".tmp", nil, 0o600); err != nil {
+				t.Error(err)
+			}
+		}, 17, 1},
+		{"socket of another container", another, 17, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -303,10 +312,11 @@ func TestHandshakeLostSocket(t *testing.T) {
 			c.target.MajorVersion = test.version
 			var calls *int
 			calls = onQuit(c, func() {
-				f.SetThreads("java", test.thread)
 				if *calls == 2 {
 					f.Listen(jvmtest.Answer(0, ""))
+					return
 				}
+				test.state(f)
 			})
 			_, err := c.Do(t.Context(), VMVersion)
 			if *calls != test.signals || (err == nil) != (test.signals == 2) {
@@ -319,7 +329,7 @@ func TestHandshakeLostSocket(t *testing.T) {
 		t.Parallel()
 		f := jvmtest.NewFake(t)
 		c := newClient(t, f, Options{AttachTimeout: 6 * time.Second})
-		f.SetThreads("Attach Listener")
+		f.SetListening(true)
 		calls := onQuit(c, func() {})
 		_, err := c.Do(t.Context(), VMVersion)
 		wantKind(t, err, ErrTimeout)

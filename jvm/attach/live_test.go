@@ -57,6 +57,27 @@ func TestLiveCommands(t *testing.T) {
 	})
 }
 
+func TestLiveLostSocket(t *testing.T) {
+	eachJDK(t, func(t *testing.T, java string) {
+		p := startJVM(t, os.Geteuid(), java).awaitReady(t)
+		c := p.client(Options{})
+		if c.lostSocket() {
+			t.Error("before there was a socket")
+		}
+		wantVersion(t, c)
+		if c.lostSocket() {
+			t.Error("its file is there")
+		}
+		if err := os.Remove(c.socketName()); err != nil {
+			t.Fatal(err)
+		}
+		if !c.lostSocket() {
+			t.Error("its file is gone")
+		}
+		p.wantQuiet(t)
+	})
+}
+
 func TestLiveHungJVM(t *testing.T) {
 	java := javas(t)[0]
 	p := startJVM(t, os.Geteuid(), java).awaitReady(t)

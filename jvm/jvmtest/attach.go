@@ -98,6 +98,21 @@ func (f *Fake) SetMounts(text string) {
 	f.write("mountinfo", text)
 }
 
+// SetListening shows a socket on which HotSpot listens, in /proc/<pid>/net/unix, and if it
+// is its own, in /proc/<pid>/fd.
+func (f *Fake) SetListening(own bool) {
+	f.tb.Helper()
+	for _, dir := range []string{"net", "fd"} {
+		f.must(os.MkdirAll(filepath.Join(f.dir(), dir), 0o755))
+	}
+	f.write("net/unix", fmt.Sprintf("Num       RefCount Protocol Flags    Type St Inode Path\n"+
+		"00000000516f8a22: 00000003 00000000 00000000 0001 03 3899958\n"+
+		"00000000916b13c2: 00000002 00000000 00010000 0001 01 3903942 /tmp/.java_pid%d.tmp\n", f.NSPID))
+	if own {
+		f.must(os.Symlink("socket:[3903942]", filepath.Join(f.dir(), "fd", "9")))
+	}
+}
+
 // SetMaps writes /proc/<pid>/maps.
 func (f *Fake) SetMaps(maps string) {
 	f.tb.Helper()
