@@ -15,9 +15,6 @@ const minShare = 0.5
 // limit is reached: only for a leak that is confirmed and grows now. Everything else may
 // end before.
 func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
-	if len(j.windows) == 0 {
-		return nil, nil
-	}
 	if len(incidents) == 0 || incidents[0].State != Confirmed {
 		if t, rising := j.rising(history.Unreclaimable, j.least()); rising {
 			return t.perHour(), nil
