@@ -49,18 +49,21 @@ func load(t *testing.T, s *testSidecar, j *jvmtest.JVM) {
 	}
 }
 
-// grow grows direct buffers until the test ends.
+// grow grows direct buffers until the test ends, and collects: a collection could free them.
 func grow(t *testing.T, j *jvmtest.JVM) {
 	stop, done := make(chan struct{}), make(chan struct{})
 	t.Cleanup(func() { close(stop); <-done })
 	go func() {
 		defer close(done)
-		for tick := time.NewTicker(200 * time.Millisecond); ; {
+		for tick, n := time.NewTicker(200*time.Millisecond), 1; ; n++ {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
 				j.Do("direct 1")
+				if n%10 == 0 {
+					j.Do("gc")
+				}
 			}
 		}
 	}()
@@ -91,16 +94,25 @@ func TestPage(t *testing.T) {
 	})
 	t.Run("ranges", func(t *testing.T) { checkRanges(t, b) })
 	t.Run("evidence", func(t *testing.T) {
-		b.do(chromedp.Focus(chromedp.CSS("#verdict summary")), chromedp.KeyEvent(kb.Enter))
-		if text := b.text("#verdict"); !strings.Contains(text, "direct_buffers") {
+		if text := b.text("#verdict"); !strings.Contains(text, "native: direct_buffers: ") {
 			t.Errorf("the evidence: %s", text)
 		}
+		b.await("what the JVM reported", `document.querySelector('#verdict summary') !== null`)
+		b.do(chromedp.Focus(chromedp.CSS("#verdict summary")), chromedp.KeyEvent(kb.Enter))
 		time.Sleep(1500 * time.Millisecond) // new data must not close it
 		if !eval[bool](b, `document.querySelector('#verdict details').open`) {
-			t.Error("the evidence was closed by new data")
+			t.Error("what the JVM reported was closed by new data")
 		}
 		b.shoot("evidence")
 		b.do(chromedp.Focus(chromedp.CSS("#verdict summary")), chromedp.KeyEvent(kb.Enter))
+	})
+	t.Run("no shift", func(t *testing.T) {
+		eval[bool](b, `window.shifts = [], new PerformanceObserver((list) => window.shifts.push(...list.getEntries())).observe({ type: 'layout-shift' }), true`)
+		before := b.text("#moment")
+		b.await("new data, three times", fmt.Sprintf(`(window.moments ??= new Set()).add(document.getElementById('moment').textContent).size > 3 && document.getElementById('moment').textContent !== %q`, before))
+		if shift := eval[float64](b, `window.shifts.reduce((sum, e) => sum + e.value, 0)`); shift > 0.05 {
+			t.Errorf("new data moves the content by %.3f: %v", shift, eval[[]string](b, `window.shifts.flatMap((e) => e.sources.map((s) => s.node?.parentElement?.id + ' ' + s.node?.className))`))
+		}
 	})
 	b.quiet("after a visit")
 	b.shoot("desktop-light")

@@ -29,8 +29,31 @@ type shades struct {
 	Label string `json:"label,omitempty"`
 }
 
-// tables returns the script: the rows from the bottom of the stack up, and the names of
-// the series that the scripts use.
+// state is how a verdict that is no leak is shown: page.css has the colours of the tones.
+type state struct {
+	Tone  string `json:"tone"`
+	Label string `json:"label,omitempty"` // empty: the name of the verdict says it
+}
+
+var labels = map[rows.Verdict]string{
+	rows.VerdictLimitThrash: "Thrashing at the limit", rows.VerdictUnresponsive: "JVM does not respond",
+	rows.VerdictBudget: "Settings do not fit", rows.VerdictRetained: "Memory retained",
+}
+
+func tone(v rows.Verdict) string {
+	switch {
+	case v == rows.VerdictNone, v == rows.VerdictPageCache:
+		return "good"
+	case v == rows.VerdictNotEnoughHistory:
+		return "wait"
+	case v.Urgent() && v != rows.VerdictNotObservable:
+		return "bad"
+	}
+	return "warn"
+}
+
+// tables returns the script: the rows from the bottom of the stack up, the
+// verdicts that are no leaks, and the names of the series that the scripts use.
 func tables() []byte {
 	var list []tableRow
 	for _, r := range rows.Stacked() {
@@ -44,9 +67,15 @@ func tables() []byte {
 		"row": history.Row(""), "pool": history.PrefixPool,
 		"usage": history.Usage, "limit": history.Limit, "threads": history.Threads, "classes": history.Classes,
 		"unreclaimable": history.Unreclaimable, "generation": history.JVMGeneration,
+		"old": history.OldUsed, "collections": history.OldCollections, "native": history.Detail(rows.Native, ""),
+	}
+	states := make(map[rows.Verdict]state)
+	for _, v := range append(rows.States(), rows.VerdictNone, rows.VerdictNotEnoughHistory) {
+		states[v] = state{tone(v), labels[v]}
 	}
 	script := []byte("// Generated from the tables in Go.\n")
 	script = append(script, "export const rows = "+encode(list)+";\n"...)
+	script = append(script, "export const states = "+encode(states)+";\n"...)
 	return append(script, "export const names = "+encode(series)+";\n"...)
 }
 

@@ -108,7 +108,12 @@ export function withGaps(of) {
     const v = of.series.get(name);
     return (name.includes('/') ? rows : from).map((i) => v?.[i] ?? null);
   };
+  // known is a series that some light readings lack: they have the value of the last sample.
+  const known = (name) => {
+    const v = of.series.get(name), is = of.series.get(names.generation);
+    return from.map((i, k) => v?.[i] ?? (i >= 0 && is?.[i] == null ? v?.[rows[k]] : null) ?? null);
+  };
   // sampledAt is when the rows of a step were read.
   const sampledAt = (i) => of.times[rows[i]];
-  return { times, at, sampledAt, gap: (i) => from[i] < 0, names: [...of.series.keys()] };
+  return { times, at, known, sampledAt, gap: (i) => from[i] < 0, names: [...of.series.keys()] };
 }

@@ -27,8 +27,8 @@ function steps(i, now) {
 
 // course shows the times of an incident in order.
 export function course(i, now) {
-  return make('ol', { class: `course ${i.state}` }, steps(i, now).map(([name, time, more]) => make('li', {}, make('span', {}, name),
-    make('time', { datetime: new Date(time).toISOString() }, moment(time, false)), more && make('span', {}, more))));
+  return make('ol', { class: `course ${i.state}` }, steps(i, now).map(([name, time, more]) => make('li', {},
+    make('time', { datetime: new Date(time).toISOString() }, moment(time, false)), make('span', {}, name), more && make('span', {}, more))));
 }
 
 // line is an incident in a line.

@@ -2,9 +2,10 @@
 import { History, interval, key, ranges, withGaps } from './history.js';
 import { StackChart } from './stack.js';
 import { Table } from './table.js';
-import { kinds, missingSources, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
+import { isKill, kinds, missingSources, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
+import { showCurves } from './curves.js';
 import { showThreads } from './threads.js';
-import { showText, showVerdict } from './verdict.js';
+import { growing, showText, showVerdict } from './verdict.js';
 import { clock, make, moment, sentence, set, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -77,6 +78,9 @@ function ended(c) {
   return { ended: true, end, report: end?.last_breakdown, diagnosis: end?.diagnosis };
 }
 
+// killed reports whether a JVM of a container was killed or ran out of memory in the last day.
+const killed = (c) => state.autopsies?.some((a) => isKill(a) && Date.now() - Date.parse(a.time) < ranges['24h'] && ['id', 'name'].some((field) => c[field] && c[field] === a[`container_${field}`]));
+
 const verdictOf = (c) => state.diagnosis?.containers.find((d) => key(d) === key(c));
 
 function show() {
@@ -89,7 +93,8 @@ function show() {
   const to = steps.times.at(-1) ?? Date.now(), asked = to - ranges[range()];
   const from = Math.max(asked, Math.min(steps.times[0] ?? asked, to - shortest)); // no empty space before the first sample
   state.shown = { container: c?.report, ended: c?.ended, from, to };
-  chart.show(steps, from, to);
+  const d = c?.diagnosis;
+  chart.show(steps, from, to, growing(d) && !c.ended ? { ...d.forecast, from: Date.parse(state.diagnosis.time) } : null);
   $('history-span').textContent = from > asked + ranges[range()] / 20 ? `history: last ${span((to - from) / 1000)}` : '';
   $('chart-empty').hidden = chart.steps.times.length > 1;
   $('chart-empty').textContent = chart.steps.times.length ? 'Not enough samples for a chart yet.' : 'No samples in this time range.';
@@ -104,6 +109,7 @@ function show() {
 
 function showMoment() {
   table.show(chart.steps, chart.index, state.shown.ended);
+  showCurves(state.shown, chart.steps, chart.index);
   showThreads(state.shown, chart.steps, chart.index);
 }
 
@@ -133,9 +139,9 @@ function showState(c) {
   const about = jvm && [jvm.version && `JDK ${jvm.version}`, jvm.gc, jvm.uptime_seconds != null && `up ${span(jvm.uptime_seconds)}`, jvm.nmt && `NMT ${jvm.nmt}`].filter(Boolean).join(' · ');
   $('status').textContent = late ? 'Out of date' : sampled ? [about, `sampled at ${clock(sampled)}`].filter(Boolean).join(' · ') : 'No sample yet';
   const missing = state.report?.sources?.find((s) => !s.ok);
-  if (c?.end) showText(/^(oom_|java_)/.test(c.end.kind) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. The page shows its history, and continues when the next JVM starts.`);
+  if (c?.end) showText(isKill(c.end) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. The page shows its history, and continues when the next JVM starts.`);
   else if (c?.ended) showText('wait', 'Ended', 'The JVM in this container has ended.', 'The page shows its history.');
-  else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report, missingSources(state.report, [c.report]));
+  else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report, missingSources(state.report, [c.report]), killed(c));
   else if (c) showText('wait', 'Watching', 'No verdict yet.', 'It follows with the next samples.');
   else if (state.report) showText('wait', 'Waiting', 'No JVM yet.', 'A sidecar may start before the JVM. This page updates when there is one.', missing?.fix && `If the JVM is already running: ${missing.fix}.`);
   else if (!state.failed) showText('wait', 'Waiting', 'Taking the first sample.');

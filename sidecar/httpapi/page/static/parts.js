@@ -46,6 +46,8 @@ export function showBudget(b) {
 
 export const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
 
+export const isKill = (a) => /^(oom_|java_)/.test(a.kind);
+
 // showAutopsies lists the autopsies, newest first.
 export function showAutopsies(autopsies) {
   set(body('ends'), JSON.stringify(autopsies?.map((a) => [a.time, a.pid, a.restarted_at]) ?? null), () => {
@@ -56,7 +58,7 @@ export function showAutopsies(autopsies) {
 }
 
 function autopsy(a, i) {
-  const at = Date.parse(a.time), memory = /^(oom_|java_)/.test(a.kind);
+  const at = Date.parse(a.time);
   const grew = (a.grew ?? []).filter((g) => Math.abs(g.bytes) >= 2 ** 20);
   const parts = grew.filter((g) => !g.detail).slice(0, 6).flatMap((g) => [g, ...grew.filter((d) => d.detail && d.row === g.row).slice(0, 3)]);
   const picture = a.before?.time_unix_ms?.length > 1 && make('div', { class: 'chart small', role: 'img', 'aria-label': 'Memory by row in the minutes before the end' });
@@ -72,7 +74,7 @@ function autopsy(a, i) {
     a.incident && `open incident: ${line(a.incident)}`,
     a.restarted_at && `restarted at ${moment(Date.parse(a.restarted_at))}`,
   ].filter(Boolean);
-  return make('article', { class: `end ${memory ? 'bad' : 'plain'}` },
+  return make('article', { class: `end ${isKill(a) ? 'bad' : 'plain'}` },
     make('h3', {}, make('time', { datetime: a.time }, `${day(at)}, ${clock(at)}`), ' ', make('span', { class: 'tag' }, kinds[a.kind] ?? a.kind)),
     make('p', { class: 'lead' }, sentence(a.summary)),
     make('p', { class: 'hint' }, facts.join(' · ')),

@@ -1,7 +1,7 @@
 // The rows over time, stacked, with the limit. uPlot draws; keyboard control, labels in
 // the areas and text for screen readers are ours.
 import { dark, fill, names, rows, series, style } from './rows.js';
-import { clock, day, size } from './words.js';
+import { clock, day, size, span } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const GiB = 2 ** 30, MiB = 2 ** 20;
@@ -30,9 +30,11 @@ export class StackChart {
     dark.addEventListener('change', () => this.plot?.redraw(true, true));
   }
 
-  // show draws steps (see withGaps) in a time range.
-  show(steps, from, to) {
-    Object.assign(this, { steps, from, to });
+  // show draws steps (see withGaps) in a time range, and a forecast behind it, in half the
+  // width of the range at most: a longer one is compressed.
+  show(steps, from, to, forecast) {
+    const needed = 1.1e3 * (forecast?.high_seconds ?? 0), ahead = forecast ? Math.min(Math.max(needed, (to - from) / 8), (to - from) / 2) : 0;
+    Object.assign(this, { steps, from, now: to, to: to + ahead, forecast, squeeze: Math.min(1, ahead / Math.max(needed, 1)) });
     const usage = steps.at(names.usage), limit = steps.at(names.limit);
     const sum = usage.map((v) => (v == null ? null : 0));
     const layers = rows.map((row) => {
@@ -47,7 +49,7 @@ export class StackChart {
     } else {
       this.plot.batch(() => {
         this.plot.setData(data, false);
-        this.plot.setScale('x', { min: from / 1000, max: to / 1000 });
+        this.plot.setScale('x', { min: from / 1000, max: this.to / 1000 });
         this.plot.setScale('y', { min: 0, max: this.most });
       });
       if (this.pinned != null) this.pin(this.nearest(this.pinned));
@@ -67,7 +69,7 @@ export class StackChart {
         y: { range: () => [0, this.most] },
       },
       axes: [
-        { ...axis, size: 30, space: 74, incrs: increments, values: (u, at, _, __, step) => at.map((t) => (step >= 86400 || (step >= 3600 && new Date(t * 1000).getHours() === 0) ? day(t * 1000) : clock(t * 1000, step < 60))) },
+        { ...axis, size: 30, space: 74, incrs: increments, filter: (_, at) => at.map((t) => (this.squeeze < 1 && this.forecast && 1e3 * t > this.now ? null : t)), values: (u, at, _, __, step) => at.map((t) => (t == null ? '' : step >= 86400 || (step >= 3600 && new Date(t * 1000).getHours() === 0) ? day(t * 1000) : clock(t * 1000, step < 60))) },
         { ...axis, size: 66, splits: () => lines(this.most, this.height() > 200 ? 7 : 4), values: (_, at) => at.map(scaleText) },
       ],
       series: [
@@ -79,7 +81,7 @@ export class StackChart {
       bands: rows.slice(1).map((_, i) => ({ series: [i + 2, i + 1] })),
       hooks: {
         setCursor: [(u) => this.moved(u.cursor.idx)],
-        draw: [(u) => this.labels(u)],
+        draw: [(u) => this.ahead(u), (u) => this.labels(u)],
       },
     };
   }
@@ -119,6 +121,48 @@ export class StackChart {
       c.textBaseline = 'top';
       c.fillText(`limit ${size(limit)}`, u.bbox.left + 6 * scale, y(limit) + 5 * scale);
     }
+    c.restore();
+  }
+
+  // ahead draws the forecast: a line from now to the limit, and its interval as a band.
+  // A heap is full below the limit of the container: there the band is the interval only.
+  ahead(u) {
+    const f = this.forecast, limit = u.data[rows.length + 1].findLast((v) => v != null), last = u.data[0].length - 1;
+    const value = u.data[rows.length + 2].findLast((v) => v != null);
+    this.root.dataset.forecast = f ? f.reached : '';
+    if (!f || limit == null || value == null) return;
+    const c = u.ctx, scale = devicePixelRatio || 1, { left, top, width, height } = u.bbox, heap = f.reached === 'heap_limit';
+    const x = (s) => u.valToPos(this.now / 1000 + Math.max(0, s - (this.now - f.from) / 1000) * this.squeeze, 'x', true), y = (v) => u.valToPos(v, 'y', true);
+    const now = u.valToPos(u.data[0][last], 'x', true);
+    c.save();
+    c.beginPath();
+    c.rect(left, top, width, height);
+    c.clip();
+    c.fillStyle = c.strokeStyle = color('--mood');
+    c.lineWidth = 1.5 * scale;
+    c.globalAlpha = 0.25;
+    c.beginPath();
+    if (heap) c.rect(x(f.low_seconds), top, Math.max(x(f.high_seconds) - x(f.low_seconds), 2 * scale), height);
+    else [[now, value], [x(f.low_seconds), limit], [x(f.high_seconds), limit]].forEach(([px, v], i) => c[i ? 'lineTo' : 'moveTo'](px, y(v)));
+    c.fill();
+    c.globalAlpha = 1;
+    c.beginPath();
+    c.moveTo(heap ? x(f.seconds) : now, heap ? top + height : y(value));
+    c.lineTo(x(f.seconds), heap ? top : y(limit));
+    c.stroke();
+    c.globalAlpha = 0.6;
+    c.setLineDash([2 * scale, 3 * scale]);
+    c.beginPath();
+    c.moveTo(now, top);
+    c.lineTo(now, top + height);
+    c.stroke();
+    c.restore();
+    c.save();
+    c.fillStyle = color('--ink');
+    c.font = `600 ${12 * scale}px system-ui, sans-serif`;
+    c.textAlign = 'right';
+    c.textBaseline = 'bottom';
+    c.fillText(`${heap ? 'heap full' : 'limit'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}${this.squeeze < 1 ? ', not to scale' : ''}`, left + width - 4 * scale, y(limit) - 4 * scale);
     c.restore();
   }
 
@@ -166,6 +210,7 @@ export class StackChart {
     const n = this.steps.times.length, at = this.index ?? n - 1;
     this.root.setAttribute('aria-valuemax', Math.max(0, n - 1));
     this.root.setAttribute('aria-valuenow', Math.max(0, at));
-    this.root.setAttribute('aria-valuetext', n ? this.describe(at) : 'no data yet');
+    const f = this.index == null && this.forecast;
+    this.root.setAttribute('aria-valuetext', n ? this.describe(at) + (f ? `; ${f.reached === 'heap_limit' ? 'heap full' : 'limit reached'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}` : '') : 'no data yet');
   }
 }

@@ -1,4 +1,5 @@
 // Threads by pool: at the latest or the selected step, and over time.
+import { line } from './curves.js';
 import { dark, names } from './rows.js';
 import { exact, make, set, size } from './words.js';
 
@@ -26,39 +27,8 @@ function pools(container, steps, at, latest) {
     .sort((a, b) => (b.count ?? -1) - (a.count ?? -1) || b.greatest - a.greatest || (a.name < b.name ? -1 : 1));
 }
 
-// line draws a number over time, from zero to its maximum.
-function line(values, steps, from, to, at) {
-  const canvas = make('canvas', { class: 'line', 'aria-hidden': 'true' }), w = 132, h = 24, scale = 2;
-  canvas.width = w * scale;
-  canvas.height = h * scale;
-  if (!values) return canvas;
-  const c = canvas.getContext('2d'), style = getComputedStyle(document.documentElement);
-  const top = Math.max(1, ...values.filter((v) => v != null)) * 1.1;
-  const x = (i) => 3 + (w - 6) * (steps.times[i] - from) / (to - from), y = (v) => h - 2 - (h - 5) * v / top;
-  c.scale(scale, scale);
-  c.strokeStyle = style.getPropertyValue('--threads-line');
-  c.lineWidth = 1.5;
-  c.lineJoin = 'round';
-  c.beginPath();
-  let down = false;
-  values.forEach((v, i) => {
-    if (v == null) { down = false; return; }
-    if (down) c.lineTo(x(i), y(v)); else c.moveTo(x(i), y(v));
-    down = true;
-  });
-  c.stroke();
-  const end = at ?? values.findLastIndex((v) => v != null);
-  if (values[end] != null) {
-    c.fillStyle = style.getPropertyValue('--threads-line');
-    c.beginPath();
-    c.arc(x(end), y(values[end]), 2.5, 0, 7);
-    c.fill();
-  }
-  return canvas;
-}
-
 export function showThreads({ container, ended, from, to }, steps, index) {
-  const root = document.querySelector('#threads .body');
+  const root = document.querySelector('#threads .body'), color = getComputedStyle(document.documentElement).getPropertyValue('--threads-line');
   const at = index ?? steps.times.length - 1, latest = index == null;
   const list = steps.times.length || container ? pools(container, steps, at, latest) : [];
   const total = latest && container ? (container.jvms ?? []).reduce((n, j) => n + j.threads.live, 0) : steps.at(names.threads)[at];
@@ -72,7 +42,7 @@ export function showThreads({ container, ended, from, to }, steps, index) {
         make('tbody', {}, list.slice(0, most).map((p) => make('tr', {},
           make('th', { scope: 'row' }, p.name),
           make('td', { class: 'number' }, p.count == null ? make('span', { title: 'not among the largest pools at that time' }, '–') : exact(p.count)),
-          make('td', { class: 'picture' }, line(p.values, steps, from, to, index)),
+          make('td', { class: 'picture', 'aria-hidden': 'true' }, line({ values: p.values, steps, from, to, at: index, width: 132, height: 24, color })),
           make('td', { class: 'number' }, Number.isFinite(p.greatest) ? exact(p.greatest) : '–'),
           make('td', { class: 'number stacks' }, p.stack == null ? '–' : size(p.stack)))))),
       rest.length > 0 && make('p', { class: 'hint' }, `${rest.length} more pools, the largest with ${exact(rest[0].count ?? 0)}.`),

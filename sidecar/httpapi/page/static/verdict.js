@@ -1,36 +1,37 @@
 // The verdict as a sentence, with the course of its incident, what was not judged, growth,
 // forecast, evidence and advice.
 import { course, gained, isOpen, others, title } from './incidents.js';
+import { states } from './tables.js';
 import { advice, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
-const states = {
-  not_observable: ['warn', 'Not observable'], limit_thrash: ['bad', 'Thrashing at the limit'], heap_full: ['bad', 'Heap full'],
-  jvm_unresponsive: ['bad', 'JVM does not respond'], budget: ['warn', 'Settings do not fit'], retained: ['warn', 'Memory retained'],
-  idle_threads: ['warn', 'Idle threads'],
-};
+// spoken is a verdict in words: what the table has, or its name.
+const spoken = (verdict) => states[verdict]?.label ?? sentence(verdict.replaceAll('_', ' ').replace('jvm', 'JVM')).slice(0, -1);
 
-// mood returns how a verdict is shown: [class, label]. It is calm only if nothing grows and
-// everything was judged.
-function mood(d, incident, missing) {
+// mood returns how a verdict is shown: [class, label]. It is calm only if nothing grows,
+// everything was judged, and no JVM of this container was killed. Only the table knows
+// which states there are.
+function mood(d, incident, missing, killed) {
   const soon = d.forecast?.seconds < 3600;
   if (incident) return soon ? ['bad', 'Leak, limit within 1 h'] : ['warn', incident.state === 'paused' ? 'Leak, paused' : 'Leak'];
+  const tone = states[d.verdict]?.tone ?? 'warn';
+  if (tone === 'bad') return ['bad', spoken(d.verdict)];
   if (d.forecast) return [soon ? 'bad' : 'warn', 'Limit ahead, no cause named'];
-  if (states[d.verdict]) return states[d.verdict];
+  if (tone === 'warn') return [tone, spoken(d.verdict)];
   if (d.growth) return ['warn', 'Memory grows'];
   if (d.incidents?.some((i) => i.state === 'suspected')) return ['wait', 'Leak suspected, not confirmed'];
-  if (d.verdict === 'not_enough_history') return ['wait', 'Watching'];
+  if (tone === 'wait') return ['wait', 'Watching'];
   if (missing.length) return ['wait', 'No leak found, not everything was judged'];
+  if (killed) return ['wait', 'No leak found since the last kill'];
   return ['good', d.verdict === 'page_cache' ? 'Harmless' : 'Calm'];
 }
 
 // gaps says what could not be judged, and why.
-function gaps(d, c, sources) {
-  const unknown = (c?.memory ?? []).filter((row) => row.bytes == null).map((row) => row.name.replaceAll('_', ' '));
+function gaps(d, sources) {
   return [
     d.verdict === 'not_enough_history' && 'Growth: too few samples so far.',
-    unknown.length > 0 && `Unknown rows: ${unknown.join(', ')}.`,
+    ...(d.not_judged ?? []).map(sentence),
     ...sources.map((s) => `${s.name.replaceAll('_', ' ')}: ${s.reason.replace(/\.?$/, '.')}`),
     ...(d.incidents ?? []).filter((i) => i.state === 'suspected' && i.waiting).map((i) => sentence(`${title(i)}: waiting for ${i.waiting}`)),
   ].filter(Boolean);
@@ -55,7 +56,7 @@ function facts(d, time, c, incident) {
   if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);
   if (d.growth) {
     const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
-    add('Growth', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
+    add(d.forecast?.mean_traffic ? 'Growth at mean traffic' : 'Growth', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
   }
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
   const bytes = unreclaimable(c);
@@ -65,16 +66,14 @@ function facts(d, time, c, incident) {
   return out.length ? make('dl', { class: 'facts' }, out) : null;
 }
 
-function finding(f, i) {
-  return make('div', { class: 'finding' },
-    i > 0 && make('h3', {}, sentence(title(f))),
-    list('ul', f.evidence, 'evidence'),
-    f.gathered && make('div', {},
-      make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(f.gathered.time))}:`),
-      f.gathered.text && make('pre', { tabindex: 0 }, f.gathered.text.join('\n')),
-      f.gathered.failed && make('p', {}, f.gathered.failed)),
-    i > 0 && list('ol', f.next, 'next'));
-}
+// more is what is folded: what the JVM reported, and the other findings.
+const more = (findings) => findings.map((f, i) => make('div', { class: 'finding' },
+  i > 0 && [make('h3', {}, sentence(title(f))), list('ul', f.evidence, 'evidence')],
+  f.gathered && make('div', {},
+    make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(f.gathered.time))}:`),
+    f.gathered.text && make('pre', { tabindex: 0 }, f.gathered.text.join('\n')),
+    f.gathered.failed && make('p', {}, f.gathered.failed)),
+  i > 0 && list('ol', f.next, 'next')));
 
 const head = (label) => make('h2', { id: 'verdict-head', class: 'label' }, label);
 
@@ -84,35 +83,45 @@ function clauses(text) {
   return make('p', { class: 'lead' }, make('strong', {}, first), rest.length > 0 && `; ${rest.join('; ')}`);
 }
 
-// showText shows a text instead of a verdict.
-export function showText(kind, label, lead, ...more) {
-  const root = $('verdict');
-  root.className = `card verdict ${kind}`;
-  set(root, JSON.stringify([label, lead, more]), () => [head(label), clauses(lead), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
+// colour sets the class of the card, and of the page: nothing elsewhere is red beside green.
+function colour(kind) {
+  $('verdict').className = `card verdict ${kind}`;
+  document.documentElement.dataset.mood = kind;
 }
 
-// showVerdict shows the diagnosis of a container at a time, with the sources that failed.
-export function showVerdict(d, time, c, sources) {
-  const root = $('verdict'), incidents = d.incidents ?? [];
+// showText shows a text instead of a verdict.
+export function showText(kind, label, lead, ...more) {
+  colour(kind);
+  set($('verdict'), JSON.stringify([label, lead, more]), () => [head(label), clauses(lead), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
+}
+
+// growing is the incident that is the verdict, if it grows: its forecast is drawn.
+export const growing = (d) => d?.growth && d.forecast && d.incidents?.some((i) => i.verdict === d.verdict && i.state === 'confirmed');
+
+// showVerdict shows the diagnosis of a container at a time, with the sources that failed,
+// and whether a JVM of it was killed. The order is that of jvmem get diagnosis.
+export function showVerdict(d, time, c, sources, killed) {
+  const incidents = d.incidents ?? [];
   const incident = incidents.find((i) => i.verdict === d.verdict && isOpen(i));
-  const missing = gaps(d, c, sources);
-  const [kind, label] = mood(d, incident, missing);
+  const missing = gaps(d, sources);
+  const [kind, label] = mood(d, incident, missing, killed);
   const shown = incident ?? incidents.find((i) => i.state === 'suspected');
-  root.className = `card verdict ${kind}`;
+  colour(kind);
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
   if ($('say').textContent !== say) $('say').textContent = say; // not with each new number
-  set(root, JSON.stringify([d, time, c?.limit_bytes, missing]), () => {
-    const next = d.findings?.[0]?.next;
+  set($('verdict'), JSON.stringify([d, time, c?.limit_bytes, missing, label]), () => {
+    const findings = d.findings ?? [], [first] = findings;
+    const summary = clauses(sentence(d.summary.replace(/^not judged: [^;]*; /, ''))), box = showGaps(missing, sources.length > 0);
     return [
       head(label),
-      clauses(sentence(d.summary)),
-      shown && course(shown, time),
-      showGaps(missing, sources.length > 0),
+      ...(incident || kind === 'bad' ? [summary, shown && course(shown, time), box] : [box, summary, shown && course(shown, time)]),
       facts(d, time, c, shown),
       ...others(incidents, shown),
-      next?.length > 0 && make('h3', {}, 'What to do'),
-      list('ol', next, 'next'),
-      d.findings?.length > 0 && make('details', { 'data-name': 'why' }, make('summary', {}, 'Evidence'), d.findings.map(finding)),
+      first?.evidence?.length > 0 && make('h3', {}, 'Evidence'),
+      list('ul', first?.evidence, 'evidence'),
+      first?.next?.length > 0 && make('h3', {}, 'What to do'),
+      list('ol', first?.next, 'next'),
+      (findings.length > 1 || first?.gathered) && make('details', { 'data-name': 'why' }, make('summary', {}, findings.length > 1 ? `More findings (${findings.length - 1})` : 'Reported by the JVM'), more(findings)),
     ];
   });
 }
