@@ -303,7 +303,7 @@ func checkForecast(t *testing.T, b *browser, name, want string) {
 		const light = mood.map((v) => 0.25 * v + 0.75 * 255);
 		const ink = getComputedStyle(document.documentElement).getPropertyValue('--limit').match(/\w\w/g).map((h) => parseInt(h, 16));
 		let n = 0, top = 1e9, limit = -1, most = 0;
-		const columns = new Array(canvas.width).fill(0);
+		const columns = new Array(canvas.width).fill(0); // the label of the limit is left of 200
 		for (let y = 0; y < canvas.height; y++) {
 			let line = 0;
 			for (let x = 0; x < canvas.width; x++) {
@@ -313,7 +313,7 @@ func checkForecast(t *testing.T, b *browser, name, want string) {
 			}
 			if (y < canvas.height / 4 && line > most) { most = line; limit = y; }
 		}
-		return { n, top, left: columns.findIndex((n) => n > 12), limit, width: canvas.width };
+		return { n, top, left: columns.findIndex((n, x) => x > 200 && n > 5), limit, width: canvas.width };
 	})()`)
 	text := eval[string](b, `document.getElementById('chart').getAttribute('aria-valuetext')`)
 	if want == "" {

@@ -4,10 +4,11 @@
 // that it generates. They need no build step and no other server:
 //
 //	page.html, page.css  the static frame
-//	tables.js            generated: the rows with their titles and colours, names of series
+//	tables.js            generated: rows with titles and colours, states, names of series
 //	page.js              fetches the documents every few seconds and shows them
 //	history.js           keeps the history and fetches new steps only
-//	stack.js             the rows over time, stacked, with the limit
+//	stack.js             the rows over time, stacked, with the limit and the forecast up to it
+//	curves.js            small curves: parts of native memory, old generation, classes, threads
 //	table.js, parts.js   values at a time; numbers of dashboards, budget, autopsies, sources
 //	verdict.js, incidents.js  the verdict; incidents with their course
 //	threads.js           threads by pool

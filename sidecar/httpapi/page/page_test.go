@@ -112,6 +112,11 @@ func TestTables(t *testing.T) {
 		}
 		rest = after
 	}
+	for _, state := range rows.States() {
+		if !strings.Contains(script, fmt.Sprintf("%q: {\n    \"tone\"", state)) {
+			t.Errorf("no state %s", state)
+		}
+	}
 	if strings.Count(script, `"id":`) != len(rows.All()) {
 		t.Errorf("%d rows, want %d", strings.Count(script, `"id":`), len(rows.All()))
 	}
