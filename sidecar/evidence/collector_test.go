@@ -280,7 +280,7 @@ func TestLoaderLines(t *testing.T) {
 	got := loaderLines(kinds(300), first)
 	want := []string{
 		"300 class loaders groovy with 600 classes, 4.7 MiB of metaspace: +200 class loaders, +400 classes, +3.1 MiB in 1m0s",
-		"1 class loaders app with 900 classes, 9.0 MiB of metaspace",
+		"1 class loader app with 900 classes, 9.0 MiB of metaspace",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)

@@ -118,13 +118,20 @@ func loaderLines(now *evidence.Loaders, before reading) []string {
 	slices.SortStableFunc(types, func(a, b dcmd.LoaderType) int { return cmp.Compare(gained(b).ChunkBytes, gained(a).ChunkBytes) })
 	var lines []string
 	for _, t := range types[:min(len(types), maxTypes)] {
-		line := fmt.Sprintf("%d class loaders %s with %d classes, %s of metaspace", t.Loaders, t.Name, t.Classes+t.HiddenClasses, breakdown.Size(&t.ChunkBytes))
+		line := fmt.Sprintf("%s %s with %d classes, %s of metaspace", count(t.Loaders, "class loader"), t.Name, t.Classes+t.HiddenClasses, breakdown.Size(&t.ChunkBytes))
 		if g := gained(t); g != (dcmd.LoaderType{}) {
 			line += fmt.Sprintf(": %+d class loaders, %+d classes, %s in %s", g.Loaders, g.Classes, signed(g.ChunkBytes), since(before))
 		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+func count(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 func signed(bytes int64) string {
