@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/jvmem/jvmem/e2e/pod"
@@ -163,7 +162,7 @@ func checkSame(t *testing.T, c, truth *sidecar.Container) {
 		}
 	}
 	for _, p := range c.JVMs[0].Threads.Pools {
-		if strings.HasPrefix(p.Name, "http-nio") && p.Count != 4 {
+		if p.Name == "workload-#" && p.Count != 4 {
 			t.Errorf("%d threads in the pool, want 4 of %+v", p.Count, truth.JVMs[0].Threads.Pools)
 		}
 	}
