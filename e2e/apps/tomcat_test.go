@@ -41,7 +41,7 @@ func archiveCases(tomcat server) []testCase {
 	tomcat.jars = append(slices.Clone(tomcat.jars), groovy)
 	return []testCase{
 		{
-			server: tomcat, fault: "Deflater and Inflater never ended", verdict: "native_untracked", gc: "Serial", limit: 320, faults: 600,
+			server: tomcat, fault: "Deflater and Inflater never ended", verdict: "native_untracked", gc: "Serial", limit: 320, faults: 950,
 			flags: []string{"-Dbench.fault=zlib", "-XX:NativeMemoryTracking=off"},
 		},
 		{
