@@ -41,8 +41,16 @@ func (r *Report) WriteSummaries(w io.Writer) error {
 
 func (d *Diagnosis) title() string { return cmp.Or(d.Label(), "unknown") }
 
+// writeText has the order of the page.
 func (d *Diagnosis) writeText(b *strings.Builder) {
 	fmt.Fprintf(b, "container %s: %s\n%s\n", d.title(), strings.ToUpper(string(d.Verdict)), d.Summary)
+	for i := range d.Incidents {
+		fmt.Fprintf(b, "incident: %s\n   %s\n", d.Incidents[i].Text(), d.Incidents[i].course())
+		d.Incidents[i].Gathered.WriteText(b)
+	}
+	if len(d.NotJudged) > 0 && !strings.HasPrefix(d.Summary, notJudgedText) {
+		fmt.Fprintf(b, "%s%s\n", notJudgedText, strings.Join(d.NotJudged, ", "))
+	}
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		fmt.Fprintf(b, "\n%d. %s", i+1, phrases[f.Verdict])
@@ -60,10 +68,6 @@ func (d *Diagnosis) writeText(b *strings.Builder) {
 		for _, n := range f.Next {
 			fmt.Fprintf(b, "   → %s\n", n)
 		}
-	}
-	for i := range d.Incidents {
-		fmt.Fprintf(b, "\nincident: %s\n   %s\n", d.Incidents[i].Text(), d.Incidents[i].course())
-		d.Incidents[i].Gathered.WriteText(b)
 	}
 }
 

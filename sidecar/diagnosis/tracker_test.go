@@ -189,8 +189,8 @@ func TestResumed(t *testing.T) {
 		}
 		if text := new(strings.Builder); true {
 			d.writeText(text)
-			if !strings.Contains(text.String(), "\nincident: "+d.Incidents[0].Text()) || !strings.Contains(text.String(), "confirmed 20") {
-				t.Errorf("the text lacks the incident: %s", text)
+			if head, _, _ := strings.Cut(text.String(), "\n1. "); !strings.Contains(head, "\nincident: "+d.Incidents[0].Text()) || !strings.Contains(head, "confirmed 20") {
+				t.Errorf("the text lacks the incident before the findings: %s", text)
 			}
 		}
 		other.Generation++

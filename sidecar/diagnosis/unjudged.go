@@ -29,12 +29,14 @@ func (j *judge) notJudged() (all []string) {
 	return all
 }
 
+const notJudgedText = "not judged: "
+
 // calmText is the summary where nothing was found: first what could not be judged, then what
 // is suspected.
 func (d *Diagnosis) calmText() string {
 	var parts []string
 	if len(d.NotJudged) > 0 {
-		parts = append(parts, "not judged: "+strings.Join(d.NotJudged, ", "))
+		parts = append(parts, notJudgedText+strings.Join(d.NotJudged, ", "))
 	}
 	nothing := phrases[d.Verdict]
 	if suspected := d.suspected(); suspected != "" {

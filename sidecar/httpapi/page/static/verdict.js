@@ -66,13 +66,15 @@ function facts(d, time, c, incident) {
   return out.length ? make('dl', { class: 'facts' }, out) : null;
 }
 
+const reported = (g) => g && make('div', {},
+  make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(g.time))}:`),
+  g.text && make('pre', { tabindex: 0 }, g.text.join('\n')),
+  g.failed && make('p', {}, g.failed));
+
 // more is what is folded: what the JVM reported, and the other findings.
 const more = (findings) => findings.map((f, i) => make('div', { class: 'finding' },
   i > 0 && [make('h3', {}, sentence(title(f))), list('ul', f.evidence, 'evidence')],
-  f.gathered && make('div', {},
-    make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(f.gathered.time))}:`),
-    f.gathered.text && make('pre', { tabindex: 0 }, f.gathered.text.join('\n')),
-    f.gathered.failed && make('p', {}, f.gathered.failed)),
+  reported(f.gathered),
   i > 0 && list('ol', f.next, 'next')));
 
 const head = (label) => make('h2', { id: 'verdict-head', class: 'label' }, label);
@@ -121,6 +123,7 @@ export function showVerdict(d, time, c, sources, killed) {
       list('ul', first?.evidence, 'evidence'),
       first?.next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', first?.next, 'next'),
+      !first?.gathered && shown?.gathered && make('details', { 'data-name': 'suspicion' }, make('summary', {}, 'Reported by the JVM at the first suspicion'), reported(shown.gathered)),
       (findings.length > 1 || first?.gathered) && make('details', { 'data-name': 'why' }, make('summary', {}, findings.length > 1 ? `More findings (${findings.length - 1})` : 'Reported by the JVM'), more(findings)),
     ];
   });
