@@ -25,6 +25,7 @@ const (
 	secondsToLimit
 	leakSuspected
 	stateFound
+	incidentState
 	budgetFits
 	oomKills
 	logDropped
@@ -53,6 +54,7 @@ var metricTable = [numMetrics]struct {
 	secondsToLimit:    {"jvmem_seconds_to_limit", "Time until the container's limit or the maximum heap is reached at the current growth rate; absent if neither will be.", []string{"container"}},
 	leakSuspected:     {"jvmem_leak_suspected", "1 for each cause with a confirmed leak incident, also while its growth pauses, 0 for each other cause; absent without enough history.", []string{"container", "cause"}},
 	stateFound:        {"jvmem_state", "1 for each state beside leaks that the container is in, 0 for each other one; without enough history only those that it is in.", []string{"container", "state"}},
+	incidentState:     {"jvmem_incident_state", "1 for the state of each leak incident that is not closed, 0 for the states that it is not in.", []string{"container", "cause", "state"}},
 	budgetFits:        {"jvmem_budget_fits", "Whether the maximum heap plus the current other memory fits the limit (0 or 1).", []string{"container"}},
 	oomKills:          {"jvmem_oom_kills_total", "Processes of the container that were OOM-killed, by cause.", []string{"container", "cause"}},
 	logDropped:        {"jvmem_log_lines_dropped_total", "Log lines dropped because standard output was not read.", nil},

@@ -69,6 +69,10 @@ func observed(tb testing.TB) *State {
 				finding(rows.VerdictDirectBuffers, 40<<20), finding(rows.VerdictNativeUntracked, 30<<20), finding(rows.VerdictThreads, 20<<20),
 				{Verdict: rows.VerdictPageCache},
 			},
+			Incidents: []diagnosis.Incident{
+				{Verdict: rows.VerdictDirectBuffers, State: diagnosis.Paused}, {Verdict: rows.VerdictHeap, State: diagnosis.Suspected},
+				{Verdict: rows.VerdictGC, State: diagnosis.Closed},
+			},
 			Budget: &diagnosis.BudgetCheck{Fits: false},
 		},
 		{Identity: young.Identity, Verdict: rows.VerdictNotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},

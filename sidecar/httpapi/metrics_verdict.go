@@ -50,6 +50,7 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 			e.put(stateFound, truth(found), label, string(state))
 		}
 	}
+	e.incidents(label, d.Incidents)
 	if !d.Judged() {
 		return
 	}
@@ -79,6 +80,21 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 	}
 	if d.Forecast != nil {
 		e.put(secondsToLimit, max(0, d.Forecast.Seconds-age), label)
+	}
+}
+
+// incidents exposes the state of those that are not closed, one for each cause.
+func (e *exposition) incidents(label string, all []diagnosis.Incident) {
+	states := make(map[rows.Verdict]diagnosis.State)
+	for i := range all {
+		if all[i].State != diagnosis.Closed {
+			states[all[i].Verdict] = all[i].State
+		}
+	}
+	for cause, state := range states {
+		for _, s := range []diagnosis.State{diagnosis.Suspected, diagnosis.Confirmed, diagnosis.Paused} {
+			e.put(incidentState, truth(s == state), label, string(cause), string(s))
+		}
 	}
 }
 
