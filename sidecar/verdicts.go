@@ -18,7 +18,7 @@ const EvidenceHeap = "heap"
 
 // verdict holds the state of a container's verdicts.
 type verdict struct {
-	diagnosis.Tracker
+	incidents.Container
 	last *diagnosis.Diagnosis
 }
 
@@ -31,14 +31,14 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
 	verdicts := make(map[rows.Key]*verdict)
-	var kept []incidents.Container
 	changed := false
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		v := l.verdicts[c.Key()]
 		if v == nil {
-			v = &verdict{Tracker: l.incidents.Tracker(c.Identity)}
+			v = &verdict{Container: incidents.Container{Tracker: l.incidents.Tracker(c.Identity)}}
 		}
+		v.Identity = c.Identity
 		verdicts[c.Key()] = v
 		before := slices.Clone(v.Incidents)
 		var found *diagnosis.Diagnosis
@@ -63,8 +63,17 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 				return err
 			}
 		}
-		kept = append(kept, incidents.Container{Identity: c.Identity, Tracker: v.Tracker})
 		d.Containers = append(d.Containers, *found)
+	}
+	for key, v := range l.verdicts {
+		// A container may be missing from one report. Its incidents go on while it has a history.
+		if verdicts[key] == nil && l.history.Has(v.Identity) {
+			verdicts[key] = v
+		}
+	}
+	kept := make([]incidents.Container, 0, len(verdicts))
+	for _, v := range verdicts {
+		kept = append(kept, v.Container)
 	}
 	l.warn("incidents", l.incidents.Save(r.Time, changed, kept))
 	l.verdicts = verdicts

@@ -261,3 +261,10 @@ func (s *Store) Container(of *breakdown.Container, f func(*Container)) {
 		}
 	}
 }
+
+// Has reports whether there is a history of the container.
+func (s *Store) Has(c rows.Identity) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.containers, func(has *Container) bool { return has.Same(c) })
+}
