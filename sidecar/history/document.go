@@ -59,7 +59,7 @@ func (c *Container) merged(since, step int64) *Track {
 	out := &Track{StepMillis: step}
 	for k, t := range c.Tracks {
 		names := slices.Collect(maps.Keys(t.Series))
-		for i := range c.covered(k) {
+		for i := range c.covered(k, "") {
 			if t.Times[i] >= since {
 				out.add(t.Times[i], names, func(n int) Point { return t.Series[names[n]].At(i) })
 			}
@@ -75,17 +75,37 @@ func (c *Container) Between(from, to time.Time) *Track {
 	return t
 }
 
-// covered returns how many steps of a track come before the finer ones.
-func (c *Container) covered(track int) int {
+// covered returns how many steps of a track come before the finer ones, for a series.
+func (c *Container) covered(track int, name string) int {
 	times := c.Tracks[track].Times
 	n := len(times)
-	for _, finer := range c.Tracks[track+1:] {
-		if len(finer.Times) > 0 {
-			i, _ := slices.BinarySearch(times, finer.Times[0])
+	for k := track + 1; k < len(c.Tracks); k++ {
+		if finer := c.Tracks[k].Times; len(finer) > 0 {
+			i, _ := slices.BinarySearch(times, finer[c.begin(k, name)])
 			n = min(n, i)
 		}
 	}
 	return n
+}
+
+// begin returns the step from which on a track counts for a series. Older readings were
+// dropped to make room for samples. Where samples are rarer than the steps of the coarser
+// track, that one has more of the series that readings have.
+func (c *Container) begin(track int, name string) int {
+	t := c.Tracks[track]
+	column, generation := t.Series[name], t.Series[JVMGeneration]
+	if track == 0 || column == nil {
+		return 0
+	}
+	coarser := c.Tracks[track-1]
+	i := slices.Index(generation.last(), Unknown) // the oldest reading
+	if i < 2 || i >= len(t.Times) || column.At(i).Last == Unknown || len(coarser.Times) == 0 || coarser.Times[0] > t.Times[0]+coarser.StepMillis {
+		return 0
+	}
+	if (t.Times[i]-t.Times[0])/int64(i) <= coarser.StepMillis {
+		return 0
+	}
+	return i
 }
 
 // Points yields the known points of a series with their times, in order.
@@ -101,9 +121,9 @@ func (c *Container) PointsSince(name string, from int64) iter.Seq2[int64, Point]
 			if column == nil {
 				continue
 			}
-			times := t.Times[:c.covered(k)]
+			times := t.Times[:c.covered(k, name)]
 			first, _ := slices.BinarySearch(times, from)
-			for i := first; i < len(times); i++ {
+			for i := max(first, c.begin(k, name)); i < len(times); i++ {
 				if p := column.At(i); p.Last != Unknown && !yield(times[i], p) {
 					return
 				}

@@ -41,6 +41,13 @@ func (c *Column) At(i int) Point {
 	return p
 }
 
+func (c *Column) last() Values {
+	if c == nil {
+		return nil
+	}
+	return c.Last
+}
+
 // Sampled returns the last step up to i with a full sample, which has the rows; the first
 // one after i if there is none, -1 if there is none at all.
 func (t *Track) Sampled(i int) int {
