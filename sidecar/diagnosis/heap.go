@@ -81,6 +81,9 @@ func (j *judge) liveSets(w window) (trend, bool) {
 			t.floors, t.top = append(t.floors, floor{hours(at - w.from), s.after}), append(t.top, s.after)
 		}
 	}
+	if len(t.floors) > bins {
+		t.group()
+	}
 	n := len(t.floors)
 	if n < minFullCollections {
 		return t, false
@@ -91,6 +94,24 @@ func (j *judge) liveSets(w window) (trend, bool) {
 		t.z = minZ // a rise each time is as rare
 	}
 	return t, true
+}
+
+// group keeps the least floor of each part of the window. Where the old generation is
+// collected again and again between two samples, most of them find garbage of the time
+// since.
+func (t *trend) group() {
+	part := hours(t.to-t.from) / bins
+	floors, top := t.floors[:1], t.top[:1]
+	for i, f := range t.floors[1:] {
+		last := len(floors) - 1
+		switch {
+		case int(f.time/part) != int(floors[last].time/part):
+			floors, top = append(floors, f), append(top, t.top[i+1])
+		case f.value < floors[last].value:
+			floors[last], top[last] = f, t.top[i+1]
+		}
+	}
+	t.floors, t.top = floors, top
 }
 
 // collections is how often the old generation was collected in a window, as seen at samples:
