@@ -135,6 +135,12 @@ bench-diagnosis: build jdk ## run JVMs with and without leaks and check the verd
 	cd e2e/leaks && go test -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/diagnosis.md -record $(CURDIR)/bin/histories \
 		-parallel 3 -timeout 60m
 
+.PHONY: bench-slow
+bench-slow: build jdk ## let JVMs leak 1 to 6 MiB a minute for 20 minutes under changing load, with the default settings beside others
+	@.ci/need gcc "gcc libc6-dev"
+	cd e2e/leaks && go test -run TestSlow -v -slow 20m -interval 5s -jvmem $(CURDIR)/bin/jvmem -markdown $(CURDIR)/bin/slow.md \
+		-record $(CURDIR)/bin/slow -parallel 10 -timeout 90m
+
 APPS = cd e2e/apps && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR)/.ci/need -npm $(CURDIR)/.tools/npm
 
 .PHONY: bench-apps

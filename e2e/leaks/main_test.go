@@ -61,6 +61,9 @@ func run(m *testing.M) (code int, err error) {
 
 // TestDiagnosis runs -parallel cases concurrently.
 func TestDiagnosis(t *testing.T) {
+	if *slowFor > 0 {
+		t.Skip("TestSlow runs instead")
+	}
 	for _, c := range slices.Concat(leaks(), lookAlikes()) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

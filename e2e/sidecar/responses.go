@@ -22,7 +22,8 @@ type Diagnosis struct {
 type Incident struct {
 	Verdict string `json:"verdict"`
 	Subject string `json:"subject"`
-	State   string `json:"state"` // suspected, confirmed, paused or closed
+	State   string `json:"state"`   // suspected, confirmed, paused or closed
+	Waiting string `json:"waiting"` // for what, before it is confirmed
 }
 
 // Forecast is the time until a limit is reached.

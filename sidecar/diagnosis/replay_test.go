@@ -126,28 +126,33 @@ func follow(t testing.TB, r *recording, recorded *history.Container) course {
 			return
 		}
 		d, change := tracker.Judge(h)
-		c.judged++
-		c.length = at.Sub(begin)
-		if change != "" {
-			c.events++
-		}
 		if c.half == nil && at.Sub(begin) >= r.End.Sub(begin)/2 {
 			c.half, c.after = &d, r.End.Sub(at)
 		}
-		right := d.Verdict == r.Verdict && (r.Subject == "" || d.Subject == r.Subject)
-		switch {
-		case right && r.Verdict.Leak() && c.first == 0:
-			c.first = max(c.length, 1)
-		case !right && c.first != 0:
-			c.lapses++
-		}
-		if wrong := string(d.Verdict); d.Verdict.Leak() && d.Verdict != r.Verdict &&
-			!slices.ContainsFunc(c.accused, func(s string) bool { return strings.HasPrefix(s, wrong) }) {
-			c.accused = append(c.accused, wrong+" after "+c.length.Round(time.Second).String())
-		}
-		c.last, c.sentence = d.Verdict, d.Summary
+		c.note(r, at.Sub(begin), &d, change)
 	})
 	return c
+}
+
+// note takes in a judgment, at a time since the leak began.
+func (c *course) note(r *recording, at time.Duration, d *Diagnosis, change Change) {
+	c.judged++
+	c.length = at
+	if change != "" {
+		c.events++
+	}
+	right := d.Verdict == r.Verdict && (r.Subject == "" || d.Subject == r.Subject)
+	switch {
+	case right && r.Verdict.Leak() && c.first == 0:
+		c.first = max(c.length, 1)
+	case !right && c.first != 0:
+		c.lapses++
+	}
+	if wrong := string(d.Verdict); d.Verdict.Leak() && d.Verdict != r.Verdict &&
+		!slices.ContainsFunc(c.accused, func(s string) bool { return strings.HasPrefix(s, wrong) }) {
+		c.accused = append(c.accused, wrong+" after "+c.length.Round(time.Second).String())
+	}
+	c.last, c.sentence = d.Verdict, d.Summary
 }
 
 // faults: nothing clean is accused at any moment; a leak is named before half of its way,

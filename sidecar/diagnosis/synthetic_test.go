@@ -123,13 +123,18 @@ func feed(t testing.TB, store *history.Store, s scenario, seed uint64, each func
 func note(store *history.Store, r *breakdown.Report) error {
 	c := &r.Containers[0]
 	j := &c.JVMs[0]
-	return store.AddReading(c, r.Time, []string{
+	names := []string{
 		history.Usage, history.WorkingSet, history.Reclaimable, history.Unreclaimable, history.Limit, history.OOMKills,
 		history.Threads, history.Classes, history.OldUsed, history.OldCollections,
-	}, []int64{
+	}
+	values := []int64{
 		*c.UsageBytes, *c.WorkingSetBytes, *c.ReclaimableBytes, *c.UsageBytes - *c.ReclaimableBytes, *c.LimitBytes, *c.OOMKills,
 		int64(j.Threads.Live), *j.LoadedClasses, j.OldGeneration.UsedBytes, *j.OldGeneration.Collections,
-	})
+	}
+	if j.CPUSeconds != nil {
+		names, values = append(names, history.CPUMillis), append(values, int64(1000**j.CPUSeconds))
+	}
+	return store.AddReading(c, r.Time, names, values)
 }
 
 func (v *state) report(garbage float64, collections int64) *breakdown.Report {

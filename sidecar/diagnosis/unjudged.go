@@ -19,6 +19,10 @@ func (j *judge) notJudged() (all []string) {
 		all = append(all, "Java heap (old generation unknown)")
 	case !collections:
 		all = append(all, "Java heap (number of its collections unknown)")
+	default:
+		if gain, ok := j.uncollected(); ok {
+			all = append(all, "Java heap (its old generation has gained "+bytesText(gain)+" and was not collected since)")
+		}
 	}
 	if !classes {
 		all = append(all, "class loaders (number of classes unknown)")
@@ -30,6 +34,18 @@ func (j *judge) notJudged() (all []string) {
 }
 
 const notJudgedText = "not judged: "
+
+// uncollected returns what the old generation gained, if that could be a leak and no
+// collection has shown yet what of it survives.
+func (j *judge) uncollected() (gain float64, ok bool) {
+	limit, known := j.maxOld()
+	now, ok := j.now(history.OldUsed)
+	if !known || !ok || len(j.collectionTimes(window{j.started, j.at})) > 0 {
+		return 0, false
+	}
+	gain = now - j.valueAt(history.OldUsed, j.started)
+	return gain, gain >= minHeapGain*limit && now >= minHeapShare*limit
+}
 
 // calmText is the summary where nothing was found: first what could not be judged, then what
 // is suspected.
