@@ -13,7 +13,7 @@ func h2Cases() []testCase {
 	onDisk := h2
 	onDisk.name, onDisk.program = "H2, on disk", "H2StatementsApp"
 	statements := testCase{
-		server: onDisk, fault: "prepared statements never closed", verdict: "heap", gc: "Z", limit: 512, faults: 1050,
+		server: onDisk, fault: "prepared statements never closed", verdict: "heap", gc: "Z", limit: 512, faults: 1500,
 		flags: []string{"-Dbench.fault=statements", "-Xmx128m"},
 	}
 	report := testCase{
