@@ -58,6 +58,7 @@ type Client struct {
 	answered  *proc.Status  // of the process when it last replied; nil: it did not
 	notBefore time.Time     // no SIGQUIT before this
 	backOff   time.Duration // after the last failed handshake
+	unheard   time.Time     // since then a trigger waits for the JVM to handle SIGQUIT; zero: none does
 }
 
 // New returns a client. It opens nothing.

@@ -18,6 +18,9 @@ import (
 const (
 	minBackOff = time.Minute
 	maxBackOff = 10 * time.Minute
+	// heardAfter is when a JVM has surely handled the signal. One that has too little CPU
+	// may do so long after AttachTimeout, and prints a thread dump if the trigger is gone.
+	heardAfter = time.Minute
 )
 
 // The listener usually runs within 1.4 to 3 ms, much later if the JVM gets too little
@@ -33,7 +36,11 @@ func (c *Client) connect(ctx context.Context, p proc.Status) (*net.UnixConn, err
 	dialing, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	conn, err := c.dial(dialing, p)
-	if errors.Is(err, errNoListener) {
+	listens := !errors.Is(err, errNoListener)
+	if !c.unheard.IsZero() && (listens || c.now().Sub(c.unheard) > heardAfter) {
+		c.retract()
+	}
+	if !listens {
 		return c.handshake(ctx)
 	}
 	return conn, err
@@ -67,17 +74,34 @@ func (c *Client) handshake(ctx context.Context) (*net.UnixConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer t.remove()
 	if err := c.quit(); err != nil {
+		t.remove()
 		return nil, err
 	}
 	c.backOff = min(max(2*c.backOff, minBackOff), maxBackOff)
 	c.notBefore = c.now().Add(c.backOff)
 	conn, err := c.await(ctx)
-	if err == nil {
+	switch {
+	case err == nil:
 		c.backOff, c.notBefore = 0, time.Time{}
+		t.remove()
+	case c.identify() != nil: // the process has ended
+		t.remove()
+	default:
+		c.unheard = c.now()
 	}
 	return conn, err
+}
+
+// retract removes the trigger of a handshake whose signal had no effect in time.
+func (c *Client) retract() {
+	tmp, err := c.tmp()
+	if err != nil {
+		return
+	}
+	defer tmp.Close()
+	(&trigger{tmp, c.triggerFile()}).remove()
+	c.unheard = time.Time{}
 }
 
 const noListenerFix = "check the JVM's options for -XX:+DisableAttachMechanism, and the container for CPU throttling"

@@ -78,6 +78,28 @@ func TestLiveLostSocket(t *testing.T) {
 	})
 }
 
+// TestLiveLateSignal: a JVM with too little CPU handles SIGQUIT after the handshake has
+// failed.
+func TestLiveLateSignal(t *testing.T) {
+	eachJDK(t, func(t *testing.T, java string) {
+		p := startJVM(t, os.Geteuid(), java).awaitReady(t)
+		c := p.client(Options{AttachTimeout: 50 * time.Millisecond})
+		c.signal = func(int, int) error { return nil }
+		_, err := c.Do(t.Context(), VMVersion)
+		wantKind(t, err, ErrTimeout)
+		if err := syscall.Kill(p.pid, syscall.SIGQUIT); err != nil {
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if _, err := c.Do(t.Context(), VMVersion); !errors.Is(err, ErrBackOff) {
+				break
+			}
+		}
+		wantVersion(t, c)
+		p.wantQuiet(t)
+	})
+}
+
 func TestLiveHungJVM(t *testing.T) {
 	java := javas(t)[0]
 	p := startJVM(t, os.Geteuid(), java).awaitReady(t)

@@ -19,13 +19,15 @@ type trigger struct {
 	name string
 }
 
+func (c *Client) triggerFile() string { return fmt.Sprintf(".attach_pid%d", c.target.NSPID) }
+
 // createTrigger creates the file in the JVM's /tmp. Other clients use the working
 // directory, where the JVM looks first. But the working directory of a starting JVM is
 // /tmp/hsperfdata_<user> for a moment (perfMemory_posix.cpp); later the JVM looks
 // elsewhere, finds no trigger and prints a thread dump. Also, an application may watch
 // its own directory. The JVM writes its socket to /tmp anyway.
 func (c *Client) createTrigger(p proc.Status, tmp *os.File) (*trigger, error) {
-	t := &trigger{dir: tmp, name: fmt.Sprintf(".attach_pid%d", c.target.NSPID)}
+	t := &trigger{dir: tmp, name: c.triggerFile()}
 	if err := c.checkCwd(t.name, p); err != nil {
 		return nil, err
 	}
