@@ -16,7 +16,6 @@ var (
 	duration    = flag.Duration("duration", 10*time.Minute, "duration of each case")
 	markdown    = flag.String("markdown", "", "file to write the tables to")
 	record      = flag.String("record", "", "folder to write the histories to")
-	strict      = flag.Bool("strict", false, "fail if the sidecar with 1 s accuses a server that does not leak")
 )
 
 const mib = 1 << 20
