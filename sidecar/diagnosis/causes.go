@@ -18,7 +18,8 @@ const (
 	// sure: the more has come up, the less it is chance.
 	enough = 0.05
 	// side is how slow, compared with the fastest, a growth counts as its side
-	// effect: classes come with malloc, threads with kernel memory.
+	// effect: classes come with malloc, threads with kernel memory. So it does compared with
+	// the whole growth, whose cause may not be found yet.
 	side = 0.25
 	// causal is how much slower a growth of threads or of classes may be than
 	// another one to count as its cause.
@@ -53,7 +54,9 @@ func (j *judge) leaks(known []Incident) []Finding {
 			all = append(all, f)
 		}
 	}
-	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool { return f.known || f.Confidence < minConfidence })
+	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool {
+		return f.known || f.Confidence < minConfidence || f.minor()
+	})
 }
 
 // leak finds growth of a row or a detail, by the judge of its verdict if there is one.
@@ -259,6 +262,16 @@ func (f *Finding) weight() float64 {
 		return causal * rate
 	}
 	return rate
+}
+
+// minor reports whether most of the growth is that of something else, whose cause may not be
+// found yet. Counts and collections show a leak of any size.
+func (f *Finding) minor() bool {
+	switch f.Verdict {
+	case rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictHeap:
+		return false
+	}
+	return f.Share != nil && *f.Share < side
 }
 
 // sideEffects sorts the findings and leaves out what comes with another one.
