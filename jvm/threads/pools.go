@@ -3,6 +3,7 @@ package threads
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -146,11 +147,11 @@ func isExecutors(name string) bool {
 
 const digits = "0123456789"
 
-// PoolName returns a thread's name with "#" for the numbers that count threads or
-// pools: one at the end, or one of fewer than four digits behind a separator. Other
-// numbers distinguish pools (C1 and C2, http-nio-8080-exec-3), but for those of executors.
-// A name that the kernel cut before or within a number gives the same result as a whole
-// one.
+// PoolName returns a thread's name with "#" for the numbers that count threads, pools or
+// connections: one at the end, one of fewer than four digits behind a separator, or the port
+// of a client. Other numbers distinguish pools (C1 and C2, http-nio-8080-exec-3), but for
+// those of executors. A name that the kernel cut before or within a number gives the same
+// result as a whole one.
 func PoolName(name string) string {
 	if isExecutors(name) {
 		return executors
@@ -161,7 +162,7 @@ func PoolName(name string) string {
 		for end < len(name) && name[end] >= '0' && name[end] <= '9' {
 			end++
 		}
-		counts := end == len(name) || (end-i < 4 && i > 0 && strings.IndexByte(separators, name[i-1]) >= 0)
+		counts := end == len(name) || (end-i < 4 && i > 0 && strings.IndexByte(separators, name[i-1]) >= 0) || isClientPort(name[:i], name[i:end])
 		switch {
 		case end == i:
 			b.WriteByte(name[i])
@@ -190,6 +191,13 @@ func PoolName(name string) string {
 		return strings.TrimSuffix(strings.TrimSuffix(folded, "-"), "-#") + "-#"
 	}
 	return folded
+}
+
+// isClientPort reports whether a number is the port of a client, which is another one with
+// each connection: from 32768 on (ip_local_port_range) behind a colon.
+func isClientPort(before, number string) bool {
+	port, err := strconv.ParseUint(number, 10, 16)
+	return err == nil && port >= 32768 && strings.HasSuffix(before, ":")
 }
 
 // joinAbbreviated joins pools whose names JDK 26 and later abbreviate in the middle

@@ -30,6 +30,7 @@ func TestPoolName(t *testing.T) {
 		// Executors, however many.
 		"pool-1648-thread-2": "pool-#-thread-#", "pool-1648-threa": "pool-#-thread-#", "pool-1648": "pool-#", "pool-a-thread-1": "pool-a-thread-#",
 		"pool-1-thread-1-x": "pool-#-thread-#-x", "http-nio-8080-exec-3": "http-nio-8080-exec-#",
+		"ActiveMQ Transport: tcp:///127.0.0.1:33974@61616": "ActiveMQ Transport: tcp:///127.#.#.#:#@#", "NIOServerCxn.Factory:0.0.0.0:2181": "NIOServerCxn.Factory:0.#.#.#:#",
 		// JDK 8, cut by the kernel; and whole, as in a thread dump.
 		"Gang worker#0 (": "Gang worker#", "Gang worker#10 ": "Gang worker#", "GC task thread#": "GC task thread#",
 		"Gang worker#0 (Parallel GC Threads)": "Gang worker# (Parallel GC Threads)",
