@@ -18,7 +18,7 @@ ARG SOURCE_DATE_EPOCH=0
 # The flags are those of `make build`, so the bytes are the same. The layer holds
 # the file's time, too.
 RUN CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" -o /jvmem ./cmd/jvmem && \
+    go build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags "-s -w -X main.version=${VERSION}" -o /jvmem ./cmd/jvmem && \
     touch -d "@${SOURCE_DATE_EPOCH}" /jvmem
 
 FROM scratch
