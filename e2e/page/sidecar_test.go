@@ -56,8 +56,14 @@ func (s *testSidecar) at(at time.Time) map[string]int64 {
 // startJVM starts a JVM that the sidecar sees.
 func startJVM(t *testing.T, s *testSidecar, limit int64, flags ...string) *jvmtest.JVM {
 	t.Helper()
-	flags = append([]string{"-XX:+UseG1GC", "-Xmx160m", "-XX:MaxDirectMemorySize=1g", "-XX:NativeMemoryTracking=summary"}, flags...)
-	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: limit, JVMFlags: flags})
+	j := startHidden(t, limit, flags...)
 	s.proc.Show(j.PID)
 	return j
+}
+
+// startHidden starts a JVM that the sidecar cannot see yet.
+func startHidden(t *testing.T, limit int64, flags ...string) *jvmtest.JVM {
+	t.Helper()
+	flags = append([]string{"-XX:+UseG1GC", "-Xmx160m", "-XX:MaxDirectMemorySize=1g", "-XX:NativeMemoryTracking=summary"}, flags...)
+	return jvmtest.Start(t, jvmtest.Options{LimitBytes: limit, JVMFlags: flags})
 }
