@@ -104,25 +104,37 @@ func joinNumbered(groups map[string][]Thread) {
 
 // withoutNumbers replaces numbers behind a separator.
 func withoutNumbers(name string) string {
+	return replaceNumbers(name, func(before, number string) string {
+		if separated(before) {
+			return "#"
+		}
+		return number
+	})
+}
+
+// replaceNumbers replaces the numbers of a name, by what comes before them.
+func replaceNumbers(name string, replacement func(before, number string) string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); {
-		end := i + len(name[i:]) - len(strings.TrimLeft(name[i:], digits))
-		switch {
-		case end == i:
-			b.WriteByte(name[i])
+		end := i
+		for end < len(name) && name[end] >= '0' && name[end] <= '9' {
 			end++
-		case i > 0 && strings.IndexByte(separators, name[i-1]) >= 0:
-			b.WriteByte('#')
-		default:
-			b.WriteString(name[i:end])
 		}
+		if end == i {
+			b.WriteByte(name[i])
+			i++
+			continue
+		}
+		b.WriteString(replacement(name[:i], name[i:end]))
 		i = end
 	}
 	return b.String()
 }
 
-// separators come before a number that counts.
-const separators = "-# _."
+// separated reports whether a number behind this may count something.
+func separated(before string) bool {
+	return before != "" && strings.IndexByte("-# _.", before[len(before)-1]) >= 0
+}
 
 // commLength is the longest name that the kernel keeps (TASK_COMM_LEN - 1).
 const commLength = 15
@@ -156,26 +168,16 @@ func PoolName(name string) string {
 	if isExecutors(name) {
 		return executors
 	}
-	var b strings.Builder
-	for i := 0; i < len(name); {
-		end := i
-		for end < len(name) && name[end] >= '0' && name[end] <= '9' {
-			end++
-		}
-		counts := end == len(name) || (end-i < 4 && i > 0 && strings.IndexByte(separators, name[i-1]) >= 0) || isClientPort(name[:i], name[i:end])
-		switch {
-		case end == i:
-			b.WriteByte(name[i])
-			end++
-		case counts && i > 0 && name[i-1] == '#': // "GC Thread#0" has one of its own
+	folded := replaceNumbers(name, func(before, number string) string {
+		last := len(before)+len(number) == len(name)
+		switch counts := last || len(number) < 4 && separated(before) || isClientPort(before, number); {
+		case counts && strings.HasSuffix(before, "#"): // "GC Thread#0" has one of its own
+			return ""
 		case counts:
-			b.WriteByte('#')
-		default:
-			b.WriteString(name[i:end])
+			return "#"
 		}
-		i = end
-	}
-	folded := b.String()
+		return number
+	})
 	if strings.HasSuffix(folded, "#") {
 		return strings.TrimRight(folded, "#") + "#"
 	}
