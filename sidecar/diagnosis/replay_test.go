@@ -207,19 +207,25 @@ func TestStretched(t *testing.T) {
 	for _, r := range slices.Concat(servers(t), recordings(t)) {
 		t.Run(r.Case, func(t *testing.T) {
 			t.Parallel()
-			if r.RealTime != "" {
-				t.Skip(r.RealTime)
-			}
-			recorded := r.open(t)
-			stretch := slower(recorded, factor)
-			if !r.Start.IsZero() {
-				r.Start = time.UnixMilli(stretch(r.Start.UnixMilli()))
-			}
-			r.End = time.UnixMilli(stretch(r.End.UnixMilli()))
-			c := follow(t, &r, recorded)
-			c.check(t, &r)
+			checkSlower(t, r, factor)
 		})
 	}
+}
+
+// checkSlower judges a recording along its whole course as if all had gone so much slower.
+func checkSlower(t *testing.T, r recording, factor int64) {
+	t.Helper()
+	if r.RealTime != "" {
+		t.Skip(r.RealTime)
+	}
+	recorded := r.open(t)
+	stretch := slower(recorded, factor)
+	if !r.Start.IsZero() {
+		r.Start = time.UnixMilli(stretch(r.Start.UnixMilli()))
+	}
+	r.End = time.UnixMilli(stretch(r.End.UnixMilli()))
+	c := follow(t, &r, recorded)
+	c.check(t, &r)
 }
 
 // slower makes a recording so many times slower, and returns what does the same with a time.

@@ -206,17 +206,7 @@ func TestStretchedToWeeks(t *testing.T) {
 		for _, r := range servers(t) {
 			t.Run(fmt.Sprint(factor, " times, ", r.Case), func(t *testing.T) {
 				t.Parallel()
-				if r.RealTime != "" {
-					t.Skip(r.RealTime)
-				}
-				recorded := r.open(t)
-				stretch := slower(recorded, factor)
-				if !r.Start.IsZero() {
-					r.Start = time.UnixMilli(stretch(r.Start.UnixMilli()))
-				}
-				r.End = time.UnixMilli(stretch(r.End.UnixMilli()))
-				c := follow(t, &r, recorded)
-				c.check(t, &r)
+				checkSlower(t, r, factor)
 			})
 		}
 	}
