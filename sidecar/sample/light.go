@@ -66,18 +66,10 @@ func (c *container) readMemory() {
 	if known {
 		l.put(history.Unreclaimable, *rows.Unreclaimable(&r.UsageBytes, &reclaimable), true)
 	}
-	if r.LimitBytes != nil {
-		l.put(history.Limit, *r.LimitBytes, true)
-	}
-	if r.OOMKills != nil {
-		l.put(history.OOMKills, *r.OOMKills, true)
-	}
-	if r.RefaultBytes != nil {
-		l.put(history.RefaultBytes, *r.RefaultBytes, true)
-	}
-	if r.MajorFaults != nil {
-		l.put(history.MajorFaults, *r.MajorFaults, true)
-	}
+	l.putKnown(history.Limit, r.LimitBytes)
+	l.putKnown(history.OOMKills, r.OOMKills)
+	l.putKnown(history.RefaultBytes, r.RefaultBytes)
+	l.putKnown(history.MajorFaults, r.MajorFaults)
 	if r.StalledMicros != nil {
 		l.put(history.StalledMillis, *r.StalledMicros/1000, true)
 	}
@@ -121,6 +113,13 @@ func (c *container) sum(name string, read func(*jvm.LightReading) (int64, bool))
 		sum += n
 	}
 	c.light.put(name, sum, len(c.jvms) > 0)
+}
+
+// putKnown adds a value, nil if it is not known.
+func (l *light) putKnown(name string, value *int64) {
+	if value != nil {
+		l.put(name, *value, true)
+	}
 }
 
 func (l *light) put(name string, value int64, known bool) {
