@@ -30,6 +30,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/openapi"
 	"k8s.io/client-go/openapi/openapitest"
+	"k8s.io/pod-security-admission/api"
 )
 
 // An apiServer admits pods with the plugin of the API server, which reads policies, bindings
@@ -100,12 +101,16 @@ func injection(t *testing.T, values map[string]any) []runtime.Object {
 	rendered := mustRender(t, load(t, chartDir), "jvmem", values, kube("1.36.0"))
 	policy := find[*admissionregistration.MutatingAdmissionPolicy](t, rendered)
 	policy.Spec.FailurePolicy = new(admissionregistration.Fail)
+	restricted := namespace(restrictedNamespace)
+	restricted.Labels[api.EnforceLevelLabel] = string(api.LevelRestricted)
 	return []runtime.Object{
 		policy,
 		find[*admissionregistration.MutatingAdmissionPolicyBinding](t, rendered),
-		namespace("shop"), namespace("kube-system"),
+		namespace("shop"), namespace("kube-system"), restricted,
 	}
 }
+
+const restrictedNamespace = "strict"
 
 func namespace(name string) *core.Namespace {
 	return &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{core.LabelMetadataName: name}}}

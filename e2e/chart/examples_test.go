@@ -6,6 +6,7 @@ import (
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
@@ -85,12 +86,30 @@ func TestExampleInclude(t *testing.T) {
 	checkSidecar(t, find[*core.Pod](t, rendered), "test")
 }
 
+// A chart that sets no user: the sidecar takes that of the JVM.
+func TestIncludeWithoutUser(t *testing.T) {
+	for imageUser, want := range map[string]*core.Capabilities{
+		"any":      nil,
+		"non-root": {Add: []core.Capability{"SETUID", "SETGID"}, Drop: []core.Capability{"ALL"}},
+	} {
+		parent := load(t, examples+"/include")
+		parent.AddDependency(load(t, chartDir))
+		values := parse[map[string]any](t, "user: null\ngroup: null\njvmem: {imageUser: "+imageUser+"}")
+		pod := podOf(find[*apps.Deployment](t, mustRender(t, parent, "orders", values, kube("1.29.0"))))
+		checkSidecar(t, pod, "orders")
+		if got := pod.Spec.InitContainers[0].SecurityContext.Capabilities; !equality.Semantic.DeepEqual(got, want) {
+			t.Errorf("imageUser %s: capabilities %v", imageUser, got)
+		}
+	}
+}
+
 // Values that the include template rejects.
 func TestIncludeErrors(t *testing.T) {
 	for values, want := range map[string]string{
-		"user: null":                       "user and group",
-		"group: null":                      "user and group",
-		"user: 0":                          "user is 0",
+		"user: null":  "user and group",
+		"group: null": "user and group",
+		"user: 0":     "user is 0",
+		"user: null\ngroup: null\njvmem: {imageUser: ignore}": "user and group",
 		"jvmem: {nmt: some}":               "nmt",
 		"jvmem: {image: {repository: ''}}": "image.repository is empty",
 		"jvmem: {resources: null}":         "resources",

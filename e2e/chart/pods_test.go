@@ -8,6 +8,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/pod-security-admission/api"
 	"sigs.k8s.io/yaml"
 )
 
@@ -39,6 +40,12 @@ func TestInjection(t *testing.T) {
 			}
 			checkSidecar(t, after, jvm)
 			checkKept(t, before, after, jvm)
+			// Without the sidecar the pod may be what no level admits.
+			if len(violations(t, api.LevelBaseline, before.ObjectMeta, before.Spec)) == 0 {
+				for _, violation := range violations(t, api.LevelBaseline, after.ObjectMeta, after.Spec) {
+					t.Errorf("baseline does not admit the pod any more: %s", violation)
+				}
+			}
 
 			again, err := server.create(after)
 			if err != nil {

@@ -136,6 +136,7 @@ func TestBadValues(t *testing.T) {
 		"web: {secret: My_Secret}":                               "secret",
 		"web: {tls: true}":                                       "secret",
 		"web: {file: web.yml}":                                   "file",
+		"imageUser: root":                                        "imageUser",
 		"stateSize: lots":                                        "stateSize",
 		"injection: {enabled: 'yes'}":                            "enabled",
 		"injection: {failurePolicy: Retry}":                      "failurePolicy",

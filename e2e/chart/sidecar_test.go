@@ -10,6 +10,7 @@ import (
 
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 )
@@ -52,7 +53,11 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	}
 	user, group := identity(pod, jvm)
 	gotUser, gotGroup := identity(pod, c.Name)
-	if user != nil && *user == 0 {
+	takesUser := user == nil && pod.Namespace != restrictedNamespace
+	level := api.LevelRestricted
+	if takesUser {
+		user, level = new(int64(0)), api.LevelBaseline
+	} else if user != nil && *user == 0 {
 		user, group = new(int64(65532)), new(int64(65532))
 	}
 	if !equal(user, gotUser) || !equal(group, gotGroup) {
@@ -60,11 +65,11 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	}
 	// Only the sidecar has to comply, without settings of the pod.
 	alone := core.PodSpec{Containers: []core.Container{c}}
-	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
-	for _, result := range podSecurity(t).EvaluatePod(restricted, &pod.ObjectMeta, &alone) {
-		if !result.Allowed {
-			t.Errorf("not restricted: %s: %s", result.ForbiddenReason, result.ForbiddenDetail)
-		}
+	for _, violation := range violations(t, level, pod.ObjectMeta, alone) {
+		t.Errorf("not %s: %s", level, violation)
+	}
+	if nonRoot := *security.RunAsNonRoot; nonRoot == takesUser {
+		t.Errorf("runAsNonRoot %v", nonRoot)
 	}
 
 	if len(c.Ports) != 1 || c.Ports[0].Name != "jvmem" || c.Ports[0].ContainerPort != 9753 {
@@ -93,6 +98,10 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 		}
 		delete(fields, name)
 	}
+	if got := fields["JVMEM_USER"]; (got == "jvm") != takesUser {
+		t.Errorf("JVMEM_USER %q", got)
+	}
+	delete(fields, "JVMEM_USER")
 	if len(fields) > 0 {
 		t.Errorf("more environment: %v", fields)
 	}
@@ -145,13 +154,20 @@ func text(id *int64) string {
 	return resource.NewQuantity(*id, resource.DecimalSI).String()
 }
 
-func podSecurity(t *testing.T) policy.Evaluator {
+// violations returns why a level of the Pod Security Standards does not admit a pod.
+func violations(t *testing.T, level api.Level, meta metav1.ObjectMeta, spec core.PodSpec) []string {
 	t.Helper()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return evaluator
+	var all []string
+	for _, result := range evaluator.EvaluatePod(api.LevelVersion{Level: level, Version: api.LatestVersion()}, &meta, &spec) {
+		if !result.Allowed {
+			all = append(all, result.ForbiddenReason+": "+result.ForbiddenDetail)
+		}
+	}
+	return all
 }
 
 // The flags in the help of the binary.

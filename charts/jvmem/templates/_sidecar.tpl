@@ -3,7 +3,7 @@ The templates that other charts include. Each takes a dict with root: the root s
 a dependency, or of jvmem itself. The settings are jvmem's own values.
 
 jvmem.container   the sidecar, as an item of initContainers. Also: container (name of the JVM's container), user, group (its UID and
-                  GID); native: false for an item of containers
+                  GID; without both the sidecar starts as root and takes them from the JVM); native: false for an item of containers
 jvmem.volumes     its volumes, items of volumes
 jvmem.podSpec     what the pod's spec needs
 jvmem.podLabels   what PodMonitor and NetworkPolicy select by
@@ -11,14 +11,27 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
 */}}
 {{- define "jvmem.container" -}}
 {{- if not .container }}{{ fail "jvmem.container: set container to the name of the JVM's container" }}{{ end -}}
-{{- if or (kindIs "invalid" .user) (kindIs "invalid" .group) -}}
-  {{- fail "jvmem.container: set user and group to the UID and GID that the JVM runs with: only its own user may inspect a process" -}}
-{{- end -}}
-{{- if eq (int64 .user) 0 }}{{ fail "jvmem.container: user is 0. Let the JVM run as another user: a sidecar without capabilities cannot read root's processes" }}{{ end -}}
+{{- $imageUser := (include "jvmem.scope" . | fromYaml).Values.imageUser -}}
+{{- $takesUser := and (kindIs "invalid" .user) (kindIs "invalid" .group) (ne $imageUser "ignore") -}}
 {{- $sidecar := include "jvmem.sidecar" . | fromYaml -}}
 {{- $_ := set $sidecar "env" (append $sidecar.env (dict "name" "JVMEM_CONTAINER_NAME" "value" .container)) -}}
-{{- $_ := set $sidecar.securityContext "runAsUser" (int64 .user) -}}
-{{- $_ := set $sidecar.securityContext "runAsGroup" (int64 .group) -}}
+{{- if $takesUser -}}
+  {{- $_ := set $sidecar "env" (append $sidecar.env (dict "name" "JVMEM_USER" "value" "jvm")) -}}
+  {{- $_ := set $sidecar.securityContext "runAsUser" 0 -}}
+  {{- $_ := set $sidecar.securityContext "runAsNonRoot" false -}}
+  {{- if eq $imageUser "any" -}}
+    {{- $_ := unset $sidecar.securityContext "capabilities" -}}
+  {{- else -}}
+    {{- $_ := set $sidecar.securityContext.capabilities "add" (list "SETUID" "SETGID") -}}
+  {{- end -}}
+{{- else if or (kindIs "invalid" .user) (kindIs "invalid" .group) -}}
+  {{- fail "jvmem.container: set user and group to the UID and GID that the JVM runs with: only its own user may inspect a process" -}}
+{{- else if eq (int64 .user) 0 -}}
+  {{- fail "jvmem.container: user is 0. Let the JVM run as another user: a sidecar without capabilities cannot read root's processes" -}}
+{{- else -}}
+  {{- $_ := set $sidecar.securityContext "runAsUser" (int64 .user) -}}
+  {{- $_ := set $sidecar.securityContext "runAsGroup" (int64 .group) -}}
+{{- end -}}
 {{- if eq .native false }}{{ $_ := unset $sidecar "restartPolicy" }}{{ end -}}
 {{ toYaml $sidecar }}
 {{- end -}}
