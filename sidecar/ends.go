@@ -62,6 +62,7 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 		seen.reported = r.Time
 	}
 	if seen == nil {
+		l.search.found()
 		seen = &lastSeen{reported: r.Time}
 		l.alive[key] = seen
 	} else if c.ReadAt != nil || c.UsageBytes == nil && seen.container.UsageBytes != nil {
@@ -91,11 +92,13 @@ func (l *loop) handle(ctx context.Context, event watch.Event) error {
 		return l.sample(ctx)
 	case *watch.Ended:
 		l.changed = true
+		l.search.ended()
 		key := jvmKey{e.PID, e.StartTicks}
 		seen := l.alive[key]
 		delete(l.alive, key)
 		return l.explain(ctx, autopsy.Of(e), seen)
 	case *watch.Killed:
+		l.changed = true
 		for _, seen := range l.alive {
 			if seen.is(e.Path) {
 				return l.explain(ctx, autopsy.OfOther(e, &seen.container.JVMs[0]), seen)

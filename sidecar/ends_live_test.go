@@ -77,6 +77,14 @@ func serveFor(t *testing.T, o ServeOptions, jvms ...*jvmtest.JVM) *served {
 // serveProc serves what is in a folder like /proc.
 func serveProc(t *testing.T, proc string, o ServeOptions) *served {
 	t.Helper()
+	s := startServe(t, proc, o)
+	s.await(t, "the JVM is seen", func() bool { return strings.Contains(s.get(t, "/breakdown"), `"jvms"`) })
+	return s
+}
+
+// startServe is serveProc that does not wait for a JVM.
+func startServe(t *testing.T, proc string, o ServeOptions) *served {
+	t.Helper()
 	s := &served{log: &lines{}}
 	o.Proc = proc
 	o.Listen, o.LogInterval, o.Retention = "127.0.0.1:0", 0, time.Hour
@@ -94,7 +102,6 @@ func serveProc(t *testing.T, proc string, o ServeOptions) *served {
 	})
 	t.Cleanup(s.end)
 	s.url = "http://" + <-address
-	s.await(t, "the JVM is seen", func() bool { return strings.Contains(s.get(t, "/breakdown"), `"jvms"`) })
 	return s
 }
 

@@ -34,7 +34,9 @@ type loop struct {
 	incidents *incidents.Store
 
 	pace     diagnosis.Pace        // of the verdicts
-	changed  bool                  // a JVM ended since the last sample
+	search   search                // for JVMs
+	changed  bool                  // the next tick takes a sample, whatever it costs
+	forced   time.Time             // when a sample was taken whatever it costs, between two ticks
 	latest   breakdown.Report      // the last report
 	verdicts map[rows.Key]*verdict // by container
 	alive    map[jvmKey]*lastSeen
@@ -52,7 +54,7 @@ func newLoop(o ServeOptions, state *httpapi.State, kept *incidents.Store) *loop 
 	return &loop{
 		options: o, sampler: sampler, throttle: sample.NewThrottle(o.MaxCPU, o.Interval, sample.Spent()),
 		watcher: watch.Start(o.Proc), evidence: evidence.New(o.Evidence == EvidenceHeap, sampler.Lend),
-		state: state, history: state.History, autopsies: state.Autopsies, incidents: kept,
+		search: newSearch(), state: state, history: state.History, autopsies: state.Autopsies, incidents: kept,
 		verdicts: make(map[rows.Key]*verdict), alive: make(map[jvmKey]*lastSeen), warned: make(map[string]string),
 	}
 }
@@ -79,6 +81,8 @@ func (l *loop) run(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 			err = l.tick(ctx)
+		case <-l.search.timer.C:
+			err = l.look(ctx)
 		case event := <-l.watcher.Events():
 			err = l.handle(ctx, event)
 		case <-l.sampler.Late():
@@ -99,8 +103,23 @@ func (l *loop) tick(ctx context.Context) error {
 	}
 	l.pace.Reading()
 	l.warn("readings", l.sampler.Record(l.history, &l.latest))
+	if l.resized() {
+		return l.sample(ctx)
+	}
 	l.state.Tick(l.cost())
 	return nil
+}
+
+// resized reports whether a container has another limit than in the last report.
+func (l *loop) resized() (changed bool) {
+	for i := range l.latest.Containers {
+		c := &l.latest.Containers[i]
+		l.history.Container(c, func(h *history.Container) {
+			limit := h.Latest(history.Limit)
+			changed = changed || limit != nil && c.Limited != nil && (c.LimitBytes == nil || *c.LimitBytes != *limit)
+		})
+	}
+	return changed
 }
 
 // sample takes one sample and publishes it. The error is about logging.
@@ -116,12 +135,12 @@ func (l *loop) sample(ctx context.Context) error {
 	l.warn("watch", l.watcher.Follow(l.sampler.Targets(), time.Since(begun)))
 	if errors.Is(err, sample.ErrNoJVM) { // a sidecar may start before the JVM, and outlive it
 		report.Sources[0].Reason = "waiting for a JVM: " + report.Sources[0].Reason
-		err = errors.New(report.Sources[0].Reason)
 	}
-	l.warn("sample", err)
+	l.warn("sample", l.search.unexpected(err))
 	if err := l.publish(ctx, report); err != nil {
 		return err
 	}
+	l.searchOn(&report, err)
 	// Of a container whose JVM has not answered yet, what the kernel counts is known.
 	report.Containers = slices.DeleteFunc(slices.Clone(report.Containers), func(c breakdown.Container) bool { return c.ReadAt == nil })
 	if len(report.Containers) > 0 {

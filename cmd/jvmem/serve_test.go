@@ -28,7 +28,7 @@ func checkServing(t *testing.T, log io.Reader, cancel context.CancelFunc) {
 	if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 		t.Fatalf("%v: %s", err, lines.Text())
 	}
-	if !strings.HasPrefix(lines.Text(), `{"@timestamp":"`) || line["log.level"] != "warn" ||
+	if !strings.HasPrefix(lines.Text(), `{"@timestamp":"`) || line["log.level"] != "info" ||
 		line["message"] != "waiting for a JVM: no HotSpot JVM in this PID namespace" || line["ecs.version"] == nil {
 		t.Errorf("log line %s", lines.Text())
 	}

@@ -60,6 +60,9 @@ type Container struct {
 
 	// Reading is the latest light reading; nil: there was none since Time.
 	Reading *Reading `json:"now,omitempty"`
+	// RowsAgeSeconds is how old the rows were when the report was served; nil: it was not
+	// served.
+	RowsAgeSeconds *float64 `json:"rows_age_seconds,omitempty"`
 
 	// ReadAt is when the container was read, if it was not read for this report: a JVM
 	// has not answered yet, or another container answered late. nil: Report.Time.
@@ -75,6 +78,7 @@ type Container struct {
 // samples rare.
 type Reading struct {
 	Time             time.Time `json:"time"`
+	LimitBytes       *int64    `json:"limit_bytes"` // null also if there is no limit
 	UsageBytes       *int64    `json:"usage_bytes"`
 	WorkingSetBytes  *int64    `json:"working_set_bytes"`
 	ReclaimableBytes *int64    `json:"reclaimable_bytes"`
@@ -144,6 +148,17 @@ func (c *Container) Row(name rows.Name) *Row {
 		}
 	}
 	return nil
+}
+
+// Now returns the container with the numbers of the latest light reading; the rows are
+// those of the last sample.
+func (c *Container) Now() Container {
+	now := *c
+	if r := c.Reading; r != nil && r.UsageBytes != nil {
+		now.LimitBytes, now.UsageBytes, now.WorkingSetBytes, now.ReclaimableBytes = r.LimitBytes, r.UsageBytes, r.WorkingSetBytes, r.ReclaimableBytes
+		now.HeadroomBytes, now.OOMKills = r.HeadroomBytes, r.OOMKills
+	}
+	return now
 }
 
 // Complete reports whether usage and all rows are known.

@@ -33,30 +33,31 @@ func (r *Report) WriteText(w io.Writer) error {
 }
 
 func (c *Container) writeText(b *strings.Builder, at time.Time) {
-	fmt.Fprintf(b, "%s   limit %s   cgroup v%d\n", c.title(), c.limit(), c.CgroupVersion)
-	b.WriteString(c.conclusion() + "\n")
+	now := c.Now()
+	fmt.Fprintf(b, "%s   limit %s   cgroup v%d%s\n", c.title(), now.limit(), c.CgroupVersion, c.age())
+	b.WriteString(now.conclusion() + "\n")
 	for i := range c.JVMs {
 		c.JVMs[i].writeText(b)
 	}
 	b.WriteString("\n")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "%-17s\t%11s\t%8s\t%-*s\t%11s\t%11s\n", "", "RESIDENT", c.shareHead(), barWidth, "", "COMMITTED", "USED")
+	fmt.Fprintf(table, "%-17s\t%11s\t%8s\t%-*s\t%11s\t%11s\n", "", "RESIDENT", now.shareHead(), barWidth, "", "COMMITTED", "USED")
 	for i := range c.Memory {
 		row := &c.Memory[i]
-		c.line(table, string(row.Name), row.Bytes, row.CommittedBytes, row.UsedBytes, true)
-		c.details(table, row.Detail, "  ")
+		now.line(table, string(row.Name), row.Bytes, row.CommittedBytes, row.UsedBytes, true)
+		now.details(table, row.Detail, "  ")
 	}
-	c.line(table, string(rows.Unattributed), c.UnattributedBytes, nil, nil, true)
-	fmt.Fprintf(table, "= usage\t%11s\t%8s\t%-*s\t\t\n", Size(c.UsageBytes), c.share(c.UsageBytes), barWidth, c.bar(c.UsageBytes))
+	now.line(table, string(rows.Unattributed), c.UnattributedBytes, nil, nil, true)
+	fmt.Fprintf(table, "= usage\t%11s\t%8s\t%-*s\t\t\n", Size(c.UsageBytes), now.share(c.UsageBytes), barWidth, now.bar(c.UsageBytes))
 	_ = table.Flush() // a strings.Builder does not fail
 	switch {
 	case c.ReadAt != nil:
 		fmt.Fprintf(b, "These rows were read at %s.\n", c.ReadAt.UTC().Format(time.RFC3339))
 	case c.Reading != nil:
-		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Reading.Time.Sub(at).Round(time.Second), Size(c.Reading.UsageBytes))
+		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Reading.Time.Sub(at).Round(time.Second), Size(now.UsageBytes))
 	}
 	b.WriteString("\n")
-	c.writeNumbers(b)
+	now.writeNumbers(b)
 	writeSources(b, c.Sources)
 }
 
@@ -86,6 +87,18 @@ func (c *Container) details(w io.Writer, details []Detail, indent string) {
 		c.line(w, indent+d.Name, d.Bytes, nil, nil, false)
 		c.details(w, d.Detail, indent+"  ")
 	}
+}
+
+// age returns how old the rows are, and whether the other numbers are newer.
+func (c *Container) age() string {
+	if c.RowsAgeSeconds == nil {
+		return ""
+	}
+	text := "   rows of " + time.Duration(*c.RowsAgeSeconds*float64(time.Second)).Round(time.Second).String() + " ago"
+	if c.Reading != nil {
+		text += ", limit and usage of now"
+	}
+	return text
 }
 
 func (c *Container) title() string {
@@ -153,7 +166,11 @@ func (c *Container) writeNumbers(b *strings.Builder) {
 	}
 	number("usage", c.UsageBytes, "all memory charged to the container, including page cache")
 	number("working set", c.WorkingSetBytes, "usage - inactive_file, as in kubectl top and kubelet eviction")
-	number("rss", c.RSSBytes, "private memory (anon) of all processes, as in cAdvisor")
+	rss := "private memory (anon) of all processes, as in cAdvisor"
+	if c.Reading != nil {
+		rss += "; when the rows were read"
+	}
+	number("rss", c.RSSBytes, rss)
 	number("reclaimable", c.ReclaimableBytes, "page cache and slab that the kernel can reclaim")
 	number("unreclaimable", rows.Unreclaimable(c.UsageBytes, c.ReclaimableBytes), "usage - reclaimable")
 	if c.HeadroomBytes != nil {

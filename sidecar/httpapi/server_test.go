@@ -51,7 +51,8 @@ func body(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
-// TestNow: readings after the sample are reported beside the rows and do not change them.
+// TestNow: readings after the sample are reported beside the rows and do not change them:
+// there the limit was raised. The header states the age of the rows.
 func TestNow(t *testing.T) {
 	store, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
@@ -74,7 +75,7 @@ func TestNow(t *testing.T) {
 	}
 	before := get(t, h, http.MethodGet, "/metrics", "").Body.String()
 	at := r.Time.Add(42 * time.Second)
-	if err := store.AddReading(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 512 << 20, 25}); err != nil {
+	if err := store.AddReading(&r.Containers[0], at, []string{history.Usage, history.WorkingSet, history.Reclaimable, history.Limit, history.Threads}, []int64{310 << 20, 305 << 20, 10 << 20, 1000 << 20, 25}); err != nil {
 		t.Fatal(err)
 	}
 	var shownReport breakdown.Report
@@ -82,13 +83,20 @@ func TestNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &breakdown.Reading{
-		Time: at, UsageBytes: new(int64(310 << 20)), WorkingSetBytes: new(int64(305 << 20)), HeadroomBytes: new(int64(207 << 20)), ThreadsLive: new(int64(25)),
+		Time: at, LimitBytes: new(int64(1000 << 20)), UsageBytes: new(int64(310 << 20)), WorkingSetBytes: new(int64(305 << 20)), ReclaimableBytes: new(int64(10 << 20)),
+		HeadroomBytes: new(int64(695 << 20)), ThreadsLive: new(int64(25)),
 	}
-	if c := shownReport.Containers[0]; !reflect.DeepEqual(c.Reading, want) || *c.UsageBytes != 300<<20 {
-		t.Errorf("now %+v, usage of the rows %d", c.Reading, *c.UsageBytes)
+	if c := shownReport.Containers[0]; !reflect.DeepEqual(c.Reading, want) || *c.UsageBytes != 300<<20 || c.RowsAgeSeconds == nil || *c.RowsAgeSeconds < 42 {
+		t.Errorf("now %+v, usage of the rows %d, their age %v", c.Reading, *c.UsageBytes, c.RowsAgeSeconds)
 	}
-	if text := shown("text"); !strings.Contains(text, "These rows are 42s old") || !strings.Contains(text, "usage is 310.0 MiB now") || !strings.Contains(text, "--max-cpu") {
-		t.Error(text)
+	text := shown("text")
+	for _, part := range []string{
+		"limit 1000.0 MiB", " ago, limit and usage of now\nUnreclaimable memory: 300.0 MiB of 1000.0 MiB (30.0 %)",
+		"These rows are 42s old", "usage is 310.0 MiB now", "--max-cpu", "working set      305.0 MiB    30.5 %",
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("no %q in:\n%s", part, text)
+		}
 	}
 	if after := get(t, h, http.MethodGet, "/metrics", "").Body.String(); after != before {
 		t.Errorf("metrics of another moment:\n%s", after)

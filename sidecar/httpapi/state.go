@@ -57,16 +57,23 @@ func (s *State) latestReport() (*breakdown.Report, time.Time) {
 	return s.report, s.ticked
 }
 
-// current returns the latest report with the readings since; nil before the first.
+// current returns the latest report with the age of its rows and the readings since; nil
+// before the first.
 func (s *State) current() *breakdown.Report {
 	report, _ := s.latestReport()
 	if report == nil || s.History == nil {
 		return report
 	}
+	now := time.Now()
 	copied := *report
 	copied.Containers = slices.Clone(report.Containers)
 	for i := range copied.Containers {
 		c := &copied.Containers[i]
+		read := report.Time
+		if c.ReadAt != nil {
+			read = *c.ReadAt
+		}
+		c.RowsAgeSeconds = new(max(0, now.Sub(read).Seconds()))
 		s.History.Container(c, func(h *history.Container) {
 			if at, ok := h.LastTime(); ok && at.After(report.Time) && h.Latest(history.JVMGeneration) == nil {
 				c.Reading = readingOf(h, at)
@@ -78,11 +85,11 @@ func (s *State) current() *breakdown.Report {
 
 func readingOf(h *history.Container, at time.Time) *breakdown.Reading {
 	n := &breakdown.Reading{
-		Time: at, UsageBytes: h.Latest(history.Usage), WorkingSetBytes: h.Latest(history.WorkingSet), ReclaimableBytes: h.Latest(history.Reclaimable),
+		Time: at, LimitBytes: h.Latest(history.Limit), UsageBytes: h.Latest(history.Usage), WorkingSetBytes: h.Latest(history.WorkingSet), ReclaimableBytes: h.Latest(history.Reclaimable),
 		OOMKills: h.Latest(history.OOMKills), ThreadsLive: h.Latest(history.Threads),
 	}
-	if limit := h.Latest(history.Limit); limit != nil && n.WorkingSetBytes != nil {
-		n.HeadroomBytes = new(*limit - *n.WorkingSetBytes)
+	if n.LimitBytes != nil && n.WorkingSetBytes != nil {
+		n.HeadroomBytes = new(*n.LimitBytes - *n.WorkingSetBytes)
 	}
 	return n
 }

@@ -21,6 +21,8 @@ type member struct {
 	pid   int
 	ticks uint64 // when the process started
 	path  cgroup.Path
+	// started is whether it had started when the last sample began, see started.
+	started bool
 }
 
 func (m *member) close() error {
@@ -110,6 +112,7 @@ func (s *Sampler) follow(pids []int) error {
 			_ = m.close() // nothing was written
 			delete(s.jvms, pid)
 		}
+		m.started = m.started || started(m.process.Status())
 	}
 	s.nonJVMs.Keep(pids)
 	s.unopened = nil
@@ -120,7 +123,7 @@ func (s *Sampler) follow(pids []int) error {
 		p, err := jvm.Open(s.options.Proc, pid)
 		switch {
 		case err == nil:
-			s.jvms[pid] = &member{process: p, pid: pid, ticks: p.Status().StartTicks}
+			s.jvms[pid] = &member{process: p, pid: pid, ticks: p.Status().StartTicks, started: started(p.Status())}
 		case s.options.PID != 0:
 			return err
 		case errors.Is(err, jvm.ErrNotJVM):

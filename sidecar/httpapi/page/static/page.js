@@ -37,6 +37,7 @@ async function refresh() {
     let history = state.history;
     if (history?.range !== range()) history = new History(range());
     const [report, diagnosis] = await Promise.all([get('breakdown'), get('diagnosis'), history.update(get)]);
+    if (report) report.containers = report.containers.map(latest);
     await refreshAutopsies(report);
     if (history.range !== range()) return; // another one was selected meanwhile
     Object.assign(state, { report, diagnosis, history, answered: Date.now(), failed: null });
@@ -45,6 +46,9 @@ async function refresh() {
   }
   show();
 }
+
+// latest is a container with the numbers of the last light reading. Its rows are older.
+const latest = (c) => (c.now?.usage_bytes == null ? c : { ...c, ...c.now, time: null });
 
 // refreshAutopsies fetches the autopsies if there may be a new one: the JVMs changed.
 async function refreshAutopsies(report) {
@@ -137,7 +141,8 @@ function showState(c) {
   else if (stuck) $('stale').textContent = `The last sample is ${span((now - read) / 1000)} old: the sampling loop is stuck or waits for the JVM.`;
   const jvm = !c?.ended && c?.report?.jvms?.[0];
   const about = jvm && [jvm.version && `JDK ${jvm.version}`, jvm.gc, jvm.uptime_seconds != null && `up ${span(jvm.uptime_seconds)}`, jvm.nmt && `NMT ${jvm.nmt}`].filter(Boolean).join(' · ');
-  $('status').textContent = late ? 'Out of date' : sampled ? [about, `sampled at ${clock(sampled)}`].filter(Boolean).join(' · ') : 'No sample yet';
+  const age = !c?.ended && c?.report?.now && c.report.rows_age_seconds, when = age > 60 ? `rows of ${span(age)} ago, limit and usage of now` : `sampled at ${clock(sampled)}`;
+  $('status').textContent = late ? 'Out of date' : sampled ? [about, when].filter(Boolean).join(' · ') : 'No sample yet';
   const missing = state.report?.sources?.find((s) => !s.ok);
   if (c?.end) showText(isKill(c.end) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. The page shows its history, and continues when the next JVM starts.`);
   else if (c?.ended) showText('wait', 'Ended', 'The JVM in this container has ended.', 'The page shows its history.');

@@ -33,7 +33,8 @@ export class Table {
     const n = steps.times.length, at = index ?? n - 1;
     const head = index != null ? 'At' : ended ? 'Last' : 'Latest';
     $('moment').replaceChildren(...(n ? [`${head}, `, make('time', { datetime: new Date(steps.times[at]).toISOString() }, moment(steps.times[at]))] : ['Latest']));
-    if (n && steps.sampledAt(at) < steps.times[at]) $('moment').append(`, rows from ${moment(steps.sampledAt(at))}`);
+    const older = n && (steps.times[at] - steps.sampledAt(at)) / 1000;
+    if (older > 0) $('moment').append(`, rows of ${span(older)} ${index == null && !ended ? 'ago' : 'earlier'}`);
     $('now').hidden = index == null;
     const limit = n ? steps.at(names.limit)[at] : null, usage = n ? steps.at(names.usage)[at] : null;
     $('share-head').textContent = limit == null ? 'Of usage' : 'Of limit';
