@@ -33,6 +33,10 @@ help: ## list all targets
 build: ## build bin/jvmem (static; the tag leaves out HTTP/2, which is not served)
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jvmem ./cmd/jvmem
 
+.PHONY: plugin
+plugin: ## build bin/kubectl-jvmem, the plugin of kubectl
+	cd cmd/kubectl-jvmem && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o ../../bin/kubectl-jvmem .
+
 .PHONY: image
 image: ## build the container image IMAGE (jvmem:VERSION) with DOCKER; IMAGE_FLAGS: extra flags of docker build
 	$(DOCKER) build --tag $(IMAGE) $(IMAGE_FLAGS) --build-arg VERSION=$(VERSION) \
@@ -45,10 +49,11 @@ demo: build jdk ## start a JVM whose memory grows step by step and print each br
 	@e2e/demo/demo.sh
 
 .PHONY: test
-test: jdk ## run all tests of the main module with the race detector
+test: jdk ## run all tests of the main module with the race detector, and those of the plugin
 	@.ci/need gcc "gcc libc6-dev"
 	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v '/sidecar/diagnosis$$')
 	go test ./sidecar/diagnosis # it starts no goroutine; with the race detector its replays take five times as long
+	cd cmd/kubectl-jvmem && go test ./...
 	cd e2e && go test -skip '^TestServers$$' ./apps ./debian ./sidecar ./performance/report
 
 .PHONY: lint

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
+)
+
+// Run runs the plugin and returns its exit code.
+func Run(ctx context.Context, version string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(version, genericiooptions.IOStreams{In: stdin, Out: stdout, ErrOut: stderr})
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if !errors.Is(err, context.Canceled) { // interrupted by its user
+		fmt.Fprintf(stderr, "error: %v\n", err)
+	}
+	return 1
+}
+
+// newRoot returns the root command with all commands below it.
+func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kubectl-jvmem",
+		Short:         "Show what uses the memory of JVMs in a cluster",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl jvmem"},
+	}
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.ErrOut)
+	access := kube.NewAccess(version, streams)
+	access.AddFlags(root.PersistentFlags())
+	return root
+}
