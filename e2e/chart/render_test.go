@@ -14,6 +14,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	admissionv1beta1 "k8s.io/api/admissionregistration/v1beta1"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 )
@@ -168,12 +169,29 @@ func TestHelmTest(t *testing.T) {
 			if slices.ContainsFunc(pod.Spec.InitContainers, isSidecar) {
 				t.Error("the test pod brings the sidecar that it checks for")
 			}
+			server := startAPIServer(t, append(injection(t, readValues(t, "testdata/render/injection-test.values.yaml")), namespace("monitoring"))...)
 			var err error
-			policy := injection(t, readValues(t, "testdata/render/injection-test.values.yaml"))
-			if pod, err = startAPIServer(t, append(policy, namespace("monitoring"))...).create(pod); err != nil {
+			if pod, err = server.create(pod); err != nil {
 				t.Fatal(err)
 			}
+			// Before it a Job waits for the policy.
+			jobs := slices.DeleteFunc(objects(t, rendered), func(o any) bool {
+				job, ok := o.(*batch.Job)
+				return !ok || job.Annotations["helm.sh/hook"] != "test"
+			})
+			waiting, err := server.create(podOfJob(jobs[0].(*batch.Job)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSidecar(t, waiting, "test")
 		}
 		checkSidecar(t, pod, "test")
 	}
+}
+
+// podOfJob returns the pod that the controller of a job creates.
+func podOfJob(j *batch.Job) *core.Pod {
+	pod := &core.Pod{ObjectMeta: *j.Spec.Template.ObjectMeta.DeepCopy(), Spec: *j.Spec.Template.Spec.DeepCopy()}
+	pod.Namespace, pod.GenerateName = j.Namespace, j.Name+"-"
+	return pod
 }
