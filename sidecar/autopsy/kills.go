@@ -21,8 +21,23 @@ type Kills struct {
 // one is the kill that an autopsy explains. After a restart a container has the same
 // name, but another ID.
 func (a *Autopsy) one() Kills {
-	k := Kills{Cause: a.Cause, Count: 1}
-	switch of := a.Identity(); {
+	k := killsIn(a.Identity())
+	k.Cause, k.Count = a.Cause, 1
+	return k
+}
+
+// In returns how many OOM kills were seen in a container, also before a restart.
+func (r *Report) In(c rows.Identity) (n int64) {
+	for _, k := range r.Kills {
+		if k.sameContainer(killsIn(c)) {
+			n += k.Count
+		}
+	}
+	return n
+}
+
+func killsIn(of rows.Identity) (k Kills) {
+	switch {
 	case of.Name != "":
 		k.ContainerName = of.Name
 	case of.ID != "":

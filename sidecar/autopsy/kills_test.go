@@ -44,6 +44,13 @@ func TestKills(t *testing.T) {
 	if got := s.Report().Kills; !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
+	for of, want := range map[rows.Identity]int64{
+		{Name: "app", ID: "of a later one"}: maxAutopsies + 3, {ID: "3f"}: 0, {Cgroup: "/app.service"}: 1, {}: 0,
+	} {
+		if got := s.Report().In(of); got != want {
+			t.Errorf("%d kills in %+v, want %d", got, of, want)
+		}
+	}
 	if len(handed) != 1 || handed[0].Count != maxAutopsies+2 {
 		t.Errorf("what was handed out was changed: %+v", handed)
 	}

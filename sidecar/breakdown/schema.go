@@ -53,6 +53,9 @@ type Container struct {
 	PeakBytes     *int64 `json:"peak_bytes"`
 	SwapBytes     *int64 `json:"swap_bytes"`
 	OOMKills      *int64 `json:"oom_kills"`
+	// OOMKillsTotal counts those that jvmem saw in this container and in earlier ones of
+	// this name: after a restart, OOMKills begins at 0. nil: not counted, as in one look.
+	OOMKillsTotal *int64 `json:"oom_kills_total,omitempty"`
 	// RefaultBytes, MajorFaults and StalledSeconds are the cgroup's, see cgroup.Pressure.
 	RefaultBytes   *int64   `json:"refault_bytes,omitempty"`
 	MajorFaults    *int64   `json:"major_faults,omitempty"`

@@ -25,7 +25,9 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 		d.Since = new(time.UnixMilli(j.windows[0].from).UTC())
 	}
 	for k := range incidents {
-		if i := &incidents[k]; i.open() {
+		i := &incidents[k]
+		d.Incidents[k].Row = rows.RowOf(i.Verdict, i.Subject)
+		if i.open() {
 			d.Findings = append(d.Findings, j.report(i))
 		}
 	}
@@ -61,6 +63,7 @@ func (d *Diagnosis) Judged() bool {
 func (j *judge) report(i *Incident) Finding {
 	f := i.last()
 	f.Verdict, f.Subject, f.Evidence = i.Verdict, i.Subject, slices.Clone(f.Evidence)
+	f.Row = rows.RowOf(f.Verdict, f.Subject)
 	if f.Verdict == rows.VerdictUnexplained && len(j.c.Missing) > 0 {
 		f.Evidence = append(f.Evidence, "unknown rows: "+strings.Join(j.c.Missing, ", "))
 	}

@@ -27,7 +27,9 @@ const (
 type Incident struct {
 	Verdict rows.Verdict `json:"verdict"`
 	Subject string       `json:"subject,omitempty"`
-	State   State        `json:"state"`
+	// Row is the row that it is about, as in a Finding. Set in a Diagnosis.
+	Row   rows.Name `json:"row,omitempty"`
+	State State     `json:"state"`
 	// Since is the begin of the growth that was judged.
 	Since time.Time `json:"since"`
 	// Opened is when it was first suspected; Confirmed and Closed are nil before.

@@ -292,6 +292,9 @@ func TestSparse(t *testing.T) {
 			if !s.want.Leak() {
 				return
 			}
+			if row := rows.RowOf(dense.Verdict, dense.Subject); dense.Findings[0].Row != row || dense.Incidents[0].Row != row {
+				t.Errorf("row %q of the finding and %q of the incident, want %q", dense.Findings[0].Row, dense.Incidents[0].Row, row)
+			}
 			near := func(what string, got, want float64) {
 				if math.Abs(got/want-1) > 0.15 {
 					t.Errorf("%s: %.0f, with all samples %.0f", what, got, want)

@@ -48,6 +48,8 @@ type Diagnosis struct {
 type Finding struct {
 	Verdict rows.Verdict `json:"verdict"`
 	Subject string       `json:"subject,omitempty"`
+	// Row is the row that a leak is about; "" for states.
+	Row rows.Name `json:"row,omitempty"`
 	// Share is its part of the growth of unreclaimable memory, up to 1; nil without growth.
 	Share *float64 `json:"share"`
 	// Rate is its growth; nil if the finding is not about growth.

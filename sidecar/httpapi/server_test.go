@@ -185,6 +185,7 @@ func TestForms(t *testing.T) {
 	h := Handler(full(t), maxAge)
 	for target, want := range map[string]string{
 		"/breakdown?format=text": "Diagnosis: not enough history: 20 of 60 samples",
+		"/breakdown":             `"oom_kills_total": 0`,
 		"/diagnosis":             `"schema": "jvmem.diagnosis/v1"`,
 		"/diagnosis?format=text": "container app: NOT_ENOUGH_HISTORY",
 		"/oom":                   `"schema": "jvmem.oom/v1"`,

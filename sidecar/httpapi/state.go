@@ -74,6 +74,9 @@ func (s *State) current() *breakdown.Report {
 			read = *c.ReadAt
 		}
 		c.RowsAgeSeconds = new(max(0, now.Sub(read).Seconds()))
+		if s.Autopsies != nil {
+			c.OOMKillsTotal = new(s.Autopsies.Report().In(c.Identity))
+		}
 		s.History.Container(c, func(h *history.Container) {
 			if at, ok := h.LastTime(); ok && at.After(report.Time) && h.Latest(history.JVMGeneration) == nil {
 				c.Reading = readingOf(h, at)
