@@ -55,10 +55,18 @@ func render(c *helm.Chart, name string, values map[string]any, on cluster) (map[
 		return nil, err
 	}
 	files, err := engine.Render(c, all)
-	maps.DeleteFunc(files, func(name, text string) bool {
-		return strings.TrimSpace(text) == "" || path.Base(name) == "NOTES.txt"
-	})
+	maps.DeleteFunc(files, func(_, text string) bool { return strings.TrimSpace(text) == "" })
 	return files, err
+}
+
+// notes returns what Helm prints after an installation.
+func notes(t *testing.T, c *helm.Chart, values map[string]any, on cluster) string {
+	t.Helper()
+	files, err := render(c, "jvmem", values, on)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files["jvmem/templates/NOTES.txt"]
 }
 
 func mustRender(t *testing.T, c *helm.Chart, name string, values map[string]any, on cluster) string {
@@ -69,6 +77,9 @@ func mustRender(t *testing.T, c *helm.Chart, name string, values map[string]any,
 	}
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if path.Base(name) == "NOTES.txt" {
+			continue
+		}
 		b.WriteString("---\n# " + name + "\n" + strings.TrimSpace(files[name]) + "\n")
 	}
 	return b.String()

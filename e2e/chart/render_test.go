@@ -117,6 +117,29 @@ func TestInjectionCapabilities(t *testing.T) {
 	}
 }
 
+// A cluster without the Prometheus Operator gets nothing that it would reject, and is told so.
+func TestWithoutPrometheusOperator(t *testing.T) {
+	const podMonitor, prometheusRule = "monitoring.coreos.com/v1/PodMonitor", "monitoring.coreos.com/v1/PrometheusRule"
+	for _, test := range []struct {
+		kinds []string
+		want  int
+	}{
+		{[]string{"v1/Pod"}, 0},
+		{[]string{"v1/Pod", podMonitor}, 1},
+		{[]string{"v1/Pod", podMonitor, prometheusRule}, 2},
+	} {
+		c := load(t, chartDir)
+		rendered := mustRender(t, c, "jvmem", readValues(t, "testdata/render/monitoring.values.yaml"), kube("1.36.0", test.kinds...))
+		if got := strings.Count(rendered, "apiVersion: monitoring.coreos.com/"); got != test.want {
+			t.Errorf("%v: %d objects of the Prometheus Operator, want %d", test.kinds, got, test.want)
+		}
+		notes := notes(t, c, readValues(t, "testdata/render/monitoring.values.yaml"), kube("1.36.0", test.kinds...))
+		if got := strings.Count(notes, "was created: this cluster has no such kind"); got != 2-test.want {
+			t.Errorf("%v: %d notes in:\n%s", test.kinds, got, notes)
+		}
+	}
+}
+
 // Values that the schema or a template rejects, with the error.
 func TestBadValues(t *testing.T) {
 	for values, want := range map[string]string{

@@ -18,3 +18,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "jvmem.podLabels" -}}
 jvmem.io/sidecar: "true"
 {{- end -}}
+
+{{/* true if the cluster has no kind of the Prometheus Operator. A cluster lists its kinds; what renders without one (helm template, helm lint)
+     does not, and gets the object. */}}
+{{- define "jvmem.lacks" -}}
+{{- $kinds := .root.Capabilities.APIVersions -}}
+{{- if and ($kinds.Has "v1/Pod") (not ($kinds.Has (printf "monitoring.coreos.com/v1/%s" .kind))) }}true{{ end -}}
+{{- end -}}
