@@ -150,6 +150,11 @@ func (p *Process) Close() error {
 // Status returns the status of the process as it was last read.
 func (p *Process) Status() proc.Status { return p.status }
 
+// Mapped reports whether the process has mapped HotSpot's library. Otherwise its mappings
+// could not be read, and it was recognized by the names of its threads: any process can
+// choose these.
+func (p *Process) Mapped() bool { return p.lib != nil }
+
 // Same reports whether the process is still the one that was opened: alive, with the
 // same start time, and with the same program: exec changes the start of the stack, or,
 // where that may not be read, ends HotSpot's threads.

@@ -16,6 +16,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
+	"github.com/jvmem/jvmem/sidecar/user"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
 
@@ -33,6 +34,8 @@ type loop struct {
 	autopsies *autopsy.Store
 	incidents *incidents.Store
 
+	user     *user.JVM             // whose user jvmem has taken over; nil: as started
+	foreign  time.Time             // since when only JVMs of other users run; zero: they don't
 	pace     diagnosis.Pace        // of the verdicts
 	search   search                // for JVMs
 	changed  bool                  // the next tick takes a sample, whatever it costs
@@ -138,6 +141,9 @@ func (l *loop) sample(ctx context.Context) error {
 	}
 	l.warn("sample", l.search.unexpected(err))
 	if err := l.publish(ctx, report); err != nil {
+		return err
+	}
+	if err := l.checkUser(ctx); err != nil {
 		return err
 	}
 	l.searchOn(&report, err)

@@ -88,10 +88,15 @@ func (s *search) tell(now time.Time, source *jvm.Source, log *slog.Logger) {
 	}
 }
 
+// pause returns the time until the next look.
+func (s *search) pause(interval time.Duration) time.Duration {
+	return min(max(time.Since(s.since)/lookShare, firstLook), max(interval, firstLook))
+}
+
 // look looks for a JVM, and takes a sample if there is one.
 func (l *loop) look(ctx context.Context) error {
 	s := &l.search
-	s.timer.Reset(min(max(time.Since(s.since)/lookShare, firstLook), max(l.options.Interval, firstLook)))
+	s.timer.Reset(s.pause(l.options.Interval))
 	if !l.sampler.Started(ctx) {
 		return nil
 	}

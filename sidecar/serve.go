@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -27,6 +28,7 @@ type ServeOptions struct {
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history, incidents and autopsies across restarts; "": they are kept in memory only
 	Evidence    string        // EvidenceHeap or ""
+	User        string        // UserJVM or ""
 	Log         *eventlog.Log
 	Version     string // of jvmem
 	// Listening is called with the address once requests are accepted, Started after the
@@ -56,30 +58,53 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
-	remembered, err := history.Open(history.Options{Retention: o.Retention, Dir: o.StateDir})
-	if err != nil {
-		o.Log.WarnContext(ctx, "the history is kept in memory only, or is incomplete: "+err.Error())
+	state := &httpapi.State{Version: o.Version, LogDropped: o.Log.Dropped}
+	var l *loop
+	if o.User == "" {
+		l = openLoop(ctx, o, state)
 	}
-	autopsies, err := autopsy.Open(o.StateDir)
-	if err != nil {
-		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
-	}
-	kept, err := incidents.Open(o.StateDir)
-	if err != nil {
-		o.Log.WarnContext(ctx, "earlier incidents are lost: "+err.Error())
-	}
-	state := &httpapi.State{History: remembered, Autopsies: autopsies, Version: o.Version, LogDropped: o.Log.Dropped}
+	state.ProbesOnly.Store(l == nil)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return httpapi.Serve(ctx, listener, web, httpapi.Handler(state, missedSamples*o.Interval+sampleGrace), warn)
 	})
 	group.Go(func() error {
-		l := newLoop(o, state, kept)
+		if l == nil {
+			taken, err := takeUser(ctx, &o, state)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			l = openLoop(ctx, o, state)
+			l.user = taken
+			state.ProbesOnly.Store(false)
+		}
 		defer l.close()
 		return l.run(ctx)
 	})
 	if o.Listening != nil {
 		o.Listening(listener.Addr())
 	}
-	return group.Wait()
+	if err := group.Wait(); !errors.Is(err, errOtherUser) {
+		return err
+	}
+	return nil
+}
+
+// openLoop opens what is kept in StateDir, and returns a loop that has not begun.
+func openLoop(ctx context.Context, o ServeOptions, state *httpapi.State) *loop {
+	var err error
+	if state.History, err = history.Open(history.Options{Retention: o.Retention, Dir: o.StateDir}); err != nil {
+		o.Log.WarnContext(ctx, "the history is kept in memory only, or is incomplete: "+err.Error())
+	}
+	if state.Autopsies, err = autopsy.Open(o.StateDir); err != nil {
+		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
+	}
+	kept, err := incidents.Open(o.StateDir)
+	if err != nil {
+		o.Log.WarnContext(ctx, "earlier incidents are lost: "+err.Error())
+	}
+	return newLoop(o, state, kept)
 }

@@ -21,11 +21,11 @@ Exit code: 0 complete, 3 partial (the output has the reason), 1 error.
 
 type breakdownOptions struct {
 	sample.Options
-	format string
+	user, format string
 }
 
 func (o *breakdownOptions) define(flags *pflag.FlagSet) {
-	observeFlags(flags, &o.Options)
+	observeFlags(flags, &o.Options, &o.user)
 	formatFlag(flags, &o.format)
 }
 
@@ -41,9 +41,19 @@ func printBreakdown(ctx context.Context, e environment, args []string) (int, err
 	if err := checkFormat(o.format); err != nil {
 		return exitError, err
 	}
+	if err := checkUser(o.user); err != nil {
+		return exitError, err
+	}
+	asStarted, err := sidecar.TakeUser(ctx, o.user, o.Options)
+	if err != nil {
+		return exitError, err
+	}
 	sampler := sample.New(o.Options)
 	defer sampler.Close()
 	report, err := sampler.Sample(ctx)
+	if asStarted != nil && !report.Complete() {
+		report.Sources = append(report.Sources, *asStarted)
+	}
 	if err != nil {
 		for _, source := range report.Sources {
 			if source.Fix != "" {

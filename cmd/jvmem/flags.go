@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jvmem/jvmem/sidecar"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
@@ -45,7 +46,7 @@ func annotate(flags *pflag.FlagSet, name, annotation string, values ...string) {
 }
 
 // observeFlags defines the flags of the commands that read a JVM.
-func observeFlags(flags *pflag.FlagSet, o *sample.Options) {
+func observeFlags(flags *pflag.FlagSet, o *sample.Options, user *string) {
 	o.Pod = &breakdown.Pod{}
 	flags.StringVar(&o.Proc, "proc", "/proc", "proc file system to read")
 	flags.IntVar(&o.PID, "pid", 0, "JVM to observe, by its process ID; 0: every JVM of this PID namespace")
@@ -54,7 +55,16 @@ func observeFlags(flags *pflag.FlagSet, o *sample.Options) {
 	flags.StringVar(&o.Pod.Namespace, "pod-namespace", "", "namespace of the pod (metadata.namespace)")
 	flags.StringVar(&o.Pod.UID, "pod-uid", "", "UID of the pod (metadata.uid)")
 	flags.StringVar(&o.Pod.Node, "node-name", "", "name of the node (spec.nodeName)")
+	flags.StringVar(user, "user", "", "jvm: started as root, take over the user and group of the JVM, without capabilities")
 	annotate(flags, "proc", pathAnnotation)
+	annotate(flags, "user", wordsAnnotation, sidecar.UserJVM)
+}
+
+func checkUser(user string) error {
+	if user != "" && user != sidecar.UserJVM {
+		return fmt.Errorf("--user %q: must be jvm or empty", user)
+	}
+	return nil
 }
 
 // dropEmptyPod is for a JVM outside Kubernetes.

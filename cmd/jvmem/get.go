@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/jvmem/jvmem/sidecar"
 )
 
 const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, oom or history.
@@ -64,6 +66,9 @@ func get(ctx context.Context, e environment, args []string) (int, error) {
 	o.define(flags)
 	if err := parse(flags, args, e.getenv); err != nil {
 		return exitError, err
+	}
+	if o.user == sidecar.UserJVM && !flags.Changed("user") {
+		o.user = "" // JVMEM_USER=jvm of the container is meant for jvmem serve
 	}
 	if err := checkFormat(o.format); err != nil {
 		return exitError, err

@@ -31,7 +31,7 @@ type serveOptions struct {
 }
 
 func (o *serveOptions) define(flags *pflag.FlagSet) {
-	observeFlags(flags, &o.Options)
+	observeFlags(flags, &o.Options, &o.User)
 	flags.StringVar(&o.Listen, "listen", ":9753", "address of the HTTP server")
 	flags.StringVar(&o.WebConfig, "web.config.file", "", "file with TLS and basic auth settings, in the format of the Prometheus exporters")
 	flags.DurationVar(&o.Interval, "interval", 10*time.Second, "time between two samples, at least 100ms")
@@ -60,7 +60,7 @@ func (o *serveOptions) check() error {
 	if o.Retention < minRetention {
 		return fmt.Errorf("--retention %s: must be at least %s", o.Retention, minRetention)
 	}
-	return nil
+	return checkUser(o.User)
 }
 
 // serve is the sidecar.

@@ -90,8 +90,23 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	mux.HandleFunc("GET /chart.svg", large(few, s.chart))
 	mux.HandleFunc("GET "+page.Dir+"{name}", page.Part)
 	mux.HandleFunc("GET /{$}", index)
-	return secured(mux)
+	return secured(s.gate(mux))
 }
+
+// gate refuses what is no probe, as long as ProbesOnly is set.
+func (s *State) gate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.ProbesOnly.Load() && !isProbe(r) {
+			writeText(w, http.StatusServiceUnavailable, "waiting for a JVM, whose user jvmem will take over (--user=jvm): until then only probes are answered\n")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// isProbe reports whether a request is one of the kubelet's probes. They reveal nothing
+// about the JVM.
+func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
 
 // large handles only a few requests at a time: a response takes megabytes, and a client
 // may be slow to receive it.

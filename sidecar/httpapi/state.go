@@ -3,6 +3,7 @@ package httpapi
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/autopsy"
@@ -14,12 +15,15 @@ import (
 // State hands results from the loop to the requests. Its methods may be called
 // concurrently.
 type State struct {
-	// These are set before the first request.
+	// These are set before the first request, or before ProbesOnly is reset.
 	History   *history.Store
 	Autopsies *autopsy.Store
 	Version   string // of jvmem
 	// LogDropped returns the number of dropped log lines; nil: unknown.
 	LogDropped func() int64
+
+	// ProbesOnly refuses all requests but those of probes.
+	ProbesOnly atomic.Bool
 
 	mu        sync.RWMutex
 	report    *breakdown.Report

@@ -182,14 +182,14 @@ func (w *Web) listener(l net.Listener) net.Listener {
 }
 
 // handler requires basic authentication if users are configured. The probes are exempt:
-// the kubelet has no password, and they reveal nothing about the JVM.
+// the kubelet has no password.
 func (w *Web) handler(next http.Handler) http.Handler {
 	if w == nil {
 		return next
 	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		users := w.current().users
-		if len(users) > 0 && r.URL.Path != "/healthz" && r.URL.Path != "/readyz" {
+		if len(users) > 0 && !isProbe(r) {
 			user, password, ok := r.BasicAuth()
 			from, _, _ := net.SplitHostPort(r.RemoteAddr) // net/http sets it
 			if !ok || !w.auth.check(r.Context(), from, users, user, password) {

@@ -20,6 +20,8 @@ type member struct {
 
 	pid   int
 	ticks uint64 // when the process started
+	uid   int
+	gid   int
 	path  cgroup.Path
 	// started is whether it had started when the last sample began, see started.
 	started bool
@@ -123,7 +125,8 @@ func (s *Sampler) follow(pids []int) error {
 		p, err := jvm.Open(s.options.Proc, pid)
 		switch {
 		case err == nil:
-			s.jvms[pid] = &member{process: p, pid: pid, ticks: p.Status().StartTicks, started: started(p.Status())}
+			status := p.Status()
+			s.jvms[pid] = &member{process: p, pid: pid, ticks: status.StartTicks, uid: status.UID, gid: status.GID, started: started(status)}
 		case s.options.PID != 0:
 			return err
 		case errors.Is(err, jvm.ErrNotJVM):
