@@ -194,5 +194,5 @@ func (p *Process) permissionFix(err error) string {
 	if !errors.Is(err, os.ErrPermission) {
 		return ""
 	}
-	return fmt.Sprintf("run jvmem with the JVM's own user and group (runAsUser: %d, runAsGroup: %d)", p.status.UID, p.status.GID)
+	return fmt.Sprintf("run jvmem with the JVM's own user and group (runAsUser: %d, runAsGroup: %d), or start it as root with --user=jvm", p.status.UID, p.status.GID)
 }

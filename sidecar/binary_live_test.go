@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -29,20 +28,11 @@ func TestOwnProcess(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to run as another user")
 	}
-	const user = 65534                                  // the user nobody: a user without a name has no hsperfdata
-	dir, err := os.MkdirTemp("/var/tmp", "jvmem-test-") // that the user can enter
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	binary, config := filepath.Join(dir, "jvmem"), filepath.Join(dir, "web.yml")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/jvmem")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	const user = 65534 // the user nobody: a user without a name has no hsperfdata
+	binary := buildBinary(t)
+	config := filepath.Join(filepath.Dir(binary), "web.yml")
 	const users = "basic_auth_users:\n  a: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n"
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(config, []byte(users), 0o644)); err != nil {
+	if err := os.WriteFile(config, []byte(users), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}, LimitBytes: 256 << 20, UID: user, GID: user})
@@ -144,4 +134,24 @@ func freePort() (string, error) {
 		return "", err
 	}
 	return l.Addr().String(), l.Close()
+}
+
+// buildBinary builds jvmem, in a folder that any user can enter.
+func buildBinary(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/var/tmp", "jvmem-test-")
+	if err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "jvmem")
+	build := exec.Command("go", "build", "-o", binary, "../cmd/jvmem")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return binary
 }

@@ -128,12 +128,18 @@ func (s *served) await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// decode decodes a JSON document.
+func (s *served) decode(t *testing.T, path string, to any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(s.get(t, path)), to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *served) autopsies(t *testing.T) []autopsy.Autopsy {
 	t.Helper()
 	var r autopsy.Report
-	if err := json.Unmarshal([]byte(s.get(t, "/oom")), &r); err != nil {
-		t.Fatal(err)
-	}
+	s.decode(t, "/oom", &r)
 	return r.Autopsies
 }
 

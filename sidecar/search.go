@@ -56,7 +56,7 @@ func (s *search) begin() {
 // unexpected returns the error of a sample without those that say that there is no JVM yet,
 // or none any more.
 func (s *search) unexpected(err error) error {
-	if errors.Is(err, sample.ErrNoJVM) || s.seen && errors.Is(err, jvm.ErrGone) {
+	if errors.Is(err, sample.ErrNoJVM) || s.seen && (errors.Is(err, jvm.ErrGone) || errors.Is(err, jvm.ErrNotJVM)) {
 		return nil
 	}
 	return err

@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -47,9 +46,7 @@ func (s *served) awaitComplete(t *testing.T, pid int) {
 	t.Helper()
 	s.await(t, "the JVM is read", func() bool {
 		var r breakdown.Report
-		if err := json.Unmarshal([]byte(s.get(t, "/breakdown")), &r); err != nil {
-			t.Fatal(err)
-		}
+		s.decode(t, "/breakdown", &r)
 		return len(r.Containers) == 1 && r.Containers[0].JVMs[0].PID == pid && r.Complete()
 	})
 }

@@ -187,7 +187,7 @@ func (c *Client) check() (proc.Status, error) {
 
 // runAs is the fix wherever the users differ.
 func runAs(p proc.Status) string {
-	return fmt.Sprintf("set runAsUser: %d and runAsGroup: %d for jvmem's container", p.UID, p.GID)
+	return fmt.Sprintf("set runAsUser: %d and runAsGroup: %d for jvmem's container, or start it as root with --user=jvm", p.UID, p.GID)
 }
 
 // commandError explains why a request got no complete reply.

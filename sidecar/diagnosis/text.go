@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // WriteText writes the report for a terminal.
@@ -37,6 +40,11 @@ func (r *Report) WriteSummaries(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Blind reports whether the memory of a JVM cannot be read.
+func (r *Report) Blind() bool {
+	return slices.ContainsFunc(r.Containers, func(d Diagnosis) bool { return d.Verdict == rows.VerdictNotObservable })
 }
 
 func (d *Diagnosis) title() string { return cmp.Or(d.Label(), "unknown") }

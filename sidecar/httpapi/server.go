@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -149,18 +150,27 @@ func (s *State) diagnose(w http.ResponseWriter, r *http.Request) {
 	show(w, r, verdicts)
 }
 
-// withVerdicts is a breakdown whose text ends with the verdicts on its containers.
+// withVerdicts is a breakdown whose text ends with the verdicts on its containers, and
+// begins with them if a JVM's memory cannot be read.
 type withVerdicts struct {
 	*breakdown.Report
 	verdicts *diagnosis.Report
 }
 
 func (b withVerdicts) WriteText(w io.Writer) error {
-	err := b.Report.WriteText(w)
-	if err == nil && b.verdicts != nil {
-		err = b.verdicts.WriteSummaries(w)
+	if b.verdicts == nil {
+		return b.Report.WriteText(w)
 	}
-	return err
+	parts := []func(io.Writer) error{b.Report.WriteText, b.verdicts.WriteSummaries}
+	if b.verdicts.Blind() {
+		slices.Reverse(parts)
+	}
+	for _, part := range parts {
+		if err := part(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // show responds in the requested format.
