@@ -103,6 +103,24 @@ func TestIncludeWithoutUser(t *testing.T) {
 	}
 }
 
+// The author of a chart states that the pod is Guaranteed.
+func TestIncludeGuaranteed(t *testing.T) {
+	parent := load(t, examples+"/include")
+	for _, f := range parent.Templates {
+		f.Data = []byte(strings.NewReplacer(
+			`"container" "orders"`, `"container" "orders" "guaranteed" true`,
+			"memory: 512Mi", "memory: 512Mi\n              cpu: 500m",
+		).Replace(string(f.Data)))
+	}
+	parent.AddDependency(load(t, chartDir))
+	values := parse[map[string]any](t, "jvmem: {guaranteed: {cpu: 0.25, memory: 128Mi}}")
+	pod := podOf(find[*apps.Deployment](t, mustRender(t, parent, "orders", values, kube("1.29.0"))))
+	checkSidecar(t, pod, "orders")
+	if limits := pod.Spec.InitContainers[0].Resources.Limits; !guaranteed(pod) || limits.Cpu().String() != "250m" {
+		t.Errorf("limits %v", limits)
+	}
+}
+
 // Values that the include template rejects.
 func TestIncludeErrors(t *testing.T) {
 	for values, want := range map[string]string{

@@ -40,6 +40,9 @@ func TestInjection(t *testing.T) {
 			}
 			checkSidecar(t, after, jvm)
 			checkKept(t, before, after, jvm)
+			if guaranteed(before) && !guaranteed(after) {
+				t.Error("the pod is not Guaranteed any more")
+			}
 			// Without the sidecar the pod may be what no level admits.
 			if len(violations(t, api.LevelBaseline, before.ObjectMeta, before.Spec)) == 0 {
 				for _, violation := range violations(t, api.LevelBaseline, after.ObjectMeta, after.Spec) {
@@ -66,6 +69,7 @@ func checkKept(t *testing.T, before, after *core.Pod, jvm string) {
 	delete(rest.Labels, "jvmem.io/sidecar")
 	rest.Spec.ShareProcessNamespace = before.Spec.ShareProcessNamespace
 	rest.Spec.InitContainers = slices.DeleteFunc(rest.Spec.InitContainers, isSidecar)
+	rest.Spec.Containers = slices.DeleteFunc(rest.Spec.Containers, isSidecar)
 	rest.Spec.Volumes = rest.Spec.Volumes[:len(before.Spec.Volumes)]
 	i := slices.IndexFunc(rest.Spec.Containers, func(c core.Container) bool { return c.Name == jvm })
 	had, has := before.Spec.Containers[i].Env, rest.Spec.Containers[i].Env
@@ -105,6 +109,23 @@ func TestInjectionMatches(t *testing.T) {
 	}
 	if injected(func(p *core.Pod) { p.Namespace = "kube-system" }) {
 		t.Error("a pod of kube-system got a sidecar")
+	}
+
+	// An ordinary container by value, a native one by annotation.
+	ordinary := startAPIServer(t, injection(t, parse[map[string]any](t, `{image: {repository: r}, injection: {enabled: true, native: false}}`))...)
+	for annotation, want := range map[string]bool{"": false, "true": true, "false": false} {
+		pod := labelled()
+		if annotation != "" {
+			pod.Annotations = map[string]string{"jvmem.io/native": annotation}
+		}
+		after, err := ordinary.create(pod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSidecar(t, after, "orders")
+		if got := slices.ContainsFunc(after.Spec.InitContainers, isSidecar); got != want {
+			t.Errorf("injection.native is false, annotation %q: native %v", annotation, got)
+		}
 	}
 
 	// All pods of some namespaces: labels are not needed, and opt out.

@@ -44,7 +44,7 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	if !hasMemory || memory.Cmp(resource.MustParse("32Mi")) < 0 {
 		t.Errorf("memory limit %s", memory.String())
 	}
-	if _, ok := c.Resources.Limits[core.ResourceCPU]; ok {
+	if _, ok := c.Resources.Limits[core.ResourceCPU]; ok && !guaranteed(pod) {
 		t.Error("a CPU limit prolongs a sample")
 	}
 	security := c.SecurityContext
@@ -122,6 +122,20 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	if v < 0 || pod.Spec.Volumes[v].EmptyDir == nil || pod.Spec.Volumes[v].EmptyDir.SizeLimit == nil {
 		t.Errorf("--state-dir is not an emptyDir with a size limit")
 	}
+}
+
+// guaranteed reports whether kubelet gives a pod the QoS class Guaranteed.
+func guaranteed(pod *core.Pod) bool {
+	for _, c := range append(slices.Clone(pod.Spec.InitContainers), pod.Spec.Containers...) {
+		for _, name := range []core.ResourceName{core.ResourceCPU, core.ResourceMemory} {
+			limit, limited := c.Resources.Limits[name]
+			request, requested := c.Resources.Requests[name]
+			if !limited || requested && request.Cmp(limit) != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func isSidecar(c core.Container) bool { return c.Name == "jvmem" }

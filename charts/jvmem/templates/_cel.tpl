@@ -20,7 +20,8 @@ dyn() where they differ.
   {{- end -}}
   ]
 {{- else if kindIs "float64" .value -}}
-  {{ int64 .value }}
+  {{- /* A number that is no integer is a quantity. */ -}}
+  {{ if eq .value (floor .value) }}{{ int64 .value }}{{ else }}{{ toString .value | toRawJson }}{{ end }}
 {{- else -}}
   {{ .value | toRawJson }}
 {{- end -}}

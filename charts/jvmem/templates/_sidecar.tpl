@@ -3,7 +3,8 @@ The templates that other charts include. Each takes a dict with root: the root s
 a dependency, or of jvmem itself. The settings are jvmem's own values.
 
 jvmem.container   the sidecar, as an item of initContainers. Also: container (name of the JVM's container), user, group (its UID and
-                  GID; without both the sidecar starts as root and takes them from the JVM); native: false for an item of containers
+                  GID; without both the sidecar starts as root and takes them from the JVM); native: false for an item of
+                  containers; guaranteed: true for a pod of this QoS class
 jvmem.volumes     its volumes, items of volumes
 jvmem.podSpec     what the pod's spec needs
 jvmem.podLabels   what PodMonitor and NetworkPolicy select by
@@ -31,6 +32,10 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
 {{- else -}}
   {{- $_ := set $sidecar.securityContext "runAsUser" (int64 .user) -}}
   {{- $_ := set $sidecar.securityContext "runAsGroup" (int64 .group) -}}
+{{- end -}}
+{{- if .guaranteed -}}
+  {{- $resources := include "jvmem.guaranteed" . | fromYaml -}}
+  {{- $_ := set $sidecar "resources" (required "jvmem.container: guaranteed is true, but the value guaranteed is empty" $resources) -}}
 {{- end -}}
 {{- if eq .native false }}{{ $_ := unset $sidecar "restartPolicy" }}{{ end -}}
 {{ toYaml $sidecar }}
@@ -64,6 +69,14 @@ value: {{ cat (.options | default "") (include "jvmem.option" .) | trim | quote 
 {{- define "jvmem.option" -}}
 {{- $nmt := (include "jvmem.scope" . | fromYaml).Values.nmt -}}
 {{- if ne $nmt "off" }}-XX:NativeMemoryTracking={{ $nmt }}{{ end -}}
+{{- end -}}
+
+{{/* Resources that keep a pod Guaranteed, or nothing. */}}
+{{- define "jvmem.guaranteed" -}}
+{{- with (include "jvmem.scope" . | fromYaml).Values.guaranteed -}}
+requests: {{ toJson . }}
+limits: {{ toJson . }}
+{{- end -}}
 {{- end -}}
 
 {{/* Values and version of jvmem, as YAML. A dependency has them in Subcharts. */}}
