@@ -29,6 +29,18 @@ func NewAccess(version string, streams genericiooptions.IOStreams) *Access {
 // select a cluster and a user.
 func (a *Access) AddFlags(flags *pflag.FlagSet) { a.flags.AddFlags(flags) }
 
+// Selection returns the flags that select the same cluster and namespace in a command line.
+func (a *Access) Selection(c *Client) []string {
+	selection := []string{"--namespace=" + c.Namespace}
+	if context := *a.flags.Context; context != "" {
+		selection = append(selection, "--context="+context)
+	}
+	if path := *a.flags.KubeConfig; path != "" {
+		selection = append(selection, "--kubeconfig="+path)
+	}
+	return selection
+}
+
 // Client is a connection to the selected cluster.
 type Client struct {
 	kubernetes.Interface
