@@ -42,6 +42,9 @@ func (r *Report) WriteSummaries(w io.Writer) error {
 	return err
 }
 
+// Span returns a duration in words, in at most two units.
+func Span(d time.Duration) string { return spanText(d) }
+
 // Blind reports whether the memory of a JVM cannot be read.
 func (r *Report) Blind() bool {
 	return slices.ContainsFunc(r.Containers, func(d Diagnosis) bool { return d.Verdict == rows.VerdictNotObservable })

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi/chart"
 )
@@ -36,6 +37,7 @@ func (s *State) chart(w http.ResponseWriter, r *http.Request) {
 	switch c := chosen(document.Containers, wanted); {
 	case c != nil:
 		picture.Title, picture.Track, picture.Verdict = s.title(c), c.Tracks[0], s.summary(c)
+		picture.Forecast = s.forecast(c)
 		if first := time.UnixMilli(c.Tracks[0].Times[0]); first.Sub(since) > now.Sub(since)/20 {
 			picture.From = first // no empty space before the first sample
 		}
@@ -70,6 +72,26 @@ func (s *State) title(c *history.Container) string {
 	}
 	return title
 }
+
+// forecast is that of a leak that is the verdict and grows, as the page has it; nil: there
+// is none.
+func (s *State) forecast(c *history.Container) *chart.Forecast {
+	verdicts := s.latestDiagnosis()
+	d := diagnosisOf(c.Identity, verdicts)
+	if d == nil || d.Growth == nil || d.Forecast == nil || !slices.ContainsFunc(d.Incidents, func(i diagnosis.Incident) bool {
+		return i.Verdict == d.Verdict && i.State == diagnosis.Confirmed
+	}) {
+		return nil
+	}
+	at := func(seconds float64) time.Time { return verdicts.Time.Add(duration(seconds)) }
+	f := d.Forecast
+	return &chart.Forecast{
+		Heap: f.Reached == diagnosis.HeapLimit, At: at(f.Seconds), Low: at(f.LowSeconds), High: at(f.HighSeconds),
+		Text: diagnosis.Span(duration(f.LowSeconds)) + " to " + diagnosis.Span(duration(f.HighSeconds)),
+	}
+}
+
+func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
 
 // summary is the verdict on a container; "" if there is none.
 func (s *State) summary(c *history.Container) string {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 )
@@ -29,12 +30,20 @@ func (s *State) history(w http.ResponseWriter, r *http.Request) {
 	_ = document.WriteJSON(w) // the client is gone
 }
 
+// parseSince parses a duration before now, or a time; "" is the zero time.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	if ago, err := time.ParseDuration(text); err == nil {
-		return now.Add(-ago.Abs()), nil
+		if ago < 0 {
+			return time.Time{}, fmt.Errorf("since %s must not be negative", text)
+		}
+		return now.Add(-ago), nil
 	}
-	return time.Parse(time.RFC3339, text)
+	since, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		err = fmt.Errorf("since %q is neither a time nor a duration of at most %.0fh", text, math.Floor(time.Duration(math.MaxInt64).Hours()))
+	}
+	return since, err
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,8 @@ func TestChart(t *testing.T) {
 		"/chart.svg?container=%3Cother%3E":      {404, "/history"},
 		"/chart.svg?since=x":                    {400, "since=1h"},
 		"/chart.svg?since=0s":                   {400, "before now"},
+		"/chart.svg?since=-1h":                  {400, "must not be negative"},
+		"/chart.svg?since=9999999h":             {400, "at most 2562047h"},
 		"/chart.svg?since=2100-01-01T00:00:00Z": {400, "before now"},
 	} {
 		r := get(t, h, http.MethodGet, target, "")
@@ -86,5 +89,30 @@ func TestChart(t *testing.T) {
 	state.SetReport(&breakdown.Report{})
 	if r := get(t, Handler(state, maxAge), http.MethodGet, "/chart.svg", ""); r.Code != 200 || !strings.Contains(r.Body.String(), "no samples in this time") {
 		t.Errorf("without a JVM: %d %s", r.Code, r.Body)
+	}
+}
+
+// TestChartForecast: the forecast of a leak that grows is drawn; that of one that paused is
+// not.
+func TestChartForecast(t *testing.T) {
+	for state, want := range map[diagnosis.State]bool{diagnosis.Confirmed: true, diagnosis.Paused: false} {
+		s := sampledTwice(t)
+		r, _ := s.latestReport()
+		again := *r
+		again.Time = time.Now()
+		again.Containers = slices.Clone(r.Containers)
+		again.Containers[0].LimitBytes, again.Containers[0].ReclaimableBytes = new(int64(512<<20)), new(int64(0))
+		if err := s.History.Add(&again); err != nil {
+			t.Fatal(err)
+		}
+		s.SetDiagnosis(&diagnosis.Report{Time: time.Now(), Containers: []diagnosis.Diagnosis{{
+			Identity: rows.Identity{Name: "app"}, Verdict: rows.VerdictHeap, Growth: &diagnosis.Rate{BytesPerHour: 1 << 30},
+			Forecast:  &diagnosis.Forecast{Reached: diagnosis.ContainerLimit, Seconds: 720, LowSeconds: 600, HighSeconds: 900},
+			Incidents: []diagnosis.Incident{{Verdict: rows.VerdictHeap, State: state}},
+		}}})
+		svg := get(t, Handler(s, maxAge), http.MethodGet, "/chart.svg", "").Body.String()
+		if strings.Contains(svg, ">limit in 10 min to 15 min, not to scale<") != want {
+			t.Errorf("%s: %s", state, svg)
+		}
 	}
 }

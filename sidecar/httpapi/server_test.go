@@ -223,8 +223,8 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%s: %d samples, want %d", target, got, want)
 		}
 	}
-	for _, query := range []string{"since=yesterday", "step=often", "step=0s", "step=-1m"} {
-		if r := get(t, h, http.MethodGet, "/history?"+query, ""); r.Code != http.StatusBadRequest || !strings.Contains(r.Body.String(), "since=1h") {
+	for _, query := range []string{"since=yesterday", "since=-1h", "since=9999999h", "step=often", "step=0s", "step=-1m"} {
+		if r := get(t, h, http.MethodGet, "/history?"+query, ""); r.Code != http.StatusBadRequest || !strings.Contains(r.Body.String(), "since=1h") || strings.Contains(r.Body.String(), "parsing time") {
 			t.Errorf("%s: %d, %s", query, r.Code, r.Body.String())
 		}
 	}

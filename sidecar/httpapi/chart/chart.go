@@ -21,6 +21,7 @@ type Picture struct {
 	// Track has the rows; nil or without steps: there are no samples in this time.
 	Track    *history.Track
 	From, To time.Time
+	Forecast *Forecast // nil: none
 }
 
 // The picture's size, and where in it the plot is.
@@ -44,20 +45,23 @@ func Write(w io.Writer, p Picture) error {
 	stacked := rows.Stacked()
 	define(&b, stacked)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", width, height)
-	text(&b, left, 34, `font-size="18" font-weight="600"`, p.Title)
+	write(&b, left, 34, `font-size="18" font-weight="600"`, p.Title)
 	for i, line := range wrap(p.Verdict, lineLetters, 2) {
-		text(&b, left, 58+18*i, `fill="`+soft+`"`, line)
+		write(&b, left, 58+18*i, `fill="`+soft+`"`, line)
 	}
 	d := &drawing{Picture: p, rows: stacked, b: &b}
 	if p.Track == nil || len(p.Track.Times) == 0 {
-		text(&b, (left+right)/2, (top+bottom)/2, `text-anchor="middle" fill="`+soft+`"`, "no samples in this time")
+		write(&b, (left+right)/2, (top+bottom)/2, `text-anchor="middle" fill="`+soft+`"`, "no samples in this time")
 	}
+	d.plan()
 	d.scale()
 	d.axes()
 	d.areas()
+	d.unreclaimable()
 	d.limit()
+	d.forecast()
 	d.legend()
-	text(&b, left, height-14, `font-size="11" fill="`+soft+`"`, fmt.Sprintf("%s to %s UTC, jvmem", p.From.UTC().Format("2006-01-02 15:04:05"), p.To.UTC().Format("2006-01-02 15:04:05")))
+	write(&b, left, height-14, `font-size="11" fill="`+soft+`"`, fmt.Sprintf("%s to %s UTC, jvmem", p.From.UTC().Format("2006-01-02 15:04:05"), p.To.UTC().Format("2006-01-02 15:04:05")))
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -69,6 +73,9 @@ type drawing struct {
 	rows []rows.Row // from the bottom up
 	b    *strings.Builder
 	most float64 // the value at the top of the plot
+	// end is the time at the right of the plot, squeeze how much the time after To is compressed.
+	end     time.Time
+	squeeze float64
 }
 
 // row returns the size of a row in a step, from the last full sample.
@@ -101,7 +108,7 @@ func (d *drawing) scale() {
 }
 
 func (d *drawing) x(millis int64) float64 {
-	from, to := d.From.UnixMilli(), d.To.UnixMilli()
+	from, to := d.From.UnixMilli(), d.end.UnixMilli()
 	return left + (right-left)*float64(millis-from)/float64(max(to-from, 1))
 }
 
@@ -111,13 +118,17 @@ func (d *drawing) axes() {
 	step := byteStep(d.most)
 	for v := 0.0; v <= d.most; v += step {
 		fmt.Fprintf(d.b, `<path d="M%d %.1fH%d" stroke="%s"/>`+"\n", left, d.y(v), right, grid)
-		text(d.b, left-8, int(d.y(v))+4, `text-anchor="end" font-size="12" fill="`+soft+`"`, scaleText(v))
+		write(d.b, left-8, int(d.y(v))+4, `text-anchor="end" font-size="12" fill="`+soft+`"`, scaleText(v))
 	}
-	every, layout := timeStep(d.To.Sub(d.From))
-	for at := d.From.UTC().Truncate(every).Add(every); at.Before(d.To); at = at.Add(every) {
+	end := d.end
+	if d.squeeze < 1 {
+		end = d.To
+	}
+	every, layout := timeStep(d.end.Sub(d.From))
+	for at := d.From.UTC().Truncate(every).Add(every); at.Before(end); at = at.Add(every) {
 		x := d.x(at.UnixMilli())
 		fmt.Fprintf(d.b, `<path d="M%.1f %dv5" stroke="%s"/>`+"\n", x, bottom, soft)
-		text(d.b, int(x), bottom+19, `text-anchor="middle" font-size="12" fill="`+soft+`"`, at.Format(layout))
+		write(d.b, int(x), bottom+19, `text-anchor="middle" font-size="12" fill="`+soft+`"`, at.Format(layout))
 	}
 }
 
@@ -197,7 +208,7 @@ func (d *drawing) limit() {
 	if limit, ok := d.at(history.Limit, n-1); ok {
 		y := d.y(limit)
 		fmt.Fprintf(d.b, `<path d="M%d %.1fH%d" stroke="%s" stroke-width="1.5" stroke-dasharray="7 4"/>`+"\n", left, y, right, limitInk)
-		text(d.b, left+6, int(y)-6, `font-size="12" font-weight="600" fill="`+limitInk+`"`, "limit "+breakdown.Size(new(int64(limit))))
+		write(d.b, left+6, int(y)-6, `font-size="12" font-weight="600" fill="`+limitInk+`"`, "limit "+breakdown.Size(new(int64(limit))))
 	}
 }
 
@@ -219,11 +230,13 @@ func (d *drawing) legend() {
 		return breakdown.Size(new(int64(v)))
 	}
 	line := func(name, value, attributes string) {
-		text(d.b, legendX+22, y, attributes, name)
-		text(d.b, width-24, y, `text-anchor="end" `+attributes, value)
+		write(d.b, legendX+22, y, attributes, name)
+		write(d.b, width-24, y, `text-anchor="end" `+attributes, value)
 		y += lineHeight
 	}
 	line("usage", size(history.Usage), `font-weight="600"`)
+	fmt.Fprintf(d.b, `<path d="M%d %dh14" stroke="%s" stroke-width="1.5"/>`+"\n", legendX, y-4, ink)
+	line("unreclaimable", size(history.Unreclaimable), "")
 	for k := len(d.rows) - 1; k >= 0; k-- {
 		row := &d.rows[k]
 		fmt.Fprintf(d.b, `<rect x="%d" y="%d" width="14" height="14" fill="%s" stroke="%s" stroke-width="0.5"/>`+"\n", legendX, y-11, fill(row), soft)
@@ -231,7 +244,7 @@ func (d *drawing) legend() {
 	}
 }
 
-func text(b *strings.Builder, x, y int, attributes, content string) {
+func write(b *strings.Builder, x, y int, attributes, content string) {
 	fmt.Fprintf(b, `<text x="%d" y="%d" %s>%s</text>`+"\n", x, y, attributes, escape(content))
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -45,12 +46,14 @@ func example() Picture {
 			sum += mib
 		}
 		add(history.Usage, sum)
+		add(history.Unreclaimable, sum-50)
 		add(history.Limit, 512)
 		add(history.JVMGeneration, 1)
 	}
 	return Picture{
 		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffer leak (direct ByteBuffers or Unsafe memory), +120.0 MiB per hour, 98 % of the growth; OOM kill expected in 54 min (50 min to 59 min)",
 		Track: track, From: to.Add(-time.Hour), To: to,
+		Forecast: &Forecast{At: to.Add(54 * time.Minute), Low: to.Add(50 * time.Minute), High: to.Add(59 * time.Minute), Text: "50 min to 59 min"},
 	}
 }
 
@@ -76,7 +79,7 @@ func TestGolden(t *testing.T) {
 		t.Errorf("another picture than %s (look at it, and write it with -update), %v", golden, err)
 	}
 	// What the picture must contain, however it is drawn.
-	for _, text := range []string{"Memory of container app", "OOM kill expected in", "limit 512.0 MiB", ">unknown<", ">160.0 MiB<", ">00:40<", "512 MiB"} {
+	for _, text := range []string{"Memory of container app", "OOM kill expected in", "limit 512.0 MiB", ">unknown<", ">160.0 MiB<", ">00:30<", "limit in 50 min to 59 min, not to scale", "512 MiB"} {
 		if !strings.Contains(got, text) {
 			t.Errorf("the picture lacks %s", text)
 		}
@@ -128,7 +131,8 @@ func TestAnyInput(t *testing.T) {
 	same.From = same.To
 	for name, p := range map[string]Picture{
 		"hostile": hostile, "nothing": {}, "no steps": {Track: &history.Track{}}, "one step": one, "all unknown": unknown, "no time": same,
-		"years": {From: time.Unix(0, 0), To: time.Unix(4e9, 0), Track: example().Track},
+		"past forecast": {Track: example().Track, From: same.From, To: same.To, Forecast: &Forecast{}},
+		"years":         {From: time.Unix(0, 0), To: time.Unix(4e9, 0), Track: example().Track},
 	} {
 		svg := draw(t, p)
 		if strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") {
@@ -147,5 +151,33 @@ func TestAnyInput(t *testing.T) {
 				t.Errorf("%s: element %s", name, e.Name.Local)
 			}
 		}
+	}
+}
+
+// TestForecast: the band goes from the last value to the limit, within the plot; a long
+// one is compressed.
+func TestForecast(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		low, high time.Duration
+		heap      bool
+		text      string
+		path      string // of the band
+	}{
+		{"near", 4 * time.Minute, 5 * time.Minute, false, ">limit in soon<", "M644.9 213.5L682.8 123.5H692.3Z"},
+		{"far", 90 * time.Minute, 10 * time.Hour, false, ">limit in soon, not to scale<", "M502.7 213.5L531.8 123.5H696.6Z"},
+		{"heap", 10 * time.Minute, 20 * time.Minute, true, ">heap full in soon<", "M622.3 448V104H700.4V448Z"},
+	} {
+		p := example()
+		p.Forecast = &Forecast{Heap: test.heap, At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "soon"}
+		svg := draw(t, p)
+		if !strings.Contains(svg, test.text) || !strings.Contains(svg, `<path d="`+test.path+`" fill="`+limitInk+`" fill-opacity="0.25"/>`) {
+			t.Errorf("%s: the picture lacks %s, or its band: %s", test.name, test.text, regexp.MustCompile(`.*fill-opacity.*`).FindString(svg))
+		}
+	}
+	p := example()
+	p.Forecast = nil
+	if strings.Contains(draw(t, p), "fill-opacity") {
+		t.Error("without a forecast a band is drawn")
 	}
 }
