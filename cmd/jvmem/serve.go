@@ -28,6 +28,7 @@ const (
 type serveOptions struct {
 	sidecar.ServeOptions
 	maxCPU cpuValue
+	lasts  time.Duration
 }
 
 func (o *serveOptions) define(flags *pflag.FlagSet) {
@@ -42,6 +43,7 @@ func (o *serveOptions) define(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
 	flags.StringVar(&o.StateDir, "state-dir", "", "directory that keeps history, incidents and autopsies across restarts of jvmem (an emptyDir), at most 20 MB")
 	flags.StringVar(&o.Evidence, "evidence", "", "heap: take a class histogram, once, when a heap leak is suspected; it stops the JVM for 10 to 40 ms or more")
+	flags.DurationVar(&o.lasts, "for", 0, "end after this time, for an ephemeral container; 0: run until stopped")
 	annotate(flags, "web.config.file", pathAnnotation)
 	annotate(flags, "state-dir", pathAnnotation)
 	annotate(flags, "evidence", wordsAnnotation, sidecar.EvidenceHeap)
@@ -60,6 +62,9 @@ func (o *serveOptions) check() error {
 	if o.Retention < minRetention {
 		return fmt.Errorf("--retention %s: must be at least %s", o.Retention, minRetention)
 	}
+	if o.lasts < 0 {
+		return fmt.Errorf("--for %s: must be 0 or more", o.lasts)
+	}
 	return checkUser(o.User)
 }
 
@@ -74,6 +79,11 @@ func serve(ctx context.Context, e environment, args []string) (int, error) {
 	dropEmptyPod(&o.Options)
 	if err := o.check(); err != nil {
 		return exitError, err
+	}
+	if o.lasts > 0 {
+		var stop context.CancelFunc
+		ctx, stop = temporary(ctx, o.lasts)
+		defer stop()
 	}
 	o.Log, o.Version = eventlog.Start(e.stdout, version), version
 	if o.maxCPU.warning != "" {
