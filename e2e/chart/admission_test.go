@@ -10,6 +10,7 @@ import (
 	core "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -46,10 +47,12 @@ func startAPIServer(t *testing.T, objects ...runtime.Object) *apiServer {
 		t.Fatal(err)
 	}
 	client := client{fake.NewClientset(objects...)}
+	kinds := meta.NewDefaultRESTMapper(nil)
+	kinds.Add(core.SchemeGroupVersion.WithKind("ResourceQuota"), meta.RESTScopeNamespace)
 	informers := informers.NewSharedInformerFactory(client, 0)
 	initializer.New(client, dynamicfake.NewSimpleDynamicClient(scheme.Scheme), informers,
 		authorizerfactory.NewAlwaysAllowAuthorizer(), utilfeature.DefaultFeatureGate,
-		compatibility.DefaultBuildEffectiveVersion(), t.Context().Done(), meta.NewDefaultRESTMapper(nil),
+		compatibility.DefaultBuildEffectiveVersion(), t.Context().Done(), kinds,
 	).Initialize(plugin)
 	if err := plugin.ValidateInitialization(); err != nil {
 		t.Fatal(err)
@@ -77,11 +80,19 @@ func (s *apiServer) create(pod *core.Pod) (*core.Pod, error) {
 		return nil, errors.New("the pod has no namespace")
 	}
 	pod = pod.DeepCopy()
-	err := s.plugin.Admit(context.Background(),
-		admission.NewAttributesRecord(pod, nil, core.SchemeGroupVersion.WithKind("Pod"), pod.Namespace, pod.Name,
-			core.SchemeGroupVersion.WithResource("pods"), "", admission.Create, &metav1.CreateOptions{}, false, nil),
-		admission.NewObjectInterfacesFromScheme(scheme.Scheme))
-	return pod, err
+	attributes := admission.NewAttributesRecord(pod, nil, core.SchemeGroupVersion.WithKind("Pod"), pod.Namespace, pod.Name,
+		core.SchemeGroupVersion.WithResource("pods"), "", admission.Create, &metav1.CreateOptions{}, false, nil)
+	objects := admission.NewObjectInterfacesFromScheme(scheme.Scheme)
+	if err := s.plugin.Admit(context.Background(), attributes, objects); err != nil {
+		return nil, err
+	}
+	if again := attributes.GetReinvocationContext(); again.ShouldReinvoke() {
+		again.SetIsReinvoke()
+		if err := s.plugin.Admit(context.Background(), attributes, objects); err != nil {
+			return nil, err
+		}
+	}
+	return pod, nil
 }
 
 // A client whose discovery has the schemas of the API, like that of a cluster.
@@ -99,18 +110,32 @@ func (withSchemas) OpenAPIV3() openapi.Client { return openapitest.NewEmbeddedFi
 func injection(t *testing.T, values map[string]any) []runtime.Object {
 	t.Helper()
 	rendered := mustRender(t, load(t, chartDir), "jvmem", values, kube("1.36.0"))
-	policy := find[*admissionregistration.MutatingAdmissionPolicy](t, rendered)
-	policy.Spec.FailurePolicy = new(admissionregistration.Fail)
 	restricted := namespace(restrictedNamespace)
 	restricted.Labels[api.EnforceLevelLabel] = string(api.LevelRestricted)
-	return []runtime.Object{
-		policy,
-		find[*admissionregistration.MutatingAdmissionPolicyBinding](t, rendered),
-		namespace("shop"), namespace("kube-system"), restricted,
+	all := []runtime.Object{namespace("shop"), namespace("kube-system"), restricted, namespace(quotaNamespace),
+		quota("pods", core.ResourcePods), quota("cpu", core.ResourceLimitsCPU)}
+	for _, o := range objects(t, rendered) {
+		switch o := o.(type) {
+		case *admissionregistration.MutatingAdmissionPolicy:
+			o.Spec.FailurePolicy = new(admissionregistration.Fail)
+			all = append(all, o)
+		case *admissionregistration.MutatingAdmissionPolicyBinding:
+			all = append(all, o)
+		}
 	}
+	return all
 }
 
-const restrictedNamespace = "strict"
+const (
+	restrictedNamespace = "strict"
+	quotaNamespace      = "quota"
+)
+
+func quota(name string, on core.ResourceName) *core.ResourceQuota {
+	q := &core.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: quotaNamespace}}
+	q.Spec.Hard = core.ResourceList{on: resource.MustParse("10")}
+	return q
+}
 
 func namespace(name string) *core.Namespace {
 	return &core.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{core.LabelMetadataName: name}}}
@@ -118,12 +143,20 @@ func namespace(name string) *core.Namespace {
 
 // The oldest API server with this kind of policy supports its CEL.
 func TestCELOfOldestVersion(t *testing.T) {
-	policy := injection(t, readValues(t, "testdata/render/injection.values.yaml"))[0].(*admissionregistration.MutatingAdmissionPolicy)
+	for _, o := range injection(t, readValues(t, "testdata/render/injection.values.yaml")) {
+		if policy, ok := o.(*admissionregistration.MutatingAdmissionPolicy); ok {
+			t.Run(policy.Name, func(t *testing.T) { compile(t, policy) })
+		}
+	}
+}
+
+func compile(t *testing.T, policy *admissionregistration.MutatingAdmissionPolicy) {
+	t.Helper()
 	compiler, err := cel.NewCompositedCompiler(environment.MustBaseEnvSet(version.MajorMinor(1, 34)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := cel.OptionalVariableDeclarations{HasAuthorizer: true}
+	options := cel.OptionalVariableDeclarations{HasAuthorizer: true, HasParams: policy.Spec.ParamKind != nil}
 	var results []cel.CompilationResult
 	for _, v := range policy.Spec.Variables {
 		variable := &mutating.Variable{Name: v.Name, Expression: v.Expression}

@@ -90,6 +90,7 @@ func TestContents(t *testing.T) {
 func TestInjectionCapabilities(t *testing.T) {
 	const v1, v1beta1 = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy", "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"
 	values := readValues(t, "testdata/render/injection.values.yaml")
+	values["injection"].(map[string]any)["quotaCPULimit"] = ""
 	c := load(t, chartDir)
 
 	newest := find[*admissionv1.MutatingAdmissionPolicy](t, mustRender(t, c, "jvmem", values, kube("1.36.0")))

@@ -1,0 +1,46 @@
+{{/* Version of the API that the cluster has MutatingAdmissionPolicies in. */}}
+{{- define "jvmem.policyAPI" -}}
+{{- $group := "admissionregistration.k8s.io" }}
+{{- $version := "" }}
+{{- if .Capabilities.APIVersions.Has (printf "%s/v1/MutatingAdmissionPolicy" $group) }}
+  {{- $version = "v1" }}
+{{- else if .Capabilities.APIVersions.Has (printf "%s/v1beta1/MutatingAdmissionPolicy" $group) }}
+  {{- $version = "v1beta1" }}
+{{- else if .Capabilities.APIVersions.Has "v1/Pod" }}
+  {{- /* A cluster lists its kinds; what renders without one (helm template, helm lint) does not. */}}
+  {{- fail "injection.enabled: this cluster has no MutatingAdmissionPolicy. Kubernetes 1.36 and newer have it; in 1.34 and 1.35 the API server needs --feature-gates=MutatingAdmissionPolicy=true and --runtime-config=admissionregistration.k8s.io/v1beta1=true" }}
+{{- else if semverCompare ">=1.36.0-0" .Capabilities.KubeVersion.Version }}
+  {{- $version = "v1" }}
+{{- else if semverCompare ">=1.34.0-0" .Capabilities.KubeVersion.Version }}
+  {{- $version = "v1beta1" }}
+{{- else }}
+  {{- fail (printf "injection.enabled: Kubernetes %s has no MutatingAdmissionPolicy: 1.34 or newer is needed" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- $group }}/{{ $version }}
+{{- end -}}
+
+{{/* Which pods get the sidecar, except for conditions. */}}
+{{- define "jvmem.matchConstraints" -}}
+matchConstraints:
+  matchPolicy: Equivalent
+  namespaceSelector:
+    {{- with .Values.injection.namespaceSelector }}
+    {{- toYaml . | nindent 4 }}
+    {{- else }}
+    matchExpressions:
+      - {key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}
+    {{- end }}
+  {{- if .Values.injection.allPods }}
+  objectSelector: {}
+  {{- else }}
+  objectSelector:
+    matchLabels:
+      jvmem.io/inject: "true"
+  {{- end }}
+  resourceRules:
+    - apiGroups: [""]
+      apiVersions: [v1]
+      operations: [CREATE]
+      resources: [pods]
+      scope: Namespaced
+{{- end -}}
