@@ -31,8 +31,7 @@ func TestOwnProcess(t *testing.T) {
 	const user = 65534 // the user nobody: a user without a name has no hsperfdata
 	binary := buildBinary(t)
 	config := filepath.Join(filepath.Dir(binary), "web.yml")
-	const users = "basic_auth_users:\n  a: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n"
-	if err := os.WriteFile(config, []byte(users), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte(webUsers), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}, LimitBytes: 256 << 20, UID: user, GID: user})
@@ -126,6 +125,9 @@ func TestOwnProcess(t *testing.T) {
 		t.Errorf("it took %s to end, with %s: %s", took, ended, stderr.String())
 	}
 }
+
+// webUsers is a web configuration with the user a, whose password is fakepassword.
+const webUsers = "basic_auth_users:\n  a: $2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi\n"
 
 // freePort returns an address on which nothing listens.
 func freePort() (string, error) {
