@@ -63,14 +63,17 @@ func TestGetTLS(t *testing.T) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 			return
 		}
-		fmt.Fprintln(w, r.URL, r.TLS != nil)
+		fmt.Fprintln(w, r.URL, r.TLS != nil, r.Header["Authorization"])
 	}))
 	server.StartTLS()
 	defer server.Close()
 	address := server.Listener.Addr().String()
-	env := func(name string) string { return map[string]string{"JVMEM_LISTEN": address}[name] }
+	// JVMEM_USER=jvm of the container is not a user for basic auth: no password is read.
+	env := func(name string) string {
+		return map[string]string{"JVMEM_LISTEN": address, "JVMEM_USER": "jvm"}[name]
+	}
 	code, stdout, stderr := runMain(t, env, "get", "diagnosis")
-	if code != 0 || stdout != "/diagnosis?format=text true\n" {
+	if code != 0 || stdout != "/diagnosis?format=text true []\n" {
 		t.Errorf("exit code %d, %q, %q", code, stdout, stderr)
 	}
 	if code, _, stderr := runMain(t, env, "get", "oom"); code != 1 || !strings.Contains(stderr, "302 Found") {

@@ -83,6 +83,8 @@ func TestErrors(t *testing.T) {
 		{"serve --retention 1m", "", []string{"--retention 1m", "at least 10m"}},
 		{"serve --web.config.file " + proc + "/none", "", []string{"web configuration", proc + "/none"}},
 		{"serve --evidence all", "", []string{`--evidence "all"`, "heap"}},
+		{"serve --user root", "", []string{`--user "root"`, "jvm or empty"}},
+		{"breakdown", "JVMEM_USER=1000", []string{`--user "1000"`, "jvm or empty"}},
 		{"diagnose", "", []string{"--file is missing", "curl"}},
 		{"diagnose --file " + proc + "/none", "", []string{proc + "/none"}},
 		{"diagnose --file /dev/null", "", []string{"/dev/null", "not a history"}},

@@ -51,6 +51,32 @@ func body(t *testing.T, r *http.Response) string {
 	return string(b)
 }
 
+// TestProbesOnly: until jvmem has the JVM's user it answers probes, by what it has looked for
+// so far, and nothing else.
+func TestProbesOnly(t *testing.T) {
+	state := &State{}
+	state.ProbesOnly.Store(true)
+	h := Handler(state, maxAge)
+	for range 2 {
+		for path, want := range map[string]int{
+			"/healthz": http.StatusOK, "/readyz": http.StatusServiceUnavailable, "/": http.StatusServiceUnavailable, "/breakdown": http.StatusServiceUnavailable, "/diagnosis": http.StatusServiceUnavailable,
+			"/history": http.StatusServiceUnavailable, "/oom": http.StatusServiceUnavailable, "/metrics": http.StatusServiceUnavailable, "/chart.svg": http.StatusServiceUnavailable,
+		} {
+			if path == "/readyz" && state.report != nil {
+				want = http.StatusOK
+			}
+			if w := get(t, h, http.MethodGet, path, ""); w.Code != want {
+				t.Errorf("%s: %d %s, want %d", path, w.Code, w.Body, want)
+			}
+		}
+		state.SetReport(&breakdown.Report{})
+	}
+	state.ProbesOnly.Store(false)
+	if w := get(t, h, http.MethodGet, "/breakdown", ""); w.Code != http.StatusOK {
+		t.Errorf("afterwards: %d %s", w.Code, w.Body)
+	}
+}
+
 // TestNow: readings after the sample are reported beside the rows and do not change them:
 // there the limit was raised. The header states the age of the rows.
 func TestNow(t *testing.T) {
