@@ -31,13 +31,14 @@ type who struct {
 	user      string
 	add, drop []string
 	sight     sight
+	takes     bool // --user=jvm
 }
 
 // testAccess runs jvmem with several identities in pods whose JVMs run with several. The
 // kernel and HotSpot decide about access. A value that jvmem cannot read is null, with a
 // fix, and no value is wrong.
 func testAccess(t *testing.T, e engine, jdk string) {
-	all, ptrace := []string{"ALL"}, []string{"SYS_PTRACE"}
+	all, ptrace, set := []string{"ALL"}, []string{"SYS_PTRACE"}, []string{"SETUID", "SETGID"}
 	for _, target := range []struct {
 		name string
 		user string
@@ -45,23 +46,28 @@ func testAccess(t *testing.T, e engine, jdk string) {
 		as   []who
 	}{
 		{"user", user, false, []who{
-			{"same user and group, drop ALL", user, nil, all, sees},
-			{"same user, other group", "10001:20001", nil, all, nothing},
-			{"other user", "20001:20001", nil, all, nothing},
-			{"other user with SYS_PTRACE", "20001:20001", ptrace, nil, nothing},
-			{"root", "0:0", nil, nil, nothing},
-			{"root, drop ALL", "0:0", nil, all, nothing},
-			{"root with SYS_PTRACE", "0:0", ptrace, nil, sees},
-			{"root, drop ALL, add SYS_PTRACE", "0:0", ptrace, all, smaps},
+			{"same user and group, drop ALL", user, nil, all, sees, false},
+			{"same user, other group", "10001:20001", nil, all, nothing, false},
+			{"other user", "20001:20001", nil, all, nothing, false},
+			{"other user with SYS_PTRACE", "20001:20001", ptrace, nil, nothing, false},
+			{"root", "0:0", nil, nil, nothing, false},
+			{"root, drop ALL", "0:0", nil, all, nothing, false},
+			{"root with SYS_PTRACE", "0:0", ptrace, nil, sees, false},
+			{"root, drop ALL, add SYS_PTRACE", "0:0", ptrace, all, smaps, false},
+			{"root that takes the JVM's user", "0:0", nil, nil, sees, true},
+			{"root, drop ALL, add SETUID and SETGID, takes the JVM's user", "0:0", set, all, sees, true},
 		}},
 		{"root", "0:0", true, []who{
-			{"root", "0:0", nil, nil, sees},
-			{"root with SYS_PTRACE", "0:0", ptrace, nil, sees},
-			{"root, drop ALL", "0:0", nil, all, nothing},
+			{"root", "0:0", nil, nil, sees, false},
+			{"root with SYS_PTRACE", "0:0", ptrace, nil, sees, false},
+			{"root, drop ALL", "0:0", nil, all, nothing, false},
+			{"root that takes the JVM's user", "0:0", nil, nil, sees, true},
+			{"root, drop ALL, add SETUID and SETGID, takes the JVM's user", "0:0", set, all, nothing, true},
 		}},
 		{"root, drop ALL", "0:0", false, []who{
-			{"root, drop ALL", "0:0", nil, all, sees},
-			{"root", "0:0", nil, nil, sees},
+			{"root, drop ALL", "0:0", nil, all, sees, false},
+			{"root", "0:0", nil, nil, sees, false},
+			{"root, drop ALL, add SETUID and SETGID, takes the JVM's user", "0:0", set, all, sees, true},
 		}},
 	} {
 		t.Run("JVM "+target.name, func(t *testing.T) {
@@ -74,6 +80,9 @@ func testAccess(t *testing.T, e engine, jdk string) {
 			for _, as := range target.as {
 				c := asUser(as.user, "breakdown", "--format", "json")
 				c.Add, c.Drop = as.add, as.drop
+				if as.takes {
+					c.Command = append(c.Command, "--user=jvm")
+				}
 				code, r := p.runBreakdown(c)
 				seen := r.Only(t)
 				if truth == nil {

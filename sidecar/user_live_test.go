@@ -56,7 +56,7 @@ func TestUserOfJVM(t *testing.T) {
 	})
 	s.checkThreads(t, "Uid: 10001 10001 10001 10001", "Gid: 10011 10011 10011 10011", "Groups:",
 		"CapInh: 0000000000000000", "CapPrm: 0000000000000000", "CapEff: 0000000000000000", "CapAmb: 0000000000000000", "NoNewPrivs: 1")
-	for _, file := range []string{"environ", "mem", "fd/"} {
+	for _, file := range []string{"environ", "mem", "fd/", "root/"} {
 		c := exec.Command("head", "-c1", fmt.Sprintf("/proc/%d/%s", s.cmd.Process.Pid, file))
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid}}
 		if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "ermission denied") {
