@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/containerd/cgroups/v3"
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 )
 
@@ -31,7 +30,11 @@ func (f FS) path(elem ...string) string {
 // permission. The error is ErrGone for a process that ended or is ending.
 func (f FS) PathOf(pid int) (Path, error) {
 	file := f.path(strconv.Itoa(pid), "cgroup")
-	v1, v2, err := cgroups.ParseCgroupFileUnified(file)
+	text, err := readProc(file)
+	var path Path
+	if err == nil {
+		path, err = parsePath(text)
+	}
 	if err != nil {
 		switch {
 		case vanished(err) && f.ending(pid):
@@ -41,18 +44,10 @@ func (f FS) PathOf(pid int) (Path, error) {
 		}
 		return Path{}, fail("read", file, err)
 	}
-	// A controller is in one hierarchy only: where the memory controller has a
-	// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
-	if name, ok := v1["memory"]; ok {
-		if name == "/" && f.ending(pid) {
-			return Path{}, fail("read", file, ErrGone)
-		}
-		return Path{Version: 1, Name: name}, nil
+	if path.Version == 1 && path.Name == "/" && f.ending(pid) {
+		return Path{}, fail("read", file, ErrGone)
 	}
-	if v2 == "" {
-		return Path{}, fail("read", file, ErrNoController)
-	}
-	return Path{Version: 2, Name: v2}, nil
+	return path, nil
 }
 
 // pfExiting is PF_EXITING of include/linux/sched.h.
@@ -64,7 +59,7 @@ const pfExiting = 0x4
 // if it is not set.
 func (f FS) ending(pid int) bool {
 	// For the stat of the process the kernel would visit all of its threads.
-	text, err := os.ReadFile(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"))
+	text, err := readProc(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return vanished(err)
 	}

@@ -1,7 +1,6 @@
 package jvm
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -87,7 +86,7 @@ func (i *idleness) look(dir string, pool *threads.Pool, members []threads.Thread
 
 // threadTicks returns the CPU time of a thread.
 func threadTicks(dir string, id int) (ticks uint64, ok bool) {
-	file, err := os.Open(filepath.Join(dir, "task", strconv.Itoa(id), "stat"))
+	file, err := proc.Open(filepath.Join(dir, "task", strconv.Itoa(id), "stat"))
 	if err != nil {
 		return 0, false
 	}

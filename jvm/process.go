@@ -111,7 +111,7 @@ func Open(procfs string, pid int) (*Process, error) {
 // Where its mappings may not be read, a JVM is recognized by HotSpot's own threads, and
 // the library is nil.
 func identify(procfs string, pid int) (*proc.Library, error) {
-	f, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "maps"))
+	f, err := proc.Open(filepath.Join(procfs, strconv.Itoa(pid), "maps"))
 	if err == nil {
 		defer f.Close()
 		lib, err := proc.FindLibrary(f)
@@ -143,6 +143,9 @@ func (p *Process) Close() error {
 	}
 	if p.counters != nil {
 		errs = append(errs, p.counters.Close())
+	}
+	if p.queried.session != nil {
+		errs = append(errs, p.queried.session.client.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -52,11 +52,11 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %v", name, p, err, tt.want)
 		}
 	}
-	pids, err := proc.PIDs(t.Context(), "/proc")
+	pids, err := proc.PIDs("/proc")
 	if err != nil || !slices.Contains(pids, os.Getpid()) || !slices.Contains(pids, alive.Process.Pid) {
 		t.Errorf("PIDs: %v, %v", pids, err)
 	}
-	if pids, err := proc.PIDs(t.Context(), t.TempDir()+"/none"); err == nil {
+	if pids, err := proc.PIDs(t.TempDir() + "/none"); err == nil {
 		t.Errorf("no proc file system: %v", pids)
 	}
 }

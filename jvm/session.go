@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/jvmem/jvmem/jvm/attach"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/threads"
 )
@@ -66,8 +67,11 @@ func (p *Process) openSession(a *Answers) *Session {
 		PID: p.status.PID, NSPID: p.status.NSPID, Proc: p.proc, StartTime: p.status.StartTicks,
 		AttachDisabled: p.queried.disabled, MajorVersion: a.Facts.Major,
 	}
-	if s := p.queried.session; s != nil && s.target == target {
-		return s
+	if s := p.queried.session; s != nil {
+		if s.target == target {
+			return s
+		}
+		_ = s.client.Close() // nothing was written
 	}
 	return &Session{client: attach.New(target, attach.Options{}), target: target}
 }
@@ -92,4 +96,4 @@ func (p *Process) OwnThreadID(t threads.Thread) (id int, ok bool) {
 func (p *Process) Malloc() ([]ranges.Range, error) { return p.counted.malloc, p.counted.mallocErr }
 
 // OpenMemory opens the JVM's memory, by address.
-func (p *Process) OpenMemory() (*os.File, error) { return os.Open(filepath.Join(p.dir(), "mem")) }
+func (p *Process) OpenMemory() (*os.File, error) { return proc.Open(filepath.Join(p.dir(), "mem")) }

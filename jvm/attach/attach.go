@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +43,8 @@ type Options struct {
 // A JVM before JDK 11 accepts only its own user, not even root (JDK-8197387).
 const firstMajorForRoot = 11
 
-// Client sends commands to one JVM. It keeps no connection: each Do opens one. Not safe
-// for concurrent use.
+// Client sends commands to one JVM. It keeps no connection: each Do opens one. It keeps the
+// descriptor of the JVM's socket until Close. Not safe for concurrent use.
 type Client struct {
 	target  Target
 	options Options
@@ -55,6 +56,8 @@ type Client struct {
 	egid      int
 
 	version1  bool          // the JVM refused version 2 of the protocol
+	buffer    bytes.Buffer  // of the last reply
+	socket    *os.File      // O_PATH, the last one that was connected to; nil: none
 	answered  *proc.Status  // of the process when it last replied; nil: it did not
 	notBefore time.Time     // no SIGQUIT before this
 	backOff   time.Duration // after the last failed handshake
@@ -99,8 +102,19 @@ func (c *Client) Do(ctx context.Context, commands ...Command) (Reply, error) {
 	}
 	if err != nil {
 		c.answered = nil
+		_ = c.Close() // nothing was written
 	}
 	return reply, err
+}
+
+// Close closes the descriptor. The client can still be used.
+func (c *Client) Close() error {
+	socket := c.socket
+	c.socket = nil
+	if socket == nil {
+		return nil
+	}
+	return socket.Close()
 }
 
 func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
@@ -138,7 +152,10 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	if _, err := conn.Write(message); err != nil && !errors.Is(err, unix.EPIPE) {
 		return Reply{}, c.commandError(ctx, timeout, err)
 	}
-	reply, err := readReply(conn, c.options.MaxReplyBytes)
+	reply, err := readReply(conn, c.options.MaxReplyBytes, &c.buffer)
+	if c.buffer.Cap() > maxKeptBytes {
+		c.buffer = bytes.Buffer{}
+	}
 	if err != nil {
 		return reply, c.commandError(ctx, timeout, err)
 	}

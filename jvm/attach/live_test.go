@@ -198,17 +198,25 @@ func TestLiveAttachDisabled(t *testing.T) {
 	}
 }
 
+// A client that was connected needs no file, so no signal either. For another one the JVM
+// opens a new socket, which the first client then finds.
 func TestLiveDeletedSocket(t *testing.T) {
 	eachJDK(t, func(t *testing.T, java string) {
 		p := startJVM(t, os.Geteuid(), java).awaitReady(t)
-		c := p.client(Options{})
+		connected := p.client(Options{})
+		socket := fmt.Sprintf("/tmp/.java_pid%d", p.pid)
 		for range 3 {
-			wantVersion(t, c)
-			if err := os.Remove(fmt.Sprintf("/tmp/.java_pid%d", p.pid)); err != nil {
+			wantVersion(t, connected)
+			if err := os.Remove(socket); err != nil {
 				t.Fatal(err)
 			}
+			wantVersion(t, connected)
+			if _, err := os.Lstat(socket); err == nil {
+				t.Error("it was signalled")
+			}
+			wantVersion(t, p.client(Options{}))
 		}
-		wantVersion(t, c)
+		wantVersion(t, connected)
 		p.wantQuiet(t)
 	})
 }

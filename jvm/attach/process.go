@@ -73,7 +73,7 @@ func (c *Client) hotspot() error {
 // read parses a file of the process.
 func (c *Client) read(op, file string, parse func(io.Reader) error) error {
 	name := c.procPath(file)
-	f, err := os.Open(name)
+	f, err := proc.Open(name)
 	if err != nil {
 		return c.procError(op, name, err)
 	}

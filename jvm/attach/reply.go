@@ -24,6 +24,10 @@ type Reply struct {
 // usualBytes exceeds the size of the replies to the commands of every sample.
 const usualBytes = 16 << 10
 
+// maxKeptBytes bounds the buffer that a Client keeps: twice the size that it grows to for
+// the usual replies.
+const maxKeptBytes = 4 * usualBytes
+
 // maxCodeBytes bounds the first line: a sign, ten digits and the line end.
 const maxCodeBytes = 12
 
@@ -36,8 +40,9 @@ var (
 // readReply reads up to the end of r. A text longer than maxBytes is truncated, with
 // errTooLarge; a failed read returns what came before it, marked truncated, with that
 // error.
-func readReply(r io.Reader, maxBytes int64) (Reply, error) {
-	var buffer bytes.Buffer
+// The buffer is the caller's, to be used again.
+func readReply(r io.Reader, maxBytes int64, buffer *bytes.Buffer) (Reply, error) {
+	buffer.Reset()
 	buffer.Grow(usualBytes)
 	_, readErr := buffer.ReadFrom(io.LimitReader(r, maxCodeBytes+maxBytes+1))
 	raw := buffer.Bytes()

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 )
 
 func TestReadReply(t *testing.T) {
+	var buffer bytes.Buffer
 	broken := errors.New("broken")
 	for _, test := range []struct {
 		name string
@@ -35,7 +37,7 @@ func TestReadReply(t *testing.T) {
 		{"code beyond an int", strings.NewReader("2147483648\n"), Reply{}, errNoCode},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := readReply(test.r, 10)
+			got, err := readReply(test.r, 10, &buffer)
 			if got != test.want || !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
 				t.Errorf("got %+v, %v; want %+v, %v", got, err, test.want, test.err)
 			}
@@ -50,9 +52,10 @@ func FuzzReadReply(f *testing.F) {
 		f.Add(seed, int64(16))
 	}
 	f.Fuzz(func(t *testing.T, raw string, maxBytes int64) {
+		var buffer bytes.Buffer
 		maxBytes &= 1<<16 - 1
-		got, err := readReply(strings.NewReader(raw), maxBytes)
-		byByte, byByteErr := readReply(iotest.OneByteReader(strings.NewReader(raw)), maxBytes)
+		got, err := readReply(strings.NewReader(raw), maxBytes, &buffer)
+		byByte, byByteErr := readReply(iotest.OneByteReader(strings.NewReader(raw)), maxBytes, &buffer)
 		if got != byByte || (err == nil) != (byByteErr == nil) {
 			t.Fatalf("whole: %+v, %v; byte by byte: %+v, %v", got, err, byByte, byByteErr)
 		}

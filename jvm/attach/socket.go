@@ -51,7 +51,33 @@ const mountTmp = "mount an emptyDir at /tmp in the JVM's container"
 
 // dial connects to the JVM's socket. The error is errNoListener if a handshake may
 // help. The context must have a deadline.
+//
+// First it tries the socket of the last time: to look it up below the JVM's root takes 20
+// system calls. A listener accepts connections also if the file was deleted. HotSpot then
+// opens another socket when it is signalled, and closes this one.
 func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error) {
+	if c.socket != nil {
+		if conn, err := c.dialFile(ctx, c.socket, p); !errors.Is(err, errNoListener) {
+			return conn, err
+		}
+		_ = c.Close() // nothing was written
+	}
+	socket, err := c.open(p)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := c.dialFile(ctx, socket, p)
+	if err != nil {
+		_ = socket.Close()
+		return nil, err
+	}
+	c.socket = socket
+	return conn, nil
+}
+
+// open opens the JVM's socket, to connect to it. The error is errNoListener if there is
+// none.
+func (c *Client) open(p proc.Status) (*os.File, error) {
 	tmp, err := c.tmp()
 	if err != nil {
 		return nil, err
@@ -66,41 +92,45 @@ func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error)
 		return nil, c.procError("connect", c.socketName(), err)
 	}
 	socket := os.NewFile(uintptr(fd), c.socketName())
-	defer socket.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, c.procError("connect", c.socketName(), err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return nil, c.foreign("the attach socket was replaced by a file that is not a socket")
-	}
-	if int64(st.Uid) != int64(p.UID) {
-		if !p.CatchesQuit {
-			return nil, errNoListener // a starting JVM removes what an earlier one of its PID left
-		}
-		return nil, c.foreign(fmt.Sprintf("the attach socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.UID))
-	}
-	conn, err := c.dialFile(ctx, socket)
-	if err != nil {
+	if err := c.checkSocket(fd, p); err != nil {
+		_ = socket.Close()
 		return nil, err
 	}
-	if err := c.verifyPeer(conn, p); err != nil {
-		_ = conn.Close() // refused: nothing was sent
-		return nil, err
-	}
-	return conn, nil
+	return socket, nil
 }
 
-// dialFile connects through the open file: it cannot be replaced, and no path is too
-// long for a socket address.
-func (c *Client) dialFile(ctx context.Context, socket *os.File) (*net.UnixConn, error) {
+// checkSocket checks that the file is a socket of the JVM's user.
+func (c *Client) checkSocket(fd int, p proc.Status) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return c.procError("connect", c.socketName(), err)
+	}
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFSOCK:
+		return c.foreign("the attach socket was replaced by a file that is not a socket")
+	case int64(st.Uid) == int64(p.UID):
+		return nil
+	case !p.CatchesQuit:
+		return errNoListener // a starting JVM removes what an earlier one of its PID left
+	}
+	return c.foreign(fmt.Sprintf("the attach socket belongs to UID %d, the JVM runs as UID %d", st.Uid, p.UID))
+}
+
+// dialFile connects through the open file, which cannot be replaced and whose path is never
+// too long for a socket address, and checks who listens.
+func (c *Client) dialFile(ctx context.Context, socket *os.File, p proc.Status) (*net.UnixConn, error) {
 	const fullQueueDelay = 20 * time.Millisecond
 	name := fmt.Sprintf("/proc/self/fd/%d", socket.Fd())
 	for {
 		conn, err := new(net.Dialer).DialContext(ctx, "unix", name)
 		switch {
 		case err == nil:
-			return conn.(*net.UnixConn), nil
+			conn := conn.(*net.UnixConn)
+			if err := c.verifyPeer(conn, p); err != nil {
+				_ = conn.Close() // refused: nothing was sent
+				return nil, err
+			}
+			return conn, nil
 		case errors.Is(err, unix.ECONNREFUSED):
 			return nil, errNoListener
 		case errors.Is(err, unix.EAGAIN) && sleep(ctx, fullQueueDelay) == nil:

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/proc"
 )
 
 // maxBytes bounds hsperfdata: -XX:PerfDataMemorySize is 32 KiB by default.
@@ -75,7 +76,7 @@ func Open(procfs string, pid int) (*Reader, error) {
 
 // findMapping returns the path and the inode of the mapped hsperfdata file.
 func findMapping(maps string) (path string, inode uint64, err error) {
-	f, err := os.Open(maps)
+	f, err := proc.Open(maps)
 	if err != nil {
 		return "", 0, err
 	}

@@ -2,9 +2,9 @@ package malloc
 
 import (
 	"io"
-	"os"
 	"slices"
 
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
@@ -29,7 +29,7 @@ func (c *Cache) Find(mem string, pages Pages, spans []ranges.Range, bytes []int6
 	if !renew && slices.Equal(spans, c.spans) && slices.Equal(bytes, c.bytes) {
 		return c.found, c.err
 	}
-	file, err := os.Open(mem)
+	file, err := proc.Open(mem)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ const pollInterval = 100 * time.Millisecond
 func OpenHandle(procfs string, pid int, startTicks uint64) (*Handle, error) {
 	h := &Handle{pid: pid, pidfd: openPidfd(procfs, pid)}
 	var err error
-	if h.stat, err = os.Open(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid))); err != nil {
+	if h.stat, err = Open(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid))); err != nil {
 		return nil, errors.Join(Gone(pid, err), h.Close())
 	}
 	// The process had this PID before the pidfd was opened, so the pidfd is its own.
@@ -74,7 +74,7 @@ func openPidfd(procfs string, pid int) *os.File {
 
 // refersTo reports whether procfs has the pidfd's process under this PID.
 func refersTo(procfs string, fd, pid int) bool {
-	info, err := os.Open(filepath.Join(procfs, "self/fdinfo", strconv.Itoa(fd)))
+	info, err := Open(filepath.Join(procfs, "self/fdinfo", strconv.Itoa(fd)))
 	if err != nil {
 		return false
 	}

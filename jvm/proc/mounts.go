@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -32,7 +31,7 @@ func ReadMounts(procfs string, pid int) (Mounts, error) {
 	if pid == Self {
 		dir = "self"
 	}
-	f, err := os.Open(filepath.Join(procfs, dir, "mountinfo"))
+	f, err := Open(filepath.Join(procfs, dir, "mountinfo"))
 	if errors.Is(err, syscall.EINVAL) { // a zombie no longer has mounts
 		return Mounts{}, fmt.Errorf("process %d: %w", pid, ErrGone)
 	}

@@ -1,26 +1,60 @@
 package proc
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 
 	"github.com/shirou/gopsutil/v3/common"
 	"github.com/shirou/gopsutil/v3/process"
 	"golang.org/x/sys/unix"
 )
 
-// PIDs lists the processes of the PID namespace that procfs shows.
-func PIDs(ctx context.Context, procfs string) ([]int, error) {
-	pids, err := process.PidsWithContext(withProc(ctx, procfs))
+// PIDs lists the processes of the PID namespace that procfs shows, in ascending order.
+func PIDs(procfs string) ([]int, error) {
+	dir, err := Open(procfs)
 	if err != nil {
-		return nil, fmt.Errorf("list processes in %s: %w", procfs, err)
+		return nil, fmt.Errorf("list processes: %w", err)
 	}
-	out := make([]int, len(pids))
-	for i, pid := range pids {
-		out[i] = int(pid)
+	defer dir.Close()
+	var pids []int
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := unix.Getdents(int(dir.Fd()), buf)
+		if err != nil {
+			return nil, fmt.Errorf("list processes in %s: %w", procfs, err)
+		}
+		if n == 0 {
+			slices.Sort(pids)
+			return pids, nil
+		}
+		pids = appendPIDs(pids, buf[:n])
 	}
-	return out, nil
+}
+
+// appendPIDs appends the names in struct linux_dirent64 (getdents(2)) that are PIDs. Of the
+// others, some 60 files, no string is made.
+func appendPIDs(pids []int, entries []byte) []int {
+	const lengthAt, nameAt = 16, 19
+	for len(entries) > nameAt {
+		length := int(binary.NativeEndian.Uint16(entries[lengthAt:]))
+		if length <= nameAt || length > len(entries) {
+			break
+		}
+		name, _, _ := bytes.Cut(entries[nameAt:length], []byte{0})
+		entries = entries[length:]
+		if len(name) == 0 || name[0] < '0' || name[0] > '9' {
+			continue
+		}
+		if pid, err := strconv.Atoi(string(name)); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // withProc makes gopsutil read the proc file system at procfs.

@@ -93,7 +93,7 @@ func HasMemory(procfs string, pid int) bool {
 }
 
 func read(path string, parse func(io.Reader) error) error {
-	f, err := os.Open(path)
+	f, err := Open(path)
 	if err != nil {
 		return err
 	}

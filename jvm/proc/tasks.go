@@ -17,7 +17,7 @@ type Tasks struct {
 
 // OpenTasks opens the folder of a process' threads. It needs no permission.
 func OpenTasks(procfs string, pid int) (*Tasks, error) {
-	dir, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "task"))
+	dir, err := Open(filepath.Join(procfs, strconv.Itoa(pid), "task"))
 	if err != nil {
 		return nil, Gone(pid, err)
 	}

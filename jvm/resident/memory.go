@@ -3,7 +3,6 @@ package resident
 import (
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/jvmem/jvmem/jvm/malloc"
@@ -56,7 +55,7 @@ func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (map
 }
 
 func (m *Memory) readFile(name string, read func(io.Reader, func(*pages.Mapping)) error) error {
-	file, err := os.Open(name)
+	file, err := proc.Open(name)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ type knownThread struct {
 
 // Read returns the threads. The slice is valid until the next Read.
 func (r *Reader) Read(procfs string, pid int) ([]Thread, error) {
-	dir, err := os.Open(filepath.Join(procfs, strconv.Itoa(pid), "task"))
+	dir, err := proc.Open(filepath.Join(procfs, strconv.Itoa(pid), "task"))
 	if err != nil {
 		return nil, proc.Gone(pid, err)
 	}
@@ -116,7 +116,7 @@ func OwnID(procfs string, of proc.Status, t Thread) (id int, ok bool) {
 	if of.NSPID == of.PID {
 		return t.ID, true
 	}
-	file, err := os.Open(filepath.Join(procfs, strconv.Itoa(of.PID), "task", strconv.Itoa(t.ID), "status"))
+	file, err := proc.Open(filepath.Join(procfs, strconv.Itoa(of.PID), "task", strconv.Itoa(t.ID), "status"))
 	if err != nil {
 		return 0, false
 	}

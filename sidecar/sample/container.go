@@ -37,9 +37,14 @@ type job struct {
 
 // result is the result of a reading.
 type result struct {
-	facts *breakdown.Facts // nil: the container was lent, not read
+	facts *breakdown.Facts     // nil: the container was lent, not read
+	of    *breakdown.Container // made of the facts
 	rest  *int64
 	gone  bool // the cgroup was removed, or has to be found anew
+}
+
+func resultOf(f *breakdown.Facts) result {
+	return result{facts: f, of: new(breakdown.Attribute(*f))}
 }
 
 // read reads the container: first it queries the JVMs, then it reads the values that have
@@ -50,8 +55,8 @@ func (j job) read(ctx context.Context) result {
 	for i, p := range j.jvms {
 		answers[i].query(ctx, p)
 	}
-	if f, ok := j.reuse(answers); ok {
-		return result{facts: f, rest: j.rest}
+	if r, ok := j.reuse(answers); ok {
+		return r
 	}
 	for attempt := 1; ; attempt++ {
 		f := j.facts()
@@ -62,12 +67,13 @@ func (j job) read(ctx context.Context) result {
 		drift := usage(j.group) - before
 		switch next := j.policy.Accept(attempt, drift, growth); next.Action {
 		case resident.Use:
-			r := result{facts: f, gone: gone}
-			if next.Reason == "" {
-				r.rest = breakdown.Attribute(*f).UnattributedBytes
-			}
 			if j.policy.Drifted(drift) {
 				f.Sources = append(f.Sources, driftSource(drift))
+			}
+			r := resultOf(f)
+			r.gone = gone
+			if next.Reason == "" {
+				r.rest = r.of.UnattributedBytes
 			}
 			return r
 		case resident.Query:
@@ -92,9 +98,9 @@ func (a *answer) query(ctx context.Context, p *jvm.Process) {
 
 // reuse reads the container without counting pages, where the last count still explains
 // the present usage.
-func (j job) reuse(answers []answer) (f *breakdown.Facts, ok bool) {
+func (j job) reuse(answers []answer) (r result, ok bool) {
 	if j.rest == nil || j.group == nil {
-		return nil, false
+		return result{}, false
 	}
 	held := int64(0)
 	for _, p := range j.jvms {
@@ -102,22 +108,24 @@ func (j job) reuse(answers []answer) (f *breakdown.Facts, ok bool) {
 		held += status.RssAnonBytes + status.RssShmemBytes
 	}
 	tolerance := j.policy.Tolerance(held)
-	f = j.facts()
+	f := j.facts()
 	for i, p := range j.jvms {
 		if answers[i].err != nil {
-			return nil, false
+			return result{}, false
 		}
 		facts, next := p.Reuse(answers[i].of, tolerance)
 		if next.Action != resident.Use {
-			return nil, false
+			return result{}, false
 		}
 		f.JVMs = append(f.JVMs, facts)
 	}
 	f.Others = readOthers(j.proc, j.others)
 	source, _ := readMemory(f, j.group, nil)
 	f.Sources = append(f.Sources, source)
-	next := j.policy.ReuseContainer(j.rest, breakdown.Attribute(*f).UnattributedBytes, tolerance)
-	return f, next.Action == resident.Use
+	r = resultOf(f)
+	r.rest = j.rest
+	next := j.policy.ReuseContainer(j.rest, r.of.UnattributedBytes, tolerance)
+	return r, next.Action == resident.Use
 }
 
 func (j job) facts() *breakdown.Facts {
@@ -212,7 +220,7 @@ func readOthers(procfs string, pids []int) []breakdown.Process {
 }
 
 func readRollup(path string) (*resident.Bytes, error) {
-	file, err := os.Open(path)
+	file, err := proc.Open(path)
 	if err != nil {
 		return nil, err
 	}

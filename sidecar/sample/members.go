@@ -56,8 +56,9 @@ type container struct {
 	ended bool          // its JVMs have ended during the reading
 
 	facts  *breakdown.Facts // of the last reading that ended
-	readAt time.Time        // when that began
-	fresh  bool             // it is in no report yet, or in this one
+	of     *breakdown.Container
+	readAt time.Time // when that began
+	fresh  bool      // it is in no report yet, or in this one
 
 	light light
 }
@@ -86,7 +87,7 @@ func (c *container) take(r result, patience time.Duration) bool {
 		return false
 	}
 	c.slow = patience > 0 && time.Since(c.begun) > patience
-	c.facts, c.readAt = r.facts, c.begun
+	c.facts, c.of, c.readAt = r.facts, r.of, c.begun
 	return true
 }
 

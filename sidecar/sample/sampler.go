@@ -174,7 +174,7 @@ func (s *Sampler) nothing() error {
 
 // read starts to read the containers and waits for them.
 func (s *Sampler) read(ctx context.Context) error {
-	pids, err := proc.PIDs(ctx, s.options.Proc)
+	pids, err := proc.PIDs(s.options.Proc)
 	if err != nil {
 		return err
 	}
@@ -254,9 +254,9 @@ func (s *Sampler) report(begun time.Time, err error) breakdown.Report {
 	}
 	r.Sources = s.unread()
 	for _, c := range s.sorted() {
-		facts := *c.facts
-		facts.Sources = slices.Clip(facts.Sources) // the next report appends to them too
-		of := breakdown.Attribute(facts)
+		of := *c.of
+		of.Name = c.facts.Name
+		of.Sources = slices.Clip(of.Sources) // the next report appends to them too
 		if !c.fresh {
 			of.ReadAt = new(c.readAt.UTC())
 		}

@@ -24,7 +24,7 @@ func (s *Sampler) Started(ctx context.Context) bool {
 	pids := []int{s.options.PID}
 	if s.options.PID == 0 {
 		var err error
-		if pids, err = proc.PIDs(ctx, s.options.Proc); err != nil {
+		if pids, err = proc.PIDs(s.options.Proc); err != nil {
 			return false // the next sample has the error
 		}
 	}

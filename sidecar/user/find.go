@@ -88,7 +88,7 @@ func Find(ctx context.Context, procfs string, pid int) (Found, error) {
 	pids := []int{pid}
 	if pid == 0 {
 		var err error
-		if pids, err = proc.PIDs(ctx, procfs); err != nil {
+		if pids, err = proc.PIDs(procfs); err != nil {
 			return Found{}, err
 		}
 	}
