@@ -79,7 +79,9 @@ func (j *judge) leak(p rows.Part) (Finding, bool) {
 	case rows.VerdictOtherProcess:
 		return j.parts(p.Verdict, series, history.PrefixProcess)()
 	}
-	return j.row(p.Verdict, series, p.Subject)()
+	f, ok := j.row(p.Verdict, series, p.Subject)()
+	// The code of loaded classes goes with them: these are the cause, found or still to be found.
+	return f, ok && (p.Verdict != rows.VerdictCodeCache || !j.classesExplain(f.window, f.Rate))
 }
 
 // finding makes a finding of a trend in bytes.
@@ -214,6 +216,9 @@ var countOf = map[string]string{
 // internal: what HotSpot itself mallocs grows.
 func (j *judge) internal() (Finding, bool) {
 	f, ok := j.parts(rows.VerdictJVMInternal, history.Detail(rows.Native, rows.JVMInternal), history.PrefixNMT)()
+	if ok && j.classesExplain(f.window, f.Rate) {
+		return Finding{}, false
+	}
 	if count := countOf[history.PrefixNMT+f.Subject]; ok && count != "" {
 		if t, ok := j.trendOf(count, f.window); ok && t.z >= minZ {
 			return Finding{}, false // that is the cause, found or still to be found

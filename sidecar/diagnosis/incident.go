@@ -49,6 +49,8 @@ type Incident struct {
 	// collector that could free the memory.
 	Waiting string `json:"waiting,omitempty"`
 
+	// Needed is the gain that confirms it; 0: any.
+	Needed float64 `json:"needed,omitempty"`
 	// Sightings counts the judgments that found it, in a row and in all.
 	InARow    int `json:"in_a_row"`
 	Sightings int `json:"sightings"`
@@ -67,12 +69,16 @@ type Incident struct {
 	Gathered *Gathered `json:"gathered,omitempty"`
 
 	finding Finding // of that judgment; empty if it was read back from JSON
+	full    bool    // of a heap that is full
 }
 
 const (
 	// sightingsInARow or sightingsInAll confirm a suspicion: near a threshold, findings
 	// come and go.
 	sightingsInARow, sightingsInAll = 2, 3
+	// newsOfHeap and newsOfJVM are the part of the gain, or of the room that was left, that must come
+	// up after the first finding: these fill up to a bound by design, and may be full.
+	newsOfHeap, newsOfJVM = 0.1, 0.25
 	// freed closes an incident: the part of the gain that must be gone.
 	freed = 0.5
 	// noise is the part of the gain that is no new growth.
@@ -83,10 +89,12 @@ const (
 	minPause    = 3 * time.Minute
 	// A suspicion is forgotten when it was not found for forget, or half of its age.
 	forget = 5 * time.Minute
-	// proof: growth has ended when this many times the work that came with all of it
-	// was done without any.
-	proof    = 3
+	// proof: growth has ended when as much work was done without any as came with all of it.
+	proof    = 1
 	minProof = 30 * time.Minute
+	// A heap's has ended when proofCollections freed what came up in the old generation, and that
+	// was as much as came up while it grew.
+	proofCollections = 3
 )
 
 // open reports whether the incident still counts.
@@ -150,7 +158,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
 		i.State, i.Closed = Closed, &at
 	case i.State == Suspected:
-		if i.Waiting == "" && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) {
+		if i.Waiting == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) {
 			i.State, i.Confirmed = Confirmed, &at
 		} else if idle := at.Sub(i.Seen); idle > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at
@@ -163,6 +171,22 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	}
 }
 
+// news is the part of the gain that must come up after the first finding of a verdict. Caches fill the
+// heap, warm-up fills what belongs to the JVM and its allocator, each up to a bound; other memory
+// needs other evidence, or has no bound.
+func news(v rows.Verdict) float64 {
+	switch v {
+	case rows.VerdictHeap:
+		return newsOfHeap
+	case rows.VerdictCodeCache, rows.VerdictGC, rows.VerdictJVMInternal, rows.VerdictAllocatorRetention:
+		return newsOfJVM
+	}
+	return 0
+}
+
+// wentOn reports whether it grew since it was first found, or cannot grow any more.
+func (i *Incident) wentOn() bool { return i.full || i.Gained >= i.Needed }
+
 // idle is how long nothing grew.
 func (i *Incident) idle(at int64) time.Duration { return time.UnixMilli(at).Sub(i.LastGrowth) }
 
@@ -172,6 +196,13 @@ func (i *Incident) longestPause() time.Duration {
 
 // ended reports whether so much was done since the last growth that it would have grown.
 func (i *Incident) ended(j *judge) bool {
+	if i.Measure == history.OldUsed {
+		grew := i.LastGrowth.UnixMilli()
+		_, with := j.promoted(i.Since.UnixMilli(), grew)
+		if n, without := j.promoted(grew, j.at); n >= proofCollections && with > 0 && without >= proof*with {
+			return true
+		}
+	}
 	at := time.UnixMilli(j.at)
 	if i.Confirmed == nil || at.Sub(i.LastGrowth) < minProof {
 		return false

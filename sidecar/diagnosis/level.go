@@ -62,6 +62,24 @@ func (j *judge) lastCollection(measure string) int64 {
 	return times[len(times)-1]
 }
 
+// promoted is how much came up in the old generation before the collections between two moments, and
+// how many of these there were. A collector that works all the time collects where nothing came.
+func (j *judge) promoted(from, to int64) (n int, bytes float64) {
+	limit, _ := j.maxOld()
+	after := math.Inf(1)
+	for _, s := range j.settled() {
+		came := s.before - after
+		if math.IsInf(after, 1) {
+			came = s.before - j.leastBefore(s.at)
+		}
+		after = s.after
+		if s.at > from && s.at <= to && came > increase*limit {
+			n, bytes = n+1, bytes+came
+		}
+	}
+	return n, bytes
+}
+
 // measureOf is the series by which a leak of a detail is followed. The details of malloc
 // move against each other; what is resident does not.
 func measureOf(series string) string {

@@ -1,8 +1,10 @@
 package diagnosis
 
 import (
+	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -109,8 +111,16 @@ func (c *course) forecast(r *recording) string {
 		return "no forecast at half time, "
 	}
 	f := c.half.Forecast
-	return fmt.Sprintf("forecast at half time %.0f s (%.0f to %.0f) of %.0f: %+.0f %%, ",
-		f.Seconds, f.LowSeconds, f.HighSeconds, c.after.Seconds(), 100*(f.Seconds/c.after.Seconds()-1))
+	off, _ := c.off()
+	return fmt.Sprintf("forecast at half time %.0f s (%.0f to %.0f) of %.0f: %+.0f %%, ", f.Seconds, f.LowSeconds, f.HighSeconds, c.after.Seconds(), off)
+}
+
+// off is how many percent the forecast at half time was too long; not ok if there was none.
+func (c *course) off() (percent float64, ok bool) {
+	if c.half == nil || c.half.Forecast == nil {
+		return 0, false
+	}
+	return 100 * (c.half.Forecast.Seconds/c.after.Seconds() - 1), true
 }
 
 func follow(t testing.TB, r *recording, recorded *history.Container) course {
@@ -189,15 +199,86 @@ func (c *course) check(t testing.TB, r *recording) {
 	}
 }
 
-// TestReplay judges each recording along its whole course.
+var scored = flag.String("score", "", "a folder of other recordings that TestReplay judges, with an index.json in the form of testdata/servers/servers.json")
+
+// TestReplay judges each recording along its whole course, and prints the score: how many verdicts
+// were right, how many leaks were named before half of the way, how many forecasts were near.
 func TestReplay(t *testing.T) {
-	for _, r := range slices.Concat(allServers(t), recordings(t)) {
-		t.Run(r.Case, func(t *testing.T) {
-			t.Parallel()
-			c := follow(t, &r, r.open(t))
-			c.check(t, &r)
-		})
+	all := slices.Concat(allServers(t), recordings(t))
+	if *scored != "" {
+		all = listed(t, *scored, "index.json")
 	}
+	courses := make([]course, len(all))
+	t.Run("each", func(t *testing.T) {
+		for k, r := range all {
+			t.Run(r.Case, func(t *testing.T) {
+				t.Parallel()
+				courses[k] = follow(t, &r, r.open(t))
+				courses[k].check(t, &r)
+			})
+		}
+	})
+	scores := make(map[string]*score)
+	for k := range all {
+		if courses[k].judged == 0 {
+			continue // another one was selected
+		}
+		s := scores[all[k].Setting]
+		if s == nil {
+			s = new(score)
+			scores[all[k].Setting] = s
+		}
+		s.add(&all[k], &courses[k])
+	}
+	for _, setting := range slices.Sorted(maps.Keys(scores)) {
+		t.Log(strings.TrimSpace(setting + " " + scores[setting].text()))
+	}
+}
+
+// score sums up what became of recordings, as measured against the truth.
+type score struct {
+	leaks, named, inTime         int // before half of the way
+	clean, accused, wrong        int // wrong: accusations, also beside the right one
+	changed                      int // cases with more than one change of the verdict
+	ended, forecasts, near, most int // most changes of one case
+}
+
+// nearPercent is how far a forecast may be off.
+const nearPercent = 25
+
+func (s *score) add(r *recording, c *course) {
+	s.wrong += len(c.accused)
+	s.most = max(s.most, c.events)
+	if c.events > 1 {
+		s.changed++
+	}
+	if !r.Verdict.Leak() {
+		s.clean++
+		s.accused += min(1, len(c.accused))
+		return
+	}
+	s.leaks++
+	if c.first > 0 {
+		s.named++
+	}
+	if c.first > 0 && c.first <= c.length/2 {
+		s.inTime++
+	}
+	if r.Ended {
+		s.ended++
+		if off, ok := c.off(); ok {
+			s.forecasts++
+			if math.Abs(off) <= nearPercent {
+				s.near++
+			}
+		}
+	}
+}
+
+func (s *score) text() string {
+	return fmt.Sprintf("precision %d of %d; %d of %d leaks named, %d before half of the way; %d of %d clean accused; "+
+		"%d cases with more than one change (at most %d); forecast within %d %% at half time: %d of %d that were made, of %d that ended",
+		s.named, s.named+s.wrong, s.named, s.leaks, s.inTime, s.accused, s.clean, s.changed, s.most, nearPercent, s.near, s.forecasts, s.ended)
 }
 
 // TestStretched does the same as if all had gone slower: half a second between two samples

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"math"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -90,6 +91,10 @@ func (t *Tracker) take(j *judge, found []Finding) {
 			if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
 				i.To = min(i.To, level) // the rest is not collected yet
 			}
+			if part := news(i.Verdict); part > 0 {
+				gain := i.To - i.From
+				i.Needed = gain + part*min(gain, j.roomOf(i))
+			}
 		}
 		i.see(f, at)
 	}
@@ -100,12 +105,25 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		}
 		i.RestMillis = j.rest(i.Measure)
 		level, known := j.level(i)
-		if _, full := j.heapFull(); full && i.Verdict == rows.VerdictHeap && i.Waiting == "" {
-			i.Sightings = max(i.Sightings, sightingsInAll) // it grew until there was no more room
+		if i.Verdict == rows.VerdictHeap && i.Waiting == "" {
+			if _, i.full = j.heapFull(); i.full {
+				i.Sightings = max(i.Sightings, sightingsInAll) // it grew until there was no more room
+			}
 		}
 		i.follow(level, known, j)
 	}
 	t.rank()
+}
+
+// roomOf is how much more the measure of an incident, in bytes, can hold; +Inf if that is not known.
+func (j *judge) roomOf(i *Incident) float64 {
+	if i.Measure != history.OldUsed {
+		return j.room()
+	}
+	if limit, ok := j.maxOld(); ok {
+		return max(0, limit-i.To)
+	}
+	return math.Inf(1)
 }
 
 // incident returns the incident of a verdict that is not closed.
