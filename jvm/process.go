@@ -192,10 +192,14 @@ func (p *Process) refresh() error {
 // dir is the process' folder in proc.
 func (p *Process) dir() string { return filepath.Join(p.proc, strconv.Itoa(p.status.PID)) }
 
-// permissionFix names the user that may read this JVM, if err is about permission.
+// permissionFix names what may read this JVM, if err is about permission: its own user, with
+// all of its capabilities.
 func (p *Process) permissionFix(err error) string {
 	if !errors.Is(err, os.ErrPermission) {
 		return ""
+	}
+	if p.status.UID == os.Geteuid() && p.status.GID == os.Getegid() {
+		return fmt.Sprintf("jvmem has the JVM's user (runAsUser: %d, runAsGroup: %d), but not all of its capabilities: remove capabilities from the securityContext of the jvmem container, or set capabilities: {drop: [ALL]} in that of the JVM's container", p.status.UID, p.status.GID)
 	}
 	return fmt.Sprintf("run jvmem with the JVM's own user and group (runAsUser: %d, runAsGroup: %d), or start it as root with --user=jvm", p.status.UID, p.status.GID)
 }
