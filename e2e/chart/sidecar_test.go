@@ -41,6 +41,9 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	}
 
 	memory, hasMemory := c.Resources.Limits[core.ResourceMemory]
+	if pod.Spec.Resources != nil && !hasMemory {
+		memory, hasMemory = pod.Spec.Resources.Limits[core.ResourceMemory]
+	}
 	if !hasMemory || memory.Cmp(resource.MustParse("32Mi")) < 0 {
 		t.Errorf("memory limit %s", memory.String())
 	}
