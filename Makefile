@@ -37,6 +37,10 @@ build: ## build bin/jvmem (static; the tag leaves out HTTP/2, which is not serve
 plugin: ## build bin/kubectl-jvmem, the plugin of kubectl
 	cd cmd/kubectl-jvmem && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o ../../bin/kubectl-jvmem .
 
+.PHONY: bench-top
+bench-top: ## measure kubectl jvmem top for 500 pods with stub sidecars
+	cd cmd/kubectl-jvmem && go test -run='^$$' -bench=Top500 -benchtime=5x ./internal/top
+
 .PHONY: image
 image: ## build the container image IMAGE (jvmem:VERSION) with DOCKER; IMAGE_FLAGS: extra flags of docker build
 	$(DOCKER) build --tag $(IMAGE) $(IMAGE_FLAGS) --build-arg VERSION=$(VERSION) \

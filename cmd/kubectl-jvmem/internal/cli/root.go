@@ -10,6 +10,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/top"
 )
 
 // Run runs the plugin and returns its exit code.
@@ -41,5 +42,6 @@ func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command 
 	root.SetErr(streams.ErrOut)
 	access := kube.NewAccess(version, streams)
 	access.AddFlags(root.PersistentFlags())
+	root.AddCommand(top.NewCommand(access))
 	return root
 }
