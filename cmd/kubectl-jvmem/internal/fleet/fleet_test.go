@@ -87,7 +87,7 @@ func TestReasons(t *testing.T) {
 		{fleettest.Failing("shop", "huge", huge), fleet.BadReply, "larger than 1024 KiB"},
 		{fleettest.New("shop", "ended", "ended"), fleet.NoJVM, "no JVM"},
 		{waiting, fleet.NotRunning, "ImagePullBackOff"},
-		{pending, fleet.NotRunning, "pending"},
+		{pending, fleet.NotRunning, "not started yet"},
 	} {
 		t.Run(tt.pod.Name, func(t *testing.T) {
 			_, client, proxy := connect(t, tt.pod, fleettest.New("shop", "well", "jdk17-serial-calm"))
@@ -170,7 +170,7 @@ func TestFind(t *testing.T) {
 	other := fleettest.New("shop", "other", "")
 	other.Spec.InitContainers, other.Labels = nil, map[string]string{"app": "other"}
 	plain := fleettest.New("web", "plain", "")
-	plain.Spec.Containers = append(plain.Spec.Containers, corev1.Container{Name: "jvmem", Ports: []corev1.ContainerPort{{ContainerPort: 1000}}})
+	plain.Spec.Containers = append(plain.Spec.Containers, corev1.Container{Name: "jvmem", Ports: []corev1.ContainerPort{{Name: "jvmem", ContainerPort: 1000}}})
 	plain.Spec.InitContainers = nil
 	plain.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "jvmem", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 	_, client, _ := connect(t, fleettest.New("shop", "a", ""), ended, other, plain)

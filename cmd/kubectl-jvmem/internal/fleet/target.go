@@ -7,25 +7,21 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sidecar"
 )
 
-const (
-	// sidecarName is the name of the sidecar's container, and of its port.
-	sidecarName = "jvmem"
-	defaultPort = 9753
-	// page is how many pods are listed at once, as kubectl does.
-	page = 500
-)
+// page is how many pods are listed at once, as kubectl does.
+const page = 500
 
 // Target is a pod with a sidecar.
 type Target struct {
 	Pod *corev1.Pod
 	// Scheme is http or https, and Port that of the sidecar.
 	Scheme string
-	Port   int32
+	Port   int
 	// Problem is set if there is no sidecar to ask at present.
 	Problem *Problem
 }
@@ -40,7 +36,7 @@ func Find(ctx context.Context, client kubernetes.Interface, namespace, selector 
 	for {
 		pods, err := client.CoreV1().Pods(namespace).List(ctx, options)
 		if err != nil {
-			return nil, nil, explain(err, "list")
+			return nil, nil, err
 		}
 		for i := range pods.Items {
 			pod := &pods.Items[i]
@@ -65,70 +61,38 @@ func Named(ctx context.Context, client kubernetes.Interface, namespace string, n
 	for _, name := range names {
 		pod, err := client.CoreV1().Pods(namespace).Get(ctx, strings.TrimPrefix(strings.TrimPrefix(name, "pods/"), "pod/"), metav1.GetOptions{})
 		if err != nil {
-			return nil, explain(err, "get")
+			return nil, err
 		}
 		t, ok := targetOf(pod)
 		if !ok {
-			return nil, fmt.Errorf("pod %s has no container %s", pod.Name, sidecarName)
+			return nil, fmt.Errorf("pod %s has no container %s", pod.Name, sidecar.Name)
 		}
 		targets = append(targets, t)
 	}
 	return targets, nil
 }
 
-// explain adds the missing rule to an error of the API server.
-func explain(err error, verb string) error {
-	if apierrors.IsForbidden(err) {
-		return fmt.Errorf("%w\nyou need this rule in a Role or ClusterRole:\n  - apiGroups: [\"\"]\n    resources: [\"pods\"]\n    verbs: [%q]", err, verb)
-	}
-	return err
-}
-
-// targetOf returns how the pod's sidecar is asked; ok is false if it has none. A native
-// sidecar is an init container.
+// targetOf returns how the pod's sidecar is asked; ok is false if it has none.
 func targetOf(pod *corev1.Pod) (t Target, ok bool) {
-	isSidecar := func(c corev1.Container) bool { return c.Name == sidecarName }
-	containers, statuses := pod.Spec.InitContainers, pod.Status.InitContainerStatuses
-	i := slices.IndexFunc(containers, isSidecar)
-	if i < 0 {
-		containers, statuses = pod.Spec.Containers, pod.Status.ContainerStatuses
-		if i = slices.IndexFunc(containers, isSidecar); i < 0 {
-			return t, false
-		}
+	found := sidecar.Find(pod)
+	if found == nil {
+		return t, false
 	}
-	t = Target{Pod: pod, Scheme: schemeOf(&containers[i]), Port: portOf(&containers[i])}
-	k := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == sidecarName })
-	switch {
-	case k < 0:
-		t.Problem = &Problem{Reason: NotRunning, Detail: "the pod is " + strings.ToLower(string(pod.Status.Phase))}
-	case statuses[k].State.Running != nil:
-	case statuses[k].State.Waiting != nil:
-		t.Problem = &Problem{Reason: NotRunning, Detail: statuses[k].State.Waiting.Reason}
-	case statuses[k].State.Terminated != nil:
-		t.Problem = &Problem{Reason: NotRunning, Detail: statuses[k].State.Terminated.Reason}
+	t = Target{Pod: pod, Scheme: schemeOf(pod), Port: found.Port}
+	if found.Waiting != "" {
+		t.Problem = &Problem{Reason: NotRunning, Detail: found.Waiting}
 	}
 	return t, true
 }
 
-// portOf prefers the port that is named like the sidecar.
-func portOf(c *corev1.Container) int32 {
-	for _, p := range c.Ports {
-		if p.Name == sidecarName {
-			return p.ContainerPort
-		}
-	}
-	if len(c.Ports) > 0 {
-		return c.Ports[0].ContainerPort
-	}
-	return defaultPort
-}
-
 // schemeOf is that of the sidecar's probes: only its configuration says whether it serves
 // TLS, and that is in a Secret.
-func schemeOf(c *corev1.Container) string {
-	for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
-		if p != nil && p.HTTPGet != nil && p.HTTPGet.Scheme == corev1.URISchemeHTTPS {
-			return "https"
+func schemeOf(pod *corev1.Pod) string {
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe, c.StartupProbe} {
+			if c.Name == sidecar.Name && p != nil && p.HTTPGet != nil && p.HTTPGet.Scheme == corev1.URISchemeHTTPS {
+				return "https"
+			}
 		}
 	}
 	return "http"

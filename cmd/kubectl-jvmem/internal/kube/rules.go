@@ -63,7 +63,11 @@ type MissingError struct {
 
 func (e *MissingError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v\n\nThese rules are missing in a Role of namespace %q (or a ClusterRole) that is bound to your user:\n", e.Err, e.Namespace)
+	where := fmt.Sprintf("Role of namespace %q (or a ClusterRole)", e.Namespace)
+	if e.Namespace == metav1.NamespaceAll {
+		where = "ClusterRole"
+	}
+	fmt.Fprintf(&b, "%v\n\nThese rules are missing in a %s that is bound to your user:\n", e.Err, where)
 	for _, rule := range e.Rules {
 		fmt.Fprintf(&b, "\n- apiGroups: [\"\"]\n  resources: [%q]\n  verbs: [%q]", rule.Resource, rule.Verb)
 	}

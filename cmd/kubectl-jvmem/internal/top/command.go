@@ -64,13 +64,13 @@ func (o *options) run(ctx context.Context, access *kube.Access) error {
 	if err != nil {
 		return err
 	}
-	namespace, where := client.Namespace, "namespace "+client.Namespace
+	where := "namespace " + client.Namespace
 	if o.allNamespaces {
-		namespace, where = metav1.NamespaceAll, "all namespaces"
+		client.Namespace, where = metav1.NamespaceAll, "all namespaces"
 	}
-	targets, without, err := fleet.Find(ctx, client, namespace, o.selector)
+	targets, without, err := fleet.Find(ctx, client, client.Namespace, o.selector)
 	if err != nil {
-		return err
+		return client.Explain(ctx, err, kube.Rule{Resource: "pods", Verb: "list"}, kube.Rule{Resource: "pods/proxy", Verb: "get"})
 	}
 	if len(targets) == 0 {
 		return fmt.Errorf("no pod in %s has a container jvmem (%s without)", where, count(len(without)))
