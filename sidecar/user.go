@@ -39,7 +39,7 @@ func takeUser(ctx context.Context, o *ServeOptions, state *httpapi.State) (*user
 	looks.begin()
 	// It must be there for two looks: a start script may run `java -version` as another user.
 	for before := (&user.Found{}); ; {
-		found, err := user.Find(ctx, o.Proc, o.PID)
+		found, err := user.Find(o.Proc, o.PID)
 		if j, ok := found.Choose(before); ok {
 			return &j, become(ctx, o, j, &found)
 		}
@@ -64,14 +64,14 @@ func takeUser(ctx context.Context, o *ServeOptions, state *httpapi.State) (*user
 
 // TakeUser takes over the user of a JVM that runs already, if name is UserJVM. Where jvmem
 // lacks the capabilities for it, it remains as it was started, and the source has the reason.
-func TakeUser(ctx context.Context, name string, o sample.Options) (*jvm.Source, error) {
+func TakeUser(name string, o sample.Options) (*jvm.Source, error) {
 	if name != UserJVM {
 		return nil, nil
 	}
 	if err := user.Able(); err != nil {
 		return &jvm.Source{Name: "user", Reason: "--user=jvm has no effect: " + err.Error(), Fix: user.Fix}, nil
 	}
-	found, err := user.Find(ctx, o.Proc, o.PID)
+	found, err := user.Find(o.Proc, o.PID)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func printBreakdown(ctx context.Context, e environment, args []string) (int, err
 	if err := checkUser(o.user); err != nil {
 		return exitError, err
 	}
-	asStarted, err := sidecar.TakeUser(ctx, o.user, o.Options)
+	asStarted, err := sidecar.TakeUser(o.user, o.Options)
 	if err != nil {
 		return exitError, err
 	}

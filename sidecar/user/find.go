@@ -3,7 +3,6 @@ package user
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -84,7 +83,7 @@ func (f *Found) Others(j JVM) []JVM {
 }
 
 // Find looks for the JVMs of a PID namespace; pid: only for this one, 0: for all.
-func Find(ctx context.Context, procfs string, pid int) (Found, error) {
+func Find(procfs string, pid int) (Found, error) {
 	pids := []int{pid}
 	if pid == 0 {
 		var err error
@@ -107,15 +106,8 @@ func Find(ctx context.Context, procfs string, pid int) (Found, error) {
 	}
 	var found Found
 	for u, all := range processes {
-		if err := as(u.uid, u.gid, func() { found.probe(procfs, all) }); err != nil {
+		if err := as(u.uid, u.gid, func() { found.probe(procfs, all, mine) }); err != nil {
 			found.failed = append(found.failed, fmt.Errorf("run as user %d:%d: %w", u.uid, u.gid, err))
-		}
-	}
-	// SYS_PTRACE would have opened them, but is not kept.
-	for _, j := range slices.Clone(found.JVMs) {
-		if j.UID == 0 && j.capabilities&^mine != 0 {
-			found.JVMs = slices.DeleteFunc(found.JVMs, j.Same)
-			found.Locked = append(found.Locked, j)
 		}
 	}
 	for _, all := range [][]JVM{found.JVMs, found.Locked} {
@@ -145,8 +137,8 @@ func readUser(procfs string, pid int) (JVM, bool) {
 }
 
 // probe adds the JVMs among processes of one user. It runs with the credentials of that
-// user.
-func (f *Found) probe(procfs string, processes []JVM) {
+// user; mine is what jvmem may keep beside a JVM of root.
+func (f *Found) probe(procfs string, processes []JVM, mine capabilities) {
 	for _, j := range processes {
 		p, err := jvm.Open(procfs, j.PID)
 		if err != nil {
@@ -154,8 +146,9 @@ func (f *Found) probe(procfs string, processes []JVM) {
 		}
 		status := p.Status()
 		j.start = status.StartTicks
+		open := p.Mapped() && (j.UID != 0 || j.capabilities&^mine == 0) // SYS_PTRACE opens more, but is not kept
 		switch same := status.UID == j.UID && status.GID == j.GID; {
-		case same && p.Mapped():
+		case same && open:
 			f.JVMs = append(f.JVMs, j)
 		case same:
 			f.Locked = append(f.Locked, j)

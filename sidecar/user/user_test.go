@@ -72,7 +72,7 @@ func TestFind(t *testing.T) {
 	if err := os.Chmod(filepath.Dir(procfs), 0o755); err != nil { // as /proc, for the other users
 		t.Fatal(err)
 	}
-	before, err := Find(t.Context(), procfs, 0)
+	before, err := Find(procfs, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,11 +86,11 @@ func TestFind(t *testing.T) {
 	if others := before.Others(first); !ok || !first.Same(before.JVMs[0]) || len(others) != 1 || !others[0].Same(before.JVMs[1]) {
 		t.Errorf("chosen %+v, others %+v", first, before.Others(first))
 	}
-	only, err := Find(t.Context(), procfs, jvms[1].PID)
+	only, err := Find(procfs, jvms[1].PID)
 	if j, ok := only.Choose(nil); err != nil || !ok || j.PID != jvms[1].PID {
 		t.Errorf("only process %d: %+v, %v", jvms[1].PID, only, err)
 	}
-	if none, err := Find(t.Context(), procfs, os.Getpid()); err != nil || !errors.Is(none.Why(), ErrNone) {
+	if none, err := Find(procfs, os.Getpid()); err != nil || !errors.Is(none.Why(), ErrNone) {
 		t.Errorf("the test itself: %+v, %v", none, err)
 	}
 }
