@@ -63,8 +63,8 @@ func TestBlind(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-j.Exited()
-	if a := s.awaitAutopsy(t); !a.CouldBeOOMKill || !strings.Contains(a.Summary, "could be an OOM kill") {
-		t.Error(a.Summary)
+	if a := s.awaitAutopsy(t); !a.CouldBeOOMKill || !strings.Contains(a.Summary, "could be an OOM kill") || len(a.Next) == 0 || !strings.Contains(a.Next[0], "--user=jvm") {
+		t.Error(a.Summary, a.Next)
 	}
 	s.await(t, "the end is seen", func() bool { return !strings.Contains(s.get(t, "/breakdown"), `"jvms"`) })
 	var warned []string

@@ -151,11 +151,17 @@ func (b *browser) text(selector string) string {
 // emulate sets the size of the window and the preferred color scheme.
 func (b *browser) emulate(width, height int64, mobile bool, scheme string) {
 	b.t.Helper()
+	b.emulateOn("screen", width, height, mobile, scheme)
+}
+
+// emulateOn is emulate on "screen" or on paper ("print").
+func (b *browser) emulateOn(media string, width, height int64, mobile bool, scheme string) {
+	b.t.Helper()
 	scale := map[bool]float64{true: 2, false: 1}[mobile]
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: scale, Mobile: mobile})
 		if err == nil {
-			_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
 		}
 		return err
 	}))

@@ -24,7 +24,7 @@ var verdicts = []struct {
 			{verdict: 'threads', subject: 'pool-#-thread-#', state: 'paused', since: ago(80), opened: ago(65), confirmed: ago(63), last_growth: ago(12), measure: 'pool/pool-#-thread-#', gained: 1686},
 			{verdict: 'class_loader', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'classes', gained: 2400, waiting: 'a collection that unloads classes'},
 			{verdict: 'native_untracked', state: 'closed', since: ago(200), opened: ago(190), confirmed: ago(180), last_growth: ago(150), closed: ago(100), measure: 'detail/native/untracked', gained: 50331648}]}`,
-		"warn", []string{"Leak, paused", "Growth began", "Suspected", "Confirmed", "Paused, last growth", "12 min ago", "1686 threads", "Other incidents", "waiting for a collection that unloads classes", "Closed incidents (1)", "threads: 22 → 1708"}, []string{"Calm"}},
+		"warn", []string{"Leak, paused", "Growth began", "Suspected", "Confirmed", "Paused, last growth", "12 min ago", "1686 threads", "Other incidents", "waiting for a collection that unloads classes", "Closed incidents (1)", "threads: 22 → 1708"}, []string{"Calm", "UTC"}},
 	{"growth", `{verdict: 'none', summary: 'memory grows, no cause identified yet; unreclaimable memory grows: +100.0 MiB per hour', growth: {bytes_per_hour: 1e8, low_bytes_per_hour: 9e7, high_bytes_per_hour: 11e7}, incidents: []}`,
 		"warn", []string{"Memory grows"}, []string{"Calm"}},
 	{"forecast", `{verdict: 'none', summary: 'memory grows, no cause identified yet; OOM kill expected in 23 min', forecast: {reached: 'container_limit', seconds: 1380, low_seconds: 1200, high_seconds: 1700}, incidents: []}`,
@@ -33,7 +33,10 @@ var verdicts = []struct {
 		"warn", []string{"Memory grows"}, []string{"Harmless"}},
 	{"suspected", `{verdict: 'none', summary: 'no sustained growth; suspected, not confirmed: Java heap leak, waiting for a collection of the old generation', incidents: [
 			{verdict: 'heap', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'old_used', gained: 83886080, waiting: 'a collection of the old generation'}]}`,
-		"wait", []string{"Leak suspected, not confirmed", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
+		"wait", []string{"Leak suspected, not collected yet", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
+	{"suspected-early", `{verdict: 'none', summary: 'suspected, not confirmed: thread leak', incidents: [
+			{verdict: 'threads', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'threads', gained: 80}]}`,
+		"wait", []string{"Leak suspected, not confirmed", "80 threads"}, []string{"Calm", "Not judged"}},
 	{"early", `{verdict: 'not_enough_history', summary: 'not enough history: 12 of 60 samples since the JVM started', incidents: []}`, "wait", []string{"Watching", "Not judged"}, []string{"Calm"}},
 	{"thrash", `{verdict: 'limit_thrash', summary: 'the container thrashes at its memory limit: each second 460.9 MiB were read again', incidents: []}`, "bad", []string{"Thrashing at the limit"}, []string{"Calm"}},
 	{"unreadable", `{verdict: 'not_observable', summary: 'memory cannot be read: jvmem runs as UID 65532; set runAsUser: 0', incidents: []}`, "warn", []string{"Not observable", "runAsUser: 0"}, []string{"Calm", "No leak found"}},
@@ -41,8 +44,8 @@ var verdicts = []struct {
 	{"unjudged", `{verdict: 'none', summary: 'not judged: Java heap (old generation unknown); no sustained growth', not_judged: ['Java heap (old generation unknown)'], incidents: []}`,
 		"wait", []string{"No leak found, not everything was judged", "Java heap (old generation unknown).\n\nNo sustained growth"}, []string{"Calm"}},
 	{"unknown-state", `{verdict: 'swap_storm', summary: 'the container swaps: 120 MiB per second', incidents: [],
-		findings: [{verdict: 'swap_storm', evidence: ['swap: 1.0 GiB'], next: ['raise the limit']}]}`,
-		"warn", []string{"Swap storm", "The container swaps", "swap: 1.0 GiB", "What to do", "raise the limit"}, []string{"Calm"}},
+		findings: [{verdict: 'swap_storm', evidence: ['swap: 1.0 GiB'], next: ['raise the limit, then run ` + "`jcmd 7 VM.info`" + `']}]}`,
+		"warn", []string{"Swap storm", "The container swaps", "swap: 1.0 GiB", "What to do", "then run jcmd 7 VM.info"}, []string{"Calm", "`"}},
 	{"two-states", `{verdict: 'limit_thrash', summary: 'the container thrashes at its memory limit: usage 99.5 %', not_judged: ['class loaders (number of classes unknown)'], incidents: [],
 		forecast: null, findings: [
 			{verdict: 'limit_thrash', evidence: ['all processes wait for memory in 31 % of the time'], next: ['raise the limit']},

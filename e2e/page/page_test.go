@@ -335,8 +335,13 @@ func TestKill(t *testing.T) {
 		t.Errorf("the end: %s", text)
 	}
 	b.await("the minutes before it are drawn", `document.querySelector('#ends canvas') !== null`)
-	if text := b.text("#verdict"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The JVM was OOM killed") {
+	if text := b.text("#verdict"); !strings.Contains(text, "OOM kill") || !strings.Contains(text, "The JVM was OOM killed") || !strings.Contains(text, "What to do\n") {
 		t.Errorf("the verdict: %s", text)
+	}
+	eval[bool](b, `import('/page/parts.js').then((m) => { window.shown = m.endOf({ kind: 'signal', could_be_oom_kill: true }); }), true`)
+	b.await("the module", `window.shown !== undefined`)
+	if shown := eval[[]string](b, `window.shown`); !slices.Equal(shown, []string{"warn", "Signal, could be an OOM kill"}) {
+		t.Errorf("an end that could be a kill is shown as %q", shown)
 	}
 	b.await("settled", `document.querySelector('#ends canvas').width > 100`)
 	b.shoot("oom-kill")

@@ -42,6 +42,9 @@ func Explain(d Death, s State) Autopsy {
 	}
 	a.Kind = a.kind(&d)
 	a.CouldBeOOMKill = a.couldBe(&d)
+	if v := s.Diagnosis; a.CouldBeOOMKill && v != nil && v.Verdict == rows.VerdictNotObservable {
+		a.Next = v.Findings[0].Next // else the next end is as unknown
+	}
 	a.Grew, a.GrewSeconds = grew(s.Before)
 	a.SinceLast = sinceLast(d.Reading, s.Last)
 	if a.Kind.OutOfMemory() {

@@ -2,10 +2,11 @@
 import { History, interval, key, ranges, withGaps } from './history.js';
 import { StackChart } from './stack.js';
 import { Table } from './table.js';
-import { isKill, kinds, missingSources, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
+import { endOf, missingSources, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
 import { showCurves } from './curves.js';
+import { dark, paper } from './rows.js';
 import { showThreads } from './threads.js';
-import { growing, showText, showVerdict } from './verdict.js';
+import { growing, showEnd, showText, showVerdict } from './verdict.js';
 import { clock, make, moment, sentence, set, span } from './words.js';
 
 const $ = (id) => document.getElementById(id);
@@ -17,7 +18,7 @@ const query = new URLSearchParams(location.search);
 const state = { report: null, diagnosis: null, autopsies: null, history: null, wanted: query.get('container'), answered: 0, failed: null };
 const table = new Table();
 const chart = new StackChart($('chart'), {
-  height: () => (innerWidth < 700 ? 300 : 500),
+  height: () => (paper.matches ? 300 : innerWidth < 700 ? 300 : 500),
   choose: () => showMoment(),
   describe: (at) => table.describe(chart.steps, at),
 });
@@ -83,7 +84,7 @@ function ended(c) {
 }
 
 // killed reports whether a JVM of a container was killed or ran out of memory in the last day.
-const killed = (c) => state.autopsies?.some((a) => isKill(a) && Date.now() - Date.parse(a.time) < ranges['24h'] && ['id', 'name'].some((field) => c[field] && c[field] === a[`container_${field}`]));
+const killed = (c) => state.autopsies?.some((a) => endOf(a)[0] !== 'wait' && Date.now() - Date.parse(a.time) < ranges['24h'] && ['id', 'name'].some((field) => c[field] && c[field] === a[`container_${field}`]));
 
 const verdictOf = (c) => state.diagnosis?.containers.find((d) => key(d) === key(c));
 
@@ -144,7 +145,7 @@ function showState(c) {
   const age = !c?.ended && c?.report?.now && c.report.rows_age_seconds, when = age > 60 ? `rows of ${span(age)} ago, limit and usage of now` : `sampled at ${clock(sampled)}`;
   $('status').textContent = late ? 'Out of date' : sampled ? [about, when].filter(Boolean).join(' · ') : 'No sample yet';
   const missing = state.report?.sources?.find((s) => !s.ok);
-  if (c?.end) showText(isKill(c.end) ? 'bad' : 'wait', kinds[c.end.kind], sentence(c.end.summary), `At ${moment(Date.parse(c.end.time))}. The page shows its history, and continues when the next JVM starts.`);
+  if (c?.end) showEnd(c.end);
   else if (c?.ended) showText('wait', 'Ended', 'The JVM in this container has ended.', 'The page shows its history.');
   else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report, missingSources(state.report, [c.report]), killed(c));
   else if (c) showText('wait', 'Watching', 'No verdict yet.', 'It follows with the next samples.');
@@ -187,6 +188,7 @@ $('now').addEventListener('click', () => {
   chart.pin(null);
   $('chart').focus();
 });
+dark.addEventListener('change', show);
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) run();
 });

@@ -44,9 +44,12 @@ export function showBudget(b) {
   });
 }
 
-export const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
+const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
 
 export const isKill = (a) => /^(oom_|java_)/.test(a.kind);
+
+// endOf returns how an end is shown: [class, label].
+export const endOf = (a) => [isKill(a) ? 'bad' : a.could_be_oom_kill ? 'warn' : 'wait', (kinds[a.kind] ?? a.kind) + (a.could_be_oom_kill ? ', could be an OOM kill' : '')];
 
 // showAutopsies lists the autopsies, newest first.
 export function showAutopsies(autopsies) {
@@ -75,7 +78,7 @@ function autopsy(a, i) {
     a.restarted_at && `restarted at ${moment(Date.parse(a.restarted_at))}`,
   ].filter(Boolean);
   return make('article', { class: `end ${isKill(a) ? 'bad' : 'plain'}` },
-    make('h3', {}, make('time', { datetime: a.time }, `${day(at)}, ${clock(at)}`), ' ', make('span', { class: 'tag' }, kinds[a.kind] ?? a.kind)),
+    make('h3', {}, make('time', { datetime: a.time }, `${day(at)}, ${clock(at)}`), ' ', make('span', { class: 'tag' }, endOf(a)[1])),
     make('p', { class: 'lead' }, sentence(a.summary)),
     make('p', { class: 'hint' }, facts.join(' · ')),
     (picture || parts.length > 0) && make('div', { class: 'end-body' },

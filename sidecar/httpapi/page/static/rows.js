@@ -5,7 +5,9 @@ export { names, rows };
 
 export const series = (row) => names.row + row.id;
 
-export const dark = matchMedia('(prefers-color-scheme: dark)');
+// dark is not matched by paper.
+export const dark = matchMedia('screen and (prefers-color-scheme: dark)');
+export const paper = matchMedia('print');
 
 // style returns the colours of a row: on a dark background light areas would glare.
 export const style = (row) => (dark.matches && row.dark) || row;

@@ -1,6 +1,6 @@
 // The rows over time, stacked, with the limit. uPlot draws; keyboard control, labels in
 // the areas and text for screen readers are ours.
-import { dark, fill, names, rows, series, style } from './rows.js';
+import { dark, fill, names, paper, rows, series, style } from './rows.js';
 import { clock, day, size, span } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -28,6 +28,7 @@ export class StackChart {
     }
     new ResizeObserver(() => this.resize()).observe(root);
     dark.addEventListener('change', () => this.plot?.redraw(true, true));
+    paper.addEventListener('change', () => this.resize());
   }
 
   // show draws steps (see withGaps) in a time range, and a forecast behind it, in half the
@@ -162,7 +163,8 @@ export class StackChart {
     c.font = `600 ${12 * scale}px system-ui, sans-serif`;
     c.textAlign = 'right';
     c.textBaseline = 'bottom';
-    c.fillText(`${heap ? 'heap full' : 'limit'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}${this.squeeze < 1 ? ', not to scale' : ''}`, left + width - 4 * scale, y(limit) - 4 * scale);
+    const text = `${heap ? 'heap full' : 'limit'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}`, exact = this.squeeze < 1 ? `${text}, not to scale` : text;
+    c.fillText(c.measureText(exact).width < width - 8 * scale ? exact : text, left + width - 4 * scale, y(limit) - 4 * scale);
     c.restore();
   }
 

@@ -1,6 +1,7 @@
 // The verdict as a sentence, with the course of its incident, what was not judged, growth,
 // forecast, evidence and advice.
 import { course, gained, isOpen, others, title } from './incidents.js';
+import { endOf } from './parts.js';
 import { states } from './tables.js';
 import { advice, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
 
@@ -20,7 +21,8 @@ function mood(d, incident, missing, killed) {
   if (d.forecast) return [soon ? 'bad' : 'warn', 'Limit ahead, no cause named'];
   if (tone === 'warn') return [tone, spoken(d.verdict)];
   if (d.growth) return ['warn', 'Memory grows'];
-  if (d.incidents?.some((i) => i.state === 'suspected')) return ['wait', 'Leak suspected, not confirmed'];
+  const suspected = d.incidents?.find((i) => i.state === 'suspected');
+  if (suspected) return ['wait', suspected.waiting ? 'Leak suspected, not collected yet' : 'Leak suspected, not confirmed'];
   if (tone === 'wait') return ['wait', 'Watching'];
   if (missing.length) return ['wait', 'No leak found, not everything was judged'];
   if (killed) return ['wait', 'No leak found since the last kill'];
@@ -56,7 +58,7 @@ function facts(d, time, c, incident) {
   if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);
   if (d.growth) {
     const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
-    add(d.forecast?.mean_traffic ? 'Growth at mean traffic' : 'Growth', rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
+    add(`Growth of unreclaimable${d.forecast?.mean_traffic ? ' at mean traffic' : ''}`, rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
   }
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
   const bytes = unreclaimable(c);
@@ -97,6 +99,15 @@ export function showText(kind, label, lead, ...more) {
   set($('verdict'), JSON.stringify([label, lead, more]), () => [head(label), clauses(lead), ...more.filter(Boolean).map((t) => make('p', {}, t))]);
 }
 
+// showEnd shows how the JVM ended, and what to do.
+export function showEnd(a) {
+  const [kind, label] = endOf(a);
+  colour(kind);
+  set($('verdict'), JSON.stringify([a.time, a.pid]), () => [
+    head(label), clauses(sentence(a.summary)), make('p', {}, `At ${moment(Date.parse(a.time))}. The page shows its history, and continues when the next JVM starts.`),
+    a.next?.length > 0 && make('h3', {}, 'What to do'), list('ol', a.next, 'next')]);
+}
+
 // growing is the incident that is the verdict, if it grows: its forecast is drawn.
 export const growing = (d) => d?.growth && d.forecast && d.incidents?.some((i) => i.verdict === d.verdict && i.state === 'confirmed');
 
@@ -116,7 +127,7 @@ export function showVerdict(d, time, c, sources, killed) {
     const summary = clauses(sentence(d.summary.replace(/^not judged: [^;]*; /, ''))), box = showGaps(missing, sources.length > 0);
     return [
       head(label),
-      ...(incident || kind === 'bad' ? [summary, shown && course(shown, time), box] : [box, summary, shown && course(shown, time)]),
+      ...(shown || kind === 'bad' ? [summary, shown && course(shown, time), box] : [box, summary, shown && course(shown, time)]),
       facts(d, time, c, shown),
       ...others(incidents, shown),
       first?.evidence?.length > 0 && make('h3', {}, 'Evidence'),

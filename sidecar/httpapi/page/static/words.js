@@ -57,7 +57,10 @@ export function moment(millis, seconds = true) {
   return (today ? '' : `${day(millis)} `) + clock(millis, seconds);
 }
 
-export const sentence = (s) => (s ? s[0].toUpperCase() + s.slice(1) + (/[.!?]$/.test(s) ? '' : '.') : '');
+// local replaces times in UTC, which Go writes, by those of the page's time zone.
+const local = (text) => text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, date, time) => moment(Date.parse(`${date}T${time}Z`), false));
+
+export const sentence = (s) => (s ? local(s[0].toUpperCase() + s.slice(1)) + (/[.!?]$/.test(s) ? '' : '.') : '');
 
 // make makes an element. Text is never parsed as HTML: names come from the container.
 export function make(tag, attributes, ...children) {
@@ -69,10 +72,14 @@ export function make(tag, attributes, ...children) {
   return e;
 }
 
-// advice returns text with JVM options as code, which never breaks after its hyphen.
+// advice returns text with commands (in backquotes) and JVM options as code. An option never
+// breaks after its hyphen.
 export function advice(text) {
-  return text.split(/(-(?:XX:|D|X[a-z]+:?)[^\s;,)]*[^\s;,).:])/).map((part, i) => (i % 2 ? make('code', {}, make('span', { class: 'whole' }, part.slice(0, 6)), part.slice(6)) : part));
+  return local(text).split(/`([^`]+)`/).flatMap((part, i) => (i % 2 ? make('code', {}, part) : options(part)));
 }
+
+const options = (text) => text.split(/(-(?:XX:|D|X[a-z]+:?)[^\s;,)]*[^\s;,).:])/)
+  .map((part, i) => (i % 2 ? make('code', {}, make('span', { class: 'whole' }, part.slice(0, 6)), part.slice(6)) : part));
 
 // bar draws a share. Its width is set by script: the policy forbids inline styles.
 export function bar(share, kind) {
