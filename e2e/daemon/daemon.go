@@ -141,7 +141,7 @@ func (d *Daemon) end(empty func(context.Context)) {
 	empty(ctx)
 	// unshare forwards no signals, so signal its only child, the daemon. If the daemon is
 	// not found or hangs, it is killed with unshare.
-	if pid, err := child(d.cmd.Process.Pid); err == nil {
+	if pid, err := d.PID(); err == nil {
 		_ = syscall.Kill(pid, syscall.SIGTERM)
 	}
 	select {
@@ -151,6 +151,9 @@ func (d *Daemon) end(empty func(context.Context)) {
 		<-d.exited
 	}
 }
+
+// PID returns the process ID of the running program, the first in its PID namespace.
+func (d *Daemon) PID() (int, error) { return child(d.cmd.Process.Pid) }
 
 // child returns the only child of a process.
 func child(pid int) (int, error) {

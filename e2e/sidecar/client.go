@@ -1,9 +1,11 @@
 package sidecar
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
@@ -28,8 +30,13 @@ type Client struct {
 
 // NewClient returns a client of the jvmem that listens on an address, now or later.
 func NewClient(t *testing.T, address string) *Client {
+	return NewClientIn(t, nil, address)
+}
+
+// NewClientIn is NewClient with a function that connects, in another network.
+func NewClientIn(t *testing.T, dial func(ctx context.Context, network, address string) (net.Conn, error), address string) *Client {
 	// An idle connection would be two goroutines of the server, which a test may count.
-	client := &http.Client{Timeout: requestTimeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: requestTimeout, Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
 	return &Client{t: t, Address: address, URL: "http://" + address, http: client}
 }
 
