@@ -112,6 +112,10 @@ e2e-full: ## e2e-containers with every JDK, collector and setting; takes an hour
 e2e-chart: ## e2e: render the Helm chart and validate the objects with Helm and Kubernetes code
 	cd e2e && go test -count=1 ./chart # -count=1: go test does not notice changes outside its module
 
+.PHONY: e2e-cluster
+e2e-cluster: ## e2e: the sidecar in a Kubernetes cluster on this machine, with Helm 3 and 4; builds Kubernetes the first time
+	cd e2e && go test -count=1 -v -timeout 75m ./cluster
+
 .PHONY: accuracy
 accuracy: ## run e2e-full and write docs/accuracy.md
 	cd e2e && go run ./run -full -accuracy ../docs/accuracy.md

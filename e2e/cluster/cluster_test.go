@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"flag"
-	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -32,7 +30,7 @@ func TestCluster(t *testing.T) {
 		s.node, err = node.Attach(t.Context(), *folder, root)
 	} else {
 		s.node, err = node.Start(t.Context(), node.Options{Root: root, Report: func(step string, took time.Duration) {
-			fmt.Fprintf(os.Stderr, "%6.1f s  start: %s\n", took.Seconds(), step)
+			t.Logf("started in %.1f s: %s", took.Seconds(), step)
 		}})
 	}
 	if err != nil {
@@ -51,17 +49,10 @@ func TestCluster(t *testing.T) {
 	if s.client, err = s.node.Client(); err != nil {
 		t.Fatal(err)
 	}
-	step := func(name string, do func(*testing.T)) bool {
-		return t.Run(name, func(t *testing.T) {
-			begun := time.Now()
-			defer func() { fmt.Fprintf(os.Stderr, "%6.1f s  %s\n", time.Since(begun).Seconds(), t.Name()) }()
-			do(t)
-		})
-	}
-	if !step("install", s.testInstall) {
+	if !t.Run("install", s.testInstall) {
 		return
 	}
-	step("pods", func(t *testing.T) {
+	t.Run("pods", func(t *testing.T) {
 		for _, test := range []struct {
 			name string
 			do   func(*testing.T)
@@ -71,17 +62,20 @@ func TestCluster(t *testing.T) {
 			{"two JVMs", s.testTwoJVMs},
 			{"pod security", s.testPodSecurity},
 			{"image missing", s.testImageMissing},
+			{"quota", s.testQuota},
+			{"guaranteed", s.testGuaranteed},
+			{"user of the image", s.testUserOfImage},
 			{"debug", s.testDebug},
 			{"include", s.testInclude},
 			{"values only", s.testValuesOnly},
 			{"TLS", s.testTLS},
 			{"network policy", s.testNetworkPolicy},
 		} {
-			step(test.name, func(t *testing.T) {
+			t.Run(test.name, func(t *testing.T) {
 				t.Parallel()
 				test.do(t)
 			})
 		}
 	})
-	step("uninstall", s.testUninstall)
+	t.Run("uninstall", s.testUninstall)
 }

@@ -24,11 +24,12 @@ const (
 	// App runs ../app on JDK 21 as root, AppUser as the user 1000.
 	App     = "registry.test/app:root"
 	AppUser = "registry.test/app:user"
+	// Version is the tag of the image of jvmem: the appVersion of the chart.
+	Version = "0.1.0"
 
 	pause   = "registry.test/pause:1"
 	busybox = "docker.io/library/busybox:1.37"
 	jdk     = "21"
-	version = "0.1.0" // of the chart
 )
 
 // image is an image. User and Entrypoint are those of its configuration.
@@ -82,7 +83,7 @@ func (n *Node) importImages(ctx context.Context, root, need string) error {
 	return n.load(ctx, []image{
 		{[]string{pause}, []layer{first}, config{Entrypoint: []string{"/pause"}, User: "65535:65535"}},
 		{[]string{busybox}, []layer{base, tools}, config{Cmd: []string{"sh"}, Env: []string{"PATH=/bin"}}},
-		{[]string{JvmemRepository + ":" + version}, []layer{jvmem}, config{
+		{[]string{JvmemRepository + ":" + Version}, []layer{jvmem}, config{
 			Entrypoint: []string{"/jvmem"}, User: "65532:65532", ExposedPorts: map[string]struct{}{"9753/tcp": {}}}},
 		// The names that the examples of the chart have.
 		{[]string{App, "example.org/payments:1.0.0", "example.org/orders:1.0.0", "example.org/shop:1.0.0"}, []layer{base, tools, java, classes}, app},

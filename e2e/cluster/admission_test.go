@@ -1,0 +1,155 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	core "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/jvmem/jvmem/e2e/cluster/node"
+	"github.com/jvmem/jvmem/e2e/sidecar"
+)
+
+// Each level of Pod Security admits a pod with the sidecar that it admits without.
+func (s *suite) testPodSecurity(t *testing.T) {
+	for _, level := range []string{"restricted", "baseline", "privileged"} {
+		namespace := s.namespace(t, level, "enforce="+level)
+		pod := template(injected("app"))
+		if level == "restricted" {
+			pod.Spec.SecurityContext.RunAsNonRoot = new(true)
+			pod.Spec.SecurityContext.SeccompProfile = &core.SeccompProfile{Type: core.SeccompProfileTypeRuntimeDefault}
+			pod.Spec.Containers[0].SecurityContext = &core.SecurityContext{
+				AllowPrivilegeEscalation: new(false), Capabilities: &core.Capabilities{Drop: []core.Capability{"ALL"}},
+			}
+		}
+		s.createPod(t, namespace, "app", pod)
+		s.awaitContainer(t, s.awaitReady(t, namespace, "app"), level+": all rows known", complete)
+	}
+}
+
+// Where only the image sets the user, the sidecar takes it from the JVM.
+func (s *suite) testUserOfImage(t *testing.T) {
+	namespace := s.namespace(t, "image-user")
+	images := map[string]string{"root": node.App, "user": node.AppUser}
+	for name, image := range images {
+		pod := template(injected(name))
+		pod.Spec.SecurityContext, pod.Spec.Containers[0].Image = nil, image
+		s.createPod(t, namespace, name, pod)
+	}
+	for name := range images {
+		s.awaitContainer(t, s.awaitReady(t, namespace, name), "all rows known", complete)
+	}
+}
+
+// Where a quota demands limits of CPU, the sidecar has them.
+func (s *suite) testQuota(t *testing.T) {
+	namespace := s.namespace(t, "quota")
+	_, err := s.client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), &core.ResourceQuota{
+		ObjectMeta: meta.ObjectMeta{Name: "quota"},
+		Spec: core.ResourceQuotaSpec{Hard: core.ResourceList{
+			core.ResourceLimitsCPU: resource.MustParse("2"), core.ResourceLimitsMemory: resource.MustParse("2Gi"),
+			core.ResourceRequestsCPU: resource.MustParse("1"), core.ResourceRequestsMemory: resource.MustParse("1Gi"),
+		}},
+	}, meta.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := template(injected("app"))
+	pod.Spec.Containers[0].Resources.Limits[core.ResourceCPU] = resource.MustParse("1")
+	s.createDeployment(t, namespace, "app", 1, pod)
+	s.awaitContainer(t, s.awaitPodOf(t, namespace, "app=app"), "all rows known", complete)
+}
+
+// A pod whose requests are its limits is still in the class Guaranteed.
+func (s *suite) testGuaranteed(t *testing.T) {
+	namespace := s.namespace(t, "guaranteed")
+	pod := template(injected("app"))
+	limits := pod.Spec.Containers[0].Resources.Limits
+	limits[core.ResourceCPU] = resource.MustParse("500m")
+	pod.Spec.Containers[0].Resources.Requests = limits
+	s.createPod(t, namespace, "app", pod)
+	ready := s.awaitReady(t, namespace, "app")
+	if ready.Status.QOSClass != core.PodQOSGuaranteed {
+		t.Errorf("class %s", ready.Status.QOSClass)
+	}
+	s.awaitContainer(t, ready, "all rows known", complete)
+}
+
+// An image that cannot be pulled: the application of a native sidecar does not start, that of
+// an ordinary container does.
+func (s *suite) testImageMissing(t *testing.T) {
+	namespace := s.namespace(t, "missing")
+	missing := core.Container{Name: "jvmem", Image: "registry.test/missing:1"}
+	ordinary := template(nil)
+	ordinary.Spec.Containers = append(ordinary.Spec.Containers, missing)
+	native := template(nil)
+	missing.RestartPolicy = new(core.ContainerRestartPolicyAlways)
+	native.Spec.InitContainers = []core.Container{missing}
+	s.createPod(t, namespace, "ordinary", ordinary)
+	s.createPod(t, namespace, "native", native)
+	s.awaitPod(t, namespace, "native", "the image cannot be pulled", func(pod *core.Pod) bool {
+		for _, status := range pod.Status.InitContainerStatuses {
+			if w := status.State.Waiting; w != nil && strings.HasPrefix(w.Reason, "ErrImage") || w != nil && w.Reason == "ImagePullBackOff" {
+				return true
+			}
+		}
+		return false
+	})
+	pod := s.awaitPod(t, namespace, "ordinary", "the application is ready", func(pod *core.Pod) bool {
+		for _, status := range pod.Status.ContainerStatuses {
+			if status.Name == "app" && status.Ready {
+				return true
+			}
+		}
+		return false
+	})
+	if isReady(pod) {
+		t.Error("the pod is ready without its sidecar")
+	}
+	if pod, err := s.pod(t, namespace, "native"); err != nil || pod.Status.ContainerStatuses[0].State.Running != nil {
+		t.Errorf("%v: the application of the native sidecar runs", err)
+	}
+}
+
+// `kubectl debug` looks at a pod that has no sidecar, of root and of another user.
+func (s *suite) testDebug(t *testing.T) {
+	namespace := s.namespace(t, "debug")
+	custom := write(t, "custom.json", `{"securityContext":{"runAsUser":0,"runAsGroup":0}}`)
+	images := map[string]string{"root": node.App, "user": node.AppUser}
+	for name, image := range images {
+		pod := template(map[string]string{"app": name})
+		pod.Spec.SecurityContext, pod.Spec.Containers[0].Image = nil, image
+		s.createPod(t, namespace, name, pod)
+	}
+	for name := range images {
+		s.awaitReady(t, namespace, name)
+		s.run(t, "kubectl", "--namespace", namespace, "debug", name, "--image", node.JvmemRepository+":"+node.Version, "--target", "app",
+			"--container", "jvmem", "--env", "JVMEM_CONTAINER_NAME=app", "--profile", "general", "--custom", custom, "--", "/jvmem", "breakdown", "--format", "json")
+		pod := s.awaitPod(t, namespace, name, "the ephemeral container ended", func(pod *core.Pod) bool {
+			return len(pod.Status.EphemeralContainerStatuses) > 0 && pod.Status.EphemeralContainerStatuses[0].State.Terminated != nil
+		})
+		log := s.run(t, "kubectl", "--namespace", namespace, "logs", name, "--container", "jvmem")
+		if err := completeText(log); err != nil {
+			t.Errorf("%s, exit code %d: %v\n%s", name, pod.Status.EphemeralContainerStatuses[0].State.Terminated.ExitCode, err, log)
+		}
+	}
+}
+
+// completeText is complete for the JSON of `jvmem breakdown`, which may follow lines of stderr.
+func completeText(text string) error {
+	_, json, found := strings.Cut(text, "{")
+	if !found {
+		return fmt.Errorf("no breakdown")
+	}
+	b, err := sidecar.ParseBreakdown([]byte("{" + json))
+	if err != nil {
+		return err
+	}
+	if len(b.Containers) != 1 {
+		return fmt.Errorf("%d containers", len(b.Containers))
+	}
+	return complete(&b.Containers[0])
+}
