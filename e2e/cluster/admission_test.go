@@ -44,7 +44,7 @@ func (s *suite) testUserOfImage(t *testing.T) {
 	}
 }
 
-// Where a quota demands limits of CPU, the sidecar has them.
+// In a namespace with a quota on limits.cpu the sidecar needs one, as documented.
 func (s *suite) testQuota(t *testing.T) {
 	namespace := s.namespace(t, "quota")
 	_, err := s.client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), &core.ResourceQuota{
@@ -57,8 +57,9 @@ func (s *suite) testQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod := template(injected("app"))
+	pod := template(unlabelled)
 	pod.Spec.Containers[0].Resources.Limits[core.ResourceCPU] = resource.MustParse("1")
+	s.installFor(t, namespace, pod, repository, "resources.limits.cpu=100m")
 	s.createDeployment(t, namespace, "app", 1, pod)
 	s.awaitContainer(t, s.awaitPodOf(t, namespace, "app=app"), "all rows known", complete)
 }
@@ -81,24 +82,21 @@ func (s *suite) testGuaranteed(t *testing.T) {
 // An image that cannot be pulled: the application of a native sidecar does not start, that of
 // an ordinary container does.
 func (s *suite) testImageMissing(t *testing.T) {
-	namespace := s.namespace(t, "missing")
-	missing := core.Container{Name: "jvmem", Image: "registry.test/missing:1"}
-	ordinary := template(nil)
-	ordinary.Spec.Containers = append(ordinary.Spec.Containers, missing)
-	native := template(nil)
-	missing.RestartPolicy = new(core.ContainerRestartPolicyAlways)
-	native.Spec.InitContainers = []core.Container{missing}
-	s.createPod(t, namespace, "ordinary", ordinary)
-	s.createPod(t, namespace, "native", native)
-	s.awaitPod(t, namespace, "native", "the image cannot be pulled", func(pod *core.Pod) bool {
+	for _, native := range []bool{true, false} {
+		namespace := s.namespace(t, fmt.Sprintf("missing-%t", native))
+		pod := template(unlabelled)
+		s.installFor(t, namespace, pod, "image.repository=registry.test/missing", fmt.Sprintf("injection.native=%t", native))
+		s.createPod(t, namespace, "app", pod)
+	}
+	s.awaitPod(t, "missing-true", "app", "the image cannot be pulled", func(pod *core.Pod) bool {
 		for _, status := range pod.Status.InitContainerStatuses {
-			if w := status.State.Waiting; w != nil && strings.HasPrefix(w.Reason, "ErrImage") || w != nil && w.Reason == "ImagePullBackOff" {
+			if w := status.State.Waiting; w != nil && (w.Reason == "ErrImagePull" || w.Reason == "ImagePullBackOff") {
 				return true
 			}
 		}
 		return false
 	})
-	pod := s.awaitPod(t, namespace, "ordinary", "the application is ready", func(pod *core.Pod) bool {
+	pod := s.awaitPod(t, "missing-false", "app", "the application is ready", func(pod *core.Pod) bool {
 		for _, status := range pod.Status.ContainerStatuses {
 			if status.Name == "app" && status.Ready {
 				return true
@@ -109,7 +107,7 @@ func (s *suite) testImageMissing(t *testing.T) {
 	if isReady(pod) {
 		t.Error("the pod is ready without its sidecar")
 	}
-	if pod, err := s.pod(t, namespace, "native"); err != nil || pod.Status.ContainerStatuses[0].State.Running != nil {
+	if pod, err := s.pod(t, "missing-true", "app"); err != nil || pod.Status.ContainerStatuses[0].State.Running != nil {
 		t.Errorf("%v: the application of the native sidecar runs", err)
 	}
 }

@@ -1,12 +1,14 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	core "k8s.io/api/core/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/jvmem/jvmem/e2e/cluster/node"
@@ -27,6 +29,33 @@ func (s *suite) testInstall(t *testing.T) {
 	}
 }
 
+// installFor installs another release of the chart, for all pods of one namespace, and returns
+// when it injects into a pod, which must not have the label for the first release.
+func (s *suite) installFor(t *testing.T, namespace string, pod core.PodTemplateSpec, values ...string) {
+	t.Helper()
+	args := []string{"upgrade", "--install", "jvmem-" + namespace, "charts/jvmem", "--namespace", namespace,
+		"--set", "injection.enabled=true", "--set", "injection.allPods=true", "--set", "injection.checkImage=false",
+		"--set", `injection.namespaceSelector.matchLabels.kubernetes\.io/metadata\.name=` + namespace}
+	for _, value := range values {
+		args = append(args, "--set", value)
+	}
+	s.run(t, "helm", args...)
+	t.Cleanup(func() {
+		if out, err := s.node.Command(context.Background(), "helm", "uninstall", "jvmem-"+namespace, "--namespace", namespace).CombinedOutput(); err != nil {
+			t.Errorf("helm uninstall: %v\n%s", err, out)
+		}
+	})
+	// The policy takes effect a moment later.
+	await(t, "the policy", func() error {
+		probe := &core.Pod{ObjectMeta: meta.ObjectMeta{Name: "probe", Labels: pod.Labels}, Spec: pod.Spec}
+		created, err := s.client.CoreV1().Pods(namespace).Create(t.Context(), probe, meta.CreateOptions{DryRun: []string{meta.DryRunAll}})
+		if err == nil && !hasSidecar(created) {
+			err = errNotYet
+		}
+		return err
+	})
+}
+
 // It leaves no policy that could affect pods.
 func (s *suite) testUninstall(t *testing.T) {
 	s.run(t, "helm", "uninstall", "jvmem", "--namespace", "jvmem")
@@ -43,13 +72,13 @@ func (s *suite) testUninstall(t *testing.T) {
 	}
 }
 
-// The example chart that includes the templates, with both versions of Helm.
+// The example chart that includes the templates, with both versions of Helm. Its PodMonitor is
+// of a kind that the cluster does not have.
 func (s *suite) testInclude(t *testing.T) {
 	chart := s.exampleChart(t)
 	for _, helm := range []string{"helm", "helm3"} {
 		namespace := s.namespace(t, "include-"+helm)
-		// The cluster does not have this kind.
-		s.run(t, helm, "upgrade", "--install", "orders", chart, "--namespace", namespace, "--set", "jvmem."+repository, "--set", "jvmem.podMonitor.enabled=false")
+		s.run(t, helm, "upgrade", "--install", "orders", chart, "--namespace", namespace, "--set", "jvmem."+repository)
 		pod := s.awaitPodOf(t, namespace, "app=orders")
 		s.awaitContainer(t, pod, "all rows known", complete)
 	}
@@ -102,9 +131,10 @@ basic_auth_users: {oncall: $2b$04$nKmBZiA7MJU6JpdHgPT7GuIduZ8cRrQ.LgNTcVaSa3.9Kt
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=jvmem -keyout tls.key -out tls.crt
 		kubectl create secret generic jvmem-web --namespace %s --from-file=web.yml --from-file=tls.crt --from-file=tls.key`,
 		filepath.Dir(web), namespace))
-	s.run(t, "helm", "upgrade", "--install", "orders", s.exampleChart(t), "--namespace", namespace, "--set", "jvmem."+repository,
-		"--set", "jvmem.podMonitor.enabled=false", "--set", "jvmem.web.secret=jvmem-web", "--set", "jvmem.web.tls=true", "--set", "jvmem.readinessProbe=true")
-	pod := s.awaitPodOf(t, namespace, "app=orders") // its probes use TLS
+	app := template(unlabelled)
+	s.installFor(t, namespace, app, repository, "web.secret=jvmem-web", "web.tls=true", "readinessProbe=true")
+	s.createPod(t, namespace, "app", app)
+	pod := s.awaitReady(t, namespace, "app") // its probes use TLS
 	url := fmt.Sprintf("https://%s:%d/breakdown", pod.Status.PodIP, port)
 	if out, err := s.try(t, "curl", "--silent", "--show-error", "--fail", "--insecure", url); err == nil || !strings.Contains(out+err.Error(), "401") {
 		t.Errorf("without a password: %v\n%s", err, out)

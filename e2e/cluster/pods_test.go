@@ -29,6 +29,9 @@ func template(labels map[string]string) core.PodTemplateSpec {
 	}
 }
 
+// unlabelled are the labels of pods that only installFor concerns.
+var unlabelled = map[string]string{"app": "app"}
+
 func injected(name string) map[string]string {
 	return map[string]string{"app": name, "jvmem.io/inject": "true"}
 }
