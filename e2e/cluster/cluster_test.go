@@ -66,8 +66,7 @@ func TestCluster(t *testing.T) {
 			{"guaranteed", s.testGuaranteed},
 			{"user of the image", s.testUserOfImage},
 			{"debug", s.testDebug},
-			{"include", s.testInclude},
-			{"values only", s.testValuesOnly},
+			{"Helm 3", s.testHelm3},
 			{"TLS", s.testTLS},
 			{"network policy", s.testNetworkPolicy},
 		} {

@@ -16,17 +16,82 @@ import (
 
 const repository = "image.repository=" + node.JvmemRepository
 
-// The command of README, with Helm 4, and `helm test` right after it.
+// Other commands than these in README's instructions are run as they are.
+var replaced = map[string]string{
+	"export REGISTRY": "export REGISTRY=registry.test",
+	"make image":      "", // the cluster has the image
+	"docker push":     "", // and no registry
+}
+
+// The commands of README, with Helm 4, and `helm test` right after the installation.
 func (s *suite) testInstall(t *testing.T) {
-	out := s.run(t, "helm", "upgrade", "--install", "jvmem", "charts/jvmem", "--namespace", "jvmem", "--create-namespace",
-		"--set", "injection.enabled=true", "--set", repository)
-	if !strings.Contains(out, "STATUS: deployed") {
-		t.Errorf("helm upgrade --install:\n%s", out)
-	}
-	if out, err := s.try(t, "helm", "test", "jvmem", "--namespace", "jvmem"); err != nil {
+	s.createDeployment(t, "default", "payments", 1, template(map[string]string{"app": "payments"}))
+	s.awaitPodOf(t, "default", "app=payments")
+	out, err := s.node.Command(t.Context(), "bash", "-euxo", "pipefail", "-c", s.readme(t)).CombinedOutput()
+	if err != nil {
+		s.describe(t, "default")
 		s.describe(t, "jvmem")
-		t.Errorf("%v\n%s", err, out)
+		t.Fatalf("%v\n%s", err, out)
 	}
+	for _, app := range []string{"payments", "orders", "shop"} {
+		var pod *core.Pod
+		await(t, "the sidecar in "+app, func() error {
+			pod = s.awaitPodOf(t, "default", "app="+app)
+			if !hasSidecar(pod) {
+				return errNotYet // the pod of before
+			}
+			return nil
+		})
+		s.awaitContainer(t, pod, "all rows known", complete)
+	}
+	s.run(t, "helm", "uninstall", "orders")
+	s.run(t, "kubectl", "delete", "deployment", "shop", "payments", "--wait=false")
+}
+
+// readme returns the commands for installation, for a copy of the charts.
+func (s *suite) readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## Install\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	script := "cd " + s.charts(t) + "\n"
+	commands, ran := false, 0
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "```") {
+			commands = line == "```sh\n"
+			continue
+		}
+		if !commands {
+			continue
+		}
+		ran++
+		for prefix, other := range replaced {
+			if strings.HasPrefix(line, prefix) {
+				line = other + "\n"
+			}
+		}
+		script += strings.ReplaceAll(line, "deployment NAME ", "deployment payments ")
+		if strings.HasPrefix(line, "helm upgrade --install jvmem ") {
+			script += "helm test jvmem --namespace jvmem\n"
+		}
+	}
+	if ran < 10 {
+		t.Fatalf("README has only %d commands:\n%s", ran, section)
+	}
+	return script
+}
+
+// charts returns a folder with a copy of the folder charts, in which commands may write.
+func (s *suite) charts(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "charts"), os.DirFS(filepath.Join(s.root, "charts"))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // installFor installs another release of the chart, for all pods of one namespace, and returns
@@ -72,51 +137,21 @@ func (s *suite) testUninstall(t *testing.T) {
 	}
 }
 
-// The example chart that includes the templates, with both versions of Helm. Its PodMonitor is
-// of a kind that the cluster does not have.
-func (s *suite) testInclude(t *testing.T) {
-	chart := s.exampleChart(t)
-	for _, helm := range []string{"helm", "helm3"} {
-		namespace := s.namespace(t, "include-"+helm)
-		s.run(t, helm, "upgrade", "--install", "orders", chart, "--namespace", namespace, "--set", "jvmem."+repository)
-		pod := s.awaitPodOf(t, namespace, "app=orders")
-		s.awaitContainer(t, pod, "all rows known", complete)
-	}
-}
-
-// exampleChart returns a copy of the example that includes the chart, with its dependency.
-func (s *suite) exampleChart(t *testing.T) string {
-	t.Helper()
-	// In the folder above it, to which its dependency is relative.
-	dir := t.TempDir()
-	if err := os.CopyFS(filepath.Join(dir, "jvmem"), os.DirFS(filepath.Join(s.root, "charts/jvmem"))); err != nil {
-		t.Fatal(err)
-	}
-	chart := filepath.Join(dir, "jvmem/examples/include")
-	s.run(t, "helm", "dependency", "update", chart)
-	return chart
-}
-
-// The example of a third-party chart: with Helm 4 and `kubectl apply --kustomize`, and with a
-// post-renderer of Helm 3.
-func (s *suite) testValuesOnly(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(s.root, "charts/jvmem/examples/values-only"))); err != nil {
-		t.Fatal(err)
-	}
+// The examples with Helm 3: the chart that includes the templates, whose PodMonitor is of a
+// kind that the cluster does not have, and values only with a post-renderer and an ordinary
+// container.
+func (s *suite) testHelm3(t *testing.T) {
+	namespace := s.namespace(t, "helm3")
 	image := node.JvmemRepository + ":" + node.Version
-	kustomized := s.namespace(t, "values-only")
-	s.run(t, "sh", "-ec", fmt.Sprintf(`cd %s
-		helm template shop ./shop --values values.yaml --set "initContainers[0].image=%s" > all.yaml
-		kubectl apply --namespace %s --kustomize .`, dir, image, kustomized))
-	rendered := s.namespace(t, "values-only-helm3")
-	s.run(t, "sh", "-ec", fmt.Sprintf(`cd %s
-		chmod +x kustomize.sh
-		helm3 upgrade --install shop ./shop --namespace %s --values values-extra-containers.yaml --set "extraContainers[0].image=%s" --post-renderer ./kustomize.sh`,
-		dir, rendered, image))
-	for _, namespace := range []string{kustomized, rendered} {
-		pod := s.awaitPodOf(t, namespace, "app=shop")
-		s.awaitContainer(t, pod, "all rows known", complete)
+	s.run(t, "bash", "-euxc", fmt.Sprintf(`
+		cd %s/charts/jvmem/examples
+		helm3 dependency update include
+		helm3 upgrade --install orders include --namespace %s --set jvmem.%s
+		chmod +x values-only/kustomize.sh
+		helm3 upgrade --install shop values-only/shop --namespace %[2]s --values values-only/values-extra-containers.yaml \
+			--set "extraContainers[0].image=%[4]s" --post-renderer values-only/kustomize.sh`, s.charts(t), namespace, repository, image))
+	for _, app := range []string{"orders", "shop"} {
+		s.awaitContainer(t, s.awaitPodOf(t, namespace, "app="+app), "all rows known", complete)
 	}
 }
 

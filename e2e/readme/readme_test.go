@@ -24,9 +24,9 @@ var elsewhere = map[string]string{
 	"export REGISTRY":          "only names the image",
 	"make image":               "run by make e2e-image",
 	"docker push":              "there is no registry",
-	"helm ":                    "no cluster; e2e/chart renders the chart with Helm",
-	"kubectl ":                 "no cluster; e2e/chart decodes the objects",
-	"cd charts/jvmem/examples": "no cluster; e2e/chart renders and patches the examples",
+	"helm ":                    "run by make e2e-cluster",
+	"kubectl ":                 "run by make e2e-cluster",
+	"cd charts/jvmem/examples": "run by make e2e-cluster",
 }
 
 // commands returns the lines of all blocks marked sh, with continued lines joined.

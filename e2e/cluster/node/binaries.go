@@ -39,9 +39,15 @@ type binaries string
 func (b binaries) bin() string      { return filepath.Join(string(b), "bin") }
 func (b binaries) packages() string { return filepath.Join(string(b), "packages") }
 
-// getBinaries returns the folder on this machine; it builds what is missing. module is the
-// folder of the module that has the versions.
-func getBinaries(ctx context.Context, module, need string) (binaries, error) {
+// Build builds what a node of the repository in root needs and this machine does not have yet.
+func Build(ctx context.Context, root string) error {
+	_, err := getBinaries(ctx, root)
+	return err
+}
+
+// getBinaries returns the folder on this machine; it builds what is missing.
+func getBinaries(ctx context.Context, root string) (binaries, error) {
+	module := filepath.Join(root, "e2e/cluster/binaries")
 	key := sha256.New()
 	fmt.Fprintln(key, recipe, kubernetesVersion, programs, packages)
 	for _, name := range []string{"go.mod", "go.sum"} {
@@ -67,8 +73,14 @@ func getBinaries(ctx context.Context, module, need string) (binaries, error) {
 	}
 	defer lock.Close()
 	b := binaries(dir)
-	return b, errors.Join(b.build(ctx, module), b.unpack(ctx, need))
+	if err := b.unpack(ctx, needScript(root)); err != nil {
+		return "", err
+	}
+	return b, b.build(ctx, module)
 }
+
+// needScript installs Debian packages.
+func needScript(root string) string { return filepath.Join(root, ".ci/need") }
 
 // build builds the programs that are missing, each of which appears when it is complete.
 // The compiler leaves the CPU to others.

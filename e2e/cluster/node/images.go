@@ -48,8 +48,8 @@ type config struct {
 }
 
 // importImages makes all images and imports them, as one archive of `docker save`.
-func (n *Node) importImages(ctx context.Context, root, need string) error {
-	tree, err := debian.Get(ctx, need)
+func (n *Node) importImages(ctx context.Context, root string) error {
+	tree, err := debian.Get(ctx, needScript(root))
 	if err != nil {
 		return err
 	}

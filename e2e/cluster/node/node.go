@@ -54,7 +54,6 @@ type Options struct {
 
 // Start starts a cluster and returns when its node is ready and has the images.
 func Start(ctx context.Context, o Options) (*Node, error) {
-	need := filepath.Join(o.Root, ".ci/need")
 	n := &Node{failed: make(chan error, daemons)}
 	begun := time.Now()
 	step := func(name string, do func(context.Context) error) error {
@@ -66,7 +65,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		return nil
 	}
 	err := step("programs", func(ctx context.Context) (err error) {
-		n.binaries, err = getBinaries(ctx, filepath.Join(o.Root, "e2e/cluster/binaries"), need)
+		n.binaries, err = getBinaries(ctx, o.Root)
 		return err
 	})
 	if err != nil {
@@ -83,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		{"configuration", n.configure},
 		{"containerd", n.startContainerd},
 		{"API server", n.startControlPlane},
-		{"images", func(ctx context.Context) error { return n.importImages(ctx, o.Root, need) }},
+		{"images", func(ctx context.Context) error { return n.importImages(ctx, o.Root) }},
 		{"node", n.awaitReady},
 	} {
 		if err := step(s.name, s.do); err != nil {
@@ -103,7 +102,7 @@ func Attach(ctx context.Context, dir, root string) (*Node, error) {
 	if n.pid, err = strconv.Atoi(string(text)); err != nil {
 		return nil, err
 	}
-	n.binaries, err = getBinaries(ctx, filepath.Join(root, "e2e/cluster/binaries"), filepath.Join(root, ".ci/need"))
+	n.binaries, err = getBinaries(ctx, root)
 	return n, err
 }
 

@@ -32,10 +32,14 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	root := flag.String("root", "..", "root of the repository")
+	build := flag.Bool("build", false, "only build the programs that this machine does not have yet")
 	flag.Parse()
 	path, err := filepath.Abs(*root)
 	if err != nil {
 		return err
+	}
+	if *build {
+		return node.Build(ctx, path)
 	}
 	n, err := node.Start(ctx, node.Options{
 		Root:   path,
