@@ -92,10 +92,9 @@ func (n *Node) awaitReady(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, condition := range node.Status.Conditions {
-			if condition.Type == "Ready" && condition.Status != "True" {
-				return errors.New(condition.Message)
-			}
+		isReady := func(c core.NodeCondition) bool { return c.Type == core.NodeReady && c.Status == core.ConditionTrue }
+		if !slices.ContainsFunc(node.Status.Conditions, isReady) {
+			return fmt.Errorf("the node is not ready: %+v", node.Status.Conditions)
 		}
 		if slices.ContainsFunc(node.Spec.Taints, func(t core.Taint) bool { return t.Key == core.TaintNodeNotReady }) {
 			return errors.New("the node still has its taint")
