@@ -30,6 +30,7 @@ func TestUserOfJVM(t *testing.T) {
 	if !jvmtest.InPod(t) {
 		return
 	}
+	removeStale(t)
 	const uid, gid, otherUID = 10001, 10011, 10002
 	binary := buildBinary(t)
 	dir := filepath.Dir(binary)
@@ -104,6 +105,55 @@ func TestUserOfJVM(t *testing.T) {
 	}
 	if code, out := runAs(t, "", binary, "breakdown", "--user=jvm"); code != 3 || !strings.Contains(out, user.Fix) {
 		t.Errorf("without capabilities: exit code %d\n%s", code, out)
+	}
+}
+
+// TestUserOfRootsJVM: beside a JVM of root it remains root, with the capabilities of that JVM
+// and no others; with none if it lacks some of them, as it can read nothing then.
+func TestUserOfRootsJVM(t *testing.T) {
+	if !jvmtest.InPod(t) {
+		return
+	}
+	removeStale(t)
+	binary := buildBinary(t)
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m", "-XX:NativeMemoryTracking=summary"}, LimitBytes: 256 << 20, Wrap: withCapabilities("+chown,+net_raw").Args})
+	for _, tt := range []struct {
+		own, kept string
+		complete  bool
+		logged    string
+	}{
+		{"+setuid,+setgid,+setpcap,+net_raw,+chown", "0000000000002001", true, fmt.Sprintf("remains root, as is the JVM in process %d", j.PID)},
+		{"+setuid,+setgid,+chown", "0000000000000000", false, "capabilities that jvmem lacks (NET_RAW)"},
+	} {
+		s := startBinary(t, tt.own, binary, "--user=jvm", "--interval=100ms", "--max-cpu=0")
+		s.awaitContainer(t, j.PID, func(c *breakdown.Container) bool { return c.Complete() == tt.complete })
+		s.checkThreads(t, "Uid: 0 0 0 0", "Gid: 0 0 0 0", "Groups:", "CapInh: 0000000000000000", "CapPrm: "+tt.kept, "CapEff: "+tt.kept, "CapAmb: 0000000000000000")
+		s.end(t)
+		if log := s.log(t); !strings.Contains(log, tt.logged) {
+			t.Errorf("the log lacks %q:\n%s", tt.logged, log)
+		}
+	}
+}
+
+// removeStale removes what killed JVMs and attaches have left in /tmp: a JVM with the same PID,
+// which is small in a PID namespace, cannot replace the files of another user.
+func removeStale(t *testing.T) {
+	t.Helper()
+	sockets, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"/tmp/.java_pid*", "/tmp/.attach_pid*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			info, err := os.Lstat(file)
+			if err == nil && time.Since(info.ModTime()) > time.Minute && !strings.Contains(string(sockets), " "+file) {
+				_ = os.Remove(file) // or another test has
+			}
+		}
 	}
 }
 
