@@ -46,6 +46,28 @@ func startAPIServer(t *testing.T, objects ...runtime.Object) *apiServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	startPlugin(t, plugin, objects)
+	s := &apiServer{plugin}
+	// It admits no pod before it has read the schema of Pod in the background.
+	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		_, err := s.create(labelled())
+		if err == nil {
+			return s
+		}
+		if !apierrors.IsServiceUnavailable(err) || time.Since(start) > time.Minute {
+			t.Fatal(err)
+		}
+	}
+}
+
+type plugin interface {
+	admission.Interface
+	admission.InitializationValidator
+	WaitForReady() bool
+}
+
+func startPlugin(t *testing.T, plugin plugin, objects []runtime.Object) {
+	t.Helper()
 	client := client{fake.NewClientset(objects...)}
 	kinds := meta.NewDefaultRESTMapper(nil)
 	kinds.Add(core.SchemeGroupVersion.WithKind("ResourceQuota"), meta.RESTScopeNamespace)
@@ -60,17 +82,6 @@ func startAPIServer(t *testing.T, objects ...runtime.Object) *apiServer {
 	informers.Start(t.Context().Done())
 	if !plugin.WaitForReady() {
 		t.Fatal("the plugin is not ready")
-	}
-	s := &apiServer{plugin}
-	// It admits no pod before it has read the schema of Pod in the background.
-	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		_, err := s.create(labelled())
-		if err == nil {
-			return s
-		}
-		if !apierrors.IsServiceUnavailable(err) || time.Since(start) > time.Minute {
-			t.Fatal(err)
-		}
 	}
 }
 
@@ -120,6 +131,11 @@ func injection(t *testing.T, values map[string]any) []runtime.Object {
 			o.Spec.FailurePolicy = new(admissionregistration.Fail)
 			all = append(all, o)
 		case *admissionregistration.MutatingAdmissionPolicyBinding:
+			all = append(all, o)
+		case *admissionregistration.ValidatingAdmissionPolicy:
+			o.Spec.FailurePolicy = new(admissionregistration.Fail)
+			all = append(all, o)
+		case *admissionregistration.ValidatingAdmissionPolicyBinding:
 			all = append(all, o)
 		}
 	}

@@ -46,6 +46,10 @@ func objects(t *testing.T, rendered string) []any {
 			all = append(all, parse[*admissionv1.MutatingAdmissionPolicy](t, text))
 		case "admissionregistration.k8s.io/v1 MutatingAdmissionPolicyBinding":
 			all = append(all, parse[*admissionv1.MutatingAdmissionPolicyBinding](t, text))
+		case "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy":
+			all = append(all, parse[*admissionv1.ValidatingAdmissionPolicy](t, text))
+		case "admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding":
+			all = append(all, parse[*admissionv1.ValidatingAdmissionPolicyBinding](t, text))
 		case "admissionregistration.k8s.io/v1beta1 MutatingAdmissionPolicy":
 			all = append(all, parse[*admissionv1beta1.MutatingAdmissionPolicy](t, text))
 		case "admissionregistration.k8s.io/v1beta1 MutatingAdmissionPolicyBinding":

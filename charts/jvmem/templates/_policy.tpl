@@ -22,14 +22,7 @@
 {{/* Which pods get the sidecar, except for conditions. */}}
 {{- define "jvmem.matchConstraints" -}}
 matchConstraints:
-  matchPolicy: Equivalent
-  namespaceSelector:
-    {{- with .Values.injection.namespaceSelector }}
-    {{- toYaml . | nindent 4 }}
-    {{- else }}
-    matchExpressions:
-      - {key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}
-    {{- end }}
+  {{- include "jvmem.namespaces" . | nindent 2 }}
   {{- if .Values.injection.allPods }}
   objectSelector: {}
   {{- else }}
@@ -43,4 +36,15 @@ matchConstraints:
       operations: [CREATE]
       resources: [pods]
       scope: Namespaced
+{{- end -}}
+
+{{- define "jvmem.namespaces" -}}
+matchPolicy: Equivalent
+namespaceSelector:
+  {{- with .Values.injection.namespaceSelector }}
+  {{- toYaml . | nindent 2 }}
+  {{- else }}
+  matchExpressions:
+    - {key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}
+  {{- end }}
 {{- end -}}
