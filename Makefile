@@ -36,6 +36,7 @@ build: ## build bin/jvmem (static; the tag leaves out HTTP/2, which is not serve
 .PHONY: plugin
 plugin: ## build bin/kubectl-jvmem, the plugin of kubectl
 	cd cmd/kubectl-jvmem && CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o ../../bin/kubectl-jvmem .
+	cp cmd/kubectl-jvmem/kubectl_complete-jvmem bin/
 
 .PHONY: bench-top
 bench-top: ## measure kubectl jvmem top for 500 pods with stub sidecars

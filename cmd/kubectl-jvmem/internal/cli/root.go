@@ -10,6 +10,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/report"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/top"
 )
 
@@ -32,6 +33,7 @@ func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command 
 	root := &cobra.Command{
 		Use:           "kubectl-jvmem",
 		Short:         "Show what uses the memory of JVMs in a cluster",
+		Long:          "Show what uses the memory of JVMs in a cluster, what grows, and why a JVM was OOM killed.",
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -42,6 +44,11 @@ func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command 
 	root.SetErr(streams.ErrOut)
 	access := kube.NewAccess(version, streams)
 	access.AddFlags(root.PersistentFlags())
+	root.AddCommand(report.Commands(access)...)
 	root.AddCommand(top.NewCommand(access))
+	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	root.CompletionOptions.DisableDefaultCmd = true // kubectl completes plugins by kubectl_complete-jvmem
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
 	return root
 }

@@ -61,8 +61,11 @@ func (a *Added) DebugCommand(pod *corev1.Pod, selection []string) (string, error
 	return debugCommand(pod, &a.Container, a.User, selection)
 }
 
+// Sidecar returns where it will listen.
+func (a *Added) Sidecar() *sidecar.Sidecar { return sidecar.OfEphemeral(&a.Container) }
+
 // Wait waits until the container runs. The error has the reason of kubelet.
-func (a *Added) Wait(ctx context.Context, c *kube.Client, pod string, lasts time.Duration) (*sidecar.Sidecar, error) {
+func (a *Added) Wait(ctx context.Context, c *kube.Client, pod string) (*sidecar.Sidecar, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	last := "kubelet has not reported it yet"

@@ -21,7 +21,7 @@ type Forwarding struct {
 	Port  uint16
 	stop  context.CancelFunc
 	ended chan error
-	trace *atomic.Value // the last error of a connection, a string
+	trace atomic.Value // the last error of a connection, a string
 }
 
 // Forward forwards a local port to a port of a pod, as kubectl port-forward does; local 0
@@ -33,7 +33,7 @@ func (c *Client) Forward(ctx context.Context, pod string, local, remote int) (*F
 	if err != nil {
 		return nil, err
 	}
-	f := &Forwarding{ended: make(chan error, 1), trace: new(atomic.Value)}
+	f := &Forwarding{ended: make(chan error, 1)}
 	// The forwarder logs why a connection failed: that is kept, and not printed.
 	logger := funcr.New(func(_, text string) { f.trace.Store(text) }, funcr.Options{})
 	ctx, f.stop = context.WithCancel(klog.NewContext(ctx, logger))

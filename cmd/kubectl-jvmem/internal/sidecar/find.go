@@ -57,9 +57,8 @@ func FindEphemeral(pod *corev1.Pod, container string, until time.Time) *Sidecar 
 		if !IsEphemeral(c.Name) || c.TargetContainerName != container {
 			continue
 		}
-		common := corev1.Container(c.EphemeralContainerCommon)
 		status := Status(c.Name, pod.Status.EphemeralContainerStatuses)
-		lasts, err := time.ParseDuration(flag(&common, "for"))
+		lasts, err := time.ParseDuration(flag((*corev1.Container)(&c.EphemeralContainerCommon), "for"))
 		if err != nil || status == nil || status.State.Running == nil {
 			continue
 		}
@@ -67,9 +66,15 @@ func FindEphemeral(pod *corev1.Pod, container string, until time.Time) *Sidecar 
 		if ends.Before(until) || found != nil && !ends.After(found.Ends) {
 			continue
 		}
-		found = &Sidecar{Container: c.Name, Image: c.Image, Port: port(&common), Ends: ends}
+		found = OfEphemeral(c)
+		found.Ends = ends
 	}
 	return found
+}
+
+// OfEphemeral returns where an ephemeral container of this plugin listens.
+func OfEphemeral(c *corev1.EphemeralContainer) *Sidecar {
+	return &Sidecar{Container: c.Name, Image: c.Image, Port: port((*corev1.Container)(&c.EphemeralContainerCommon))}
 }
 
 // IsEphemeral reports whether an ephemeral container with this name was added by the plugin.
