@@ -46,7 +46,6 @@ func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command 
 	access.AddFlags(root.PersistentFlags())
 	root.AddCommand(report.Commands(access)...)
 	root.AddCommand(top.NewCommand(access))
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.CompletionOptions.DisableDefaultCmd = true // kubectl completes plugins by kubectl_complete-jvmem
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
