@@ -117,6 +117,14 @@ func (a adviser) pid() string {
 
 func (a adviser) jcmd(command string) string { return "`jcmd " + a.pid() + " " + command + "`" }
 
+// collect says how a collection of the old generation comes.
+func (a adviser) collect() []string {
+	return []string{
+		"wait: the JVM collects its old generation when it fills",
+		"or run " + a.jcmd("GC.run") + " if the JVM may stop for a full collection, the longer the more it holds (not with -XX:+DisableExplicitGC): what it leaves is in use",
+	}
+}
+
 func (a adviser) heapDump() string {
 	return "run " + a.jcmd("GC.heap_dump /tmp/heap.hprof") + " (stops the JVM and writes up to the size of the heap; another folder if /tmp is in memory)"
 }

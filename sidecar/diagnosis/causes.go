@@ -54,9 +54,16 @@ func (j *judge) leaks(known []Incident) []Finding {
 			all = append(all, f)
 		}
 	}
-	return slices.DeleteFunc(sideEffects(all), func(f Finding) bool {
+	found := slices.DeleteFunc(sideEffects(slices.Clone(all)), func(f Finding) bool {
 		return f.known || f.Confidence < minConfidence || f.minor()
 	})
+	// What may be garbage explains nothing else.
+	if f, ok := j.heapUncollected(); ok && !slices.ContainsFunc(all, func(of Finding) bool {
+		return of.Verdict == rows.VerdictHeap || of.Verdict == rows.VerdictClassLoader && j.classesExplain(f.window, f.Rate)
+	}) {
+		found = append(found, f)
+	}
+	return found
 }
 
 // leak finds growth of a row or a detail, by the judge of its verdict if there is one.

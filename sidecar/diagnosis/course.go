@@ -12,11 +12,18 @@ func (i *Incident) Counted() bool { return i.unit().many == inPieces().many }
 
 // Text describes the incident in a line.
 func (i *Incident) Text() string {
-	text := phrases[i.Verdict]
-	if i.Subject != "" {
-		text += " (" + i.Subject + ")"
+	return i.phrase() + ", " + i.text()
+}
+
+// phrase is what leaks, or may leak.
+func (i *Incident) phrase() string {
+	switch {
+	case i.State == Suspected && i.Uncollected:
+		return "the old generation of the Java heap grows"
+	case i.Subject != "":
+		return phrases[i.Verdict] + " (" + i.Subject + ")"
 	}
-	return text + ", " + i.text()
+	return phrases[i.Verdict]
 }
 
 // course returns the times of an incident, for a terminal.

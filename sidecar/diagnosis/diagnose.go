@@ -27,8 +27,11 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 	for k := range incidents {
 		i := &incidents[k]
 		d.Incidents[k].Row = rows.RowOf(i.Verdict, i.Subject)
-		if i.open() {
+		switch {
+		case i.open():
 			d.Findings = append(d.Findings, j.report(i))
+		case i.State == Suspected && i.Waiting != "":
+			d.Incidents[k].Next = adviser{j.onlyJVM()}.collect()
 		}
 	}
 	d.Growth, d.Forecast = j.forecast(incidents)
@@ -44,7 +47,7 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 			d.Since = new(incidents[0].Since)
 		}
 	}
-	d.NotJudged = j.notJudged()
+	d.NotJudged = j.notJudged(incidents)
 	d.Summary = j.summary(&d)
 	return d
 }

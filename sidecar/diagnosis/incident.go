@@ -46,8 +46,11 @@ type Incident struct {
 	To     float64 `json:"to"`
 	Gained float64 `json:"gained"`
 	// Waiting names what is missing for a confirmation: a collection of the garbage
-	// collector that could free the memory.
-	Waiting string `json:"waiting,omitempty"`
+	// collector that could free the memory. Next says how it can come; set in a Diagnosis.
+	Waiting string   `json:"waiting,omitempty"`
+	Next    []string `json:"next,omitempty"`
+	// Uncollected: no collection has shown yet that any of it stays.
+	Uncollected bool `json:"uncollected,omitempty"`
 
 	// Needed is the gain that confirms it; 0: any.
 	Needed float64 `json:"needed,omitempty"`
@@ -104,7 +107,7 @@ func (i *Incident) open() bool { return i.State == Confirmed || i.State == Pause
 func (i *Incident) see(f *Finding, at time.Time) {
 	i.Sightings++
 	i.InARow++
-	i.Seen, i.finding, i.Waiting = at, *f, f.waiting
+	i.Seen, i.finding, i.Waiting, i.Uncollected = at, *f, f.waiting, f.uncollected
 	i.Rate, i.Share, i.Confidence = f.Rate, f.Share, f.Confidence
 	if renamed(i.Measure, f.measure) {
 		i.Measure, i.Subject = f.measure, f.Subject

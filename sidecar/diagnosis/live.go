@@ -113,7 +113,7 @@ func (j *judge) holders(t *trend, limit float64) string {
 		level := t.floors[len(t.floors)-1].value
 		old := j.valueAt(history.OldUsed, all[n-1].at-soft)
 		if old-t.floors[0].value < (level-t.floors[0].value)/2 && 3.6e6*(limit-level)/t.rate > float64(soft) {
-			return "a collection of the old generation after soft references ended (" + seconds(float64(soft)/1000) + " unused)"
+			return oldCollection + " after soft references ended (" + seconds(float64(soft)/1000) + " unused)"
 		}
 	}
 	return ""

@@ -91,7 +91,7 @@ func (j *judge) cleanersMissing(v rows.Verdict, series string, t *trend) string 
 		!counts && j.heapFalls(t.from) >= manyFalls:
 		return ""
 	}
-	return "a collection of the old generation that could free it"
+	return oldCollection + " that could free it"
 }
 
 // falls is by how much a series was below an earlier value at most, since a time.

@@ -235,13 +235,14 @@ func TestSlowRecordings(t *testing.T) {
 }
 
 // TestNotCollectedYet: while no collection has shown what survives in the old generation, a
-// heap leak is not named, and the diagnosis says that the heap was not judged, and why.
+// heap leak is not named. The diagnosis says first that the heap was not judged, and why; then that
+// it is suspected, which collection is missing, and how that comes.
 func TestNotCollectedYet(t *testing.T) {
 	all := services()
 	s := &all[slices.IndexFunc(all, func(s service) bool { return s.name == "heap, 1 MiB a minute" })]
 	store, container := openStore(t)
 	var tracker Tracker
-	said, collected := false, false
+	said, suspected, collected := false, false, false
 	s.run(t, store, 1, func(time.Time) {
 		container(func(h *history.Container) {
 			d, _ := tracker.Judge(h)
@@ -252,9 +253,25 @@ func TestNotCollectedYet(t *testing.T) {
 			if missing && (collected || d.Verdict.Leak()) {
 				t.Errorf("collected, or named: %s", d.Summary)
 			}
+			for _, i := range d.Incidents {
+				if i.State != Suspected || i.Verdict != rows.VerdictHeap || collected {
+					continue
+				}
+				suspected = true
+				var text strings.Builder
+				d.writeText(&text)
+				for _, part := range []string{"suspected, not collected yet: the old generation of the Java heap grows, waiting for a collection", "GC.run`", "incident: "} {
+					if !strings.Contains(text.String(), part) {
+						t.Errorf("the text lacks %q: %s", part, text.String())
+					}
+				}
+				if i.Row != rows.Heap || d.Verdict.Alert() || len(d.Findings) > 0 || missing {
+					t.Errorf("row %q, verdict %s, findings %v: %s", i.Row, d.Verdict, d.Findings, d.Summary)
+				}
+			}
 		})
 	})
-	if !said || !collected {
-		t.Errorf("said %v, collected at last %v", said, collected)
+	if !said || !suspected || !collected {
+		t.Errorf("said %v, suspected %v, collected at last %v", said, suspected, collected)
 	}
 }

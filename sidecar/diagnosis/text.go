@@ -58,6 +58,9 @@ func (d *Diagnosis) writeText(b *strings.Builder) {
 	for i := range d.Incidents {
 		fmt.Fprintf(b, "incident: %s\n   %s\n", d.Incidents[i].Text(), d.Incidents[i].course())
 		d.Incidents[i].Gathered.WriteText(b)
+		for _, n := range d.Incidents[i].Next {
+			fmt.Fprintf(b, "   → %s\n", n)
+		}
 	}
 	if len(d.NotJudged) > 0 && !strings.HasPrefix(d.Summary, notJudgedText) {
 		fmt.Fprintf(b, "%s%s\n", notJudgedText, strings.Join(d.NotJudged, ", "))

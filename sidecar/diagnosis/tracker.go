@@ -83,18 +83,11 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		seen[f.Verdict] = true
 		i := t.incident(f.Verdict)
 		if i == nil {
-			t.Incidents = append(t.Incidents, Incident{
-				Verdict: f.Verdict, Subject: f.Subject, State: Suspected, Opened: at, LastGrowth: at,
-				Since: time.UnixMilli(f.window.from).UTC(), Measure: f.measure, From: f.from, To: f.to,
-			})
+			t.Incidents = append(t.Incidents, Incident{Verdict: f.Verdict, State: Suspected, Opened: at})
 			i = &t.Incidents[len(t.Incidents)-1]
-			if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
-				i.To = min(i.To, level) // the rest is not collected yet
-			}
-			if part := news(i.Verdict); part > 0 {
-				gain := i.To - i.From
-				i.Needed = gain + part*min(gain, j.roomOf(i))
-			}
+			i.begin(f, j)
+		} else if i.Uncollected && !f.uncollected {
+			i.begin(f, j) // what was found before may have been garbage
 		}
 		i.see(f, at)
 	}
@@ -113,6 +106,19 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		i.follow(level, known, j)
 	}
 	t.rank()
+}
+
+// begin starts to follow what was found.
+func (i *Incident) begin(f *Finding, j *judge) {
+	i.Subject, i.LastGrowth, i.Since = f.Subject, time.UnixMilli(j.at).UTC(), time.UnixMilli(f.window.from).UTC()
+	i.Measure, i.From, i.To, i.Sightings, i.InARow = f.measure, f.from, f.to, 0, 0
+	if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
+		i.To = min(i.To, level) // the rest is not collected yet
+	}
+	if part := news(i.Verdict); part > 0 {
+		gain := i.To - i.From
+		i.Needed = gain + part*min(gain, j.roomOf(i))
+	}
 }
 
 // roomOf is how much more the measure of an incident, in bytes, can hold; +Inf if that is not known.

@@ -1,13 +1,15 @@
 package diagnosis
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // notJudged names what could not be judged, and why. It is not known to be calm.
-func (j *judge) notJudged() (all []string) {
+func (j *judge) notJudged(incidents []Incident) (all []string) {
 	if len(j.c.JVMs) == 0 {
 		return nil
 	}
@@ -20,7 +22,8 @@ func (j *judge) notJudged() (all []string) {
 	case !collections:
 		all = append(all, "Java heap (number of its collections unknown)")
 	default:
-		if gain, ok := j.uncollected(); ok {
+		suspected := slices.ContainsFunc(incidents, func(i Incident) bool { return i.Verdict == rows.VerdictHeap && i.State == Suspected })
+		if gain, ok := j.uncollected(); ok && !suspected { // else its incident says so
 			all = append(all, "Java heap (its old generation has gained "+bytesText(gain)+" and was not collected since)")
 		}
 	}
@@ -38,14 +41,54 @@ const notJudgedText = "not judged: "
 // uncollected returns what the old generation gained, if that could be a leak and no
 // collection has shown yet what of it survives.
 func (j *judge) uncollected() (gain float64, ok bool) {
+	if len(j.collectionTimes(window{j.started, j.at})) > 0 {
+		return 0, false
+	}
+	return j.oldGain()
+}
+
+// oldGain is what the old generation gained since the JVM started; not ok if that is too little
+// for a leak.
+func (j *judge) oldGain() (gain float64, ok bool) {
 	limit, known := j.maxOld()
 	now, ok := j.now(history.OldUsed)
-	if !known || !ok || len(j.collectionTimes(window{j.started, j.at})) > 0 {
+	if !known || !ok {
 		return 0, false
 	}
 	gain = now - j.valueAt(history.OldUsed, j.started)
 	return gain, gain >= minHeapGain*limit && now >= minHeapShare*limit
 }
+
+// heapUncollected finds an old generation that grows, of which too few collections have shown what
+// survives: none, or one that left most of it. All of it may be garbage.
+func (j *judge) heapUncollected() (Finding, bool) {
+	limit, _ := j.maxOld()
+	if gain, ok := j.oldGain(); !ok || gain < j.least() {
+		return Finding{}, false
+	}
+	waiting, seen := oldCollection, 0
+	for floor, k := j.valueAt(history.OldUsed, j.started), 0; k < len(j.settled()); k++ {
+		s := j.settled()[k]
+		if came := s.before - floor; came > increase*limit {
+			if seen++; seen >= retainedBy || s.before-s.after > mostFreed*came {
+				return Finding{}, false
+			}
+			waiting = "another collection of the old generation: one left " + bytesText(s.after-floor) + " of " + bytesText(came)
+		}
+		floor = s.after
+	}
+	now, _ := j.now(history.OldUsed)
+	t, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.OldUsed, w) }, minHeapGain*limit, limit-now)
+	if !ok {
+		return Finding{}, false
+	}
+	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit), waiting: waiting, uncollected: true}
+	f.measured(history.OldUsed, &t)
+	f.shared(j, t.rate)
+	return f, true
+}
+
+const oldCollection = "a collection of the old generation"
 
 // calmText is the summary where nothing was found: first what could not be judged, then what
 // is suspected.
@@ -71,10 +114,7 @@ func (d *Diagnosis) suspected() string {
 		if i.State != Suspected {
 			continue
 		}
-		text, why := phrases[i.Verdict], "not confirmed"
-		if i.Subject != "" {
-			text += " (" + i.Subject + ")"
-		}
+		text, why := i.phrase(), "not confirmed"
 		if i.Waiting != "" {
 			text, why = text+", waiting for "+i.Waiting, "not collected yet"
 		}

@@ -26,7 +26,7 @@ func TestNotCalm(t *testing.T) {
 		for _, name := range c.known {
 			j.last[name] = 1
 		}
-		d := Diagnosis{Verdict: rows.VerdictNone, Incidents: c.incidents, NotJudged: j.notJudged()}
+		d := Diagnosis{Verdict: rows.VerdictNone, Incidents: c.incidents, NotJudged: j.notJudged(c.incidents)}
 		if got := j.summary(&d); got != c.want {
 			t.Errorf("%q\nwant %q", got, c.want)
 		}

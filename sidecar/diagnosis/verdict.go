@@ -69,6 +69,8 @@ type Finding struct {
 	from, to float64
 	waiting  string // the collection that must come first
 	known    bool   // of an incident, not found again
+	// uncollected: no collection has shown yet that any of it stays.
+	uncollected bool
 }
 
 // Rate is a growth in bytes per hour, with its 95 % interval.

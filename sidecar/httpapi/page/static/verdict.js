@@ -35,7 +35,8 @@ function gaps(d, sources) {
     d.verdict === 'not_enough_history' && 'Growth: too few samples so far.',
     ...(d.not_judged ?? []).map(sentence),
     ...sources.map((s) => `${s.name.replaceAll('_', ' ')}: ${s.reason.replace(/\.?$/, '.')}`),
-    ...(d.incidents ?? []).filter((i) => i.state === 'suspected' && i.waiting).map((i) => sentence(`${title(i)}: waiting for ${i.waiting}`)),
+    ...(d.incidents ?? []).filter((i) => i.state === 'suspected' && i.waiting)
+      .flatMap((i) => [`${title(i)}: waiting for ${i.waiting}`, ...(i.next ?? [])].map(sentence)),
   ].filter(Boolean);
 }
 
