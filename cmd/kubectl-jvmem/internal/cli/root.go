@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/compare"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/report"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/top"
@@ -45,7 +46,7 @@ func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command 
 	access := kube.NewAccess(version, streams)
 	access.AddFlags(root.PersistentFlags())
 	root.AddCommand(report.Commands(access)...)
-	root.AddCommand(top.NewCommand(access))
+	root.AddCommand(compare.NewCommand(access), top.NewCommand(access))
 	root.CompletionOptions.DisableDefaultCmd = true // kubectl completes plugins by kubectl_complete-jvmem
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
