@@ -82,7 +82,9 @@ const differentUptime = 1.5
 // compare compares groups, of which there are two at least.
 func compare(at time.Time, groups []group) *Comparison {
 	c := &Comparison{Schema: Schema, Time: at.UTC(), Values: []Value{}, Settings: []Setting{}, Notes: []string{}}
-	if slices.ContainsFunc(groups, func(g group) bool { return slices.ContainsFunc(g.snapshots, func(s *snapshot) bool { return !s.allPools }) }) {
+	if slices.ContainsFunc(groups, func(g group) bool {
+		return slices.ContainsFunc(g.snapshots, func(s *snapshot) bool { return !s.allPools })
+	}) {
 		for _, g := range groups {
 			for _, s := range g.snapshots {
 				s.allPools = false // the names of pools may not be the same
