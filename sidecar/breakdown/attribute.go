@@ -181,7 +181,7 @@ func othersRow(f *Facts) Row {
 	row := Row{Name: rows.OtherProcesses}
 	pages, all := f.others()
 	switch {
-	case f.CgroupVersion == 0, f.Memory == nil && !f.mapped(): // the processes of the container are unknown, or nothing of it can be read
+	case f.CgroupVersion == 0, f.Memory == nil && !f.mapped() && len(f.Others) == 0: // the processes of the container are unknown, or nothing of it can be read
 	case all:
 		row.Bytes, row.Source = &pages.AnonBytes, "smaps"
 		commands := make(map[string]int64)
