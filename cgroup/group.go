@@ -1,9 +1,7 @@
 package cgroup
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,7 +34,7 @@ type Group struct {
 	light lightFiles
 	lock  sync.Mutex          // of what follows
 	files map[string]*os.File // those that were read, kept open
-	text  bytes.Buffer
+	text  []byte              // room for a file
 }
 
 // Close releases the descriptors.
@@ -196,18 +194,40 @@ func (g *Group) Read(r *Reading) error {
 // read returns the contents of a file.
 func (g *Group) read(file string) (text string, err error) {
 	err = g.with(file, func(f *os.File) error {
-		g.text.Reset()
-		_, err := g.text.ReadFrom(io.NewSectionReader(f, 0, maxFile))
-		text = g.text.String()
-		return err
+		if g.text == nil {
+			g.text = make([]byte, flatBytes)
+		}
+		for {
+			n, err := pread(f, g.text)
+			if err != nil {
+				return err
+			}
+			if n < len(g.text) || n >= maxFile {
+				text = string(g.text[:n])
+				return nil
+			}
+			g.text = make([]byte, 2*len(g.text))
+		}
 	})
 	return text, err
+}
+
+// pread reads a file from its start. The kernel writes each file of a cgroup in one piece,
+// so there is no more if it leaves room. The file must not be closed meanwhile.
+func pread(f *os.File, buf []byte) (int, error) {
+	for {
+		n, err := unix.Pread(int(f.Fd()), buf, 0)
+		if !errors.Is(err, unix.EINTR) {
+			return max(n, 0), err
+		}
+	}
 }
 
 // readInto reads as much of a file as there is room for.
 func (g *Group) readInto(file string, buf []byte) (text []byte, err error) {
 	err = g.with(file, func(f *os.File) error {
-		text, err = readAt(f, buf)
+		n, err := pread(f, buf)
+		text = buf[:n]
 		return err
 	})
 	return text, err

@@ -12,8 +12,9 @@ const usualProc = 2 << 10
 
 var errTooLong = errors.New("the file is longer than any that a kernel writes")
 
-// readProc reads a file of procfs. Package os takes seven more system calls for it, mostly to
-// find out that Go's poller cannot wait for such a file.
+// readProc reads a file of procfs that the kernel writes in one piece, so that a read which
+// leaves room is the last one. Package os takes eight more system calls for it, mostly to find
+// out that Go's poller cannot wait for such a file.
 func readProc(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	for errors.Is(err, unix.EINTR) {
@@ -31,10 +32,10 @@ func readProc(path string) ([]byte, error) {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return nil, err
-		case n == 0:
-			return text, nil
 		default:
-			text = text[:len(text)+n]
+			if text = text[:len(text)+n]; len(text) < cap(text) {
+				return text, nil
+			}
 		}
 	}
 	return nil, errTooLong

@@ -49,7 +49,8 @@ func (p *Process) lookForIdle(t *Threads, now time.Time) {
 	}
 	pool := t.Pools[0]
 	if p.idle.pool != pool.Name {
-		p.idle = idleness{pool: pool.Name}
+		p.idle = idleness{pool: pool.Name} // the first sample takes long enough
+		return
 	}
 	if p.idle.ticks == nil || now.Sub(p.idle.at) >= idleEvery {
 		members := threads.Members(p.threads.Last(), pool.Name)
@@ -86,7 +87,7 @@ func (i *idleness) look(dir string, pool *threads.Pool, members []threads.Thread
 
 // threadTicks returns the CPU time of a thread.
 func threadTicks(dir string, id int) (ticks uint64, ok bool) {
-	file, err := proc.Open(filepath.Join(dir, "task", strconv.Itoa(id), "stat"))
+	file, err := proc.OpenShort(filepath.Join(dir, "task", strconv.Itoa(id), "stat"))
 	if err != nil {
 		return 0, false
 	}

@@ -44,7 +44,7 @@ type Process struct {
 
 	// Buffers and caches of Resident.
 	memory         resident.Memory
-	tmpfs          map[uint64]bool // devices
+	mounts         *proc.Mounts // nil: not read yet
 	arenas, chunks malloc.Cache
 	threads        threads.Reader
 	javaThreads    []vmstructs.Thread // of the last Resident
@@ -186,6 +186,26 @@ func (p *Process) refresh() error {
 		return fmt.Errorf("process %d: %w: it runs another program", status.PID, ErrGone)
 	}
 	p.status = status
+	return nil
+}
+
+// Mounts returns the mounts of the process, which change rarely, as they were last read.
+// ErrGone: the process ended.
+func (p *Process) Mounts() (proc.Mounts, error) {
+	if p.mounts == nil {
+		if err := p.readMounts(); err != nil {
+			return proc.Mounts{}, err
+		}
+	}
+	return *p.mounts, nil
+}
+
+func (p *Process) readMounts() error {
+	mounts, err := proc.ReadMounts(p.proc, p.status.PID)
+	if err != nil {
+		return err
+	}
+	p.mounts = &mounts
 	return nil
 }
 

@@ -101,12 +101,10 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 		return f, resident.Decision{}, err
 	}
 	f.worked(SourceSmaps)
-	if p.tmpfs == nil || a.renew {
-		mounts, err := proc.ReadMounts(p.proc, a.status.PID)
-		if err != nil {
+	if p.mounts == nil || a.renew && p.queried.times > 1 {
+		if err := p.readMounts(); err != nil {
 			return f, resident.Decision{}, err
 		}
-		p.tmpfs = mounts.Tmpfs
 	}
 	var counter resident.PageCounter
 	switch {
@@ -122,7 +120,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	named := reported.Map(mappings, find.in(&p.arenas), find.in(&p.chunks))
 	f.Ranges, f.Named = named.Source, named.Complete
 	f.reportMissing(named.Missing())
-	counts := resident.CountPages(mappings, named.Ranges, p.tmpfs, counter)
+	counts := resident.CountPages(mappings, named.Ranges, p.mounts.Tmpfs, counter)
 	if counts.Err != nil {
 		f.failed(SourcePagemap, counts.Err, "")
 	}

@@ -52,8 +52,15 @@ func (c *Client) status() (proc.Status, error) {
 }
 
 func (c *Client) hotspot() error {
+	const op = "handshake"
+	name := c.procPath("maps")
+	f, err := proc.Open(name)
+	if err != nil {
+		return c.procError(op, name, err)
+	}
+	defer f.Close()
 	found := true
-	err := c.read("handshake", "maps", func(r io.Reader) error {
+	err = c.parse(op, name, f, func(r io.Reader) error {
 		_, err := proc.FindLibrary(r)
 		if errors.Is(err, proc.ErrNotHotSpot) {
 			found, err = false, nil
@@ -64,21 +71,25 @@ func (c *Client) hotspot() error {
 		return err
 	}
 	if !found {
-		return c.fail(&Error{Op: "handshake", Path: c.procPath("maps"), Kind: ErrNotHotSpot,
+		return c.fail(&Error{Op: op, Path: name, Kind: ErrNotHotSpot,
 			Reason: "the process has not mapped HotSpot's libjvm.so, so jvmem does not send it SIGQUIT"})
 	}
 	return nil
 }
 
-// read parses a file of the process.
+// read parses a short file of the process.
 func (c *Client) read(op, file string, parse func(io.Reader) error) error {
 	name := c.procPath(file)
-	f, err := proc.Open(name)
+	f, err := proc.OpenShort(name)
 	if err != nil {
 		return c.procError(op, name, err)
 	}
 	defer f.Close()
-	err = parse(f)
+	return c.parse(op, name, f, parse)
+}
+
+func (c *Client) parse(op, name string, r io.Reader, parse func(io.Reader) error) error {
+	err := parse(r)
 	var failed *fs.PathError // reading failed, not parsing
 	switch {
 	case err == nil:

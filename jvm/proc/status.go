@@ -84,8 +84,10 @@ func ReadStatus(procfs string, pid int) (Status, error) {
 func HasMemory(procfs string, pid int) bool {
 	has := false
 	err := read(filepath.Join(procfs, strconv.Itoa(pid), "statm"), func(r io.Reader) error {
-		var pages uint64
-		_, err := fmt.Fscan(r, &pages)
+		var text [64]byte
+		n, _ := r.Read(text[:])
+		size, _, _ := bytes.Cut(text[:n], []byte{' '})
+		pages, err := strconv.ParseUint(string(size), 10, 64)
 		has = pages > 0
 		return err
 	})
@@ -93,7 +95,7 @@ func HasMemory(procfs string, pid int) bool {
 }
 
 func read(path string, parse func(io.Reader) error) error {
-	f, err := Open(path)
+	f, err := OpenShort(path)
 	if err != nil {
 		return err
 	}

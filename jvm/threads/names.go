@@ -116,7 +116,7 @@ func OwnID(procfs string, of proc.Status, t Thread) (id int, ok bool) {
 	if of.NSPID == of.PID {
 		return t.ID, true
 	}
-	file, err := proc.Open(filepath.Join(procfs, strconv.Itoa(of.PID), "task", strconv.Itoa(t.ID), "status"))
+	file, err := proc.OpenShort(filepath.Join(procfs, strconv.Itoa(of.PID), "task", strconv.Itoa(t.ID), "status"))
 	if err != nil {
 		return 0, false
 	}

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -65,6 +66,22 @@ type container struct {
 
 // busy reports whether the container is being read.
 func (c *container) busy() bool { return c.done != nil }
+
+func (c *container) job(procfs string) job {
+	j := job{proc: procfs, path: c.path, others: c.others, group: c.group, groupErr: c.groupErr, rest: c.rest}
+	for _, m := range c.jvms {
+		j.jvms = append(j.jvms, m.process)
+	}
+	return j
+}
+
+// readHere reads the container in the caller's goroutine.
+func (c *container) readHere(ctx context.Context, procfs string) {
+	ctx, cancel := context.WithTimeout(ctx, readDeadline)
+	defer cancel()
+	c.begun = time.Now()
+	c.fresh = c.take(c.job(procfs).read(ctx), 0)
+}
 
 // poll takes the reading if it has ended, and reports whether there are new facts.
 func (c *container) poll(patience time.Duration) bool {

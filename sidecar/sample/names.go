@@ -91,6 +91,14 @@ func (s *Sampler) readName(c *container) {
 	if c.named {
 		return
 	}
+	mounts, err := c.jvms[0].process.Mounts()
+	if errors.Is(err, proc.ErrGone) {
+		return
+	}
+	if err != nil || mounts.Container == "" {
+		c.named = true
+		return
+	}
 	if s.podUID == nil {
 		own, err := proc.ReadMounts(s.options.Proc, proc.Self)
 		if err != nil {
@@ -98,12 +106,8 @@ func (s *Sampler) readName(c *container) {
 		}
 		s.podUID = &own.PodUID
 	}
-	mounts, err := proc.ReadMounts(s.options.Proc, c.jvms[0].pid)
-	if errors.Is(err, proc.ErrGone) {
-		return
-	}
 	c.named = true
-	if err != nil || mounts.Container == "" || mounts.PodUID != *s.podUID && s.options.PID == 0 {
+	if mounts.PodUID != *s.podUID && s.options.PID == 0 {
 		return
 	}
 	for _, other := range s.containers { // a container may have cgroups of its own

@@ -182,21 +182,26 @@ func (s *Sampler) read(ctx context.Context) error {
 		return err
 	}
 	s.group(pids)
+	var due []*container
 	for _, c := range s.containers {
 		c.fresh = c.poll(s.options.Patience)
 		if !c.busy() && !c.fresh {
-			s.start(c, readDeadline, func(ctx context.Context, j job) result { return j.read(ctx) })
+			due = append(due, c)
 		}
+	}
+	if len(due) == 1 && s.options.Patience == 0 { // a goroutine wakes threads only to be waited for
+		due[0].readHere(ctx, s.options.Proc)
+		return ctx.Err()
+	}
+	for _, c := range due {
+		s.start(c, readDeadline, func(ctx context.Context, j job) result { return j.read(ctx) })
 	}
 	return s.wait(ctx)
 }
 
 // start runs f with the JVMs of a container, which is not read meanwhile.
 func (s *Sampler) start(c *container, deadline time.Duration, f func(context.Context, job) result) {
-	j := job{proc: s.options.Proc, path: c.path, others: c.others, group: c.group, groupErr: c.groupErr, rest: c.rest}
-	for _, m := range c.jvms {
-		j.jvms = append(j.jvms, m.process)
-	}
+	j := c.job(s.options.Proc)
 	done := make(chan result, 1)
 	c.done, c.begun = done, time.Now()
 	go func() {
