@@ -238,9 +238,12 @@ func TestContainer(t *testing.T) {
 	if *c.Unreclaimable() != 6 || *c.Limit() != 100 || *c.Kills() != 2 {
 		t.Error(*c.Unreclaimable(), *c.Limit(), *c.Kills())
 	}
-	c = fleet.Container{UsageBytes: n(10)}
+	c = fleet.Container{UsageBytes: n(10), OOMKillsTotal: n(0)}
 	if c.Unreclaimable() != nil || c.Limit() != nil || c.Kills() != nil {
 		t.Error("unknown is known")
+	}
+	if c.OOMKillsTotal = n(1); *c.Kills() != 1 {
+		t.Error(*c.Kills())
 	}
 }
 

@@ -163,19 +163,21 @@ func (c *Container) Limit() *int64 {
 }
 
 // Kills counts the OOM kills that the kernel or the sidecar knows of, whoever knows more:
-// the kernel begins at 0 after a restart of the container, the sidecar when it starts.
+// the kernel begins at 0 after a restart of the container, the sidecar when it starts. A
+// sidecar that cannot read the kernel's number has seen none for that reason.
 func (c *Container) Kills() *int64 {
 	kernel := c.OOMKills
 	if c.Now != nil && c.Now.OOMKills != nil {
 		kernel = c.Now.OOMKills
 	}
+	total := c.OOMKillsTotal
 	switch {
-	case kernel == nil:
-		return c.OOMKillsTotal
-	case c.OOMKillsTotal == nil:
+	case kernel == nil && total != nil && *total > 0:
+		return total
+	case kernel == nil || total == nil:
 		return kernel
 	}
-	return new(max(*kernel, *c.OOMKillsTotal))
+	return new(max(*kernel, *total))
 }
 
 // VerdictOn returns the verdict on a container; nil if there is none.

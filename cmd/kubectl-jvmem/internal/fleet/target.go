@@ -80,7 +80,7 @@ func targetOf(pod *corev1.Pod) (t Target, ok bool) {
 	}
 	t = Target{Pod: pod, Scheme: schemeOf(pod), Port: found.Port}
 	if found.Waiting != "" {
-		t.Problem = &Problem{Reason: NotRunning, Detail: found.Waiting}
+		t.Problem = &Problem{Reason: NotRunning, Detail: Printable(found.Waiting, 2*maxLine)}
 	}
 	return t, true
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -190,14 +191,18 @@ func (l *List) WriteNotes(w io.Writer) {
 		fmt.Fprintf(w, "%s without a container jvmem: %s\n", count(len(l.WithoutSidecar)), names(l.WithoutSidecar))
 	}
 	var unjudged []Pod
+	blind := make(map[string][]Pod) // by the sentence that says why
 	for i := range l.Containers {
 		c := &l.Containers[i]
 		if c.NoVerdict != nil {
 			unjudged = append(unjudged, c.Pod)
 		}
 		if c.Verdict != nil && *c.Verdict == fleet.NotObservable {
-			fmt.Fprintf(w, "not observable: %s\n  %s\n", names([]Pod{c.Pod}), c.Summary)
+			blind[c.Summary] = append(blind[c.Summary], c.Pod)
 		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(blind)) {
+		fmt.Fprintf(w, "%s not observable: %s\n  %s\n", count(len(blind[why])), names(blind[why]), why)
 	}
 	if len(unjudged) > 0 {
 		fmt.Fprintf(w, "%s without a verdict, as /diagnosis failed: %s\n", count(len(unjudged)), names(unjudged))
