@@ -107,7 +107,8 @@ func startServe(t *testing.T, proc string, o ServeOptions) *served {
 
 func (s *served) get(t *testing.T, path string) string {
 	t.Helper()
-	r, err := http.Get(s.url + path)
+	client := http.Client{Timeout: 30 * time.Second}
+	r, err := client.Get(s.url + path)
 	if err != nil {
 		t.Fatal(err)
 	}

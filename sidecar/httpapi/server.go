@@ -43,7 +43,7 @@ func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler, 
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout,
 		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       log.New(ownErrors(warn), "", 0),
+		ErrorLog:       log.New(&ownErrors{warn: warn}, "", 0),
 	}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -65,12 +65,20 @@ func Serve(ctx context.Context, l net.Listener, web *Web, handler http.Handler, 
 }
 
 // ownErrors passes on the errors of net/http that are about the server. It drops those
-// about clients, such as failed handshakes: with these a client could fill the log.
-type ownErrors func(text string)
+// about clients, such as failed handshakes: with these a client could fill the log. Those
+// of Accept, which net/http repeats each second, are passed on once an hour.
+type ownErrors struct {
+	warn   func(text string)
+	accept time.Time // of the last one
+}
 
-func (warn ownErrors) Write(line []byte) (int, error) {
-	if bytes.HasPrefix(line, []byte("http: panic")) || bytes.HasPrefix(line, []byte("http: Accept")) {
-		warn(string(bytes.TrimSpace(line)))
+func (e *ownErrors) Write(line []byte) (int, error) {
+	accept := bytes.HasPrefix(line, []byte("http: Accept")) && time.Since(e.accept) > time.Hour
+	if accept {
+		e.accept = time.Now()
+	}
+	if accept || bytes.HasPrefix(line, []byte("http: panic")) {
+		e.warn(string(bytes.TrimSpace(line)))
 	}
 	return len(line), nil
 }

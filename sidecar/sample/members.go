@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
@@ -268,6 +269,8 @@ func sourceOf(err error) jvm.Source {
 	source := jvm.Source{Name: processes, Reason: err.Error()}
 	if errors.Is(err, ErrNoJVM) {
 		source.Fix = fixNoJVM
+	} else if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		source.Fix = jvm.FixFor(err)
 	}
 	return source
 }
