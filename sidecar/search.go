@@ -56,6 +56,9 @@ func (s *search) begin() {
 // unexpected returns the error of a sample without those that say that there is no JVM yet,
 // or none any more.
 func (s *search) unexpected(err error) error {
+	if errors.Is(err, sample.ErrStarting) && (s.since.IsZero() || time.Since(s.since) < waitGrace) {
+		return nil
+	}
 	if errors.Is(err, sample.ErrNoJVM) || s.seen && (errors.Is(err, jvm.ErrGone) || errors.Is(err, jvm.ErrNotJVM)) {
 		return nil
 	}

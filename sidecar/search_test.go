@@ -7,6 +7,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
 // TestNoJVMYet: a sidecar without a JVM says so at level info, and warns once, with the fix,
@@ -24,5 +25,17 @@ func TestNoJVMYet(t *testing.T) {
 	}
 	if lines := strings.Split(strings.TrimSpace(log.String()), "\n"); len(lines) != 2 || !strings.Contains(lines[1], "for 1m0s: if one is running, share the process namespace") {
 		t.Errorf("logged %q", lines)
+	}
+}
+
+// A JVM that starts is no problem; one that does not answer for long is.
+func TestUnexpected(t *testing.T) {
+	s := newSearch()
+	if err := s.unexpected(sample.ErrStarting); err != nil {
+		t.Errorf("at the first sample: %v", err)
+	}
+	s.since = time.Now().Add(-waitGrace)
+	if err := s.unexpected(sample.ErrStarting); err == nil {
+		t.Error("after the grace period: no error")
 	}
 }

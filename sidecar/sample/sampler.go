@@ -13,6 +13,9 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
+// ErrStarting means that there is a JVM, and that it did not answer yet: it is starting, or hangs.
+var ErrStarting = errors.New("no JVM has answered yet")
+
 // ErrNoJVM means that no process is a HotSpot JVM.
 var ErrNoJVM = errors.New("no HotSpot JVM in this PID namespace")
 
@@ -156,7 +159,7 @@ func (s *Sampler) Read(ctx context.Context) ([]breakdown.Facts, error) {
 func (s *Sampler) nothing() error {
 	for _, c := range s.containers {
 		if c.busy() && !c.ended {
-			return errors.New("no JVM has answered yet")
+			return ErrStarting
 		}
 	}
 	var errs []error
