@@ -44,7 +44,8 @@ func (s *suite) testUserOfImage(t *testing.T) {
 	}
 }
 
-// In a namespace with a quota on limits.cpu the sidecar needs one, as documented.
+// In a namespace with a quota on limits.cpu, which demands one of each container, the sidecar has
+// one.
 func (s *suite) testQuota(t *testing.T) {
 	namespace := s.namespace(t, "quota")
 	_, err := s.client.CoreV1().ResourceQuotas(namespace).Create(t.Context(), &core.ResourceQuota{
@@ -57,9 +58,8 @@ func (s *suite) testQuota(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pod := template(unlabelled)
+	pod := template(injected("app"))
 	pod.Spec.Containers[0].Resources.Limits[core.ResourceCPU] = resource.MustParse("1")
-	s.installFor(t, namespace, pod, repository, "resources.limits.cpu=100m")
 	s.createDeployment(t, namespace, "app", 1, pod)
 	s.awaitContainer(t, s.awaitPodOf(t, namespace, "app=app"), "all rows known", complete)
 }

@@ -98,7 +98,7 @@ func (s *suite) charts(t *testing.T) string {
 // when it injects into a pod, which must not have the label for the first release.
 func (s *suite) installFor(t *testing.T, namespace string, pod core.PodTemplateSpec, values ...string) {
 	t.Helper()
-	args := []string{"upgrade", "--install", "jvmem-" + namespace, "charts/jvmem", "--namespace", namespace,
+	args := []string{"upgrade", "--install", namespace, "charts/jvmem", "--namespace", namespace,
 		"--set", "injection.enabled=true", "--set", "injection.allPods=true", "--set", "injection.checkImage=false",
 		"--set", `injection.namespaceSelector.matchLabels.kubernetes\.io/metadata\.name=` + namespace}
 	for _, value := range values {
@@ -106,7 +106,7 @@ func (s *suite) installFor(t *testing.T, namespace string, pod core.PodTemplateS
 	}
 	s.run(t, "helm", args...)
 	t.Cleanup(func() {
-		if out, err := s.node.Command(context.Background(), "helm", "uninstall", "jvmem-"+namespace, "--namespace", namespace).CombinedOutput(); err != nil {
+		if out, err := s.node.Command(context.Background(), "helm", "uninstall", namespace, "--namespace", namespace).CombinedOutput(); err != nil {
 			t.Errorf("helm uninstall: %v\n%s", err, out)
 		}
 	})
@@ -181,8 +181,8 @@ basic_auth_users: {oncall: $2b$04$nKmBZiA7MJU6JpdHgPT7GuIduZ8cRrQ.LgNTcVaSa3.9Kt
 func (s *suite) testNetworkPolicy(t *testing.T) {
 	namespace := s.namespace(t, "policy")
 	for _, isolated := range []string{"true", "false"} {
-		s.run(t, "sh", "-ec", fmt.Sprintf(`helm template jvmem charts/jvmem --namespace %s --set networkPolicy.enabled=true --set networkPolicy.podsAreIsolated=%s --show-only templates/networkpolicy.yaml |
-			kubectl apply --namespace %[1]s --filename -`, namespace, isolated))
+		s.run(t, "sh", "-ec", fmt.Sprintf(`helm template jvmem charts/jvmem --namespace %s --set networkPolicy.enabled=true --set networkPolicy.podsAreIsolated=%s --set %s \
+				--show-only templates/networkpolicy.yaml | kubectl apply --namespace %[1]s --filename -`, namespace, isolated, repository))
 	}
 	policies, err := s.client.NetworkingV1().NetworkPolicies(namespace).List(t.Context(), meta.ListOptions{})
 	if err != nil || len(policies.Items) != 1 {

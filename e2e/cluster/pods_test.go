@@ -40,7 +40,7 @@ func injected(name string) map[string]string {
 func container(name string, port int) core.Container {
 	return core.Container{
 		Name: name, Image: node.App, Args: []string{fmt.Sprint(port)},
-		Env: []core.EnvVar{{Name: "JDK_JAVA_OPTIONS", Value: "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"}},
+		Env: []core.EnvVar{{Name: "JDK_JAVA_OPTIONS", Value: "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:MaxDirectMemorySize=1g"}},
 		ReadinessProbe: &core.Probe{
 			ProbeHandler:  core.ProbeHandler{HTTPGet: &core.HTTPGetAction{Path: "/", Port: intstr.FromInt(port)}},
 			PeriodSeconds: 1, TimeoutSeconds: 10, FailureThreshold: 100,
