@@ -115,7 +115,7 @@ e2e-chart: ## e2e: render the Helm chart and validate the objects with Helm and 
 
 .PHONY: e2e-cluster
 e2e-cluster: ## e2e: the sidecar in a Kubernetes cluster on this machine, with Helm 3 and 4; builds Kubernetes the first time
-	cd e2e && go test -count=1 -v -timeout 75m ./cluster
+	cd e2e && go test -count=1 -v -parallel 6 -timeout 75m ./cluster
 
 .PHONY: accuracy
 accuracy: ## run e2e-full and write docs/accuracy.md

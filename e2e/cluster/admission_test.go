@@ -69,7 +69,7 @@ func (s *suite) testGuaranteed(t *testing.T) {
 	namespace := s.namespace(t, "guaranteed")
 	pod := template(injected("app"))
 	limits := pod.Spec.Containers[0].Resources.Limits
-	limits[core.ResourceCPU] = resource.MustParse("500m")
+	limits[core.ResourceCPU] = resource.MustParse("200m")
 	pod.Spec.Containers[0].Resources.Requests = limits
 	s.createPod(t, namespace, "app", pod)
 	ready := s.awaitReady(t, namespace, "app")

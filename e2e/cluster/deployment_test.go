@@ -140,7 +140,7 @@ func (s *suite) testOOMKill(t *testing.T, pod *core.Pod) {
 		t.Errorf("autopsies %+v", autopsies)
 	}
 	log := s.run(t, "kubectl", "--namespace", pod.Namespace, "logs", pod.Name, "--container", "jvmem")
-	if !strings.Contains(log, `"event.dataset":"jvmem.oom"`) {
+	if !strings.Contains(log, `"action":"oom_kill"`) {
 		t.Errorf("the log does not have it:\n%s", log)
 	}
 	s.expectRestarts(t, pod, 0)
