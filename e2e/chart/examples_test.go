@@ -113,10 +113,10 @@ func TestIncludeGuaranteed(t *testing.T) {
 		).Replace(string(f.Data)))
 	}
 	parent.AddDependency(load(t, chartDir))
-	values := parse[map[string]any](t, "jvmem: {guaranteed: {cpu: 0.25, memory: 128Mi}}")
+	values := parse[map[string]any](t, "jvmem: {guaranteedCPU: 0.25, resources: {limits: {memory: 128Mi}}}")
 	pod := podOf(find[*apps.Deployment](t, mustRender(t, parent, "orders", values, kube("1.29.0"))))
 	checkSidecar(t, pod, "orders")
-	if limits := pod.Spec.InitContainers[0].Resources.Limits; !guaranteed(pod) || limits.Cpu().String() != "250m" {
+	if limits := pod.Spec.InitContainers[0].Resources.Limits; !guaranteed(pod) || limits.Cpu().String() != "250m" || limits.Memory().String() != "128Mi" {
 		t.Errorf("limits %v", limits)
 	}
 }

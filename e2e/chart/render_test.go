@@ -155,7 +155,7 @@ func TestBadValues(t *testing.T) {
 		"resources: {limits: {memory: null}}":                    "memory",
 		"resources: {limits: null}":                              "limits",
 		"resources: {limits: {memory: 64MB}}":                    "memory",
-		"guaranteed: {memory: null}":                             "memory",
+		"guaranteedCPU: some":                                    "guaranteedCPU",
 		"injection: {native: 'no'}":                              "native",
 		"image: {digest: 9f86d081}":                              "digest",
 		"image: {repository: ''}":                                "image.repository is empty",

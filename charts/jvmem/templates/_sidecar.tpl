@@ -35,7 +35,7 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
 {{- end -}}
 {{- if .guaranteed -}}
   {{- $resources := include "jvmem.guaranteed" . | fromYaml -}}
-  {{- $_ := set $sidecar "resources" (required "jvmem.container: guaranteed is true, but the value guaranteed is empty" $resources) -}}
+  {{- $_ := set $sidecar "resources" (required "jvmem.container: guaranteed is true, but the value guaranteedCPU is empty" $resources) -}}
 {{- end -}}
 {{- if eq .native false }}{{ $_ := unset $sidecar "restartPolicy" }}{{ end -}}
 {{ toYaml $sidecar }}
@@ -73,9 +73,12 @@ value: {{ cat (.options | default "") (include "jvmem.option" .) | trim | quote 
 
 {{/* Resources that keep a pod Guaranteed, or nothing. */}}
 {{- define "jvmem.guaranteed" -}}
-{{- with (include "jvmem.scope" . | fromYaml).Values.guaranteed -}}
-requests: {{ toJson . }}
-limits: {{ toJson . }}
+{{- with (include "jvmem.scope" . | fromYaml).Values -}}
+{{- if .guaranteedCPU -}}
+{{- $both := merge (dict "cpu" .guaranteedCPU) .resources.limits -}}
+requests: {{ toJson $both }}
+limits: {{ toJson $both }}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
