@@ -47,8 +47,14 @@ func (c *connection) await(ctx context.Context, container string, started bool) 
 		if err == nil || errors.As(err, &status) && status.code != http.StatusServiceUnavailable {
 			return err
 		}
-		if !started || ctx.Err() != nil || time.Now().After(end) {
+		if !started || ctx.Err() != nil {
 			return err
+		}
+		if time.Now().After(end) {
+			if status != nil {
+				err = errors.New(status.text) // it waits for a JVM
+			}
+			return fmt.Errorf("no HotSpot JVM was found in container %s within %s: %w", container, awaitTimeout, err)
 		}
 		select {
 		case <-ctx.Done():

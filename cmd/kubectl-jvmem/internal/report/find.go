@@ -35,6 +35,9 @@ func (o *options) find(ctx context.Context, c *kube.Client, pod *corev1.Pod, rep
 	found := sidecar.Find(pod)
 	if found != nil && !o.ephemeral {
 		if found.Waiting != "" {
+			if pod.Status.Phase == corev1.PodPending {
+				return nil, fmt.Errorf("the sidecar of pod %s does not run yet: %s; the pod is %s", pod.Name, found.Waiting, phase(pod))
+			}
 			return nil, fmt.Errorf("the sidecar of pod %s does not run: %s\n  fix: mend it, or add --ephemeral to use an ephemeral container", pod.Name, found.Waiting)
 		}
 		if o.dryRun {
@@ -116,6 +119,11 @@ func (o *options) readCommand(c *kube.Client, pod *corev1.Pod, s *sidecar.Sideca
 func phase(pod *corev1.Pod) string {
 	if pod.DeletionTimestamp != nil {
 		return "it is being deleted"
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return sidecar.Reason(string(pod.Status.Phase), sidecar.Reason(c.Reason, c.Message))
+		}
 	}
 	return sidecar.Reason(string(pod.Status.Phase), sidecar.Reason(pod.Status.Reason, pod.Status.Message))
 }

@@ -9,7 +9,7 @@ var (
 	// The first line about a container: of a breakdown or a diagnosis, and of an autopsy.
 	sectionLine = regexp.MustCompile(`^(?:\S+Z  )?container ([^\s:]+)`)
 	// The last line of a breakdown with several containers.
-	summaryLine = regexp.MustCompile(`^Diagnosis of ([^\s:]+):`)
+	summaryLine = regexp.MustCompile(`^Diagnosis of ([^\s:]+)`)
 )
 
 // only returns the parts of a text report that are about a container, and those that are
