@@ -93,7 +93,7 @@ func (o *options) add(ctx context.Context, c *kube.Client, pod *corev1.Pod, targ
 	if beside {
 		why = "is observed beside its sidecar"
 	}
-	fmt.Fprintf(o.ErrOut, "Pod %s %s: added the ephemeral container %s with image %s, as %s.\nIt takes some 20 MiB of the memory of the pod, and ends by itself in %s. It cannot be removed earlier.\n",
+	fmt.Fprintf(o.ErrOut, "Pod %s %s: added the ephemeral container %s with image %s, as %s.\nIt takes 5 to 20 MiB of the memory of the pod, and ends by itself in %s. It cannot be removed earlier.\n",
 		pod.Name, why, added.Container.Name, image, added.User, o.runsFor())
 	return added.Wait(ctx, c, pod.Name)
 }
