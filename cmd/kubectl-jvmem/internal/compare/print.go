@@ -131,13 +131,14 @@ func (v *Value) text(n float64) string {
 }
 
 func (v *Value) cell(r *Range) string {
-	switch {
-	case r == nil:
+	if r == nil {
 		return fleet.Unknown
-	case r.Known == 1 || r.Min == r.Max:
-		return v.text(r.Median)
 	}
-	return fmt.Sprintf("%s (%s to %s)", v.text(r.Median), v.text(float64(r.Min)), v.text(float64(r.Max)))
+	low, high := v.text(float64(r.Min)), v.text(float64(r.Max))
+	if low == high {
+		return low
+	}
+	return fmt.Sprintf("%s (%s to %s)", v.text(r.Median), low, high)
 }
 
 func (v *Value) difference() string {
