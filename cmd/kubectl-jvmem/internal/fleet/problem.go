@@ -46,10 +46,10 @@ const (
   - apiGroups: [""]
     resources: ["pods/proxy"]
     verbs: ["get"]`
-	fixPassword = "the API server's proxy passes no password on; ask the pod itself: " +
-		"kubectl exec -i POD -c jvmem -- /jvmem get breakdown --user USER (the password is one line of standard input)"
+	fixPassword = "the API server's proxy passes no password on; ask one pod at a time: " +
+		"JVMEM_PASSWORD=… kubectl jvmem breakdown POD --web-user USER"
 	fixTimeout = "look for a NetworkPolicy that keeps the API server from the sidecar's port, and at the node; --pod-timeout allows more time"
-	fixTLS     = "client certificates cannot be sent through the API server's proxy; use kubectl exec POD -c jvmem -- /jvmem breakdown"
+	fixTLS     = "the API server's proxy sends no client certificate; use kubectl port-forward and curl --cert"
 	fixRefused = "see kubectl logs POD -c jvmem"
 	fixOlder   = "update the sidecar's image"
 )
