@@ -15,6 +15,9 @@ const minShare = 0.5
 // limit is reached: only for a leak that is confirmed and grows now. Everything else may
 // end before.
 func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
+	if len(incidents) > 0 && incidents[0].State == Paused {
+		return j.paused(&incidents[0])
+	}
 	if len(incidents) == 0 || incidents[0].State != Confirmed {
 		if t, rising := j.rising(history.Unreclaimable, j.least()); rising {
 			return t.perHour(), nil
@@ -39,7 +42,7 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 	container := never()
 	if ok && unreclaimable.rate > 0 && unreclaimable.low > 0 {
 		rate = unreclaimable.perHour()
-		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*unreclaimable.rate {
+		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*unreclaimable.rate || j.lasts(w) {
 			container = j.toContainerLimit(&unreclaimable)
 		} else if own.LowBytesPerHour > 0 {
 			of := trend{rate: float64(own.BytesPerHour), low: float64(own.LowBytesPerHour), high: float64(own.HighBytesPerHour)}
@@ -55,10 +58,73 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 			return rate, &heap
 		}
 	}
-	if math.IsInf(container.Seconds, 1) {
-		return rate, nil
+	if found.Verdict == rows.VerdictDirectBuffers {
+		container = j.toDirectLimit(container, found.Rate)
 	}
-	return rate, &container
+	return rate, container.known()
+}
+
+// lasts reports whether all of the growth in the window of a leak is a line, not only the leak's own.
+// What else grows is the warm-up of something otherwise, and ends.
+func (j *judge) lasts(w window) bool {
+	t, ok := j.trendOf(history.Unreclaimable, w)
+	return ok && t.rises(j.least()) && t.bend >= straight && t.bend <= steep
+}
+
+// paused is the forecast while nothing grows: at the mean rate since the growth began, this pause
+// included. A pause as long as the growth was may be its end.
+func (j *judge) paused(i *Incident) (*Rate, *Forecast) {
+	from := i.Since.UnixMilli()
+	grown, all := hours(i.LastGrowth.UnixMilli()-from), hours(j.at-from)
+	t, ok := j.trendOf(history.Unreclaimable, window{from, j.at})
+	if !ok || grown <= 0 || all-grown > grown {
+		return nil, nil
+	}
+	rate := t.between(0, len(t.floors)-1)
+	t.rate, t.low, t.high = rate, rate, rate*all/grown
+	container := never()
+	if rate > 0 {
+		container = j.toContainerLimit(&t)
+	}
+	if limit, known := j.maxOld(); known && i.Measure == history.OldUsed && i.Gained > 0 {
+		of := trend{rate: i.Gained / all, low: i.Gained / all, high: i.Gained / grown}
+		if heap := of.until(HeapLimit, max(0, limit-i.To)+j.waste(limit)); heap.Seconds < container.Seconds {
+			container = heap
+		}
+	}
+	container.MeanTraffic = true
+	return nil, container.known()
+}
+
+// toDirectLimit is the forecast for direct buffers, which end at MaxDirectMemorySize, the maximum of
+// the heap if that is not set. Unsafe memory has no bound, so the interval reaches to the other limit.
+func (j *judge) toDirectLimit(container Forecast, own *Rate) Forecast {
+	limit, ok := j.flag("MaxDirectMemorySize")
+	if ok && limit == 0 {
+		limit, ok = j.maxHeap()
+	}
+	now, known := j.now(history.Detail(rows.Native, rows.DirectBuffers))
+	if !ok || !known || now > limit || own.LowBytesPerHour <= 0 {
+		return container
+	}
+	of := trend{rate: float64(own.BytesPerHour), low: float64(own.LowBytesPerHour), high: float64(own.HighBytesPerHour)}
+	direct := of.until(DirectLimit, limit-now)
+	if direct.Seconds >= container.Seconds {
+		return container
+	}
+	direct.MeanTraffic = container.MeanTraffic
+	if !math.IsInf(container.Seconds, 1) {
+		direct.HighSeconds = max(direct.HighSeconds, container.HighSeconds)
+	}
+	return direct
+}
+
+// known is nil if no limit is reached.
+func (f Forecast) known() *Forecast {
+	if math.IsInf(f.Seconds, 1) {
+		return nil
+	}
+	return &f
 }
 
 // until is when a trend has taken so much more.

@@ -2,6 +2,8 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -84,6 +86,12 @@ const (
 	// From nearLimit of the limit on, usage looks dangerous. It is not if at least
 	// cacheShare of the limit is reclaimable.
 	nearLimit, cacheShare = 0.8, 0.1
+	// This ends when usage, or what is reclaimable, was below cacheEnds of these for cacheMillis: the
+	// kernel reclaims at the limit, and page cache comes back at once. cacheSince is when the
+	// look at its course begins.
+	cacheEnds   = 0.9
+	cacheMillis = 10 * 60 * 1000
+	cacheSince  = 60 * 60 * 1000
 )
 
 // retained: glibc retains a large part of the limit, and does not return it.
@@ -110,7 +118,7 @@ func (j *judge) pageCache() (Finding, bool) {
 	usage, ok := j.now(history.Usage)
 	reclaimable, known := j.now(history.Reclaimable)
 	limit, limited := j.now(history.Limit)
-	if !ok || !known || !limited || usage < nearLimit*limit || reclaimable < cacheShare*limit {
+	if !ok || !known || !limited || !j.cached(limit) {
 		return Finding{}, false
 	}
 	return Finding{
@@ -126,4 +134,32 @@ func (j *judge) pageCache() (Finding, bool) {
 			"if the application is slow, look at what reads files: pages in constant use are evicted and read again",
 		},
 	}, true
+}
+
+// cached reports whether usage came near the limit because of page cache, and has not left it since.
+func (j *judge) cached(limit float64) bool {
+	from := j.at - cacheSince
+	var times []int64
+	var reclaimable []float64
+	for time, p := range j.c.PointsSince(history.Reclaimable, from) {
+		times, reclaimable = append(times, time), append(reclaimable, float64(p.Last))
+	}
+	near, left := false, int64(math.MaxInt64) // left: since when it is below
+	for time, p := range j.c.PointsSince(history.Usage, from) {
+		i, known := slices.BinarySearch(times, time)
+		if !known || time < from || time > j.at {
+			continue
+		}
+		level := min(float64(p.Last)/(nearLimit*limit), reclaimable[i]/(cacheShare*limit))
+		switch {
+		case level >= 1:
+			near, left = true, math.MaxInt64
+		case level >= cacheEnds:
+			left = math.MaxInt64
+		default:
+			left = min(left, time)
+		}
+		near = near && (left == math.MaxInt64 || time-left < cacheMillis)
+	}
+	return near
 }

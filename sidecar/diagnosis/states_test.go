@@ -149,6 +149,33 @@ func TestIdleThreads(t *testing.T) {
 	}
 }
 
+// TestPageCacheStays: usage that is now above and now below the threshold is one state, which ends ten
+// minutes after usage has left it.
+func TestPageCacheStays(t *testing.T) {
+	const limit = 1000 << 20
+	c := counters(3600, map[string]float64{history.JVMGeneration: 1, history.Limit: limit, history.Usage: 0, history.Reclaimable: 300 << 20}, nil)
+	usage := c.Tracks[1].Series[history.Usage].Last
+	for i := range usage {
+		usage[i] = 500 << 20
+		if minute := i / 6; minute >= 10 && minute < 30 {
+			usage[i] = int64(790+20*(i%2)) << 20
+		}
+	}
+	was, changes := false, 0
+	for i, at := range c.Tracks[1].Times {
+		_, found := newJudge(until(c, at)).pageCache()
+		if found != was {
+			was, changes = found, changes+1
+		}
+		if minute := i / 6; found != (minute >= 10 && minute < 40) && i != 60 {
+			t.Errorf("after %d minutes: %v", minute, found)
+		}
+	}
+	if changes != 2 {
+		t.Errorf("%d changes", changes)
+	}
+}
+
 // TestPriority: a leak comes before a state, and states before no verdict, also without
 // history.
 func TestPriority(t *testing.T) {

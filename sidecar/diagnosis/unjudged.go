@@ -66,14 +66,13 @@ func (j *judge) heapUncollected() (Finding, bool) {
 	if gain, ok := j.oldGain(); !ok || gain < j.least() {
 		return Finding{}, false
 	}
-	waiting, seen := oldCollection, 0
-	for floor, k := j.valueAt(history.OldUsed, j.started), 0; k < len(j.settled()); k++ {
-		s := j.settled()[k]
+	waiting, seen, floor := oldCollection, 0, j.valueAt(history.OldUsed, j.started)
+	for _, s := range j.settled() {
 		if came := s.before - floor; came > increase*limit {
 			if seen++; seen >= retainedBy || s.before-s.after > mostFreed*came {
 				return Finding{}, false
 			}
-			waiting = "another collection of the old generation: one left " + bytesText(s.after-floor) + " of " + bytesText(came)
+			waiting = "another " + strings.TrimPrefix(oldCollection, "a ") + ": one left " + bytesText(s.after-floor) + " of " + bytesText(came)
 		}
 		floor = s.after
 	}

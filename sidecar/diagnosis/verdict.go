@@ -82,7 +82,8 @@ type Rate struct {
 
 // Forecast is the time at which a limit is reached if growth continues.
 type Forecast struct {
-	// Reached is "container_limit" (OOM kill) or "heap_limit" (Java OutOfMemoryError).
+	// Reached is "container_limit" (OOM kill), "heap_limit" or "direct_limit" (Java
+	// OutOfMemoryError; the latter: MaxDirectMemorySize).
 	Reached string `json:"reached"`
 	// Seconds from the time of the report.
 	Seconds     float64 `json:"seconds"`
@@ -98,6 +99,7 @@ type Forecast struct {
 const (
 	ContainerLimit = "container_limit"
 	HeapLimit      = "heap_limit"
+	DirectLimit    = "direct_limit"
 )
 
 // BudgetCheck compares the limit with the memory that the JVM may use: the maximum heap,

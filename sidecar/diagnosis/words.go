@@ -167,8 +167,11 @@ func (j *judge) summary(d *Diagnosis) string {
 	}
 	if f := d.Forecast; f != nil {
 		what := "OOM kill"
-		if f.Reached == HeapLimit {
+		switch f.Reached {
+		case HeapLimit:
 			what = "Java OutOfMemoryError"
+		case DirectLimit:
+			what = "Java OutOfMemoryError at MaxDirectMemorySize, if these are NIO buffers,"
 		}
 		b.WriteString("; " + what + " expected " + f.text())
 	}

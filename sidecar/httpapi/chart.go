@@ -86,7 +86,7 @@ func (s *State) forecast(c *history.Container) *chart.Forecast {
 	at := func(seconds float64) time.Time { return verdicts.Time.Add(duration(seconds)) }
 	f := d.Forecast
 	return &chart.Forecast{
-		Heap: f.Reached == diagnosis.HeapLimit, At: at(f.Seconds), Low: at(f.LowSeconds), High: at(f.HighSeconds),
+		Full: map[string]string{diagnosis.HeapLimit: "heap full", diagnosis.DirectLimit: "direct memory full"}[f.Reached], At: at(f.Seconds), Low: at(f.LowSeconds), High: at(f.HighSeconds),
 		Text: diagnosis.Span(duration(f.LowSeconds)) + " to " + diagnosis.Span(duration(f.HighSeconds)),
 	}
 }

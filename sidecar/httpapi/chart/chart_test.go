@@ -169,7 +169,7 @@ func TestForecast(t *testing.T) {
 		{"heap", 10 * time.Minute, 20 * time.Minute, true, ">heap full in soon<", "M622.3 448V104H700.4V448Z"},
 	} {
 		p := example()
-		p.Forecast = &Forecast{Heap: test.heap, At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "soon"}
+		p.Forecast = &Forecast{Full: map[bool]string{true: "heap full"}[test.heap], At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "soon"}
 		svg := draw(t, p)
 		if !strings.Contains(svg, test.text) || !strings.Contains(svg, `<path d="`+test.path+`" fill="`+limitInk+`" fill-opacity="0.25"/>`) {
 			t.Errorf("%s: the picture lacks %s, or its band: %s", test.name, test.text, regexp.MustCompile(`.*fill-opacity.*`).FindString(svg))

@@ -9,8 +9,8 @@ import (
 
 // Forecast is when a limit is reached.
 type Forecast struct {
-	// Heap: the maximum heap is reached, not the limit of the container.
-	Heap          bool
+	// Full is what is reached below the limit of the container; "": that limit.
+	Full          string
 	At, Low, High time.Time // Low and High bound the interval
 	// Text says it.
 	Text string
@@ -32,8 +32,8 @@ func (d *drawing) ahead(t time.Time) float64 {
 	return d.x(d.To.Add(time.Duration(float64(max(t.Sub(d.To), 0)) * d.squeeze)).UnixMilli())
 }
 
-// forecast draws a line from now to the limit, and its interval as a band. A heap is full
-// below the limit of the container: there the band is the interval only.
+// forecast draws a line from now to the limit, and its interval as a band. A heap, or direct
+// memory, is full below the limit of the container: there the band is the interval only.
 func (d *drawing) forecast() {
 	f, n := d.Forecast, d.steps()
 	if f == nil || n == 0 {
@@ -46,8 +46,8 @@ func (d *drawing) forecast() {
 	}
 	now, low, high, at := d.x(d.Track.Times[n-1]), d.ahead(f.Low), max(d.ahead(f.High), d.ahead(f.Low)+2), d.ahead(f.At)
 	band, line, what := fmt.Sprintf("M%.1f %.1fL%.1f %.1fH%.1fZ", now, d.y(value), low, d.y(limit), high), fmt.Sprintf("M%.1f %.1fL%.1f %.1f", now, d.y(value), at, d.y(limit)), "limit"
-	if f.Heap {
-		band, line, what = fmt.Sprintf("M%.1f %dV%dH%.1fV%dZ", low, bottom, top, high, bottom), fmt.Sprintf("M%.1f %dV%d", at, bottom, top), "heap full"
+	if f.Full != "" {
+		band, line, what = fmt.Sprintf("M%.1f %dV%dH%.1fV%dZ", low, bottom, top, high, bottom), fmt.Sprintf("M%.1f %dV%d", at, bottom, top), f.Full
 	}
 	fmt.Fprintf(d.b, `<path d="%s" fill="%s" fill-opacity="0.25"/>`+"\n", band, limitInk)
 	fmt.Fprintf(d.b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", line, limitInk)

@@ -111,8 +111,11 @@ func verdictText(c *Container) string {
 
 func toLimit(c *Container) string {
 	text := fleet.Seconds(c.SecondsToLimit)
-	if c.Reached == "heap_limit" {
+	switch c.Reached {
+	case "heap_limit":
 		text += " (heap)"
+	case "direct_limit":
+		text += " (direct memory)"
 	}
 	return text
 }

@@ -1,7 +1,7 @@
 // The rows over time, stacked, with the limit. uPlot draws; keyboard control, labels in
 // the areas and text for screen readers are ours.
 import { dark, fill, names, paper, rows, series, style } from './rows.js';
-import { clock, day, size, span } from './words.js';
+import { clock, day, limits, size, span } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const GiB = 2 ** 30, MiB = 2 ** 20;
@@ -126,13 +126,13 @@ export class StackChart {
   }
 
   // ahead draws the forecast: a line from now to the limit, and its interval as a band.
-  // A heap is full below the limit of the container: there the band is the interval only.
+  // A heap, or direct memory, is full below the limit of the container: there the band is the interval only.
   ahead(u) {
     const f = this.forecast, limit = u.data[rows.length + 1].findLast((v) => v != null), last = u.data[0].length - 1;
     const value = u.data[rows.length + 2].findLast((v) => v != null);
     this.root.dataset.forecast = f ? f.reached : '';
     if (!f || limit == null || value == null) return;
-    const c = u.ctx, scale = devicePixelRatio || 1, { left, top, width, height } = u.bbox, heap = f.reached === 'heap_limit';
+    const c = u.ctx, scale = devicePixelRatio || 1, { left, top, width, height } = u.bbox, heap = f.reached !== 'container_limit';
     const x = (s) => u.valToPos(this.now / 1000 + Math.max(0, s - (this.now - f.from) / 1000) * this.squeeze, 'x', true), y = (v) => u.valToPos(v, 'y', true);
     const now = u.valToPos(u.data[0][last], 'x', true);
     c.save();
@@ -163,7 +163,7 @@ export class StackChart {
     c.font = `600 ${12 * scale}px system-ui, sans-serif`;
     c.textAlign = 'right';
     c.textBaseline = 'bottom';
-    const text = `${heap ? 'heap full' : 'limit'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}`, exact = this.squeeze < 1 ? `${text}, not to scale` : text;
+    const text = `${limits[f.reached] ?? 'limit'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}`, exact = this.squeeze < 1 ? `${text}, not to scale` : text;
     c.fillText(c.measureText(exact).width < width - 8 * scale ? exact : text, left + width - 4 * scale, y(limit) - 4 * scale);
     c.restore();
   }
@@ -213,6 +213,6 @@ export class StackChart {
     this.root.setAttribute('aria-valuemax', Math.max(0, n - 1));
     this.root.setAttribute('aria-valuenow', Math.max(0, at));
     const f = this.index == null && this.forecast;
-    this.root.setAttribute('aria-valuetext', n ? this.describe(at) + (f ? `; ${f.reached === 'heap_limit' ? 'heap full' : 'limit reached'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}` : '') : 'no data yet');
+    this.root.setAttribute('aria-valuetext', n ? this.describe(at) + (f ? `; ${limits[f.reached] ?? 'limit reached'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}` : '') : 'no data yet');
   }
 }

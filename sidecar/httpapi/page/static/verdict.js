@@ -3,7 +3,7 @@
 import { course, gained, isOpen, others, title } from './incidents.js';
 import { endOf } from './parts.js';
 import { states } from './tables.js';
-import { advice, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
+import { advice, limits, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -15,7 +15,7 @@ const spoken = (verdict) => states[verdict]?.label ?? sentence(verdict.replaceAl
 // which states there are.
 function mood(d, incident, missing, killed) {
   const soon = d.forecast?.seconds < 3600;
-  if (incident) return soon ? ['bad', 'Leak, limit within 1 h'] : ['warn', incident.state === 'paused' ? 'Leak, paused' : 'Leak'];
+  if (incident) return soon && incident.state !== 'paused' ? ['bad', 'Leak, limit within 1 h'] : ['warn', incident.state === 'paused' ? 'Leak, paused' : 'Leak'];
   const tone = states[d.verdict]?.tone ?? 'warn';
   if (tone === 'bad') return ['bad', spoken(d.verdict)];
   if (d.forecast) return [soon ? 'bad' : 'warn', 'Limit ahead, no cause named'];
@@ -53,7 +53,7 @@ function facts(d, time, c, incident) {
   const add = (name, value, more) => out.push(make('div', {}, make('dt', {}, name), make('dd', {}, make('b', {}, value), more && make('span', {}, more))));
   if (d.forecast) {
     const f = d.forecast, when = `about ${moment(time + 1000 * f.seconds, f.seconds < 600)}`, low = span(f.low_seconds), high = span(f.high_seconds);
-    add(f.reached === 'heap_limit' ? 'Heap full in' : 'Limit reached in', span(f.seconds),
+    add(sentence(`${limits[f.reached] ?? 'limit reached'} in`).slice(0, -1), span(f.seconds),
       low === high ? when : `${low} to ${high}; ${when}`);
   }
   if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);

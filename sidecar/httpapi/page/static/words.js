@@ -62,6 +62,9 @@ const local = (text) => text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, d
 
 export const sentence = (s) => (s ? local(s[0].toUpperCase() + s.slice(1)) + (/[.!?]$/.test(s) ? '' : '.') : '');
 
+// limits are those that are reached below the limit of the container.
+export const limits = { heap_limit: 'heap full', direct_limit: 'direct memory full' };
+
 // make makes an element. Text is never parsed as HTML: names come from the container.
 export function make(tag, attributes, ...children) {
   const e = document.createElement(tag);

@@ -1,0 +1,62 @@
+package diagnosis
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// TestPausedForecast: while a leak pauses, the forecast is that of its mean rate, the pause included,
+// until the pause is as long as the growth was.
+func TestPausedForecast(t *testing.T) {
+	const grows, mib = 600, 1 << 20
+	for _, tt := range []struct{ pause, want float64 }{{0, 600}, {300, 900}, {540, 1140}, {660, 0}} {
+		c := counters(int(grows+tt.pause), map[string]float64{
+			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 200 * mib, history.Unreclaimable: 0,
+		}, map[string]float64{history.Unreclaimable: mib / 6})
+		level := c.Tracks[1].Series[history.Unreclaimable].Last
+		for i := grows / 10; i < len(level); i++ {
+			level[i] = 100 * mib // half of the limit
+		}
+		start := time.UnixMilli(c.Tracks[1].Times[0])
+		i := Incident{Verdict: rows.VerdictThreads, Measure: history.Threads, State: Paused, Since: start, LastGrowth: start.Add(grows * time.Second)}
+		_, f := newJudge(c).forecast([]Incident{i})
+		switch {
+		case tt.want == 0 && f == nil:
+		case f == nil || math.Abs(f.Seconds/tt.want-1) > 0.1 || !f.MeanTraffic || f.LowSeconds > f.Seconds || math.Abs(f.LowSeconds/grows-1) > 0.1:
+			t.Errorf("after a pause of %.0f s: %+v, want %.0f s", tt.pause, f, tt.want)
+		}
+	}
+}
+
+// TestDirectLimit: direct buffers end at MaxDirectMemorySize, by default the maximum heap, if that
+// comes before the limit of the container.
+func TestDirectLimit(t *testing.T) {
+	const mib = 1 << 20
+	container := Forecast{Reached: ContainerLimit, Seconds: 3600, LowSeconds: 3000, HighSeconds: 4000}
+	own := &Rate{BytesPerHour: 100 * mib, LowBytesPerHour: 90 * mib, HighBytesPerHour: 110 * mib}
+	for _, tt := range []struct {
+		direct, heap, now float64
+		want              string
+		seconds           float64
+	}{
+		{100, 400, 50, DirectLimit, 1800},
+		{0, 100, 50, DirectLimit, 1800},
+		{0, 400, 50, ContainerLimit, 3600},
+		{100, 400, 120, ContainerLimit, 3600}, // Unsafe memory
+	} {
+		j := &judge{
+			c: &history.Container{JVMs: []breakdown.JVM{{Flags: map[string]any{
+				"MaxDirectMemorySize": uint64(tt.direct * mib), "MaxHeapSize": uint64(tt.heap * mib),
+			}}}},
+			last: map[string]float64{history.Detail(rows.Native, rows.DirectBuffers): tt.now * mib},
+		}
+		if f := j.toDirectLimit(container, own); f.Reached != tt.want || math.Round(f.Seconds) != tt.seconds || f.HighSeconds < container.HighSeconds {
+			t.Errorf("%+v: %+v", tt, f)
+		}
+	}
+}
