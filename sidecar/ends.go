@@ -62,7 +62,9 @@ func (l *loop) rememberJVM(r *breakdown.Report, c *breakdown.Container, j *break
 		seen.reported = r.Time
 	}
 	if seen == nil {
-		l.search.found()
+		if l.alone(key, c) {
+			l.search.found()
+		}
 		seen = &lastSeen{reported: r.Time}
 		l.alive[key] = seen
 	} else if c.ReadAt != nil || c.UsageBytes == nil && seen.container.UsageBytes != nil {
@@ -92,10 +94,12 @@ func (l *loop) handle(ctx context.Context, event watch.Event) error {
 		return l.sample(ctx)
 	case *watch.Ended:
 		l.changed = true
-		l.search.ended()
 		key := jvmKey{e.PID, e.StartTicks}
 		seen := l.alive[key]
 		delete(l.alive, key)
+		if seen == nil || l.alone(key, seen.container) {
+			l.search.ended()
+		}
 		return l.explain(ctx, autopsy.Of(e), seen)
 	case *watch.Killed:
 		l.changed = true
@@ -106,6 +110,17 @@ func (l *loop) handle(ctx context.Context, event watch.Event) error {
 		}
 	}
 	return nil
+}
+
+// alone reports whether no other JVM of the container runs: tools such as jcmd, which probes
+// may start all the time, are JVMs too.
+func (l *loop) alone(key jvmKey, c *breakdown.Container) bool {
+	for other, seen := range l.alive {
+		if other != key && seen.missed.IsZero() && seen.container.Key() == c.Key() {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *lastSeen) is(path cgroup.Path) bool {

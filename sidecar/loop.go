@@ -120,6 +120,9 @@ func (l *loop) tick(ctx context.Context) error {
 func (l *loop) resized() (changed bool) {
 	for i := range l.latest.Containers {
 		c := &l.latest.Containers[i]
+		if c.ReadAt != nil {
+			continue // a sample would not show it
+		}
 		l.history.Container(c, func(h *history.Container) {
 			limit := h.Latest(history.Limit)
 			changed = changed || limit != nil && c.Limited != nil && (c.LimitBytes == nil || *c.LimitBytes != *limit)

@@ -27,7 +27,7 @@ const (
 type search struct {
 	since   time.Time // zero: nothing is searched for
 	timer   *time.Timer
-	missing int  // JVMs that ended, less those that were found since
+	missing int  // containers whose last JVM ended, less those that were found since
 	seen    bool // there was a JVM
 	told    bool // that there is none yet
 	warned  bool

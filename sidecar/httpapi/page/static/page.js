@@ -149,7 +149,7 @@ function showState(c) {
   else if (c?.ended) showText('wait', 'Ended', 'The JVM in this container has ended.', 'The page shows its history.');
   else if (c?.diagnosis) showVerdict(c.diagnosis, Date.parse(state.diagnosis.time), c.report, missingSources(state.report, [c.report]), killed(c));
   else if (c) showText('wait', 'Watching', 'No verdict yet.', 'It follows with the next samples.');
-  else if (missing && !/waiting for a JVM/.test(missing.reason)) showText('warn', 'Not observable', sentence(missing.reason), missing.fix && sentence(missing.fix));
+  else if (missing && !/waiting for a JVM/.test(missing.reason)) showText(...(missing.fix ? ['warn', 'Not observable'] : ['wait', 'Waiting']), sentence(missing.reason), missing.fix && sentence(missing.fix));
   else if (state.report) showText('wait', 'Waiting', 'No JVM yet.', 'A sidecar may start before the JVM. This page updates when there is one.', missing?.fix && `If the JVM is already running: ${missing.fix}.`);
   else if (!state.failed) showText('wait', 'Waiting', 'Taking the first sample.');
 }
