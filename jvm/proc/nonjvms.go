@@ -9,8 +9,8 @@ const (
 	// minAgeSeconds is the age below which a process is not remembered: a launcher loads
 	// libjvm.so some time after it started.
 	minAgeSeconds = 30
-	// recheckEvery is after how many calls of Contains a process is forgotten: any
-	// program may load libjvm.so later.
+	// recheckEvery is after how many calls of Contains a process is forgotten if the size of
+	// its address space has changed: any program may load libjvm.so later.
 	recheckEvery = 6
 )
 
@@ -19,10 +19,13 @@ const (
 type NonJVMs struct {
 	proc  string
 	known map[int]nonJVM
+	added int // processes, so far
 }
 
 type nonJVM struct {
 	program program
+	size    uint64 // of its address space when it was examined
+	serial  int
 	checks  int // calls of Contains since it was added
 }
 
@@ -37,35 +40,54 @@ func NewNonJVMs(procfs string) *NonJVMs {
 // Add adds a process that was found not to be a JVM. It ignores a process that is younger
 // than 30 s, and one whose program cannot be identified for lack of permission.
 func (s *NonJVMs) Add(pid int) {
-	now, err := s.program(pid)
+	now, size, err := s.program(pid)
 	if age := Uptime(now.startTicks); err == nil && now.stackStart != 0 && age != nil && *age >= minAgeSeconds {
-		s.known[pid] = nonJVM{program: now}
+		s.remember(pid, now, size)
 	}
 }
 
+func (s *NonJVMs) remember(pid int, of program, size uint64) {
+	s.added++
+	s.known[pid] = nonJVM{program: of, size: size, serial: s.added}
+}
+
+// Added returns a number that changes when a process is examined again, at least at every
+// sixth call of Contains; not ok if the process is not known.
+func (s *NonJVMs) Added(pid int) (serial int, ok bool) {
+	known, ok := s.known[pid]
+	return known.serial, ok
+}
+
 // Contains reports whether a process still runs the program that it ran when it was
-// added. Every sixth call forgets the process.
+// added. Every sixth call forgets the process if it has mapped memory since then.
 func (s *NonJVMs) Contains(pid int) bool {
 	was, ok := s.known[pid]
 	if !ok {
 		return false
 	}
-	now, err := s.program(pid)
+	now, size, err := s.program(pid)
 	was.checks++
-	if err != nil || now != was.program || was.checks >= recheckEvery {
+	switch {
+	case err != nil, now != was.program, was.checks >= recheckEvery && size != was.size:
 		delete(s.known, pid)
 		return false
+	case was.checks >= recheckEvery:
+		s.remember(pid, now, size)
+	default:
+		s.known[pid] = was
 	}
-	s.known[pid] = was
 	return true
 }
 
-// Keep forgets all but these processes.
+// Keep forgets all but these processes, which are sorted.
 func (s *NonJVMs) Keep(pids []int) {
-	maps.DeleteFunc(s.known, func(pid int, _ nonJVM) bool { return !slices.Contains(pids, pid) })
+	maps.DeleteFunc(s.known, func(pid int, _ nonJVM) bool {
+		_, keep := slices.BinarySearch(pids, pid)
+		return !keep
+	})
 }
 
-func (s *NonJVMs) program(pid int) (program, error) {
+func (s *NonJVMs) program(pid int) (of program, size uint64, err error) {
 	stat, err := readStat(s.proc, pid)
-	return program{stat.StartTicks, stat.StackStart}, err
+	return program{stat.StartTicks, stat.StackStart}, stat.SizeBytes, err
 }

@@ -29,13 +29,14 @@ func TestNonJVMs(t *testing.T) {
 	if s.Add(pid); s.Contains(pid) {
 		t.Error("a launcher that has just begun is not looked at again")
 	}
-	add := func() { // as if it had run for long
+	mapped := uint64(0) // since it was examined
+	add := func() {     // as if it had run for long
 		t.Helper()
-		now, err := s.program(pid)
+		now, size, err := s.program(pid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.known[pid] = nonJVM{program: now}
+		s.remember(pid, now, size-mapped)
 	}
 	known := func(times int) {
 		t.Helper()
@@ -46,12 +47,19 @@ func TestNonJVMs(t *testing.T) {
 		}
 	}
 	add()
+	first, _ := s.Added(pid)
+	known(2 * recheckEvery)
+	if serial, ok := s.Added(pid); !ok || serial == first {
+		t.Error("it counts as examined only once")
+	}
+	mapped = 4 << 20
+	add()
 	known(recheckEvery - 1)
 	if s.Contains(pid) {
-		t.Errorf("not looked at after %d times: it may load the JVM late", recheckEvery)
+		t.Errorf("not looked at after %d times: it may have loaded the JVM", recheckEvery)
 	}
 	add()
-	if s.Keep([]int{pid, 1}); !s.Contains(pid) {
+	if s.Keep([]int{1, pid}); !s.Contains(pid) {
 		t.Error("forgotten")
 	}
 	if s.Keep([]int{1}); s.Contains(pid) {

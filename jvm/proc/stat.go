@@ -27,6 +27,7 @@ type Stat struct {
 	Exiting    bool
 	CPUTicks   uint64 // fields 14 and 15: CPU time in user and kernel mode, in clock ticks
 	StartTicks uint64 // field 22, in clock ticks since boot
+	SizeBytes  uint64 // field 23, of the address space
 	// StackStart is where the main stack begins, field 28: exec changes it (address
 	// space randomization). 0 without permission to read the process' memory.
 	StackStart uint64
@@ -49,7 +50,7 @@ func readStat(procfs string, pid int) (Stat, error) {
 
 // ParseStat parses /proc/<pid>/stat, or that of a thread.
 func ParseStat(r io.Reader) (Stat, error) {
-	const flags, user, system, startTime, startStack = 9, 14, 15, 22, 28
+	const flags, user, system, startTime, size, startStack = 9, 14, 15, 22, 23, 28
 	fields, err := statFields(r, startTime)
 	if err != nil {
 		return Stat{}, err
@@ -70,6 +71,11 @@ func ParseStat(r io.Reader) (Stat, error) {
 		return Stat{}, fmt.Errorf("flags: %w", err)
 	}
 	s.Exiting = set&pfExiting != 0
+	if len(fields) > size-firstField {
+		if s.SizeBytes, err = strconv.ParseUint(fields[size-firstField], 10, 64); err != nil {
+			return Stat{}, fmt.Errorf("size: %w", err)
+		}
+	}
 	if len(fields) > startStack-firstField {
 		if s.StackStart, err = strconv.ParseUint(fields[startStack-firstField], 10, 64); err != nil {
 			return Stat{}, fmt.Errorf("start of the stack: %w", err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"syscall"
 	"time"
@@ -221,15 +222,33 @@ func (s *Sampler) group(pids []int) {
 	s.names.update(running, paths)
 }
 
+// settled is the cgroup of a process that is no JVM. It is read again when nonJVMs adds the
+// process again, which is in at most every sixth sample: such a process hardly ever moves.
+type settled struct {
+	added int
+	path  cgroup.Path
+}
+
 // paths returns the cgroups of the processes that have not ended: of a JVM whose cgroup
 // cannot be read the last one that could, else the zero Path.
 func (s *Sampler) paths(pids []int) map[int]cgroup.Path {
 	paths := make(map[int]cgroup.Path, len(pids))
+	maps.DeleteFunc(s.settled, func(pid int, of settled) bool {
+		added, ok := s.nonJVMs.Added(pid)
+		return !ok || added != of.added
+	})
 	for _, pid := range pids {
+		if of, ok := s.settled[pid]; ok {
+			paths[pid] = of.path
+			continue
+		}
 		path, err := s.cgroups.PathOf(pid)
 		switch m := s.jvms[pid]; {
 		case err == nil:
 			paths[pid] = path
+			if added, ok := s.nonJVMs.Added(pid); ok {
+				s.settled[pid] = settled{added, path}
+			}
 		case m != nil && !errors.Is(err, cgroup.ErrGone):
 			paths[pid] = m.path
 		}

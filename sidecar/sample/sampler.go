@@ -58,6 +58,8 @@ type Sampler struct {
 	names   names
 	podUID  *string // jvmem's own pod, "": unknown; nil: not read yet
 
+	settled map[int]settled // of the processes in nonJVMs
+
 	jvms       map[int]*member
 	containers map[cgroup.Path]*container
 	// unopened are the processes that could not be opened by the last sample.
@@ -68,7 +70,7 @@ type Sampler struct {
 func New(o Options) *Sampler {
 	s := &Sampler{
 		options: o, cgroups: cgroup.FS{Proc: o.Proc}, slots: make(chan struct{}, maxReads), late: make(chan struct{}, 1),
-		nonJVMs: proc.NewNonJVMs(o.Proc), names: names{name: o.ContainerName},
+		nonJVMs: proc.NewNonJVMs(o.Proc), names: names{name: o.ContainerName}, settled: make(map[int]settled),
 		jvms: make(map[int]*member), containers: make(map[cgroup.Path]*container),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
