@@ -92,7 +92,9 @@ func below(name, root string) (rel string, ok bool) {
 	if name == root {
 		return "", true
 	}
-	rel, ok = strings.CutPrefix(name, strings.TrimSuffix(root, "/")+"/")
+	if rel, ok = strings.CutPrefix(name, strings.TrimSuffix(root, "/")); ok {
+		rel, ok = strings.CutPrefix(rel, "/")
+	}
 	if !ok || rel == ".." || strings.HasPrefix(rel, "../") {
 		return "", false
 	}

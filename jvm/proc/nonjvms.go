@@ -20,6 +20,7 @@ type NonJVMs struct {
 	proc  string
 	known map[int]nonJVM
 	added int // processes, so far
+	buf   [usualStatBytes]byte
 }
 
 type nonJVM struct {
@@ -88,6 +89,6 @@ func (s *NonJVMs) Keep(pids []int) {
 }
 
 func (s *NonJVMs) program(pid int) (of program, size uint64, err error) {
-	stat, err := readStat(s.proc, pid)
+	stat, err := readStat(s.proc, pid, s.buf[:])
 	return program{stat.StartTicks, stat.StackStart}, stat.SizeBytes, err
 }

@@ -38,59 +38,73 @@ type Stat struct {
 // visits all threads (do_task_stat of fs/proc/array.c).
 func StatFile(pid int) string { return filepath.Join("task", strconv.Itoa(pid), "stat") }
 
-// readStat reads the stat of a process' first thread.
-func readStat(procfs string, pid int) (Stat, error) {
-	var s Stat
-	err := read(filepath.Join(procfs, strconv.Itoa(pid), StatFile(pid)), func(r io.Reader) (err error) {
-		s, err = ParseStat(r)
-		return err
-	})
-	return s, err
-}
+// usualStatBytes is three times the length of a stat.
+const usualStatBytes = 1 << 10
 
-// ParseStat parses /proc/<pid>/stat, or that of a thread.
-func ParseStat(r io.Reader) (Stat, error) {
-	const flags, user, system, startTime, size, startStack = 9, 14, 15, 22, 23, 28
-	fields, err := statFields(r, startTime)
+// readStat reads the stat of a process' first thread, which the buffer has room for. It is
+// read of every process in each sample, so it allocates the path only.
+func readStat(procfs string, pid int, buf []byte) (Stat, error) {
+	id := strconv.Itoa(pid)
+	path := procfs + "/" + id + "/task/" + id + "/stat"
+	f, err := OpenShort(path)
 	if err != nil {
 		return Stat{}, err
 	}
-	s := Stat{State: fields[0][0]}
-	if s.StartTicks, err = strconv.ParseUint(fields[startTime-firstField], 10, 64); err != nil {
-		return Stat{}, fmt.Errorf("start time: %w", err)
+	defer f.Close()
+	n, err := f.Read(buf)
+	if err != nil && err != io.EOF {
+		return Stat{}, err
 	}
-	for _, field := range []int{user, system} {
-		ticks, err := strconv.ParseUint(fields[field-firstField], 10, 64)
-		if err != nil {
-			return Stat{}, fmt.Errorf("CPU time: %w", err)
-		}
-		s.CPUTicks += ticks
-	}
-	set, err := strconv.ParseUint(fields[flags-firstField], 10, 64)
+	s, err := parseStat(buf[:n])
 	if err != nil {
-		return Stat{}, fmt.Errorf("flags: %w", err)
-	}
-	s.Exiting = set&pfExiting != 0
-	if len(fields) > size-firstField {
-		if s.SizeBytes, err = strconv.ParseUint(fields[size-firstField], 10, 64); err != nil {
-			return Stat{}, fmt.Errorf("size: %w", err)
-		}
-	}
-	if len(fields) > startStack-firstField {
-		if s.StackStart, err = strconv.ParseUint(fields[startStack-firstField], 10, 64); err != nil {
-			return Stat{}, fmt.Errorf("start of the stack: %w", err)
-		}
+		return Stat{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return s, nil
 }
 
-// statFields returns the fields after the name, at least up to that number. The name,
-// in parentheses, may contain anything, also parentheses and line ends.
-func statFields(r io.Reader, until int) ([]string, error) {
+// ParseStat parses /proc/<pid>/stat, or that of a thread.
+func ParseStat(r io.Reader) (Stat, error) {
 	text, err := io.ReadAll(&bounded{r, maxStatBytes})
 	if err != nil {
-		return nil, err
+		return Stat{}, err
 	}
+	return parseStat(text)
+}
+
+func parseStat(text []byte) (Stat, error) {
+	const state, flags, user, system, startTime, size, startStack = firstField, 9, 14, 15, 22, 23, 28
+	text, err := afterName(text)
+	if err != nil {
+		return Stat{}, err
+	}
+	var s Stat
+	var numbers [startStack + 1]uint64
+	field := firstField
+	for text := range bytes.FieldsSeq(text) {
+		switch field {
+		case state:
+			if len(text) != 1 {
+				return Stat{}, fmt.Errorf("state %.40q", text)
+			}
+			s.State = text[0]
+		case flags, user, system, startTime, size, startStack:
+			if numbers[field], err = strconv.ParseUint(string(text), 10, 64); err != nil {
+				return Stat{}, fmt.Errorf("field %d: %w", field, err)
+			}
+		}
+		field++
+	}
+	if field <= startTime {
+		return Stat{}, fmt.Errorf("%d fields after the name, want at least %d", field-firstField, startTime-firstField+1)
+	}
+	s.CPUTicks, s.Exiting = numbers[user]+numbers[system], numbers[flags]&pfExiting != 0
+	s.StartTicks, s.SizeBytes, s.StackStart = numbers[startTime], numbers[size], numbers[startStack]
+	return s, nil
+}
+
+// afterName returns the fields after the name, which stands in parentheses and may contain
+// anything, also parentheses and line ends.
+func afterName(text []byte) ([]byte, error) {
 	end := bytes.LastIndexByte(text, ')')
 	if end < 0 {
 		return nil, errors.New("no name in parentheses")
@@ -98,7 +112,20 @@ func statFields(r io.Reader, until int) ([]string, error) {
 	if text[len(text)-1] != '\n' {
 		return nil, errors.New("the line is truncated")
 	}
-	fields := strings.Fields(string(text[end+1:]))
+	return text[end+1:], nil
+}
+
+// statFields returns the fields after the name, at least up to that number.
+func statFields(r io.Reader, until int) ([]string, error) {
+	text, err := io.ReadAll(&bounded{r, maxStatBytes})
+	if err != nil {
+		return nil, err
+	}
+	text, err = afterName(text)
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(text))
 	if len(fields) <= until-firstField || len(fields[0]) != 1 {
 		return nil, fmt.Errorf("%d fields after the name, want at least %d", len(fields), until-firstField+1)
 	}

@@ -69,7 +69,7 @@ func ReadStatus(procfs string, pid int) (Status, error) {
 	})
 	if err == nil {
 		var stat Stat
-		stat, err = readStat(procfs, pid)
+		stat, err = readStat(procfs, pid, make([]byte, usualStatBytes))
 		s.StartTicks, s.StackStart = stat.StartTicks, stat.StackStart
 	}
 	if err != nil {
