@@ -146,10 +146,10 @@ func (s *suite) testOOMKill(t *testing.T, pod *core.Pod) {
 	s.expectRestarts(t, pod, 0)
 }
 
-// A sidecar that is restarted still has the history.
+// A sidecar that is restarted still knows how little the JVM used before.
 func (s *suite) testRestartedSidecar(t *testing.T, pod *core.Pod) {
-	s.awaitContainer(t, pod, "all rows known", complete)
-	restarted := time.Now()
+	before := s.awaitContainer(t, pod, "all rows known", complete)
+	s.ask(t, pod, "/direct?64")
 	// The app's user is that of the sidecar, and sees it.
 	s.run(t, "kubectl", "--namespace", pod.Namespace, "exec", pod.Name, "--container", "app", "--", "sh", "-c",
 		`for dir in /proc/[0-9]*; do read -r name <"$dir/comm" && [ "$name" = jvmem ] && kill "${dir#/proc/}" && exit; done; exit 1`)
@@ -157,6 +157,7 @@ func (s *suite) testRestartedSidecar(t *testing.T, pod *core.Pod) {
 		status := pod.Status.InitContainerStatuses[0]
 		return status.RestartCount == 1 && status.State.Running != nil
 	})
+	s.awaitContainer(t, pod, "all rows known again", complete)
 	await(t, "the history of before", func() error {
 		history, err := s.sidecar(t, pod).History("")
 		if err != nil {
@@ -164,12 +165,14 @@ func (s *suite) testRestartedSidecar(t *testing.T, pod *core.Pod) {
 		}
 		for _, c := range history.Containers {
 			for _, track := range c.Tracks {
-				if len(track.Times) > 0 && time.UnixMilli(track.Times[0]).Before(restarted) {
-					return nil
+				for _, usage := range track.Series["usage"].Min {
+					if usage != nil && *usage < *before.UsageBytes+32<<20 {
+						return nil
+					}
 				}
 			}
 		}
-		return fmt.Errorf("it begins later: %+v", history)
+		return fmt.Errorf("usage was %d bytes, and the history has %+v", *before.UsageBytes, history)
 	})
 }
 

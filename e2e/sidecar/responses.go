@@ -46,6 +46,7 @@ type Track struct {
 	Times  []int64 `json:"time_unix_ms"`
 	Series map[string]struct {
 		Last []*int64 `json:"last"`
+		Min  []*int64 `json:"min"` // of a step; absent where a point is a sample
 	} `json:"series"`
 }
 
