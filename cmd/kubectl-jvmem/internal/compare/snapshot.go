@@ -154,7 +154,7 @@ func (s *snapshot) rewind(ctx context.Context, proxy *fleet.Proxy, uptime float6
 		}
 		track := history.Of(s.container)
 		if track == nil {
-			return fmt.Errorf("history of pod %s has no container %s", s.target.Name(), s.container.Name)
+			return fmt.Errorf("history of pod %s has no container %s", s.target.Name(), fleet.Printable(s.container.Name, 63))
 		}
 		then := track.Near(at, near)
 		if len(then) == 0 {

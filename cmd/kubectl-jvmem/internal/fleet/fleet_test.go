@@ -79,6 +79,7 @@ func TestReasons(t *testing.T) {
 		{fleettest.Failing("shop", "filtered", unreachable("dial tcp 10.0.0.7:9753: i/o timeout")), fleet.Timeout, "NetworkPolicy"},
 		{fleettest.Failing("shop", "certificate", unreachable("remote error: tls: certificate required")), fleet.TLS, "client certificate"},
 		{fleettest.Failing("shop", "no-route", unreachable("dial tcp 10.0.0.7:9753: connect: no route to host")), fleet.Unreachable, "no route"},
+		{fleettest.Failing("shop", "imitation", fleettest.Status(403, metav1.StatusReasonForbidden, "no\x1b[2J")), fleet.Forbidden, "no?[2J"},
 		{fleettest.Failing("shop", "broken", fleettest.Text(500, "boom\x1b[31m\nmore")), fleet.BadReply, "500 boom?[31m"},
 		{fleettest.Failing("shop", "garbage", documents("<html>hello")), fleet.BadReply, "not JSON"},
 		{fleettest.Failing("shop", "cut", documents(`{"schema":"jvmem.breakdown/v1","containers":[{`)), fleet.BadReply, "not JSON"},

@@ -75,7 +75,7 @@ func statusProblem(code int, body []byte) *Problem {
 
 // proxyProblem explains what the API server itself answers.
 func proxyProblem(code int, status *metav1.Status) *Problem {
-	text := status.Message
+	text := Printable(status.Message, 4*maxLine) // a pod can reply like an API server
 	switch {
 	case code == http.StatusForbidden:
 		return &Problem{Forbidden, text, fixForbidden}
@@ -102,7 +102,7 @@ func requestProblem(err error) *Problem {
 	case errors.As(err, &tooLarge):
 		return &Problem{BadReply, fmt.Sprintf("larger than %d KiB", tooLarge.Limit>>10), ""}
 	}
-	return &Problem{Unreachable, err.Error(), ""}
+	return &Problem{Unreachable, Printable(err.Error(), 4*maxLine), ""}
 }
 
 func contains(text string, parts ...string) bool {
