@@ -48,7 +48,7 @@ func (o *options) groups(answers []fleet.Answer) (groups []group, notes []string
 	case len(groups) == 0:
 		err = errors.New("no pod could be compared")
 	case len(groups) == 1:
-		err = fmt.Errorf("all pods are of the group %s (%s): there is nothing to compare them with", groups[0].name, count(len(groups[0].snapshots)))
+		err = fmt.Errorf("all pods are of the group %s (%s): there is nothing to compare them with", groups[0].name, fleet.Pods(len(groups[0].snapshots)))
 	}
 	for _, note := range notes {
 		if err != nil {

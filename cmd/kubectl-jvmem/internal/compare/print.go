@@ -28,7 +28,7 @@ func (c *Comparison) WriteTable(w io.Writer) error {
 	for _, g := range c.Groups {
 		title := g.Name
 		if !single {
-			title = fmt.Sprintf("%s (%s)", g.Name, count(len(g.Pods)))
+			title = fmt.Sprintf("%s (%s)", g.Name, fleet.Pods(len(g.Pods)))
 		}
 		head, uptime = append(head, title), append(uptime, uptimes(g.Pods))
 	}
@@ -177,13 +177,6 @@ func uptimes(pods []Pod) string {
 		return low
 	}
 	return low + " to " + high
-}
-
-func count(n int) string {
-	if n == 1 {
-		return "1 pod"
-	}
-	return fmt.Sprintf("%d pods", n)
 }
 
 // WriteNotes says what limits the comparison.

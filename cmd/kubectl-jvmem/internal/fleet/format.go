@@ -39,3 +39,11 @@ func Seconds(s *float64) string {
 	}
 	return duration.HumanDuration(time.Duration(min(*s, math.MaxInt64/2e9) * float64(time.Second)))
 }
+
+// Pods counts pods.
+func Pods(n int) string {
+	if n == 1 {
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", n)
+}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
@@ -73,14 +72,16 @@ func (o *options) run(ctx context.Context, access *kube.Access) error {
 		return client.Explain(ctx, err, kube.Rule{Resource: "pods", Verb: "list"}, kube.Rule{Resource: "pods/proxy", Verb: "get"})
 	}
 	if len(targets) == 0 {
-		return fmt.Errorf("no pod in %s has a container jvmem (%s without)", where, count(len(without)))
+		return fmt.Errorf("no pod in %s has a container jvmem (%s without)", where, fleet.Pods(len(without)))
 	}
 	answers := proxy.Collect(ctx, targets, o.timeout, fleet.Progress(access.ErrOut, len(targets)))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	list := New(time.Now(), answers)
-	list.without(without)
+	for _, p := range without {
+		list.WithoutSidecar = append(list.WithoutSidecar, Pod{p.Namespace, p.Name, p.Spec.NodeName})
+	}
 	return o.print(access, list)
 }
 
@@ -100,10 +101,4 @@ func (o *options) print(access *kube.Access, list *List) error {
 		err = errors.New("no pod could be asked")
 	}
 	return err
-}
-
-func (l *List) without(pods []*corev1.Pod) {
-	for _, p := range pods {
-		l.WithoutSidecar = append(l.WithoutSidecar, Pod{p.Namespace, p.Name, p.Spec.NodeName})
-	}
 }

@@ -182,7 +182,7 @@ func (l *List) WriteNotes(w io.Writer) {
 		for ; n < len(l.NotAsked) && l.NotAsked[n].Reason == first.Reason; n++ {
 			pods = append(pods, l.NotAsked[n].Pod)
 		}
-		fmt.Fprintf(w, "%s could not be asked (%s): %s\n", count(len(pods)), first.Reason, names(pods))
+		fmt.Fprintf(w, "%s could not be asked (%s): %s\n", fleet.Pods(len(pods)), first.Reason, names(pods))
 		for _, text := range []string{first.Detail, first.Fix} {
 			if text != "" {
 				fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(text, "\n", "\n  "))
@@ -191,7 +191,7 @@ func (l *List) WriteNotes(w io.Writer) {
 		k = n
 	}
 	if len(l.WithoutSidecar) > 0 {
-		fmt.Fprintf(w, "%s without a container jvmem: %s\n", count(len(l.WithoutSidecar)), names(l.WithoutSidecar))
+		fmt.Fprintf(w, "%s without a container jvmem: %s\n", fleet.Pods(len(l.WithoutSidecar)), names(l.WithoutSidecar))
 	}
 	var unjudged []Pod
 	blind := make(map[string][]Pod) // by the sentence that says why
@@ -205,18 +205,11 @@ func (l *List) WriteNotes(w io.Writer) {
 		}
 	}
 	for _, why := range slices.Sorted(maps.Keys(blind)) {
-		fmt.Fprintf(w, "%s not observable: %s\n  %s\n", count(len(blind[why])), names(blind[why]), why)
+		fmt.Fprintf(w, "%s not observable: %s\n  %s\n", fleet.Pods(len(blind[why])), names(blind[why]), why)
 	}
 	if len(unjudged) > 0 {
-		fmt.Fprintf(w, "%s without a verdict, as /diagnosis failed: %s\n", count(len(unjudged)), names(unjudged))
+		fmt.Fprintf(w, "%s without a verdict, as /diagnosis failed: %s\n", fleet.Pods(len(unjudged)), names(unjudged))
 	}
-}
-
-func count(n int) string {
-	if n == 1 {
-		return "1 pod"
-	}
-	return fmt.Sprintf("%d pods", n)
 }
 
 func names(pods []Pod) string {
