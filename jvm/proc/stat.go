@@ -52,7 +52,7 @@ func readStat(procfs string, pid int, buf []byte) (Stat, error) {
 	}
 	defer f.Close()
 	n, err := f.Read(buf)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return Stat{}, err
 	}
 	s, err := parseStat(buf[:n])
