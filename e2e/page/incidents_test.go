@@ -32,8 +32,8 @@ var verdicts = []struct {
 	{"cache", `{verdict: 'page_cache', summary: 'usage is near the limit because of page cache, which is harmless', growth: {bytes_per_hour: 1e8, low_bytes_per_hour: 9e7, high_bytes_per_hour: 11e7}, incidents: []}`,
 		"warn", []string{"Memory grows"}, []string{"Harmless"}},
 	{"suspected", `{verdict: 'none', summary: 'no sustained growth; suspected, not confirmed: Java heap leak, waiting for a collection of the old generation', incidents: [
-			{verdict: 'heap', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'old_used', gained: 83886080, waiting: 'a collection of the old generation'}]}`,
-		"wait", []string{"Leak suspected, not collected yet", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
+			{verdict: 'heap', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'old_used', gained: 83886080, waiting: 'a collection of the old generation', next: ['run ` + "`jcmd 7 GC.run`" + `']}]}`,
+		"wait", []string{"What to do", "jcmd 7 GC.run", "Leak suspected, not collected yet", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
 	{"suspected-early", `{verdict: 'none', summary: 'suspected, not confirmed: thread leak', incidents: [
 			{verdict: 'threads', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'threads', gained: 80}]}`,
 		"wait", []string{"Leak suspected, not confirmed", "80 threads"}, []string{"Calm", "Not judged"}},

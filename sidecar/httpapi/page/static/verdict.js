@@ -124,7 +124,7 @@ export function showVerdict(d, time, c, sources, killed) {
   const say = `${label}: ${d.verdict.replaceAll('_', ' ')} ${d.subject ?? ''}`;
   if ($('say').textContent !== say) $('say').textContent = say; // not with each new number
   set($('verdict'), JSON.stringify([d, time, c?.limit_bytes, missing, label]), () => {
-    const findings = d.findings ?? [], [first] = findings;
+    const findings = d.findings ?? [], [first] = findings, next = first?.next ?? shown?.next;
     const summary = clauses(sentence(d.summary.replace(/^not judged: [^;]*; /, ''))), box = showGaps(missing, sources.length > 0);
     return [
       head(label),
@@ -133,8 +133,8 @@ export function showVerdict(d, time, c, sources, killed) {
       ...others(incidents, shown),
       first?.evidence?.length > 0 && make('h3', {}, 'Evidence'),
       list('ul', first?.evidence, 'evidence'),
-      first?.next?.length > 0 && make('h3', {}, 'What to do'),
-      list('ol', first?.next, 'next'),
+      next?.length > 0 && make('h3', {}, 'What to do'),
+      list('ol', next, 'next'),
       !first?.gathered && shown?.gathered && make('details', { 'data-name': 'suspicion' }, make('summary', {}, 'Reported by the JVM at the first suspicion'), reported(shown.gathered)),
       (findings.length > 1 || first?.gathered) && make('details', { 'data-name': 'why' }, make('summary', {}, findings.length > 1 ? `More findings (${findings.length - 1})` : 'Reported by the JVM'), more(findings)),
     ];
