@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"github.com/go-logr/logr/funcr"
+	"github.com/go-logr/logr"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/klog/v2"
@@ -18,10 +18,10 @@ import (
 
 // Forwarding is a port of this machine's loopback address that leads to a port of a pod.
 type Forwarding struct {
-	Port  uint16
-	stop  context.CancelFunc
-	ended chan error
-	trace atomic.Value // the last error of a connection, a string
+	Port   uint16
+	stop   context.CancelFunc
+	ended  chan error
+	broken atomic.Value // why the last connection failed, a string
 }
 
 // Forward forwards a local port to a port of a pod, as kubectl port-forward does; local 0
@@ -34,9 +34,7 @@ func (c *Client) Forward(ctx context.Context, pod string, local, remote int) (*F
 		return nil, err
 	}
 	f := &Forwarding{ended: make(chan error, 1)}
-	// The forwarder logs why a connection failed: that is kept, and not printed.
-	logger := funcr.New(func(_, text string) { f.trace.Store(text) }, funcr.Options{})
-	ctx, f.stop = context.WithCancel(klog.NewContext(ctx, logger))
+	ctx, f.stop = context.WithCancel(klog.NewContext(ctx, logr.New(&lastError{&f.broken})))
 	ready := make(chan struct{})
 	ports := []string{strconv.Itoa(local) + ":" + strconv.Itoa(remote)}
 	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(ctx, dialer, []string{"127.0.0.1"}, ports, ready, io.Discard, io.Discard)
@@ -69,13 +67,24 @@ func (f *Forwarding) Wait() error { return <-f.ended }
 // Close ends the forwarding.
 func (f *Forwarding) Close() { f.stop() }
 
-// Explain adds to the error of a request why the connection to the pod failed, if it did.
+// Explain returns why the connection to the pod failed, instead of what a client saw of it.
 func (f *Forwarding) Explain(err error) error {
-	if text, ok := f.trace.Load().(string); ok {
-		return errors.Join(err, errors.New(text))
+	if text, ok := f.broken.Load().(string); ok {
+		return errors.New(text)
 	}
 	return err
 }
+
+// lastError is a log that keeps the last error. The forwarder only logs why a connection
+// failed.
+type lastError struct{ text *atomic.Value }
+
+func (l *lastError) Init(logr.RuntimeInfo)               {}
+func (l *lastError) Enabled(int) bool                    { return false }
+func (l *lastError) Info(int, string, ...any)            {}
+func (l *lastError) Error(err error, _ string, _ ...any) { l.text.Store(err.Error()) }
+func (l *lastError) WithValues(...any) logr.LogSink      { return l }
+func (l *lastError) WithName(string) logr.LogSink        { return l }
 
 func (c *Client) dialer(pod string) (httpstream.Dialer, error) {
 	target := c.CoreV1().RESTClient().Post().Namespace(c.Namespace).Resource("pods").Name(pod).SubResource("portforward").URL()

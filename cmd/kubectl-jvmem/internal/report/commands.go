@@ -103,6 +103,9 @@ func (o *options) run(ctx context.Context, name, report string, local int, f fun
 	if err := conn.await(ctx, o.container, !s.Ends.IsZero()); err != nil {
 		return err
 	}
+	if s.Ends.IsZero() && conn.blind(ctx) {
+		fmt.Fprintln(o.ErrOut, "The sidecar cannot observe this JVM, see below. To look at it now, without a restart of the pod, add --ephemeral.")
+	}
 	return f(ctx, conn)
 }
 

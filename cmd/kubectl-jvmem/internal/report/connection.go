@@ -79,10 +79,11 @@ func (c *connection) get(ctx context.Context, path string) ([]byte, error) {
 	if err := c.open(ctx); err != nil {
 		return nil, errors.Join(first, err)
 	}
-	if body, err = c.send(ctx, path); err != nil {
-		return nil, c.forwarding.Explain(err)
+	body, err = c.send(ctx, path)
+	if status := new(statusError); err != nil && !errors.As(err, &status) {
+		err = fmt.Errorf("port %d of pod %s does not answer: %w", c.remote, c.pod, c.forwarding.Explain(err))
 	}
-	return body, nil
+	return body, err
 }
 
 func (c *connection) send(ctx context.Context, path string) ([]byte, error) {

@@ -128,18 +128,22 @@ func phase(pod *corev1.Pod) string {
 	return sidecar.Reason(string(pod.Status.Phase), sidecar.Reason(pod.Status.Reason, pod.Status.Message))
 }
 
-// ended returns how the container ended last, as Kubernetes recorded it.
+// ended returns how the container ended last, as Kubernetes recorded it; "": it did not.
 func ended(s *corev1.ContainerStatus) string {
-	if s == nil {
-		return ""
-	}
-	t := s.State.Terminated
-	if t == nil {
-		t = s.LastTerminationState.Terminated
-	}
+	t := terminated(s)
 	if t == nil {
 		return ""
 	}
 	return fmt.Sprintf(": %s, exit code %d, at %s after %s", t.Reason, t.ExitCode, t.FinishedAt.UTC().Format(time.RFC3339),
 		t.FinishedAt.Sub(t.StartedAt.Time).Round(time.Second))
+}
+
+func terminated(s *corev1.ContainerStatus) *corev1.ContainerStateTerminated {
+	if s == nil {
+		return nil
+	}
+	if s.State.Terminated != nil {
+		return s.State.Terminated
+	}
+	return s.LastTerminationState.Terminated
 }
