@@ -71,7 +71,7 @@ $(GOLANGCI_LINT):
 
 .PHONY: e2e e2e-others
 e2e: e2e-apps e2e-others ## run all end-to-end tests
-e2e-others: e2e-containers e2e-prometheus e2e-image e2e-page e2e-chart e2e-readme
+e2e-others: e2e-containers e2e-prometheus e2e-image e2e-page e2e-chart e2e-readme e2e-cluster
 
 .PHONY: e2e-containers
 e2e-containers: ## e2e: JVMs in containers, with cgroup v1 on this machine and v2 in QEMU
@@ -116,6 +116,10 @@ e2e-chart: ## e2e: render the Helm chart and validate the objects with Helm and 
 .PHONY: e2e-cluster
 e2e-cluster: ## e2e: the sidecar in a Kubernetes cluster on this machine, with Helm 3 and 4; builds Kubernetes the first time
 	cd e2e && go test -count=1 -v -parallel 6 -timeout 75m ./cluster
+
+.PHONY: e2e-cluster-programs
+e2e-cluster-programs: # ahead, as it takes minutes
+	cd e2e && go run ./cluster/run -build
 
 .PHONY: accuracy
 accuracy: ## run e2e-full and write docs/accuracy.md

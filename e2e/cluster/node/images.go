@@ -32,7 +32,7 @@ const (
 	jdk     = "21"
 )
 
-// image is an image. User and Entrypoint are those of its configuration.
+// image is an image with its names.
 type image struct {
 	names  []string
 	layers []layer

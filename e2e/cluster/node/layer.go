@@ -19,7 +19,7 @@ type layer struct {
 	bytes  int64
 }
 
-// layers writes one layer.
+// layerWriter writes one layer.
 type layerWriter struct{ *tar.Writer }
 
 // newLayer creates a layer, which write fills, in a file of the node's folder.
