@@ -232,6 +232,9 @@ func (i *Incident) text() string {
 	if i.Waiting != "" && i.State == Suspected {
 		text += "; waiting for " + i.Waiting
 	}
+	if i.State == Suspected && i.Waiting == "" && !i.wentOn() {
+		text += "; confirmed at " + i.unit().text(i.Needed) + ", else it may be full"
+	}
 	if i.State == Paused {
 		text += "; no growth since " + clockText(i.LastGrowth)
 	}

@@ -104,18 +104,21 @@ func TestNotConfirmed(t *testing.T) {
 // TestFilling: what may fill up to a bound is confirmed only when more of it came up after it was found.
 func TestFilling(t *testing.T) {
 	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
-	i := Incident{Verdict: rows.VerdictHeap, State: Suspected, Opened: start, LastGrowth: start, Since: start, To: 100, Needed: 110}
+	i := Incident{Verdict: rows.VerdictHeap, State: Suspected, Opened: start, LastGrowth: start, Since: start, To: 100 * mib, Needed: 110 * mib}
 	at := start
 	see := func(level float64, want State) {
 		t.Helper()
 		at = at.Add(time.Minute)
 		i.see(&Finding{Verdict: rows.VerdictHeap}, at)
-		if i.follow(level, true, &judge{c: &history.Container{}, at: at.UnixMilli()}); i.State != want {
+		if i.follow(level*mib, true, &judge{c: &history.Container{}, at: at.UnixMilli()}); i.State != want {
 			t.Fatalf("%s at %.0f, want %s", i.State, level, want)
 		}
 	}
 	for range 10 {
 		see(105, Suspected)
+	}
+	if text := i.Text(); !strings.Contains(text, "gained 105.0 MiB since") || !strings.Contains(text, "; confirmed at 110.0 MiB") {
+		t.Error(text)
 	}
 	see(112, Confirmed)
 }
