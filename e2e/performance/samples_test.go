@@ -139,7 +139,7 @@ func count(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 // full is a sample of jvmem serve.
 func full(t *testing.T, j *jvmtest.JVM) func() (*os.ProcessState, error) {
 	t.Helper()
-	s := sample.New(sample.Options{Proc: "/proc", PID: j.PID})
+	s := sample.New(sample.Options{Proc: "/proc", PID: j.PID, Patience: time.Minute}) // a goroutine reads, as in jvmem serve
 	t.Cleanup(func() { _ = s.Close() })
 	run := own(func() error { return complete(t.Context(), s) })
 	for range 3 { // until everything that it reuses is filled
