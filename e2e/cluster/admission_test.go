@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,6 +28,26 @@ func (s *suite) testPodSecurity(t *testing.T) {
 		}
 		s.createPod(t, namespace, "app", pod)
 		s.awaitContainer(t, s.awaitReady(t, namespace, "app"), level+": all rows known", complete)
+		if level == "restricted" {
+			s.expectWarning(t, namespace, pod)
+		}
+	}
+}
+
+// Where no sidecar may be root, who leaves the user to the image is warned.
+func (s *suite) expectWarning(t *testing.T, namespace string, template core.PodTemplateSpec) {
+	t.Helper()
+	template.Spec.SecurityContext.RunAsUser, template.Spec.SecurityContext.RunAsGroup = nil, nil
+	pod, err := json.Marshal(&core.Pod{
+		TypeMeta:   meta.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: meta.ObjectMeta{Name: "warned", Labels: template.Labels}, Spec: template.Spec,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := s.run(t, "kubectl", "--namespace", namespace, "create", "--dry-run=server", "--filename", write(t, "pod.json", string(pod)))
+	if !strings.Contains(out, "Warning: ") || !strings.Contains(out, "set its runAsUser and runAsGroup") {
+		t.Errorf("no warning: %s", out)
 	}
 }
 
@@ -138,11 +159,11 @@ func (s *suite) testDebug(t *testing.T) {
 
 // completeText is complete for the JSON of `jvmem breakdown`, which may follow lines of stderr.
 func completeText(text string) error {
-	_, json, found := strings.Cut(text, "{")
+	_, document, found := strings.Cut(text, "{")
 	if !found {
 		return fmt.Errorf("no breakdown")
 	}
-	b, err := sidecar.ParseBreakdown([]byte("{" + json))
+	b, err := sidecar.ParseBreakdown([]byte("{" + document))
 	if err != nil {
 		return err
 	}

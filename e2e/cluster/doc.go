@@ -5,5 +5,5 @@
 // To work on a test, leave a cluster running and run single tests in it:
 //
 //	go run ./cluster/run
-//	go test ./cluster -run TestCluster/resize -args -folder /var/tmp/jvmem-e2e-...
+//	go test ./cluster -run TestCluster/.*/debug -args -folder /var/tmp/jvmem-e2e-...
 package cluster

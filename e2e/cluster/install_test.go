@@ -124,16 +124,10 @@ func (s *suite) installFor(t *testing.T, namespace string, pod core.PodTemplateS
 // It leaves no policy that could affect pods.
 func (s *suite) testUninstall(t *testing.T) {
 	s.run(t, "helm", "uninstall", "jvmem", "--namespace", "jvmem")
-	policies, err := s.client.AdmissionregistrationV1().MutatingAdmissionPolicies().List(t.Context(), meta.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	bindings, err := s.client.AdmissionregistrationV1().MutatingAdmissionPolicyBindings().List(t.Context(), meta.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(policies.Items)+len(bindings.Items) > 0 {
-		t.Errorf("remain: %+v %+v", policies.Items, bindings.Items)
+	out := s.run(t, "kubectl", "get", "--output", "name", "mutatingadmissionpolicies,mutatingadmissionpolicybindings,"+
+		"validatingadmissionpolicies,validatingadmissionpolicybindings", "--selector", "app.kubernetes.io/name=jvmem")
+	if out != "" && !strings.Contains(out, "No resources found") {
+		t.Errorf("remain:\n%s", out)
 	}
 }
 
