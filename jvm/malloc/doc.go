@@ -1,12 +1,45 @@
 // Package malloc finds the memory of glibc's malloc in a process by the headers that
 // malloc itself writes: the heaps of thread arenas, and chunks that were mmapped one by
-// one. It reads only resident pages, so the process does not change, and never follows
-// a pointer.
+// one (Find), and all blocks in them and in the main arena (Walk). It reads only resident
+// pages, so the process does not change. It is not stopped, either.
 //
-// Sources: malloc/arena.c (heap_info, HEAP_MAX_SIZE) and malloc/malloc.c
-// (malloc_chunk, IS_MMAPPED) of glibc, 64-bit. glibc 2.35 appended a page size
-// to heap_info; the fields read here are unchanged. The size in the header of an
+// # Find
+//
+// It never follows a pointer. Sources: malloc/arena.c (heap_info, HEAP_MAX_SIZE) and
+// malloc/malloc.c (malloc_chunk, IS_MMAPPED) of glibc, 64-bit. glibc 2.35 appended a page
+// size to heap_info; the fields read here are unchanged. The size in the header of an
 // mmapped chunk is that of the mapping in glibc 2.36, and 16 bytes less in 2.43
 // (both observed; it changed in between). Other allocators (musl,
-// jemalloc, tcmalloc) have no such headers: nothing is found.
+// jemalloc, tcmalloc) have no such headers: nothing is found. A chunk that realloc made
+// smaller than 128 KiB is not found, nor one that is aligned to more than 16 bytes.
+//
+// # Walk
+//
+// The blocks of a heap lie one behind the other, each with its size. The state of each
+// arena (malloc_state) says where they end. Nothing is taken from the version of the
+// library: a layout is used if the memory has it, else the blocks are unknown.
+//
+//	glibc     what differs
+//	2.28      blocks in a tcache are not marked: if there are any, the blocks are unknown
+//	2.29 on   such a block has the address of the tcache in its second word
+//	2.32 on   links of fastbins and tcaches are combined with their address
+//	2.34 on   the second word is a random number instead, a variable of libc
+//	2.35 on   heap_info has 48 bytes, not 32
+//	2.43      no fastbins, so malloc_state is shorter; a tcache is allocated at the first free
+//
+// Tried with 2.36 and 2.43, block by block against what a program says; the others are
+// from the source. Not seen: parts of the main arena outside [heap], which malloc maps if
+// the heap cannot grow there. Pages are taken to have 4 KiB.
+//
+// Memory is read in windows of 256 KiB, and none of it is kept. A block that changes
+// just now is read again. If the chain of blocks is broken, the walk goes on where 16
+// blocks follow each other, and what lies between is lost. So headers that a process
+// overwrites can make the walk end early or see too little, but not go on for
+// ever: each step goes to a higher address, and the number of reads is limited.
+//
+// # Split
+//
+// HotSpot's Native Memory Tracking puts a header into each of its blocks
+// (services/mallocHeader.hpp, mallocTracker.hpp); see Headers. Which one there is, if any,
+// is decided by how many blocks have it.
 package malloc

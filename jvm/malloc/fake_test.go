@@ -11,8 +11,9 @@ import (
 
 // process is a process' memory: its resident pages, by address.
 type process struct {
-	pages map[uint64]*[pageSize]byte
-	reads int
+	pages  map[uint64]*[pageSize]byte
+	sorted []uint64 // their addresses, if there are as many
+	reads  int
 	// looked are the pages that were read although they are not resident.
 	looked []uint64
 }
@@ -20,23 +21,28 @@ type process struct {
 func newProcess() *process { return &process{pages: make(map[uint64]*[pageSize]byte)} }
 
 // ReadAt is /proc/<pid>/mem: reading a page that is not resident would make it so.
-func (p *process) ReadAt(b []byte, at int64) (int, error) {
-	p.reads++
-	page := p.pages[uint64(at)&^(pageSize-1)]
-	if page == nil {
-		p.looked = append(p.looked, uint64(at))
-		return 0, io.EOF
+func (p *process) ReadAt(b []byte, at int64) (n int, err error) {
+	for p.reads++; n < len(b); {
+		addr := uint64(at) + uint64(n)
+		page := p.pages[addr&^(pageSize-1)]
+		if page == nil {
+			p.looked = append(p.looked, addr)
+			return n, io.EOF
+		}
+		n += copy(b[n:], page[addr%pageSize:])
 	}
-	return copy(b, page[at%pageSize:]), nil
+	return n, nil
 }
 
 func (p *process) Present(addr uint64) bool { return p.pages[addr&^(pageSize-1)] != nil }
 
 func (p *process) Pages(start, end uint64, yield func(uint64)) error {
-	for _, addr := range slices.Sorted(maps.Keys(p.pages)) {
-		if addr >= start && addr < end {
-			yield(addr)
-		}
+	if len(p.sorted) != len(p.pages) {
+		p.sorted = slices.Sorted(maps.Keys(p.pages))
+	}
+	i, _ := slices.BinarySearch(p.sorted, start)
+	for ; i < len(p.sorted) && p.sorted[i] < end; i++ {
+		yield(p.sorted[i])
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ const (
 	heapInfo    = 32       // bytes read of heap_info: ar_ptr, prev, size, mprotect_size
 	chunkHeader = 16       // mchunk_prev_size, mchunk_size
 	isMmapped   = 2        // the only flag that an mmapped chunk carries
+	prevInUse   = 1
+	notMain     = 4 // the chunk is in a thread's arena
 	flagBits    = 7
 	// minChunk is the smallest size of an mmapped chunk. By default malloc uses mmap
 	// from 128 KiB on (M_MMAP_THRESHOLD).

@@ -1,0 +1,156 @@
+package malloc
+
+import (
+	"encoding/binary"
+
+	"github.com/jvmem/jvmem/jvm/ranges"
+)
+
+// layout says where the fields of struct malloc_state lie.
+type layout struct {
+	fastbins, top, bins, next, systemMem, size uint64
+}
+
+// layouts are those of glibc 2.27 to 2.42, and of 2.43, which has no fastbins.
+var layouts = []layout{
+	{fastbins: 0x10, top: 0x60, bins: 0x70, next: 0x870, systemMem: 0x888, size: 0x898},
+	{top: 0x08, bins: 0x18, next: 0x818, systemMem: 0x830, size: 0x840},
+}
+
+const (
+	stateBytes  = 0x898 // of the largest layout
+	countBins   = 127
+	countFast   = 10
+	maxFastSize = 0xb0 // of the chunks in the last fastbin
+	libraryMax  = 256 << 10
+)
+
+// heap is memory that chunks follow each other in.
+type heap struct {
+	first, end uint64 // of the chunks; end is that of the heap
+	arena      *mallocState
+	mapped     ranges.Range
+}
+
+// mallocState is the struct malloc_state of an arena.
+type mallocState struct {
+	addr   uint64
+	main   bool
+	layout layout
+	top    uint64
+}
+
+// parseState returns the layout of the malloc_state in b, which lies at addr.
+func parseState(b []byte, addr uint64) (mallocState, bool) {
+	word := func(offset uint64) uint64 { return binary.LittleEndian.Uint64(b[offset:]) }
+	for _, l := range layouts {
+		if uint64(len(b)) < l.size {
+			continue
+		}
+		top, system, most := word(l.top), word(l.systemMem), word(l.systemMem+8)
+		if top == 0 || top%16 != 0 || word(l.next) == 0 || system == 0 || system%pageSize != 0 || system > most {
+			continue
+		}
+		// An empty bin points to itself, and some are always empty.
+		empty, sound := 0, true
+		for i := range uint64(countBins) {
+			at := l.bins + 16*i
+			forward, back := word(at), word(at+8)
+			sound = sound && forward != 0 && forward%8 == 0 && back != 0 && back%8 == 0
+			if forward == addr+at-16 && back == forward {
+				empty++
+			}
+		}
+		if sound && empty > 0 {
+			return mallocState{addr: addr, layout: l, top: top}, true
+		}
+	}
+	return mallocState{}, false
+}
+
+// findMain finds the main arena: a malloc_state in the variables of libc whose top is in
+// the brk heap.
+func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState, bool) {
+	if brk.End == 0 {
+		return mallocState{}, false
+	}
+	for _, r := range library {
+		if r.End-r.Start > libraryMax {
+			continue // no variables of libc's
+		}
+		m.load(r.Start, r.End)
+		held := m.at(m.start, m.end-m.start)
+		for offset := 0; offset+0x840 <= len(held); offset += 16 {
+			for _, l := range layouts {
+				at := uint64(offset) + l.top
+				if at+8 > uint64(len(held)) {
+					continue
+				}
+				top := binary.LittleEndian.Uint64(held[at:])
+				if top < brk.Start || top >= brk.End {
+					continue
+				}
+				if a, ok := parseState(held[offset:], m.start+uint64(offset)); ok && a.layout == l {
+					a.main = true
+					return a, true
+				}
+			}
+		}
+	}
+	return mallocState{}, false
+}
+
+// heaps returns the heaps of those arenas that were recognised.
+func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
+	if main, ok := m.findMain(areas.Library, areas.Brk); ok {
+		arenas = append(arenas, &main)
+		heaps = append(heaps, &heap{first: alignUp(areas.Brk.Start, 16), end: areas.Brk.End, arena: &main, mapped: areas.Brk})
+	}
+	byAddr := make(map[uint64]*mallocState)
+	for _, r := range areas.Found {
+		if r.Kind != ranges.MallocArena {
+			continue
+		}
+		info := m.read(r.Start, heapInfo)
+		if info == nil {
+			continue
+		}
+		addr, size := binary.LittleEndian.Uint64(info[0:]), binary.LittleEndian.Uint64(info[16:])
+		a, known := byAddr[addr]
+		if !known {
+			if found, ok := parseState(m.read(addr, stateBytes), addr); ok {
+				a = &found
+				arenas = append(arenas, a)
+			}
+			byAddr[addr] = a
+		}
+		// heap_info has 32 bytes, from glibc 2.35 on 48; the arena follows the first.
+		infoBytes := addr & (heapMax - 1)
+		if a == nil || infoBytes != 0x20 && infoBytes != 0x30 || size > r.End-r.Start {
+			continue
+		}
+		first := r.Start + infoBytes
+		if addr&^(heapMax-1) == r.Start {
+			first = alignUp(addr+a.layout.size, 16)
+		}
+		heaps = append(heaps, &heap{first: first, end: r.Start + size, arena: a, mapped: r})
+	}
+	return heaps, arenas
+}
+
+// refresh reads again how far a heap and its arena reach.
+func (m *memory) refresh(h *heap) {
+	if top := m.word(h.arena.addr + h.arena.layout.top); top != 0 {
+		h.arena.top = top
+	}
+	if h.arena.main {
+		_, size := m.header(h.arena.top)
+		if end := h.arena.top + size&^flagBits; end > h.end && end-h.end <= heapMax {
+			h.end = end
+		}
+		return
+	}
+	if size := m.word(h.mapped.Start + 16); size > 0 && size <= h.mapped.End-h.mapped.Start {
+		h.end = h.mapped.Start + size
+	}
+}

@@ -1,0 +1,130 @@
+package malloc
+
+import "encoding/binary"
+
+// Headers is the kind of header that HotSpot's Native Memory Tracking puts before each
+// block that it mallocs.
+type Headers uint8
+
+const (
+	// NoHeaders is found where NMT is off, or this is no HotSpot.
+	NoHeaders Headers = iota
+	// Short headers are those of JDK 8 and 11: size, 64 bits; category, 8 bits; position
+	// and bucket of the allocation site, 16 and 40 bits.
+	Short
+	// Canaries are those of JDK 17 and newer: size, 64 bits; site or marker, 32 bits;
+	// category, 8 bits; a byte; a canary, 16 bits. 2 bytes follow the block.
+	Canaries
+	headerKinds
+)
+
+const (
+	trackingHeader = 16
+	trackingFooter = 2
+	canary         = 0xE99E
+	// maxBuckets is more than MallocSiteTable has.
+	maxBuckets = 5000
+	// maxCategories is more than HotSpot has.
+	maxCategories = 64
+)
+
+// Category is what HotSpot allocated for one purpose.
+type Category struct {
+	Blocks int64
+	// Bytes is what HotSpot asked for, as in VM.native_memory: without headers.
+	Bytes int64
+	// ResidentBytes of the blocks include the headers of NMT and of malloc.
+	ResidentBytes int64
+}
+
+// Split divides the blocks in use by the headers that NMT put into them. Its zero value is
+// ready. The categories are HotSpot's own numbers (MEMFLAGS, MemTag), which differ by JDK.
+type Split struct {
+	kinds [headerKinds][maxCategories]Category
+	// found and inUse count blocks.
+	found         [headerKinds]int64
+	inUse         int64
+	residentBytes int64
+}
+
+// Add adds a block: only those in use count.
+func (s *Split) Add(b *Block) {
+	if b.State != InUse {
+		return
+	}
+	s.inUse++
+	s.residentBytes += b.ResidentBytes
+	for kind := Short; kind < headerKinds; kind++ {
+		category, size, ok := kind.Parse(b)
+		if !ok {
+			continue
+		}
+		s.found[kind]++
+		c := &s.kinds[kind][category]
+		c.Blocks++
+		c.Bytes += int64(size)
+		c.ResidentBytes += b.ResidentBytes
+	}
+}
+
+// Result is what the blocks in use are.
+type Result struct {
+	Headers Headers
+	// Categories by their number.
+	Categories []Category
+	// Untracked is what has no header: of libraries or, without Headers, also of HotSpot.
+	// Its Bytes are those of the chunks.
+	Untracked Category
+}
+
+// Result decides which headers there are, by how many blocks have them.
+func (s *Split) Result() Result {
+	r := Result{Untracked: Category{Blocks: s.inUse, ResidentBytes: s.residentBytes}}
+	switch {
+	case s.found[Canaries] > 16: // nothing else looks like it
+		r.Headers = Canaries
+	case s.found[Short] > s.inUse/20:
+		r.Headers = Short
+	default:
+		return r
+	}
+	r.Categories = s.kinds[r.Headers][:]
+	for _, c := range r.Categories {
+		r.Untracked.Blocks -= c.Blocks
+		r.Untracked.ResidentBytes -= c.ResidentBytes
+	}
+	return r
+}
+
+// Parse returns what the header of a block says; ok: it has one. The size must fit the
+// block, as memory that was used again may hold an old header.
+func (h Headers) Parse(b *Block) (category uint8, size uint64, ok bool) {
+	if len(b.Head) < trackingHeader {
+		return 0, 0, false
+	}
+	size = binary.LittleEndian.Uint64(b.Head)
+	if size > b.Bytes { // also so that no sum below overflows
+		return 0, 0, false
+	}
+	switch h {
+	case Canaries:
+		category = b.Head[12]
+		ok = binary.LittleEndian.Uint16(b.Head[14:]) == canary && b.fits(trackingHeader+size+trackingFooter)
+	case Short:
+		site := binary.LittleEndian.Uint64(b.Head[8:])
+		category = uint8(site)
+		ok = site>>24 < maxBuckets && b.fits(trackingHeader+size)
+	}
+	return category, size, ok && category < maxCategories
+}
+
+// fits reports whether malloc returns such a block for that many bytes. It may give 16
+// more than needed, where they are too few for a chunk, and rounds mmapped ones up to
+// pages.
+func (b *Block) fits(bytes uint64) bool {
+	if b.Arena == 0 {
+		return b.Bytes >= bytes+chunkHeader && b.Bytes < bytes+2*pageSize
+	}
+	need := max(alignUp(bytes+8, 16), 2*chunkHeader)
+	return b.Bytes == need || b.Bytes == need+16
+}
