@@ -22,7 +22,6 @@ const (
 	countBins   = 127
 	countFast   = 10
 	maxFastSize = 0xb0 // of the chunks in the last fastbin
-	libraryMax  = 256 << 10
 )
 
 // heap is memory that chunks follow each other in.
@@ -75,9 +74,6 @@ func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState
 		return mallocState{}, false
 	}
 	for _, r := range library {
-		if r.End-r.Start > libraryMax {
-			continue // no variables of libc's
-		}
 		m.load(r.Start, r.End)
 		held := m.at(m.start, m.end-m.start)
 		for offset := 0; offset+0x840 <= len(held); offset += 16 {
@@ -132,6 +128,9 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 		first := r.Start + infoBytes
 		if addr&^(heapMax-1) == r.Start {
 			first = alignUp(addr+a.layout.size, 16)
+		}
+		if first > r.Start+size {
+			continue
 		}
 		heaps = append(heaps, &heap{first: first, end: r.Start + size, arena: a, mapped: r})
 	}

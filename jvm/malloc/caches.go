@@ -76,8 +76,12 @@ func (w *walker) findKey(heaps []*heap) {
 					if e == 0 {
 						continue
 					}
-					if entries++; w.word(e+8) == addr+chunkHeader {
+					entries++
+					switch key := w.word(e + 8); {
+					case key == addr+chunkHeader:
 						addresses++
+					case random[key]:
+						keys[key]++
 					}
 				}
 			}
@@ -99,9 +103,6 @@ func (w *walker) findKey(heaps []*heap) {
 func (w *walker) randomWords() map[uint64]bool {
 	words := make(map[uint64]bool)
 	for _, r := range w.library {
-		if r.End-r.Start > libraryMax {
-			continue
-		}
 		w.load(r.Start, r.End)
 		for at := w.start; at < w.end; at += 8 {
 			// Pointers and small numbers, also negative ones, are not random.

@@ -72,14 +72,14 @@ type Result struct {
 	Headers Headers
 	// Categories by their number.
 	Categories []Category
-	// Untracked is what has no header: of libraries or, without Headers, also of HotSpot.
-	// Its Bytes are those of the chunks.
-	Untracked Category
+	// UntrackedBlocks have no header: they are of libraries or, without Headers, also of
+	// HotSpot.
+	UntrackedBlocks, UntrackedResidentBytes int64
 }
 
 // Result decides which headers there are, by how many blocks have them.
 func (s *Split) Result() Result {
-	r := Result{Untracked: Category{Blocks: s.inUse, ResidentBytes: s.residentBytes}}
+	r := Result{UntrackedBlocks: s.inUse, UntrackedResidentBytes: s.residentBytes}
 	switch {
 	case s.found[Canaries] > 16: // nothing else looks like it
 		r.Headers = Canaries
@@ -90,8 +90,8 @@ func (s *Split) Result() Result {
 	}
 	r.Categories = s.kinds[r.Headers][:]
 	for _, c := range r.Categories {
-		r.Untracked.Blocks -= c.Blocks
-		r.Untracked.ResidentBytes -= c.ResidentBytes
+		r.UntrackedBlocks -= c.Blocks
+		r.UntrackedResidentBytes -= c.ResidentBytes
 	}
 	return r
 }
@@ -103,7 +103,7 @@ func (h Headers) Parse(b *Block) (category uint8, size uint64, ok bool) {
 		return 0, 0, false
 	}
 	size = binary.LittleEndian.Uint64(b.Head)
-	if size > b.Bytes { // also so that no sum below overflows
+	if size == 0 || size > b.Bytes { // HotSpot asks for 1 byte at least; and no sum below overflows
 		return 0, 0, false
 	}
 	switch h {

@@ -54,7 +54,7 @@ func TestSplitJVM(t *testing.T) {
 			t.Errorf("category %d has %d blocks", i+len(categories), c.Blocks)
 		}
 	}
-	if n := result.Untracked.ResidentBytes; n <= 0 || n > 2*mib {
+	if n := result.UntrackedResidentBytes; n <= 0 || n > 2*mib {
 		t.Errorf("%d bytes are untracked, want little: nothing but the JDK.s libraries", n)
 	}
 }
@@ -123,15 +123,15 @@ func TestSplit(t *testing.T) {
 			if got.Headers != tt.want || got.Headers == NoHeaders != (got.Categories == nil) {
 				t.Fatalf("headers of kind %d, want %d", got.Headers, tt.want)
 			}
-			untracked := Category{Blocks: 300, ResidentBytes: 300 * 128}
+			untracked := int64(300)
 			if tt.want != NoHeaders {
-				untracked = Category{Blocks: 200, ResidentBytes: 200 * 128}
+				untracked = 200
 				if c := got.Categories[gc]; c != (Category{Blocks: 100, Bytes: 100 * 100, ResidentBytes: 100 * 128}) {
 					t.Errorf("%+v", c)
 				}
 			}
-			if got.Untracked != untracked {
-				t.Errorf("untracked %+v, want %+v", got.Untracked, untracked)
+			if got.UntrackedBlocks != untracked || got.UntrackedResidentBytes != untracked*128 {
+				t.Errorf("%d untracked blocks, %d bytes, want %d blocks", got.UntrackedBlocks, got.UntrackedResidentBytes, untracked)
 			}
 		})
 	}
