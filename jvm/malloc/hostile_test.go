@@ -34,13 +34,14 @@ func (r *recording) blocks(t testing.TB) (out []Block) {
 // arenaBytes of chunks follow each other in that many bytes.
 const arenaBytes = 8 << 20
 
-// arena adds an arena of glibc 2.36 at base with chunks of size bytes.
-func (r *recording) arena(size uint64) (chunks []uint64) {
-	r.heap(base, 0, base+0x30, arenaBytes)
+// arena adds an arena of glibc 2.36 at base with chunks of size bytes. heap_info has info
+// bytes.
+func (r *recording) arena(info, size uint64) (chunks []uint64) {
+	r.heap(base, 0, base+info, arenaBytes)
 	for addr := uint64(base + pageSize); addr < base+arenaBytes; addr += pageSize {
 		r.put(addr)
 	}
-	state := uint64(base + 0x30)
+	state := base + info
 	for i := range uint64(countBins) {
 		r.set(state+0x70+16*i, state+0x60+16*i)
 		r.set(state+0x78+16*i, state+0x60+16*i)
@@ -48,7 +49,7 @@ func (r *recording) arena(size uint64) (chunks []uint64) {
 	r.set(state+0x870, state)
 	r.set(state+0x888, arenaBytes)
 	r.set(state+0x890, arenaBytes)
-	at := uint64(base + 0x8d0)
+	at := state + 0x8a0
 	for ; at+2*size <= base+arenaBytes; at += size {
 		chunks = append(chunks, at)
 		r.set(at+8, size|prevInUse|notMain)
@@ -136,7 +137,7 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &recording{process: newProcess()}
-			chunks := r.arena(0x60)
+			chunks := r.arena(0x30, 0x60)
 			overwrite(r, chunks)
 			r.reads = 0
 			began := time.Now()
@@ -165,10 +166,57 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestOlder: glibc 2.34 and older has other marks, and a shorter heap_info, also in the
+// second heap of an arena.
+func TestOlder(t *testing.T) {
+	const cached = 6
+	for name, key := range map[string]func(tcache, i uint64) uint64{
+		"2.28": func(_, i uint64) uint64 { return i << 20 },
+		"2.29": func(tcache, _ uint64) uint64 { return tcache },
+		"2.34": func(_, _ uint64) uint64 { return 0xf00dfacecafe1234 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &recording{process: newProcess()}
+			chunks := r.arena(0x20, 0x290)
+			tcache := chunks[0] + chunkHeader
+			for i := range uint64(cached) {
+				c, size := chunks[i+1], 0x20+16*i // and the rest is another chunk
+				r.set(c+8, size|prevInUse|notMain)
+				r.set(c+size+8, 0x290-size|prevInUse|notMain)
+				r.set(c+chunkHeader+8, key(tcache, i))
+				r.set(tcache+128+8*i, c+chunkHeader)
+			}
+			r.put(base-mib, 0, 0xf00dfacecafe1234) // libc's variables
+			r.areas.Library = []ranges.Range{span(base-mib, base-mib+pageSize)}
+
+			second := uint64(base + heapMax)
+			r.heap(second, base, base+0x20, 2*pageSize)
+			r.put(second + pageSize)
+			r.set(second+0x28, (2*pageSize-0x40)|prevInUse|notMain)
+			r.set(second+2*pageSize-0x18, chunkHeader|prevInUse)
+			r.set(second+2*pageSize-0x08, prevInUse)
+			r.areas.Found = append(r.areas.Found, arena(second, second+2*pageSize))
+
+			totals, err := Walk(r, r, r.areas, ample, func(*Block) {})
+			if name == "2.28" {
+				if !errors.Is(err, ErrUnknown) {
+					t.Fatalf("%+v, %v, but nothing tells what is cached", totals, err)
+				}
+				return
+			}
+			want := [states]int64{InUse: int64(len(chunks)) + 1, Cached: cached, Top: 1}
+			if err != nil || totals.Blocks != want || totals.LostBytes != 0 {
+				t.Fatalf("%+v, %v, want blocks %d", totals, err, want)
+			}
+			checkSum(t, r, r.areas, totals)
+		})
+	}
+}
+
 // TestBudget: a walk ends where its budget does.
 func TestBudget(t *testing.T) {
 	r := &recording{process: newProcess()}
-	r.arena(0x60)
+	r.arena(0x30, 0x60)
 	for name, budget := range map[string]Budget{
 		"reads": {Reads: 20, Time: time.Minute},
 		"time":  {Reads: 1 << 20},
@@ -200,7 +248,7 @@ func (c *changing) ReadAt(b []byte, at int64) (int, error) {
 // TestChanging: what changes just now is read again.
 func TestChanging(t *testing.T) {
 	r := &recording{process: newProcess()}
-	chunks := r.arena(0x60)
+	chunks := r.arena(0x30, 0x60)
 	c := &changing{recording: r, at: chunks[100] + 8}
 	totals, err := Walk(c, r, r.areas, ample, func(*Block) {})
 	if err != nil || totals.LostBytes != 0 || totals.Blocks[InUse] != int64(len(chunks)) {
