@@ -167,7 +167,7 @@ func TestHostile(t *testing.T) {
 }
 
 // TestOlder: glibc 2.34 and older has other marks, and a shorter heap_info, also in the
-// second heap of an arena.
+// further heaps of an arena.
 func TestOlder(t *testing.T) {
 	const cached = 6
 	for name, key := range map[string]func(tcache, i uint64) uint64{
@@ -189,13 +189,16 @@ func TestOlder(t *testing.T) {
 			r.put(base-mib, 0, 0xf00dfacecafe1234) // libc's variables
 			r.areas.Library = []ranges.Range{span(base-mib, base-mib+pageSize)}
 
-			second := uint64(base + heapMax)
-			r.heap(second, base, base+0x20, 2*pageSize)
-			r.put(second + pageSize)
-			r.set(second+0x28, (2*pageSize-0x40)|prevInUse|notMain)
-			r.set(second+2*pageSize-0x18, chunkHeader|prevInUse)
-			r.set(second+2*pageSize-0x08, prevInUse)
-			r.areas.Found = append(r.areas.Found, arena(second, second+2*pageSize))
+			for i, rest := range []uint64{0x20, 0x30} { // at the end of heaps that are full
+				heap := uint64(base + (i+1)*heapMax)
+				end := heap + 2*pageSize
+				r.heap(heap, base, base+0x20, 2*pageSize)
+				r.put(heap + pageSize)
+				r.set(heap+0x28, (end-rest-heap-0x20)|prevInUse|notMain)
+				r.set(end-rest+8, (rest-0x10)|prevInUse)
+				r.set(end-0x08, prevInUse)
+				r.areas.Found = append(r.areas.Found, arena(heap, end))
+			}
 
 			totals, err := Walk(r, r, r.areas, ample, func(*Block) {})
 			if name == "2.28" {
@@ -204,7 +207,7 @@ func TestOlder(t *testing.T) {
 				}
 				return
 			}
-			want := [states]int64{InUse: int64(len(chunks)) + 1, Cached: cached, Top: 1}
+			want := [states]int64{InUse: int64(len(chunks)) + 2, Cached: cached, Top: 1}
 			if err != nil || totals.Blocks != want || totals.LostBytes != 0 {
 				t.Fatalf("%+v, %v, want blocks %d", totals, err, want)
 			}

@@ -169,8 +169,8 @@ func (w *walker) chunk(h *heap, addr uint64) (size uint64, inUse bool, v verdict
 	_, word := w.header(addr)
 	size = word &^ flagBits
 	switch {
-	case size == chunkHeader && h.end-addr <= 2*chunkHeader:
-		return size, false, fence
+	case size == chunkHeader && h.end-addr <= 2*chunkHeader, size == 2*chunkHeader && h.end-addr == 3*chunkHeader:
+		return size, false, fence // the second where 48 bytes were left for it
 	case addr == h.arena.top && size >= chunkHeader && size%16 == 0:
 		return min(size, h.end-addr), false, last
 	case !h.plausible(addr, word):
