@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/cgroups/v3"
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 )
 
@@ -31,9 +32,10 @@ func (f FS) path(elem ...string) string {
 func (f FS) PathOf(pid int) (Path, error) {
 	file := f.path(strconv.Itoa(pid), "cgroup")
 	text, err := readProc(file)
-	var path Path
+	var v1 map[string]string
+	var v2 string
 	if err == nil {
-		path, err = parsePath(text)
+		v1, v2, err = cgroups.ParseCgroupFromReaderUnified(bytes.NewReader(text))
 	}
 	if err != nil {
 		switch {
@@ -44,10 +46,18 @@ func (f FS) PathOf(pid int) (Path, error) {
 		}
 		return Path{}, fail("read", file, err)
 	}
-	if path.Version == 1 && path.Name == "/" && f.ending(pid) {
-		return Path{}, fail("read", file, ErrGone)
+	// A controller is in one hierarchy only: where the memory controller has a
+	// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
+	if name, ok := v1["memory"]; ok {
+		if name == "/" && f.ending(pid) {
+			return Path{}, fail("read", file, ErrGone)
+		}
+		return Path{Version: 1, Name: name}, nil
 	}
-	return path, nil
+	if v2 == "" {
+		return Path{}, fail("read", file, ErrNoController)
+	}
+	return Path{Version: 2, Name: v2}, nil
 }
 
 // pfExiting is PF_EXITING of include/linux/sched.h.

@@ -1,10 +1,6 @@
 package cgroup
 
-import (
-	"bytes"
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Path is a cgroup as in /proc/<pid>/cgroup: relative to our own cgroup namespace, so it
 // can start with "/..". Paths read by the same process compare with ==; they are not valid
@@ -12,36 +8,6 @@ import (
 type Path struct {
 	Version int    // hierarchy of the memory controller: 1 or 2
 	Name    string // "/" or "/a/b"
-}
-
-// parsePath parses /proc/<pid>/cgroup, with a line "ID:controllers:path" for each
-// hierarchy; v2 has no controllers there. It is read for each process in each sample, so only
-// the path becomes a string.
-func parsePath(text []byte) (Path, error) {
-	var path Path
-	for len(text) > 0 {
-		var line []byte
-		line, text, _ = bytes.Cut(text, []byte{'\n'})
-		_, rest, ok := bytes.Cut(line, []byte{':'})
-		controllers, name, found := bytes.Cut(rest, []byte{':'})
-		if !ok || !found {
-			return Path{}, fmt.Errorf("line %.80q is not valid", line)
-		}
-		if len(controllers) == 0 {
-			path = Path{Version: 2, Name: string(name)}
-		}
-		for controller := range bytes.SplitSeq(controllers, []byte{','}) {
-			// A controller is in one hierarchy only: where the memory controller has a
-			// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
-			if string(controller) == "memory" {
-				return Path{Version: 1, Name: string(name)}, nil
-			}
-		}
-	}
-	if path.Name == "" {
-		return Path{}, ErrNoController
-	}
-	return path, nil
 }
 
 // String returns the name with its version: "v2:/a/b".
@@ -92,9 +58,7 @@ func below(name, root string) (rel string, ok bool) {
 	if name == root {
 		return "", true
 	}
-	if rel, ok = strings.CutPrefix(name, strings.TrimSuffix(root, "/")); ok {
-		rel, ok = strings.CutPrefix(rel, "/")
-	}
+	rel, ok = strings.CutPrefix(name, strings.TrimSuffix(root, "/")+"/")
 	if !ok || rel == ".." || strings.HasPrefix(rel, "../") {
 		return "", false
 	}
