@@ -37,6 +37,9 @@ type mallocState struct {
 	main   bool
 	layout layout
 	top    uint64
+	// bytes is what the arena has by its own account (system_mem), found the size of its
+	// heaps.
+	bytes, found uint64
 }
 
 // parseState returns the layout of the malloc_state in b, which lies at addr.
@@ -47,7 +50,7 @@ func parseState(b []byte, addr uint64) (mallocState, bool) {
 			continue
 		}
 		top, system, most := word(l.top), word(l.systemMem), word(l.systemMem+8)
-		if top == 0 || top%16 != 0 || word(l.next) == 0 || system == 0 || system%pageSize != 0 || system > most {
+		if top == 0 || top%16 != 0 || word(l.next) == 0 || system == 0 || system%pageSize != 0 || system > most || system > addressLimit>>8 {
 			continue
 		}
 		// An empty bin points to itself, and some are always empty.
@@ -61,7 +64,7 @@ func parseState(b []byte, addr uint64) (mallocState, bool) {
 			}
 		}
 		if sound && empty > 0 {
-			return mallocState{addr: addr, layout: l, top: top}, true
+			return mallocState{addr: addr, layout: l, top: top, bytes: system}, true
 		}
 	}
 	return mallocState{}, false
@@ -99,6 +102,7 @@ func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState
 // heaps returns the heaps of those arenas that were recognised.
 func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 	if main, ok := m.findMain(areas.Library, areas.Brk); ok {
+		main.found = areas.Brk.End - areas.Brk.Start
 		arenas = append(arenas, &main)
 		heaps = append(heaps, &heap{first: alignUp(areas.Brk.Start, 16), end: areas.Brk.End, arena: &main, mapped: areas.Brk})
 	}
@@ -132,6 +136,7 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 		if first > r.Start+size {
 			continue
 		}
+		a.found += size
 		heaps = append(heaps, &heap{first: first, end: r.Start + size, arena: a, mapped: r})
 	}
 	return heaps, arenas

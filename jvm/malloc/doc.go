@@ -28,8 +28,8 @@
 //	2.43      no fastbins, so malloc_state is shorter; a tcache is allocated at the first free
 //
 // Tried with 2.36 and 2.43, block by block against what a program says; the others are
-// from the source. Not seen: parts of the main arena outside [heap], which malloc maps if
-// the heap cannot grow there. Pages are taken to have 4 KiB.
+// from the source. Parts of the main arena outside [heap], which malloc maps if the heap
+// cannot grow, are not found, but told (UnseenBytes). Pages are taken to have 4 KiB.
 //
 // Memory is read in windows of 256 KiB, and none of it is kept. A block that changes
 // just now is read again. If the chain of blocks is broken, the walk goes on where 16

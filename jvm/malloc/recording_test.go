@@ -133,8 +133,19 @@ func TestWalkRecording(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := loadRecording(t, name)
 			totals := checkWalk(t, r, r, r.areas, r.truth)
-			if totals.LostBytes != 0 || totals.Arenas != 4 || len(r.looked) > 0 {
+			if totals.LostBytes != 0 || totals.UnseenBytes != 0 || totals.Arenas != 4 || len(r.looked) > 0 {
 				t.Errorf("%+v, read although not resident: %x", totals, r.looked)
+			}
+
+			// Memory that was not found is missed, not left out.
+			i := slices.IndexFunc(r.areas.Found, func(a ranges.Range) bool { return a.Kind == ranges.MallocArena })
+			small := r.areas
+			small.Brk.End -= 64 << 10
+			small.Found = slices.Clone(r.areas.Found)
+			small.Found[i].End = small.Found[i].Start + pageSize
+			totals, err := Walk(r, r, small, ample, func(*Block) {})
+			if err != nil || totals.Complete() || totals.UnseenBytes != 64<<10+int64(r.areas.Found[i].End-r.areas.Found[i].Start) {
+				t.Errorf("%+v, %v", totals, err)
 			}
 		})
 	}

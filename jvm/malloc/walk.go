@@ -85,19 +85,23 @@ type Totals struct {
 	// LostBytes is resident memory where the blocks did not follow each other: they
 	// changed meanwhile, or were overwritten.
 	LostBytes int64
-	Arenas    int
+	// UnseenBytes is what arenas have by their own account beyond the areas: Find ended
+	// early, or malloc mapped parts of the main arena outside [heap]. They need not be
+	// resident.
+	UnseenBytes int64
+	Arenas      int
 	// Reads is the number of system calls.
 	Reads int
 }
 
-// Complete reports whether at most 1 % of the memory was lost. If not, another walk may
+// Complete reports whether at most 1 % of the memory was lost or not seen. If not, another walk may
 // see more; after two the blocks are unknown.
 func (t *Totals) Complete() bool {
 	all := t.OwnBytes + t.LostBytes
 	for _, n := range t.ResidentBytes {
 		all += n
 	}
-	return t.LostBytes <= all/100
+	return t.LostBytes+t.UnseenBytes <= all/100
 }
 
 // Walk calls see for each block in the areas. mem is the process' memory by address
@@ -108,6 +112,11 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 	w := walker{memory: newMemory(mem, pages, budget), see: see, caches: caches{library: areas.Library}}
 	heaps, arenas := w.heaps(areas)
 	w.totals.Arenas = len(arenas)
+	for _, a := range arenas {
+		if a.bytes > a.found {
+			w.totals.UnseenBytes += int64(a.bytes - a.found)
+		}
+	}
 	if len(arenas) == 0 && w.err == nil {
 		w.err = ErrUnknown
 	}

@@ -145,8 +145,8 @@ func TestWalkProgram(t *testing.T) {
 	}
 	totals := checkWalk(t, l.mem, l.pagemap, l.areas, readTruth(t, lines))
 	t.Logf("%+v", totals)
-	if totals.LostBytes != 0 || totals.Arenas != 4 {
-		t.Errorf("lost %d bytes, %d arenas, want 0 and 4", totals.LostBytes, totals.Arenas)
+	if totals.LostBytes != 0 || totals.UnseenBytes != 0 || totals.Arenas != 4 {
+		t.Errorf("lost %d bytes, %d unseen, %d arenas, want 0, 0 and 4", totals.LostBytes, totals.UnseenBytes, totals.Arenas)
 	}
 }
 
