@@ -40,18 +40,22 @@ func (j *judge) stairsFrom(start int64, name string, least float64) (trend, bool
 		at    int64
 		value float64
 	}
-	var all []point
-	low, high := math.Inf(1), math.Inf(-1)
-	for time, p := range j.c.Points(name) {
-		if time < start || time > j.at {
-			continue
+	low, high, known := math.Inf(1), math.Inf(-1), 0
+	for time, p := range j.c.PointsSince(name, start) {
+		if time <= j.at {
+			low, high = min(low, float64(p.Min)), max(high, float64(p.Min))
+			known++
 		}
-		all = append(all, point{time, float64(p.Min)})
-		low, high = min(low, float64(p.Min)), max(high, float64(p.Min))
 	}
 	gain := high - low
-	if len(all) == 0 || gain < least {
+	if gain < least { // or nothing is known
 		return trend{}, false
+	}
+	all := make([]point, 0, known)
+	for time, p := range j.c.PointsSince(name, start) {
+		if time <= j.at {
+			all = append(all, point{time, float64(p.Min)})
+		}
 	}
 	begin := 0
 	for k := range all {

@@ -102,6 +102,7 @@ func (j *judge) newTrend(points iter.Seq2[int64, history.Point], w window, parts
 		}
 		seen[i] = true
 	}
+	t.floors, t.top = least[:0], most[:0]
 	for i := range least {
 		if seen[i] {
 			t.floors, t.top = append(t.floors, least[i]), append(t.top, most[i])
@@ -120,7 +121,7 @@ func hours(millis int64) float64 { return float64(millis) / 3.6e6 }
 func (t *trend) fit() {
 	f := t.floors
 	n := len(f)
-	slopes, s := slopesOf(f)
+	slopes, s := slopesOf(f, make([]float64, 0, n*(n-1)/2))
 	slices.Sort(slopes)
 	t.rate = median(slopes)
 	// Sen (1968): the interval's ends are slopes whose rank is off the middle by
@@ -136,18 +137,18 @@ func (t *trend) fit() {
 	t.tau = s / float64(n*(n-1)/2)
 	t.growth = t.rate * hours(t.to-t.from)
 
-	first, _ := slopesOf(f[:n/2+1])
-	second, _ := slopesOf(f[n/2:])
-	slices.Sort(first)
-	slices.Sort(second)
-	if a, b := median(first), median(second); a > 0 {
+	rateOf := func(f []floor) float64 { // over the slopes of the whole, which are used up
+		part, _ := slopesOf(f, slopes[:0])
+		slices.Sort(part)
+		return median(part)
+	}
+	if a, b := rateOf(f[:n/2+1]), rateOf(f[n/2:]); a > 0 {
 		t.bend = b / a
 	} else if b > 0 {
 		t.bend = math.Inf(1) // it began in the second half
 	}
-	if last, _ := slopesOf(f[n*3/4-1:]); t.rate > 0 {
-		slices.Sort(last)
-		t.tail = median(last) / t.rate
+	if t.rate > 0 {
+		t.tail = rateOf(f[n*3/4-1:]) / t.rate
 	}
 	if rise := f[n-1].value - f[0].value; rise > 0 {
 		for i := 1; i < n; i++ {
@@ -156,10 +157,9 @@ func (t *trend) fit() {
 	}
 }
 
-// slopesOf returns the slope between any two floors, and Kendall's S: how many
-// rise, less how many fall.
-func slopesOf(f []floor) (slopes []float64, s float64) {
-	slopes = make([]float64, 0, len(f)*(len(f)-1)/2)
+// slopesOf appends the slope between any two floors to slopes, and returns Kendall's S: how
+// many rise, less how many fall.
+func slopesOf(f []floor, slopes []float64) (_ []float64, s float64) {
 	for i := range f {
 		for k := i + 1; k < len(f); k++ {
 			rise := f[k].value - f[i].value
