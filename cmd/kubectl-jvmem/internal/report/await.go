@@ -8,14 +8,39 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sidecar"
 )
 
-// An ephemeral container first starts to listen, then finds the JVM; a JVM of another user is
-// looked for by --user=jvm before anything is answered.
 const (
-	awaitTimeout  = 20 * time.Second
+	// An ephemeral container first starts to listen, then finds the JVM; a JVM of another
+	// user is looked for by --user=jvm before anything is answered.
+	ephemeralPatience = 20 * time.Second
+	// A sidecar may see a JVM some seconds after the container started.
+	youngPatience = 10 * time.Second
+	youngAge      = 30 * time.Second
 	awaitInterval = 300 * time.Millisecond
 )
+
+// patience returns how long jvmem may take to report a JVM in the pod; container may be "".
+// If the clock of this machine is wrong, a missing JVM is reported too early or too late.
+func patience(pod *corev1.Pod, s *sidecar.Sidecar, container string, now time.Time) time.Duration {
+	if !s.Ends.IsZero() {
+		return ephemeralPatience
+	}
+	for i := range pod.Status.ContainerStatuses {
+		status := &pod.Status.ContainerStatuses[i]
+		if status.Name == sidecar.Name || container != "" && status.Name != container {
+			continue
+		}
+		if r := status.State.Running; r != nil && now.Sub(r.StartedAt.Time) < youngAge {
+			return youngPatience
+		}
+	}
+	return 0
+}
 
 // breakdown has the fields of jvmem.breakdown/v1 that are needed here.
 type breakdown struct {
@@ -33,11 +58,11 @@ type breakdown struct {
 	} `json:"sources"`
 }
 
-// await waits until jvmem reports a JVM, if it was just started. The error says why there is
-// none.
-func (c *connection) await(ctx context.Context, container string, started bool) error {
-	end := time.Now().Add(awaitTimeout)
-	for {
+// await waits until jvmem reports a JVM, as long as its patience lasts. It calls waits if the
+// first look finds none. The error says why there is none.
+func (c *connection) await(ctx context.Context, container string, patience time.Duration, waits func()) error {
+	end := time.Now().Add(patience)
+	for first := true; ; first = false {
 		var b breakdown
 		err := c.decode(ctx, "/breakdown?format=json", &b)
 		if err == nil {
@@ -47,14 +72,17 @@ func (c *connection) await(ctx context.Context, container string, started bool) 
 		if err == nil || errors.As(err, &status) && status.code != http.StatusServiceUnavailable {
 			return err
 		}
-		if !started || ctx.Err() != nil {
+		if patience == 0 || ctx.Err() != nil {
 			return err
+		}
+		if first {
+			waits()
 		}
 		if time.Now().After(end) {
 			if status != nil {
 				err = errors.New(status.text) // it waits for a JVM
 			}
-			return fmt.Errorf("no HotSpot JVM was found in container %s within %s: %w", container, awaitTimeout, err)
+			return fmt.Errorf("no HotSpot JVM was found in %s within %s: %w", place(container), patience, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -62,6 +90,13 @@ func (c *connection) await(ctx context.Context, container string, started bool) 
 		case <-time.After(awaitInterval):
 		}
 	}
+}
+
+func place(container string) string {
+	if container == "" {
+		return "the pod"
+	}
+	return "container " + container
 }
 
 // check returns an error if the container is not there.

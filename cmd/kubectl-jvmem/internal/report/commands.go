@@ -100,7 +100,13 @@ func (o *options) run(ctx context.Context, name, report string, local int, f fun
 		return err
 	}
 	defer conn.close()
-	if err := conn.await(ctx, o.container, !s.Ends.IsZero()); err != nil {
+	wait := patience(pod, s, o.container, time.Now())
+	err = conn.await(ctx, o.container, wait, func() {
+		if s.Ends.IsZero() { // else a line says that a container was added
+			fmt.Fprintf(o.ErrOut, "No JVM is reported yet in %s, which just started: waiting for at most %s.\n", place(o.container), wait)
+		}
+	})
+	if err != nil {
 		return err
 	}
 	if s.Ends.IsZero() && conn.blind(ctx) {

@@ -8,8 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sidecar"
 )
 
 // connectionTo is a connection whose forwarded port is that of a server.
@@ -83,19 +88,54 @@ func TestAwait(t *testing.T) {
 	for name, tt := range map[string]struct {
 		responses []string
 		container string
-		started   bool
+		patience  time.Duration
+		waits     int // how often it says so
 		fails     string
 	}{
-		"just started":         {[]string{"", nothing, `{"containers": [{"name": "app"}]}`}, "app", true, ""},
-		"a sidecar, no JVM":    {[]string{nothing}, "", false, "no HotSpot JVM in the pod\n  waiting for a JVM\n  fix: share the process namespace"},
-		"a sidecar, no sample": {[]string{""}, "", false, "no sample yet"},
-		"another container":    {[]string{`{"containers": [{"name": "app"}]}`}, "proxy", false, "no HotSpot JVM in container proxy: there is one in app"},
-		"name unknown":         {[]string{`{"containers": [{"name": ""}]}`}, "app", false, ""},
+		"just started":         {[]string{"", nothing, nothing, `{"containers": [{"name": "app"}]}`}, "app", time.Hour, 1, ""},
+		"no need to wait":      {[]string{`{"containers": [{"name": "app"}]}`}, "app", time.Hour, 0, ""},
+		"started, no JVM":      {[]string{nothing}, "", time.Millisecond, 1, "no HotSpot JVM was found in the pod within 1ms: jvmem found no HotSpot JVM"},
+		"a sidecar, no JVM":    {[]string{nothing}, "", 0, 0, "no HotSpot JVM in the pod\n  waiting for a JVM\n  fix: share the process namespace"},
+		"a sidecar, no sample": {[]string{""}, "", 0, 0, "no sample yet"},
+		"another container":    {[]string{`{"containers": [{"name": "app"}]}`}, "proxy", 0, 0, "no HotSpot JVM in container proxy: there is one in app"},
+		"name unknown":         {[]string{`{"containers": [{"name": ""}]}`}, "app", 0, 0, ""},
 	} {
 		responses = tt.responses
-		err := c.await(t.Context(), tt.container, tt.started)
+		waits := 0
+		err := c.await(t.Context(), tt.container, tt.patience, func() { waits++ })
+		if waits != tt.waits {
+			t.Errorf("%s: said %d times that it waits", name, waits)
+		}
 		if tt.fails == "" && err != nil || tt.fails != "" && (err == nil || !strings.Contains(err.Error(), tt.fails)) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestPatience: a container that just started may have its JVM in a moment; that the sidecar
+// was restarted says nothing about the JVM.
+func TestPatience(t *testing.T) {
+	var pod corev1.Pod
+	err := yaml.UnmarshalStrict([]byte(`
+status:
+  containerStatuses:
+  - {name: jvmem, state: {running: {startedAt: "2026-11-28T10:04:59Z"}}}
+  - {name: app, state: {running: {startedAt: "2026-11-28T10:04:31Z"}}}
+  - {name: proxy, state: {running: {startedAt: "2026-11-28T10:04:30Z"}}}
+  - {name: job, state: {terminated: {startedAt: "2026-11-28T10:04:59Z", exitCode: 0}}}`), &pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 28, 10, 5, 0, 0, time.UTC)
+	for container, want := range map[string]time.Duration{"": youngPatience, "app": youngPatience, "proxy": 0, "job": 0} {
+		if got := patience(&pod, &sidecar.Sidecar{}, container, now); got != want {
+			t.Errorf("container %q: %s, want %s", container, got, want)
+		}
+	}
+	if got := patience(&pod, &sidecar.Sidecar{Ends: now}, "proxy", now); got != ephemeralPatience {
+		t.Errorf("an ephemeral container: %s", got)
+	}
+	if got := patience(&pod, &sidecar.Sidecar{}, "", now.Add(time.Second)); got != 0 {
+		t.Errorf("a second later: %s", got)
 	}
 }
