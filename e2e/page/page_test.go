@@ -29,7 +29,7 @@ func load(t *testing.T, s *testSidecar, j *jvmtest.JVM) {
 	dir, shm := t.TempDir(), fmt.Sprintf("/dev/shm/jvmem-page-%d", j.PID)
 	for _, command := range []string{
 		"heap 72", "bigclasses 30", "jit 10", "threads 24 192 http-nio-8080", "threads 8 96 HikariPool-1", "threads 3 32 " + evil,
-		"pagecache " + filepath.Join(dir, "cached") + " 56", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile " + shm + " 16",
+		"pagecache " + filepath.Join(dir, "cached") + " 112", "mapfile " + filepath.Join(dir, "mapped") + " 10", "shmfile " + shm + " 16",
 	} {
 		j.Do(command)
 	}
