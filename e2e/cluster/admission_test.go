@@ -3,6 +3,8 @@ package cluster
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,17 +22,22 @@ func (s *suite) testPodSecurity(t *testing.T) {
 		namespace := s.namespace(t, level, "enforce="+level)
 		pod := template(injected("app"))
 		if level == "restricted" {
-			pod.Spec.SecurityContext.RunAsNonRoot = new(true)
-			pod.Spec.SecurityContext.SeccompProfile = &core.SeccompProfile{Type: core.SeccompProfileTypeRuntimeDefault}
-			pod.Spec.Containers[0].SecurityContext = &core.SecurityContext{
-				AllowPrivilegeEscalation: new(false), Capabilities: &core.Capabilities{Drop: []core.Capability{"ALL"}},
-			}
+			restrict(&pod)
 		}
 		s.createPod(t, namespace, "app", pod)
 		s.awaitContainer(t, s.awaitReady(t, namespace, "app"), level+": all rows known", complete)
 		if level == "restricted" {
 			s.expectWarning(t, namespace, pod)
 		}
+	}
+}
+
+// restrict sets what the level restricted demands, but for the user.
+func restrict(pod *core.PodTemplateSpec) {
+	pod.Spec.SecurityContext.RunAsNonRoot = new(true)
+	pod.Spec.SecurityContext.SeccompProfile = &core.SeccompProfile{Type: core.SeccompProfileTypeRuntimeDefault}
+	pod.Spec.Containers[0].SecurityContext = &core.SecurityContext{
+		AllowPrivilegeEscalation: new(false), Capabilities: &core.Capabilities{Drop: []core.Capability{"ALL"}},
 	}
 }
 
@@ -133,17 +140,23 @@ func (s *suite) testImageMissing(t *testing.T) {
 	}
 }
 
-// `kubectl debug` looks at a pod that has no sidecar, of root and of another user.
-func (s *suite) testDebug(t *testing.T) {
-	namespace := s.namespace(t, "debug")
-	custom := write(t, "custom.json", `{"securityContext":{"runAsUser":0,"runAsGroup":0}}`)
+// createBarePods creates pods without a sidecar, whose images set different users.
+func (s *suite) createBarePods(t *testing.T, namespace string) []string {
+	t.Helper()
 	images := map[string]string{"root": node.App, "user": node.AppUser}
 	for name, image := range images {
 		pod := template(map[string]string{"app": name})
 		pod.Spec.SecurityContext, pod.Spec.Containers[0].Image = nil, image
 		s.createPod(t, namespace, name, pod)
 	}
-	for name := range images {
+	return slices.Sorted(maps.Keys(images))
+}
+
+// `kubectl debug` looks at a pod that has no sidecar, of root and of another user.
+func (s *suite) testDebug(t *testing.T) {
+	namespace := s.namespace(t, "debug")
+	custom := write(t, "custom.json", `{"securityContext":{"runAsUser":0,"runAsGroup":0}}`)
+	for _, name := range s.createBarePods(t, namespace) {
 		s.awaitReady(t, namespace, name)
 		s.run(t, "kubectl", "--namespace", namespace, "debug", name, "--image", node.JvmemRepository+":"+node.Version, "--target", "app",
 			"--container", "jvmem", "--env", "JVMEM_CONTAINER_NAME=app", "--profile", "general", "--custom", custom, "--", "/jvmem", "breakdown", "--format", "json")

@@ -18,6 +18,8 @@ type suite struct {
 	node   *node.Node
 	client *kubernetes.Clientset
 	root   string // of the repository
+	// plugin returns the folder of kubectl-jvmem when it is built.
+	plugin func() (string, error)
 }
 
 func TestCluster(t *testing.T) {
@@ -26,6 +28,7 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &suite{root: root}
+	s.buildPlugin(t)
 	if *folder != "" {
 		s.node, err = node.Attach(t.Context(), *folder, root)
 	} else {
@@ -66,6 +69,7 @@ func TestCluster(t *testing.T) {
 			{"guaranteed", s.testGuaranteed},
 			{"user of the image", s.testUserOfImage},
 			{"debug", s.testDebug},
+			{"plugin", s.testPlugin},
 			{"Helm 3", s.testHelm3},
 			{"TLS", s.testTLS},
 			{"network policy", s.testNetworkPolicy},

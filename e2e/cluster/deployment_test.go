@@ -39,6 +39,7 @@ func (s *suite) testDeployment(t *testing.T) {
 			})
 		}
 	})
+	t.Run("plugin", func(t *testing.T) { s.testPluginOfSidecars(t, pods) })
 	t.Run("deletion", func(t *testing.T) { s.testDeletion(t, namespace) })
 }
 
