@@ -74,10 +74,15 @@ func openError(pid int, err error) error {
 	return &OpenError{PID: pid, Reason: "it could not be examined: " + err.Error(), Fix: FixFor(err), Err: err}
 }
 
+// NoDescriptor reports whether an error means that no more files can be opened.
+func NoDescriptor(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
 // FixFor returns the fix for an error that occurred while a process was read.
 func FixFor(err error) string {
 	switch {
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+	case NoDescriptor(err):
 		return "raise the limit of open files for jvmem (ulimit -n), or of the node (fs.file-max)"
 	case errors.Is(err, os.ErrPermission):
 		return "if the process is a JVM, run jvmem with its user and group, and mount /proc without hidepid"

@@ -2,7 +2,6 @@ package sidecar
 
 import (
 	"fmt"
-	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,23 +16,9 @@ import (
 // an OOM kill is told as such.
 func TestBlind(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx32m"}, UID: 1000, GID: 1000})
-	address, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
 	// The cgroups are hidden in a mount namespace of its own.
 	const script = `mount -t tmpfs none /sys/fs/cgroup && exec setpriv --reuid 65532 --regid 65532 --clear-groups "$@"`
-	serve := exec.Command("sh", "-c", script, "sh", buildBinary(t), "--listen", address, "--interval", "100ms", "--max-cpu", "0", "--log-interval", "0", "--pid", fmt.Sprint(j.PID))
-	serve.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	s := &served{url: "http://" + address, log: &lines{}}
-	serve.Stdout, serve.Stderr = s.log, s.log
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = serve.Process.Kill()
-		_ = serve.Wait()
-	}()
+	s := startCommand(t, []string{"unshare", "--mount", "sh", "-c", script, "sh"}, "--pid", fmt.Sprint(j.PID))
 	s.await(t, "the verdict is logged", func() bool { return strings.Contains(s.log.text(), `"verdict_appeared"`) })
 
 	text := s.get(t, "/breakdown?format=text")

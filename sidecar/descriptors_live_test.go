@@ -3,7 +3,6 @@ package sidecar
 import (
 	"net"
 	"net/http"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -18,25 +17,12 @@ func TestFewDescriptors(t *testing.T) {
 	for range 3 {
 		pids = append(pids, jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-Xmx16m", "-XX:+UseSerialGC"}}).PID)
 	}
-	address, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve := exec.Command("prlimit", "--nofile=24:24", buildBinary(t), "--listen", address, "--interval", "100ms", "--max-cpu", "0", "--log-interval", "0", "--proc", jvmtest.NewPodProc(t, pids...).Dir())
-	s := &served{url: "http://" + address, log: &lines{}}
-	serve.Stdout, serve.Stderr = s.log, s.log
-	if err := serve.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = serve.Process.Kill()
-		_ = serve.Wait()
-	}()
+	s := startCommand(t, []string{"prlimit", "--nofile=24:24"}, "--proc", jvmtest.NewPodProc(t, pids...).Dir())
 	const reason = "too many open files: raise the limit of open files"
 	s.await(t, "there are no descriptors left", func() bool { return strings.Contains(s.log.text(), reason) })
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	for range 12 {
-		conn, err := net.Dial("tcp", address)
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}

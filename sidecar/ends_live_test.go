@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -102,6 +104,28 @@ func startServe(t *testing.T, proc string, o ServeOptions) *served {
 	})
 	t.Cleanup(s.end)
 	s.url = "http://" + <-address
+	return s
+}
+
+// startCommand runs the binary, with a command before it, beside JVMs that args name.
+func startCommand(t *testing.T, before []string, args ...string) *served {
+	t.Helper()
+	address, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := slices.Concat(before, []string{buildBinary(t), "--listen", address, "--interval", "100ms", "--max-cpu", "0", "--log-interval", "0"}, args)
+	serve := exec.Command(command[0], command[1:]...)
+	s := &served{url: "http://" + address, log: &lines{}}
+	serve.Stdout, serve.Stderr = s.log, s.log
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.end = func() {
+		_ = serve.Process.Kill()
+		_ = serve.Wait()
+	}
+	t.Cleanup(s.end)
 	return s
 }
 

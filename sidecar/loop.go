@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -215,7 +213,7 @@ func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
 
 // warn logs an error of a kind, once until it changes. nil: the error is gone.
 func (l *loop) warn(kind string, err error) {
-	if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) { // what fails differs each time
+	if jvm.NoDescriptor(err) { // what fails differs each time
 		err = fmt.Errorf("%s: too many open files: %s", kind, jvm.FixFor(err))
 	}
 	switch {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/jvmem/jvmem/jvm"
 )
 
 const (
@@ -37,7 +39,7 @@ type limitedConn struct {
 func (l *connectionLimiter) Accept() (net.Conn, error) {
 	l.reserve.fill()
 	conn, err := l.Listener.Accept()
-	for noDescriptor(err) && awaitClient(l.Listener) && (l.reserve.give() || l.makeRoom(0)) {
+	for jvm.NoDescriptor(err) && awaitClient(l.Listener) && (l.reserve.give() || l.makeRoom(0)) {
 		conn, err = l.Listener.Accept()
 	}
 	if err != nil {

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"net"
 	"sync"
 	"syscall"
@@ -55,11 +54,6 @@ func (r *reserve) close() {
 	r.mu.Unlock()
 	for r.give() {
 	}
-}
-
-// noDescriptor reports whether no more files can be opened.
-func noDescriptor(err error) bool {
-	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
 }
 
 // awaitClient waits for a client: the kernel refuses to accept without a descriptor even if

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
@@ -288,7 +287,7 @@ func sourceOf(err error) jvm.Source {
 	source := jvm.Source{Name: processes, Reason: err.Error()}
 	if errors.Is(err, ErrNoJVM) {
 		source.Fix = fixNoJVM
-	} else if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+	} else if jvm.NoDescriptor(err) {
 		source.Fix = jvm.FixFor(err)
 	}
 	return source

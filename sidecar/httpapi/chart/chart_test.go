@@ -160,16 +160,16 @@ func TestForecast(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		low, high time.Duration
-		heap      bool
+		full      string
 		text      string
 		path      string // of the band
 	}{
-		{"near", 4 * time.Minute, 5 * time.Minute, false, ">limit in soon<", "M644.9 213.5L682.8 123.5H692.3Z"},
-		{"far", 90 * time.Minute, 10 * time.Hour, false, ">limit in soon, not to scale<", "M502.7 213.5L531.8 123.5H696.6Z"},
-		{"heap", 10 * time.Minute, 20 * time.Minute, true, ">heap full in soon<", "M622.3 448V104H700.4V448Z"},
+		{"near", 4 * time.Minute, 5 * time.Minute, "", ">limit in soon<", "M644.9 213.5L682.8 123.5H692.3Z"},
+		{"far", 90 * time.Minute, 10 * time.Hour, "", ">limit in soon, not to scale<", "M502.7 213.5L531.8 123.5H696.6Z"},
+		{"heap", 10 * time.Minute, 20 * time.Minute, "heap full", ">heap full in soon<", "M622.3 448V104H700.4V448Z"},
 	} {
 		p := example()
-		p.Forecast = &Forecast{Full: map[bool]string{true: "heap full"}[test.heap], At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "soon"}
+		p.Forecast = &Forecast{Full: test.full, At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "soon"}
 		svg := draw(t, p)
 		if !strings.Contains(svg, test.text) || !strings.Contains(svg, `<path d="`+test.path+`" fill="`+limitInk+`" fill-opacity="0.25"/>`) {
 			t.Errorf("%s: the picture lacks %s, or its band: %s", test.name, test.text, regexp.MustCompile(`.*fill-opacity.*`).FindString(svg))

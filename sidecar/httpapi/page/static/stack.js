@@ -132,7 +132,7 @@ export class StackChart {
     const value = u.data[rows.length + 2].findLast((v) => v != null);
     this.root.dataset.forecast = f ? f.reached : '';
     if (!f || limit == null || value == null) return;
-    const c = u.ctx, scale = devicePixelRatio || 1, { left, top, width, height } = u.bbox, heap = f.reached !== 'container_limit';
+    const c = u.ctx, scale = devicePixelRatio || 1, { left, top, width, height } = u.bbox, below = f.reached !== 'container_limit';
     const x = (s) => u.valToPos(this.now / 1000 + Math.max(0, s - (this.now - f.from) / 1000) * this.squeeze, 'x', true), y = (v) => u.valToPos(v, 'y', true);
     const now = u.valToPos(u.data[0][last], 'x', true);
     c.save();
@@ -143,13 +143,13 @@ export class StackChart {
     c.lineWidth = 1.5 * scale;
     c.globalAlpha = 0.25;
     c.beginPath();
-    if (heap) c.rect(x(f.low_seconds), top, Math.max(x(f.high_seconds) - x(f.low_seconds), 2 * scale), height);
+    if (below) c.rect(x(f.low_seconds), top, Math.max(x(f.high_seconds) - x(f.low_seconds), 2 * scale), height);
     else [[now, value], [x(f.low_seconds), limit], [x(f.high_seconds), limit]].forEach(([px, v], i) => c[i ? 'lineTo' : 'moveTo'](px, y(v)));
     c.fill();
     c.globalAlpha = 1;
     c.beginPath();
-    c.moveTo(heap ? x(f.seconds) : now, heap ? top + height : y(value));
-    c.lineTo(x(f.seconds), heap ? top : y(limit));
+    c.moveTo(below ? x(f.seconds) : now, below ? top + height : y(value));
+    c.lineTo(x(f.seconds), below ? top : y(limit));
     c.stroke();
     c.globalAlpha = 0.6;
     c.setLineDash([2 * scale, 3 * scale]);
