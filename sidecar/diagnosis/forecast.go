@@ -42,14 +42,16 @@ func (j *judge) forecast(incidents []Incident) (*Rate, *Forecast) {
 	container := never()
 	if ok && unreclaimable.rate > 0 && unreclaimable.low > 0 {
 		rate = unreclaimable.perHour()
-		if own := found.Rate; found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*unreclaimable.rate || j.lasts(w) {
-			container = j.toContainerLimit(&unreclaimable)
+		own := found.Rate
+		alone := found.Verdict != rows.VerdictHeap && j.alone(i, w)
+		if !alone && (found.Verdict == rows.VerdictHeap || float64(own.BytesPerHour) >= minShare*unreclaimable.rate || j.lasts(w)) {
+			container = j.beforePeak(i, func(room float64) Forecast { return j.toContainerLimit(&unreclaimable, room) })
 		} else if own.LowBytesPerHour > 0 {
 			of := trend{rate: float64(own.BytesPerHour), low: float64(own.LowBytesPerHour), high: float64(own.HighBytesPerHour)}
 			if flow != nil {
-				of.endToEnd(of.rate, flow)
+				of.endToEnd(of.rate*j.pace(i, w), flow)
 			}
-			container = of.until(ContainerLimit, j.room())
+			container = j.beforePeak(i, func(room float64) Forecast { return of.until(ContainerLimit, room) })
 		}
 	}
 	container.MeanTraffic = changes
@@ -84,7 +86,7 @@ func (j *judge) paused(i *Incident) (*Rate, *Forecast) {
 	t.rate, t.low, t.high = rate, rate, rate*all/grown
 	container := never()
 	if rate > 0 {
-		container = j.toContainerLimit(&t)
+		container = j.beforePeak(i, func(room float64) Forecast { return j.toContainerLimit(&t, room) })
 	}
 	if limit, known := j.maxOld(); known && i.Measure == history.OldUsed && i.Gained > 0 {
 		of := trend{rate: i.Gained / all, low: i.Gained / all, high: i.Gained / grown}
@@ -138,10 +140,9 @@ func never() Forecast { return Forecast{Reached: ContainerLimit, Seconds: math.I
 // maxSeconds bounds a forecast: no rate lasts for ten years.
 const maxSeconds = 10 * 365.25 * 24 * 3600
 
-// toContainerLimit follows what cannot be reclaimed to the limit. The heap's part
+// toContainerLimit follows what cannot be reclaimed to the limit, which has so much room. The heap's part
 // of the growth ends at the heap's maximum.
-func (j *judge) toContainerLimit(unreclaimable *trend) Forecast {
-	room := j.room()
+func (j *judge) toContainerLimit(unreclaimable *trend, room float64) Forecast {
 	if math.IsInf(room, 1) {
 		return never()
 	}
@@ -184,6 +185,16 @@ func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
 		return nil, false
 	}
 	return &f, true
+}
+
+// pace is how fast a leak grew on average since it began, pauses included, compared with the rate of
+// its trend.
+func (j *judge) pace(i *Incident, w window) float64 {
+	t, ok := j.trendOf(i.Measure, w)
+	if !ok || t.rate <= 0 {
+		return 1
+	}
+	return i.Gained / hours(j.at-i.Since.UnixMilli()) / t.rate
 }
 
 // surviving is the trend of what survives collections, by one rule or the other.

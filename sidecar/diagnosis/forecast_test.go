@@ -33,6 +33,36 @@ func TestPausedForecast(t *testing.T) {
 	}
 }
 
+// TestPeakForecast: the end comes with a peak of what does not leak. One that was seen some time ago
+// returns within that time, if that is before the end.
+func TestPeakForecast(t *testing.T) {
+	const mib, seconds = 1 << 20, 1200
+	for _, tt := range []struct{ ago, peak, want float64 }{
+		{0, 0, 600}, // none: the rate of 10 MiB a minute fills 100 MiB
+		{300, 40, 360},
+		{300, 80, 300},
+		{900, 80, 600}, // longer ago than the end is away
+		{300, 3, 600},  // too little
+	} {
+		c := counters(seconds, map[string]float64{
+			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 400 * mib,
+			history.Row(rows.Native): 50 * mib, history.Unreclaimable: 100 * mib,
+		}, map[string]float64{history.Row(rows.Native): mib / 6., history.Unreclaimable: mib / 6.})
+		all := c.Tracks[1].Series[history.Unreclaimable].Last
+		all[(seconds-int(tt.ago))/10] += int64(tt.peak * mib)
+		start := time.UnixMilli(c.Tracks[1].Times[0])
+		rate := int64(600 * mib)
+		i := Incident{
+			Verdict: rows.VerdictNativeUntracked, Measure: history.Row(rows.Native), State: Confirmed, Since: start,
+			Rate: &Rate{BytesPerHour: rate, LowBytesPerHour: rate, HighBytesPerHour: rate}, Seen: start.Add(seconds * time.Second),
+		}
+		_, f := newJudge(c).forecast([]Incident{i})
+		if f == nil || math.Abs(f.Seconds/tt.want-1) > 0.01 || f.LowSeconds > f.Seconds || math.Abs(f.HighSeconds/600-1) > 0.01 {
+			t.Errorf("%+v: %+v", tt, f)
+		}
+	}
+}
+
 // TestDirectLimit: direct buffers end at MaxDirectMemorySize, by default the maximum heap, if that
 // comes before the limit of the container.
 func TestDirectLimit(t *testing.T) {
