@@ -170,6 +170,12 @@ bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks 
 e2e-apps: build jdk ## e2e: three real servers of bench-apps for 7 minutes: they start, answer and are observed
 	$(APPS) -run 'TestServers/(Tomcat, executor|ZooKeeper, clean|H2, clean)' -duration 7m -parallel 3
 
+OWNERS = cd e2e/owners && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR)/.ci/need
+
+.PHONY: bench-owners
+bench-owners: build jdk ## run programs that leak in real libraries (CASES=regexp) and check the owners that jvmem names; write docs/native-owners.md
+	$(OWNERS) -document $(CURDIR)/docs/native-owners.md -programs '$(CASES)' -parallel 2 -timeout 60m
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@for package in $$(go list ./...); do \
