@@ -1,0 +1,58 @@
+package cause
+
+import "time"
+
+// Kind is what leaks. Where it has a verdict of the diagnosis, it has its name.
+type Kind string
+
+// The kinds.
+const (
+	Threads       Kind = "threads"
+	ClassLoader   Kind = "class_loader"
+	Heap          Kind = "heap"
+	DirectBuffers Kind = "direct_buffers"
+	MappedFiles   Kind = "mapped_files"
+	Zip           Kind = "zip"
+	Sockets       Kind = "sockets"
+)
+
+// Cause is a line of code and what it leaks.
+type Cause struct {
+	// Line is the first frame of code that is neither of the JDK, nor of a framework, nor
+	// generated.
+	Line Line `json:"line"`
+	// Count is the number of threads, classes, calls or samples from it, Share that of all
+	// that count, 0 to 1.
+	Count int     `json:"count"`
+	Share float64 `json:"share"`
+	// What it creates most: the name of the threads with "#" for numbers, a class.
+	What string `json:"what,omitempty"`
+	// HeldBy is what refers to most of the objects: a static field, a thread. "" if it was
+	// not recorded.
+	HeldBy string `json:"held_by,omitempty"`
+	// Stack is one of the stacks, the innermost frame first. Frames that are folded are one
+	// entry: "java.util.concurrent (3 frames)".
+	Stack []string `json:"stack"`
+}
+
+// Finding is the result.
+type Finding struct {
+	Kind Kind `json:"kind"`
+	// Causes are the top three lines, the one that leaks most first; empty if none may be
+	// named, which Reason explains.
+	Causes []Cause `json:"causes"`
+	Reason string  `json:"reason,omitempty"`
+	// Total is the number of threads, classes, calls or samples that count, also those from
+	// no line.
+	Total int `json:"total"`
+	// From and To are the time that was recorded.
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	// Seen is how it was seen: "jdk.ThreadStart, jdk.ThreadEnd".
+	Seen string `json:"seen"`
+	// Sampled: the counts are of a sample, not of all.
+	Sampled bool `json:"sampled,omitempty"`
+	// Notes limit what the counts say.
+	Notes []string `json:"notes,omitempty"`
+}
+

@@ -1,0 +1,25 @@
+// Package cause finds the line of code that leaks in a recording of JDK Flight Recorder
+// (package jfr). It is pure: it starts no recording.
+//
+//	kind            events                               what counts
+//	threads         ThreadStart, ThreadEnd               threads that started and stay
+//	class_loader    ClassDefine, ClassLoad, ClassUnload  classes that are defined again and again, and stay
+//	heap            OldObjectSample                      sampled objects that are old
+//	direct_buffers  OldObjectSample or MethodTrace       buffers that are old; or calls, less the frees
+//	mapped_files    the same                             mappings
+//	zip             the same                             Deflater, Inflater
+//	sockets         the same                             sockets, channels
+//
+// # Which line
+//
+// Frames of the JDK, of frameworks and of generated classes are folded: the first frame of
+// other code is the line. For class loaders, frames of the loader and of the classes that it
+// defines are folded too.
+//
+// # When a line is named
+//
+// A line that is named must be right; no line is better than a wrong one. What was young at
+// the end of the recording is not counted, as it may be work that ends: what lived less than
+// 30 % of the recording. Below 10 such samples no line is named. Nor is one that does not
+// lead clearly: by more than twice the standard deviation of the difference.
+package cause

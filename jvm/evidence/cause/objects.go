@@ -1,0 +1,112 @@
+package cause
+
+import (
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/jfr"
+)
+
+// objectCounter counts sampled objects that are old, and calls of traced methods.
+type objectCounter struct {
+	source source
+	sites  sites
+	frames []jfr.Frame
+	old    []sample
+	freed  int
+	traced bool
+}
+
+// maxSamples bounds the samples of objects; HotSpot keeps 256 by default.
+const maxSamples = 1 << 14
+
+type sample struct {
+	site       *site
+	age        time.Duration
+	what, held string
+}
+
+func (c *objectCounter) event(e *jfr.Event) {
+	c.frames, _ = e.Field("stackTrace").Frames(c.frames[:0])
+	if e.Type() == methodTrace {
+		c.call(e)
+		return
+	}
+	allocated, ok := e.Field("allocationTime").Int()
+	emitted, emittedOK := e.Field("startTime").Int()
+	if !ok || !emittedOK || len(c.old) >= maxSamples || c.source.calls != nil && !c.isCall() {
+		return
+	}
+	c.old = append(c.old, sample{
+		c.sites.at(c.frames, nil), e.Chunk.Ticks(emitted - allocated), e.Field("object", "type").ClassName(), holder(e.Value),
+	})
+}
+
+// isCall reports whether an object was allocated by one of the calls that create what leaks.
+func (c *objectCounter) isCall() bool {
+	for _, f := range c.frames {
+		if folded(f) == "" {
+			return false
+		}
+		for _, call := range c.source.calls {
+			if f.Class+"::"+f.Method == call {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// call counts a call of a traced method.
+func (c *objectCounter) call(e *jfr.Event) {
+	c.traced = true
+	method := e.Field("method")
+	name, _ := method.Field("name").Text()
+	class := method.Field("type").ClassName()
+	for _, free := range c.source.frees {
+		if class+"::"+name == free {
+			c.freed++
+			return
+		}
+	}
+	if len(c.frames) > 1 && c.frames[0].Class == c.frames[1].Class && c.frames[0].Method == c.frames[1].Method {
+		return // this(...)
+	}
+	c.sites.add(c.sites.at(c.frames, nil), 1, class, "")
+}
+
+func (c *objectCounter) finish(f *Finding) {
+	if c.traced {
+		c.sites.judge(f, "calls", c.freed)
+		return
+	}
+	f.Sampled = true
+	least := time.Duration(float64(f.To.Sub(f.From)) * young)
+	for _, s := range c.old {
+		if s.age < least {
+			continue
+		}
+		c.sites.add(s.site, 1, s.what, s.held)
+	}
+	c.sites.judge(f, "sampled objects that stay", 0)
+}
+
+// holder returns what an object is held by: a static field, or a thread. "" if the path to a
+// GC root was not recorded or ends elsewhere.
+func holder(e jfr.Value) string {
+	o := e.Field("object")
+	for range 64 { // HotSpot records 100 of a longer path
+		ref := o.Field("referrer")
+		if !ref.OK() {
+			return ""
+		}
+		o = ref.Field("object")
+		class := o.Field("type").ClassName()
+		description, _ := o.Field("description").Text()
+		name, _ := ref.Field("field", "name").Text()
+		if owner, ok := strings.CutPrefix(description, "Class Name: "); ok && class == "java.lang.Class" && name != "" {
+			return "static field " + owner + "." + name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,97 @@
+package cause
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Setting is a setting of an event in a recording.
+type Setting struct{ Event, Name, Value string }
+
+// Options of a recording.
+type Options struct {
+	// JDK is the feature version of the JVM: 8, 21.
+	JDK int
+	// Trace: methods may be instrumented (JDK 25 and newer), which retransforms classes.
+	Trace bool
+	// Roots is for how long the search for the path from an object to its GC root may stop
+	// the application; 0: no search.
+	Roots time.Duration
+}
+
+// firstTrace is the first JDK with jdk.MethodTrace.
+const firstTrace = 25
+
+// Settings returns what to record for a kind; nil for an unknown one. A JVM ignores events
+// that it does not know.
+func Settings(kind Kind, o Options) []Setting {
+	s := sources[kind]
+	if o.Trace && o.JDK >= firstTrace && s.calls != nil {
+		return []Setting{
+			{methodTrace, "enabled", "true"}, {methodTrace, "stackTrace", "true"}, {methodTrace, "threshold", "0 ns"},
+			{methodTrace, "filter", s.filter()},
+		}
+	}
+	var settings []Setting
+	for _, event := range s.events {
+		settings = append(settings, Setting{event, "enabled", "true"})
+		switch event {
+		case threadEnd, classUnload:
+			continue // without a stack
+		case oldObjectSample:
+			settings = append(settings, Setting{event, "cutoff", fmt.Sprintf("%d ms", o.Roots.Milliseconds())})
+		}
+		settings = append(settings, Setting{event, "stackTrace", "true"})
+	}
+	return settings
+}
+
+// Event types.
+const (
+	threadStart     = "jdk.ThreadStart"
+	threadEnd       = "jdk.ThreadEnd"
+	classDefine     = "jdk.ClassDefine"
+	classUnload     = "jdk.ClassUnload"
+	oldObjectSample = "jdk.OldObjectSample"
+	methodTrace     = "jdk.MethodTrace"
+)
+
+// source is where a kind is seen.
+type source struct {
+	events []string
+	// calls create what leaks, frees release it: "java.util.zip.Deflater::<init>". nil for
+	// kinds that are seen by events of their own.
+	calls, frees []string
+}
+
+// filter returns the methods for jdk.MethodTrace.
+func (s source) filter() string {
+	return strings.Join(append(append([]string{}, s.calls...), s.frees...), ";")
+}
+
+var sources = map[Kind]source{
+	Threads:     {events: []string{threadStart, threadEnd}},
+	ClassLoader: {events: []string{classDefine, classUnload}},
+	Heap:        {events: []string{oldObjectSample}},
+	DirectBuffers: {
+		events: []string{oldObjectSample},
+		calls:  []string{"java.nio.ByteBuffer::allocateDirect"},
+		frees:  []string{"java.nio.Bits::unreserveMemory"},
+	},
+	MappedFiles: {
+		events: []string{oldObjectSample},
+		calls:  []string{"sun.nio.ch.FileChannelImpl::map"},
+		frees:  []string{"sun.nio.ch.FileChannelImpl$Unmapper::run"},
+	},
+	Zip: {
+		events: []string{oldObjectSample},
+		calls:  []string{"java.util.zip.Deflater::<init>", "java.util.zip.Inflater::<init>"},
+		frees:  []string{"java.util.zip.Deflater$DeflaterZStreamRef::run", "java.util.zip.Inflater$InflaterZStreamRef::run"},
+	},
+	Sockets: {
+		events: []string{oldObjectSample},
+		calls:  []string{"java.net.Socket::<init>", "sun.nio.ch.SocketChannelImpl::<init>"},
+		frees:  []string{"sun.nio.ch.NioSocketImpl::close", "sun.nio.ch.SocketChannelImpl::implCloseSelectableChannel"},
+	},
+}
