@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// ErrNoMetadata: the chunk has no metadata yet. A JVM before 17 writes it when it closes the
+// ErrNoMetadata is returned where the chunk has no metadata yet. A JVM before 17 writes it when it closes the
 // chunk.
 var ErrNoMetadata = errors.New("jfr: the chunk is not finished and has no metadata yet")
 

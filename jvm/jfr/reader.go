@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrSecret: an event type was asked for that can hold a secret.
+// ErrSecret is returned if an event type is asked for that can hold a secret.
 var ErrSecret = errors.New("jfr: events of this type can hold secrets")
 
 // secrets are the event types with command lines, environments, messages, paths, host names

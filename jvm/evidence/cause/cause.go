@@ -55,4 +55,3 @@ type Finding struct {
 	// Notes limit what the counts say.
 	Notes []string `json:"notes,omitempty"`
 }
-
