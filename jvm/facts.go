@@ -59,6 +59,7 @@ type Facts struct {
 	CodeCache  *Usage      `json:"code_cache,omitempty"`
 	Malloc     *Malloc     `json:"malloc,omitempty"`
 	Report     *nmt.Report `json:"nmt_report,omitempty"`
+	Blocks     *Blocks     `json:"blocks,omitempty"` // nil: never walked through
 
 	Threads Threads `json:"threads"`
 	Classes *int64  `json:"classes,omitempty"` // loaded now
@@ -125,6 +126,7 @@ const (
 	SourcePagemap   = "pagemap"
 	SourceRanges    = "ranges"
 	SourceHeapFile  = "heap_file" // ZGC only
+	SourceBlocks    = "malloc_blocks"
 )
 
 // worked and failed record a source.

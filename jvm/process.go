@@ -41,6 +41,7 @@ type Process struct {
 
 	queried queried // written by Query only
 	counted counted // written by Resident only
+	walked  walked  // written by WalkBlocks only
 
 	// Buffers and caches of Resident.
 	memory         resident.Memory

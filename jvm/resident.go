@@ -32,6 +32,7 @@ type counted struct {
 	growth      resident.Decision
 	malloc      []ranges.Range // glibc's, without [heap]
 	mallocErr   error          // why it is incomplete
+	glibc       bool           // what is not in it or [heap] is not malloc's
 }
 
 // indicators returns the indicators of the answers, which need no pages.
@@ -65,6 +66,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 	f.Resident, f.SwapBytes, f.HeapFileBytes = c.facts.Resident, c.facts.SwapBytes, c.facts.HeapFileBytes
 	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
 	f.Sources = append(f.Sources, c.sources...)
+	f.reportBlocks(p)
 	return f, decision
 }
 
@@ -139,11 +141,13 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
 		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, malloc: named.Malloc, mallocErr: named.MallocErr,
+		glibc: slices.Contains(named.Complete, ranges.MallocArena),
 	}
 	if growth.Action == resident.Use {
 		p.counted.facts, p.counted.sources, p.counted.stacks = f, slices.Clone(f.Sources[len(a.Facts.Sources):]), counts.Stacks
 		p.counted.threads, p.counted.indicators = a.status.Threads, new(a.indicators())
 	}
+	f.reportBlocks(p)
 	return f, growth, nil
 }
 

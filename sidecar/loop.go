@@ -102,8 +102,13 @@ func (l *loop) run(ctx context.Context) error {
 
 // tick takes a sample, or light readings. The error is about logging.
 func (l *loop) tick(ctx context.Context) error {
+	l.throttle.Walked(l.sampler.Walked())
 	if l.throttle.Affords(sample.Spent()) || l.changed {
-		return l.sample(ctx)
+		err := l.sample(ctx)
+		if l.throttle.AffordsWalk() {
+			l.sampler.Walk()
+		}
+		return err
 	}
 	l.pace.Reading()
 	l.warn("readings", l.sampler.Record(l.history, &l.latest))

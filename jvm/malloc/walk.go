@@ -96,12 +96,15 @@ type Totals struct {
 
 // Complete reports whether at most 1 % of the memory was lost or not seen. If not, another walk may
 // see more; after two the blocks are unknown.
-func (t *Totals) Complete() bool {
+func (t *Totals) Complete() bool { return t.LostBytes+t.UnseenBytes <= t.Resident()/100 }
+
+// Resident returns the sum of the bytes.
+func (t *Totals) Resident() int64 {
 	all := t.OwnBytes + t.LostBytes
 	for _, n := range t.ResidentBytes {
 		all += n
 	}
-	return t.LostBytes+t.UnseenBytes <= all/100
+	return all
 }
 
 // Walk calls see for each block in the areas. mem is the process' memory by address

@@ -46,11 +46,17 @@ func (p *Pagemap) Resident(start, end uint64) (anonymous, file int64, err error)
 		case entry&pagePresent == 0:
 		case entry&pageFile != 0:
 			file += int64(p.pageSize)
-		case entry&pageExclusive != 0:
+		case private(entry):
 			anonymous += int64(p.pageSize)
 		}
 	})
 	return anonymous, file, err
+}
+
+// private reports whether an entry is a resident private page. The shared zero page differs
+// from others only in that it is mapped elsewhere too.
+func private(entry uint64) bool {
+	return entry&(pagePresent|pageFile|pageExclusive) == pagePresent|pageExclusive
 }
 
 // Present reports whether the page at addr is a resident private page, so that reading
@@ -58,7 +64,7 @@ func (p *Pagemap) Resident(start, end uint64) (anonymous, file int64, err error)
 func (p *Pagemap) Present(addr uint64) bool {
 	present := false
 	err := p.entries(addr, addr+1, func(_ uint64, entry uint64) {
-		present = entry&pagePresent != 0 && entry&pageFile == 0
+		present = private(entry)
 	})
 	return err == nil && present
 }
@@ -66,7 +72,7 @@ func (p *Pagemap) Present(addr uint64) bool {
 // Pages calls yield for each resident private page of [start, end).
 func (p *Pagemap) Pages(start, end uint64, yield func(addr uint64)) error {
 	return p.entries(start, end, func(addr, entry uint64) {
-		if entry&pagePresent != 0 && entry&pageFile == 0 {
+		if private(entry) {
 			yield(addr)
 		}
 	})

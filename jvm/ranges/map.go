@@ -112,13 +112,22 @@ type Map struct {
 	MallocErr error
 }
 
-var (
-	// ErrBounded is the error of a search for malloc's memory that ended early: the
-	// result is correct, but more of the memory may be malloc's.
-	ErrBounded = errors.New("too many pages to look for malloc chunks in")
+// ErrBounded is the error of a search for malloc's memory that ended early: the result is
+// correct, but more of the memory may be malloc's.
+var ErrBounded = errors.New("too many pages to look for malloc chunks in")
 
-	errNotGlibc = errors.New("the process does not use glibc's malloc")
-)
+// OtherAllocatorError means that the process does not use glibc's malloc.
+type OtherAllocatorError struct {
+	Name string // of the library; "": unknown
+}
+
+// Error names the allocator.
+func (e *OtherAllocatorError) Error() string {
+	if e.Name == "" {
+		return "the process does not use glibc's malloc"
+	}
+	return "the process uses the malloc of " + e.Name
+}
 
 // FindMalloc looks for malloc's headers in spans of memory that no range covers; bytes
 // is the resident size of the mapping of each span.
@@ -149,8 +158,8 @@ func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMall
 	// Where all other kinds are complete, memory that the search did not reach can only
 	// be native: it counts as mmapped by native code.
 	reached := err == nil || (errors.Is(err, ErrBounded) && slices.Contains(complete, GC))
-	if !usesGlibcMalloc(mappings) {
-		err = errNotGlibc
+	if other := otherAllocator(mappings); other != nil {
+		err = other
 	} else if reached {
 		complete = append(complete, MallocArena, MallocChunk)
 	}
@@ -192,18 +201,23 @@ func unknownSpans(mappings []pages.Mapping, known []Range) (spans []Range, bytes
 	return spans, bytes
 }
 
-// usesGlibcMalloc reports whether the C library is glibc and no other allocator
-// replaces its malloc.
-func usesGlibcMalloc(mappings []pages.Mapping) bool {
-	glibc := false
+// otherAllocator returns nil if the C library is glibc and no other allocator replaces its
+// malloc.
+func otherAllocator(mappings []pages.Mapping) error {
+	glibc, musl := false, ""
 	for i := range mappings {
 		name := filepath.Base(mappings[i].Path)
 		switch {
 		case name == "libc.so.6", strings.HasPrefix(name, "libc-2."):
 			glibc = true
 		case strings.HasPrefix(name, "libjemalloc"), strings.HasPrefix(name, "libtcmalloc"), strings.HasPrefix(name, "libmimalloc"):
-			return false
+			return &OtherAllocatorError{name}
+		case strings.HasPrefix(name, "ld-musl-"):
+			musl = name
 		}
 	}
-	return glibc
+	if glibc {
+		return nil
+	}
+	return &OtherAllocatorError{musl}
 }

@@ -54,6 +54,9 @@ func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (map
 	return m.mappings, source, nil
 }
 
+// Mappings returns those of the last Read.
+func (m *Memory) Mappings() []pages.Mapping { return m.mappings }
+
 func (m *Memory) readFile(name string, read func(io.Reader, func(*pages.Mapping)) error) error {
 	file, err := proc.Open(name)
 	if err != nil {

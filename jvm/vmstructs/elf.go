@@ -26,6 +26,9 @@ type symbols struct {
 	low                   uint64 // the address that the library was linked for
 	table, names, hash    uint64
 	buckets, first, bloom uint32
+	// dataStart and dataEnd bound the variables that are in the file, without those that
+	// are constant once relocated (RELRO).
+	dataStart, dataEnd uint64
 }
 
 // openSymbols reads the ELF header at base.
@@ -49,6 +52,7 @@ func openSymbols(m memory, base, unit, ahead uint64) (*symbols, error) {
 		return nil, fmt.Errorf("ELF program headers: %w", err)
 	}
 	low, high, dynamic, dynamicBytes := uint64(addressLimit), uint64(0), uint64(0), uint64(0)
+	var data, dataBytes, constant uint64
 	for ; len(segments) > 0; segments = segments[56:] {
 		address, size := binary.LittleEndian.Uint64(segments[16:]), binary.LittleEndian.Uint64(segments[40:])
 		if address >= addressLimit || size > maxLibraryBytes {
@@ -57,6 +61,11 @@ func openSymbols(m memory, base, unit, ahead uint64) (*symbols, error) {
 		switch elf.ProgType(binary.LittleEndian.Uint32(segments)) {
 		case elf.PT_LOAD:
 			low, high = min(low, address), max(high, address+size)
+			if elf.ProgFlag(binary.LittleEndian.Uint32(segments[4:]))&elf.PF_W != 0 {
+				data, dataBytes = address, min(size, binary.LittleEndian.Uint64(segments[32:]))
+			}
+		case elf.PT_GNU_RELRO:
+			constant = address + size
 		case elf.PT_DYNAMIC:
 			dynamic, dynamicBytes = address, size
 		}
@@ -67,6 +76,9 @@ func openSymbols(m memory, base, unit, ahead uint64) (*symbols, error) {
 	}
 	v := &image{memory: m, start: base, end: base + (high - low), unit: unit, ahead: ahead, units: map[uint64][]byte{}, left: maxImageBytes}
 	s := &symbols{image: v, low: low}
+	if data >= low {
+		s.dataStart, s.dataEnd = base+(max(data, (constant+7)&^7)-low), base+(data-low)+dataBytes
+	}
 	entries := make([]byte, dynamicBytes/16*16)
 	if err := v.read(base+(dynamic-low), entries); err != nil {
 		return nil, fmt.Errorf("ELF dynamic section: %w", err)

@@ -36,6 +36,8 @@ type Reader struct {
 	start  uint64 // of libjvm.so as mapped
 	end    uint64
 	flags  map[string]flagEntry
+	// dataStart and dataEnd bound the variables of libjvm.so that are in its file.
+	dataStart, dataEnd uint64
 
 	// What the last Read found, and where.
 	pointers []uint64
@@ -109,7 +111,7 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{memory: m, table: t, start: s.image.start, end: s.image.end}
+	r := &Reader{memory: m, table: t, start: s.image.start, end: s.image.end, dataStart: s.dataStart, dataEnd: s.dataEnd}
 	flags := append(ownFlags(), o.Flags...)
 	if o.Names {
 		flags = append(flags, "UseCompressedOops", "UseZGC", "ZGenerational")

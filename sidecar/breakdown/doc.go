@@ -7,6 +7,7 @@
 //	heap, metaspace, threads,   resident private pages (Anonymous in smaps) by address
 //	code_cache, gc, native      range; ZGC's heap is a memory file and counts with the
 //	                            blocks that it has allocated
+//	                            native is split by malloc's blocks
 //	libraries                   private pages of mapped libraries, and the part of their
 //	                            mapped page cache that is charged to this cgroup
 //	other_processes             private pages of the container's other processes

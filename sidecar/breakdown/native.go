@@ -45,7 +45,8 @@ type nativeParts struct {
 	mmap       *int64 // unnamed mappings that cannot be divided further
 }
 
-// splitNative divides the resident bytes by what NMT and glibc report as allocated. Both
+// splitNative divides the resident bytes by malloc's blocks (splitBlocks). Without these it
+// divides them by what NMT and glibc report as allocated. Both
 // include memory that was never touched. The excess over the resident bytes is taken from
 // HotSpot's large tables first, which are touched as they fill, then from untracked
 // memory, then from direct buffers, which Java zeroes.
@@ -59,6 +60,8 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	known := j.Malloc // glibc's own statistics, meaningless for another allocator
 	if !slices.Contains(j.Named, ranges.MallocArena) {
 		malloc, mmap, known = malloc+mmap, 0, nil
+	} else if j.Blocks != nil {
+		return splitBlocks(j, malloc, mmap, vm)
 	}
 	if known != nil {
 		p.retained = new(min(max(0, malloc-known.InUseBytes), max(0, known.FreeBytes)))
@@ -74,7 +77,7 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 		untracked = max(0, known.InUseBytes-direct-total(internal))
 	}
 	excess := max(0, direct+total(internal)+untracked-malloc)
-	for _, table := range []string{"gc", "internal"} {
+	for _, table := range largeTables() {
 		internal[table], excess = cut(internal[table], excess)
 	}
 	_, excess = cut(untracked, excess)
@@ -95,6 +98,9 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	return p
 }
 
+// largeTables are the categories with tables that are touched as they fill.
+func largeTables() []string { return []string{"gc", "internal"} }
+
 // cut subtracts as much of the excess as there is.
 func cut(bytes, excess int64) (left, stillExcess int64) {
 	n := min(bytes, excess)
@@ -109,13 +115,22 @@ func trackedMalloc(r *nmt.Report, major int) (direct int64, internal map[string]
 	for _, c := range r.Categories {
 		held := c.MallocBytes + c.ArenaBytes + c.OverheadBytes
 		switch {
-		case c.Name == "Other", c.Name == "Internal" && major == 8:
+		case isDirect(c.Name, major):
 			direct += held
 		case held > 0:
-			internal[strings.ReplaceAll(strings.ToLower(c.Name), " ", "_")] += held
+			internal[partName(c.Name)] += held
 		}
 	}
 	return direct, internal
+}
+
+// isDirect reports whether a category has direct byte buffers and Unsafe.allocateMemory.
+func isDirect(category string, major int) bool {
+	return category == "Other" || category == "Internal" && major == 8
+}
+
+func partName(category string) string {
+	return strings.ReplaceAll(strings.ToLower(category), " ", "_")
 }
 
 func total(parts map[string]int64) int64 {

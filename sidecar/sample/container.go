@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
@@ -32,6 +33,7 @@ type job struct {
 	group    *cgroup.Group // nil: groupErr is the reason
 	groupErr error
 	rest     *int64 // as container.rest
+	walk     bool   // through malloc's blocks, where they changed
 	policy   resident.Policy
 }
 
@@ -40,7 +42,8 @@ type result struct {
 	facts *breakdown.Facts     // nil: the container was lent, not read
 	of    *breakdown.Container // made of the facts
 	rest  *int64
-	gone  bool // the cgroup was removed, or has to be found anew
+	gone  bool          // the cgroup was removed, or has to be found anew
+	walk  time.Duration // CPU time for malloc's blocks
 }
 
 func resultOf(f *breakdown.Facts) result {
@@ -69,6 +72,9 @@ func (j job) read(ctx context.Context) result {
 		case resident.Use:
 			if j.policy.Drifted(drift) {
 				f.Sources = append(f.Sources, driftSource(drift))
+			}
+			if j.walk {
+				j.walkBlocks(f.JVMs)
 			}
 			r := resultOf(f)
 			r.gone = gone

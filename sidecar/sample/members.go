@@ -56,6 +56,7 @@ type container struct {
 	begun time.Time     // when the last reading was started
 	slow  bool          // the last one took longer than Sample waits
 	ended bool          // its JVMs have ended during the reading
+	walk  walk
 
 	facts  *breakdown.Facts // of the last reading that ended
 	of     *breakdown.Container
@@ -81,7 +82,9 @@ func (c *container) readHere(ctx context.Context, procfs string) {
 	ctx, cancel := context.WithTimeout(ctx, readDeadline)
 	defer cancel()
 	c.begun = time.Now()
-	c.fresh = c.take(c.job(procfs).read(ctx), 0)
+	j := c.job(procfs)
+	j.walk = true // nobody waits for the next sample
+	c.fresh = c.take(j.read(ctx), 0)
 }
 
 // poll takes the reading if it has ended, and reports whether there are new facts.
@@ -97,6 +100,7 @@ func (c *container) poll(patience time.Duration) bool {
 // take takes the result of a reading.
 func (c *container) take(r result, patience time.Duration) bool {
 	c.done = nil
+	c.walk.end(r.walk)
 	c.rest = r.rest
 	if r.gone {
 		_ = c.closeGroup() // nothing was written

@@ -199,7 +199,10 @@ func (s *Sampler) read(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for _, c := range due {
-		s.start(c, readDeadline, func(ctx context.Context, j job) result { return j.read(ctx) })
+		s.start(c, readDeadline, func(ctx context.Context, j job) result {
+			j.walk = s.options.Patience == 0 // else Walk does
+			return j.read(ctx)
+		})
 	}
 	return s.wait(ctx)
 }
@@ -270,7 +273,7 @@ func (s *Sampler) report(begun time.Time, err error) breakdown.Report {
 		if !c.fresh {
 			of.ReadAt = new(c.readAt.UTC())
 		}
-		if c.busy() {
+		if c.busy() && !c.walk.running {
 			of.Sources = append(of.Sources, c.notAnswering(time.Now()))
 		}
 		r.Containers = append(r.Containers, of)

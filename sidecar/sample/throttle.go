@@ -14,6 +14,8 @@ const (
 	// newWeight is the weight of the newest value in the moving averages: of the expected
 	// cost of a sample (the first one of a JVM is expensive), and of the time between two.
 	newWeight = 0.25
+	// walkShare of what accrues is for walks through malloc's blocks.
+	walkShare = 0.25
 	// ratioWindow is the time over which the CPU usage is reported, at least half of it.
 	ratioWindow = 5 * time.Minute
 )
@@ -36,6 +38,7 @@ type Throttle struct {
 	interval time.Duration
 
 	credit  time.Duration // negative: a debt
+	loan    time.Duration // what walks used, and was not charged yet
 	settled CPUTime
 	cost    time.Duration // expected, of a sample
 	last    CPUTime       // when the last sample began
@@ -72,10 +75,13 @@ func (t *Throttle) accrued(d time.Duration) time.Duration {
 
 // settle adds what has accrued since the last time, and charges what was used.
 func (t *Throttle) settle(now CPUTime, sampled bool) {
-	accrued, used := t.accrued(now.at.Sub(t.settled.at)), now.cpu-t.settled.cpu
+	accrued, used := t.accrued(now.at.Sub(t.settled.at)), max(0, now.cpu-t.settled.cpu)
 	if !sampled {
 		used = min(used, accrued/2)
 	}
+	repaid := min(t.loan, time.Duration(walkShare*float64(accrued)))
+	t.loan -= repaid
+	used += repaid
 	t.credit += accrued - used
 	t.credit = min(max(t.credit, -t.most()), t.most())
 	t.settled = now
@@ -88,6 +94,17 @@ func (t *Throttle) settle(now CPUTime, sampled bool) {
 func (t *Throttle) Affords(now CPUTime) bool {
 	t.settle(now, false)
 	return t.share == 0 || t.last.at.IsZero() || t.credit >= t.cost || now.at.Sub(t.last.at) >= t.longest()-t.interval/2
+}
+
+// AffordsWalk reports whether to walk through malloc's blocks now: the last walk has been
+// charged. A walk of large memory uses up more than the credit at once. It is charged bit by
+// bit, so that it delays no sample for long.
+func (t *Throttle) AffordsWalk() bool { return t.share == 0 || t.loan == 0 }
+
+// Walked is called after a walk, with the CPU time that it used.
+func (t *Throttle) Walked(used time.Duration) {
+	t.loan += used
+	t.settled.cpu += used
 }
 
 // Begin is called before a sample.

@@ -83,3 +83,55 @@ func TestThrottle(t *testing.T) {
 		})
 	}
 }
+
+// TestThrottleWalks: walks that use many times what a sample does delay no sample, and all
+// together keep to the share.
+func TestThrottleWalks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		share float64
+		walk  time.Duration
+		walks int // in six hours
+	}{
+		"60 MiB":       {0.001, 30 * time.Millisecond, 180},
+		"a GiB":        {0.001, 400 * time.Millisecond, 14},
+		"as it likes":  {0, time.Second, 6 * 360},
+		"half a core":  {0.5, 400 * time.Millisecond, 6 * 360},
+		"hardly a bit": {0.00001, time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const interval, long = 10 * time.Second, 6 * time.Hour
+			begun := time.Unix(1e9, 0)
+			now := CPUTime{at: begun}
+			b := NewThrottle(tt.share, interval, now)
+			samples, walks, walking := 0, 0, false
+			for at := time.Duration(0); at < long; at += interval {
+				now.at = begun.Add(at)
+				if walking { // it was after the last sample
+					b.Walked(tt.walk)
+				}
+				walking = false
+				if !b.Affords(now) {
+					continue
+				}
+				samples++
+				b.Begin(now)
+				now.cpu += min(5*time.Millisecond, b.accrued(interval)/2)
+				b.End(now)
+				if b.AffordsWalk() {
+					walks++
+					walking = true
+					now.cpu += tt.walk
+				}
+			}
+			if want := int(long / interval); samples < want*99/100 {
+				t.Errorf("%d samples, want %d", samples, want)
+			}
+			if walks < tt.walks || walks > tt.walks*11/10+1 {
+				t.Errorf("%d walks, want %d", walks, tt.walks)
+			}
+			if used := now.cpu.Seconds() / long.Seconds(); tt.share > 0 && tt.walks > 1 && used > tt.share {
+				t.Errorf("%.3f %% of a core is used", 100*used)
+			}
+		})
+	}
+}

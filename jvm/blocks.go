@@ -1,0 +1,159 @@
+package jvm
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/nmt"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/ranges"
+)
+
+// Blocks is what malloc's blocks were used for when they were last walked through
+// (jvm/malloc). Sizes are resident bytes, with the headers of malloc and NMT.
+type Blocks struct {
+	ResidentBytes int64 `json:"resident_bytes"` // of all malloc
+	// FreeBytes were freed, or never handed out, or are malloc's own.
+	FreeBytes int64 `json:"free_bytes"`
+	// UntrackedBytes are in use and have no header of NMT: without Categories all that are.
+	UntrackedBytes int64 `json:"untracked_bytes"`
+	// Categories are HotSpot's own blocks, by the name of the category in NMT; nil: NMT is
+	// off, or the names are unknown. All of its arenas are "Arena Chunk".
+	Categories map[string]int64 `json:"categories,omitempty"`
+	// Report and Malloc are as those of the Facts at that time.
+	Report *nmt.Report `json:"nmt_report,omitempty"`
+	Malloc *Malloc     `json:"malloc,omitempty"`
+}
+
+// walked holds what a Process keeps of its walks. Only WalkBlocks writes it.
+type walked struct {
+	blocks *Blocks // of the last one that was complete; nil: there was none
+	err    error   // of the last one
+	bytes  int64   // malloc's resident memory then
+	tried  bool
+	names  []string // of NMT's categories, by number; nil: not known yet
+}
+
+const (
+	// movedBytes is by how much malloc's resident memory changes before its blocks are
+	// walked through again: a walk costs 0.4 ms of CPU time for each MiB.
+	movedBytes = 1 << 20
+	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
+	walkReads, walkTime = 1 << 18, 30 * time.Second
+)
+
+var (
+	// errIncomplete means that a walk saw too little.
+	errIncomplete = errors.New("they changed too much while they were read, or were not found")
+	// errHeaders means that the blocks are not those of NMT's report.
+	errHeaders = errors.New("their headers are not those of NMT")
+)
+
+// BlocksDue reports whether malloc's memory changed since its blocks were walked through,
+// by the last count of pages.
+func (p *Process) BlocksDue() bool {
+	w, c := &p.walked, &p.counted
+	moved := max(c.mallocBytes-w.bytes, w.bytes-c.mallocBytes)
+	return c.glibc && (!w.tried || moved > movedBytes)
+}
+
+// WalkBlocks walks through malloc's blocks, and adds to f what it saw, as Reuse and Resident
+// do from then on. f has to be of the last of these. A walk that is not complete is repeated
+// once; then what the last complete one saw remains, and the source has the reason.
+func (p *Process) WalkBlocks(f *Facts) {
+	w := &p.walked
+	w.tried, w.bytes = true, p.counted.mallocBytes
+	blocks, err := p.walkBlocks(f.Report)
+	if errors.Is(err, errIncomplete) {
+		blocks, err = p.walkBlocks(f.Report)
+	}
+	if w.err = err; err == nil {
+		blocks.Report, blocks.Malloc = f.Report, f.Malloc
+		w.blocks = blocks
+	}
+	f.Sources = slices.DeleteFunc(slices.Clone(f.Sources), func(s Source) bool { return s.Name == SourceBlocks })
+	f.reportBlocks(p)
+}
+
+func (p *Process) walkBlocks(report *nmt.Report) (*Blocks, error) {
+	pagemap, err := pages.OpenPagemap(filepath.Join(p.dir(), "pagemap"))
+	if err != nil {
+		return nil, err
+	}
+	defer pagemap.Close()
+	mem, err := proc.Open(filepath.Join(p.dir(), "mem"))
+	if err != nil {
+		return nil, err
+	}
+	defer mem.Close()
+	var split malloc.Split
+	areas := malloc.NewAreas(p.memory.Mappings(), p.counted.malloc)
+	totals, err := malloc.Walk(mem, pagemap, areas, malloc.Budget{Reads: walkReads, Time: walkTime}, split.Add)
+	switch {
+	case err != nil:
+		return nil, err
+	case !totals.Complete():
+		return nil, fmt.Errorf("%w: %d of %d bytes were lost, %d were not found", errIncomplete, totals.LostBytes, totals.Resident(), totals.UnseenBytes)
+	}
+	b := &Blocks{ResidentBytes: totals.Resident(), FreeBytes: totals.Resident() - totals.ResidentBytes[malloc.InUse]}
+	return b, p.nameCategories(b, split.Result(), report)
+}
+
+// nameCategories divides what is in use.
+func (p *Process) nameCategories(b *Blocks, result malloc.Result, report *nmt.Report) error {
+	b.UntrackedBytes = result.UntrackedResidentBytes
+	if result.Headers == malloc.NoHeaders {
+		if report != nil {
+			return errHeaders
+		}
+		return nil
+	}
+	if p.walked.names == nil {
+		if p.structs == nil {
+			return p.structsErr
+		}
+		names, err := p.structs.Categories()
+		if err != nil {
+			return err
+		}
+		p.walked.names = names
+	}
+	b.Categories = make(map[string]int64)
+	var tracked int64
+	for i, c := range result.Categories {
+		switch {
+		case c.Blocks == 0:
+		case i < len(p.walked.names):
+			b.Categories[p.walked.names[i]] += c.ResidentBytes
+			tracked += c.Bytes
+		default: // a header that is none
+			b.UntrackedBytes += c.ResidentBytes
+		}
+	}
+	if report != nil && max(tracked-report.MallocedBytes(), report.MallocedBytes()-tracked) > report.MallocedBytes()/10+movedBytes {
+		return errHeaders
+	}
+	return nil
+}
+
+// reportBlocks adds to the facts what the last walk saw.
+func (f *Facts) reportBlocks(p *Process) {
+	w := &p.walked
+	f.Blocks = w.blocks
+	err := w.err
+	if other := (*ranges.OtherAllocatorError)(nil); errors.As(p.counted.mallocErr, &other) {
+		err = other
+	} else if !w.tried {
+		return
+	}
+	if err != nil {
+		f.failed(SourceBlocks, fmt.Errorf("native is not split by malloc's blocks: %w", err), "")
+		return
+	}
+	f.worked(SourceBlocks)
+}

@@ -1,0 +1,91 @@
+package jvm
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+// TestBlocks: known amounts are found in malloc's blocks, by HotSpot's own headers, whether
+// the JVM answers or not.
+func TestBlocks(t *testing.T) {
+	for name, tt := range map[string]struct {
+		flags    []string
+		category string // of the amount; "": what is in use has no names
+		reported bool
+	}{
+		"NMT":            {[]string{"-XX:NativeMemoryTracking=summary"}, "Other", true},
+		"attach refused": {[]string{"-XX:NativeMemoryTracking=summary", "-XX:+DisableAttachMechanism"}, "Other", false},
+		"NMT off":        {nil, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := jvmtest.Start(t, jvmtest.Options{JVMFlags: append(tt.flags, "-XX:+UseSerialGC", "-Xmx32m", "-Xint")})
+			p, err := Open("/proc", j.PID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			if p.BlocksDue() {
+				t.Error("a walk is due before pages were counted")
+			}
+			amount := func(b *Blocks) int64 {
+				if tt.category == "" {
+					return b.UntrackedBytes
+				}
+				return b.Categories[tt.category]
+			}
+			before := walk(t, p)
+			j.Do("unsafe 8 3000")
+			j.Do("unsafe 16")
+			after := walk(t, p)
+			const want = 24 * mib
+			// 8 MiB in blocks of 3000 bytes, each with up to 56 of malloc and NMT.
+			if got := amount(after) - amount(before); got < want || got > want+mib/2 {
+				t.Errorf("%q grew by %d bytes, want %d", tt.category, got, want)
+			}
+			if (after.Report != nil) != tt.reported || (after.Categories == nil) != (tt.category == "") {
+				t.Errorf("report %v, categories %v", after.Report, after.Categories)
+			}
+			j.Do("unsafefree")
+			freed := walk(t, p)
+			if got := amount(freed) - amount(before); got > mib/2 {
+				t.Errorf("%q has %d bytes more after they were freed", tt.category, got)
+			}
+		})
+	}
+}
+
+const mib = 1 << 20
+
+// walk counts the pages and walks through the blocks, which is due.
+func walk(t *testing.T, p *Process) *Blocks {
+	t.Helper()
+	a, err := p.Query(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := p.Resident(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.BlocksDue() {
+		t.Error("no walk is due")
+	}
+	p.WalkBlocks(&f)
+	if p.BlocksDue() {
+		t.Error("another walk is due")
+	}
+	named := slices.DeleteFunc(slices.Clone(f.Sources), func(s Source) bool { return s.Name != SourceBlocks })
+	if len(named) != 1 || !named[0].OK {
+		t.Fatalf("sources: %+v", named)
+	}
+	sum := f.Blocks.FreeBytes + f.Blocks.UntrackedBytes
+	for _, bytes := range f.Blocks.Categories {
+		sum += bytes
+	}
+	if sum != f.Blocks.ResidentBytes {
+		t.Errorf("the parts add up to %d, all have %d", sum, f.Blocks.ResidentBytes)
+	}
+	return f.Blocks
+}
