@@ -140,11 +140,8 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	if slices.Contains(commands, ClassHistogram) {
 		timeout = c.options.SlowTimeout
 	}
-	// The listener serves one client at a time: a slow one blocks all others.
-	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return Reply{}, c.commandError(ctx, timeout, err)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	conn.until = time.Now().Add(timeout) // the listener serves one client at a time: a slow one blocks all others
+	stop := context.AfterFunc(ctx, conn.cancel)
 	defer stop()
 	if ctx.Err() != nil {
 		return Reply{}, c.commandError(ctx, timeout, ctx.Err())

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,22 +44,22 @@ func wantKind(t *testing.T, err error, kind Kind) *Error {
 // version 1 of the protocol, after it refused the other once.
 func TestDoWithoutVersion2(t *testing.T) {
 	f := jvmtest.NewFake(t)
-	var listener *jvmtest.Listener
-	listener = f.Listen(func(conn net.Conn, commands []string) {
-		requests := listener.Requests()
+	var listener atomic.Pointer[jvmtest.Listener]
+	listener.Store(f.Listen(func(conn net.Conn, commands []string) {
+		requests := listener.Load().Requests()
 		answer := "0\n" + strings.Join(commands, ",")
 		if requests[len(requests)-1][0] == '2' {
 			answer = "101\nv2 is unsupported or disabled"
 		}
 		_, _ = io.WriteString(conn, answer) // the client may be gone
-	})
+	}))
 	c := New(Target{PID: f.PID, Proc: f.Proc, MajorVersion: 25}, Options{})
 	for i := range 2 {
 		got, err := c.Do(t.Context(), HeapInfo, CodeCache)
 		if want := "GC.heap_info,Compiler.codecache"; err != nil || got.Text != want || got.Code != 0 {
 			t.Errorf("got %+v, %v, want %s", got, err, want)
 		}
-		if n := len(listener.Requests()); n != 2+i {
+		if n := len(listener.Load().Requests()); n != 2+i {
 			t.Errorf("%d requests", n)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
@@ -32,10 +31,8 @@ const (
 )
 
 // connect returns a connection to the JVM, after a handshake where one is needed.
-func (c *Client) connect(ctx context.Context, p proc.Status) (*net.UnixConn, error) {
-	dialing, cancel := context.WithTimeout(ctx, c.options.Timeout)
-	defer cancel()
-	conn, err := c.dial(dialing, p)
+func (c *Client) connect(ctx context.Context, p proc.Status) (*conn, error) {
+	conn, err := c.dial(ctx, time.Now().Add(c.options.Timeout), p)
 	listens := !errors.Is(err, errNoListener)
 	if !c.unheard.IsZero() && (listens || c.now().Sub(c.unheard) > heardAfter) {
 		c.retract()
@@ -46,7 +43,7 @@ func (c *Client) connect(ctx context.Context, p proc.Status) (*net.UnixConn, err
 	return conn, err
 }
 
-func (c *Client) handshake(ctx context.Context) (*net.UnixConn, error) {
+func (c *Client) handshake(ctx context.Context) (*conn, error) {
 	if c.target.AttachDisabled {
 		return nil, c.fail(&Error{Op: "handshake", Kind: ErrDisabled,
 			Reason: "the JVM runs with -XX:+DisableAttachMechanism", Fix: "start the JVM without -XX:+DisableAttachMechanism"})
@@ -167,8 +164,9 @@ func sendQuit(pidfd, pid int) error {
 // It sends a second SIGQUIT, once, if the JVM listens on a socket whose file is gone: a
 // starting JVM deletes stale sockets (AttachListener::vm_start) and may delete the one it
 // just created. In that state SIGQUIT makes it open a new one, without a thread dump.
-func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
-	waiting, cancel := context.WithTimeout(ctx, c.options.AttachTimeout)
+func (c *Client) await(ctx context.Context) (*conn, error) {
+	until := time.Now().Add(c.options.AttachTimeout)
+	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	again := c.target.MajorVersion == 0 || c.target.MajorVersion >= firstMajorForRoot
 	for delay := firstDelay; ; delay = min(2*delay, maxDelay) {
@@ -187,7 +185,7 @@ func (c *Client) await(ctx context.Context) (*net.UnixConn, error) {
 		if err != nil {
 			return nil, err
 		}
-		conn, err := c.dial(waiting, p)
+		conn, err := c.dial(ctx, until, p)
 		if !errors.Is(err, errNoListener) {
 			return conn, err
 		}

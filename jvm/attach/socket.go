@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -50,14 +49,14 @@ func (c *Client) tmp() (*os.File, error) {
 const mountTmp = "mount an emptyDir at /tmp in the JVM's container"
 
 // dial connects to the JVM's socket. The error is errNoListener if a handshake may
-// help. The context must have a deadline.
+// help.
 //
 // First it tries the socket of the last time: to look it up below the JVM's root takes 20
 // system calls. A listener accepts connections also if the file was deleted. HotSpot then
 // opens another socket when it is signalled, and closes this one.
-func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error) {
+func (c *Client) dial(ctx context.Context, until time.Time, p proc.Status) (*conn, error) {
 	if c.socket != nil {
-		if conn, err := c.dialFile(ctx, c.socket, p); !errors.Is(err, errNoListener) {
+		if conn, err := c.dialFile(ctx, until, c.socket, p); !errors.Is(err, errNoListener) {
 			return conn, err
 		}
 		_ = c.Close() // nothing was written
@@ -66,7 +65,7 @@ func (c *Client) dial(ctx context.Context, p proc.Status) (*net.UnixConn, error)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := c.dialFile(ctx, socket, p)
+	conn, err := c.dialFile(ctx, until, socket, p)
 	if err != nil {
 		_ = socket.Close()
 		return nil, err
@@ -118,51 +117,34 @@ func (c *Client) checkSocket(fd int, p proc.Status) error {
 
 // dialFile connects through the open file, which cannot be replaced and whose path is never
 // too long for a socket address, and checks who listens.
-func (c *Client) dialFile(ctx context.Context, socket *os.File, p proc.Status) (*net.UnixConn, error) {
-	const fullQueueDelay = 20 * time.Millisecond
-	name := fmt.Sprintf("/proc/self/fd/%d", socket.Fd())
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "unix", name)
-		switch {
-		case err == nil:
-			conn := conn.(*net.UnixConn)
-			if err := c.verifyPeer(conn, p); err != nil {
-				_ = conn.Close() // refused: nothing was sent
-				return nil, err
-			}
-			return conn, nil
-		case errors.Is(err, unix.ECONNREFUSED):
-			return nil, errNoListener
-		case errors.Is(err, unix.EAGAIN) && sleep(ctx, fullQueueDelay) == nil:
-			// HotSpot's queue has room for some five clients.
-		case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
-			// The dialer's deadline may pass before the context's.
-			reason, fix := c.silence("the attach listener's queue is full")
-			return nil, c.fail(&Error{Op: "connect", Path: c.socketName(), Kind: ErrTimeout, Reason: reason, Fix: fix, Err: context.DeadlineExceeded})
-		case ctx.Err() != nil:
-			return nil, c.canceled(ctx, "connect")
-		default:
-			return nil, c.procError("connect", c.socketName(), err)
+func (c *Client) dialFile(ctx context.Context, until time.Time, socket *os.File, p proc.Status) (*conn, error) {
+	conn, err := connectTo(ctx, fmt.Sprintf("/proc/self/fd/%d", socket.Fd()), until)
+	switch {
+	case err == nil:
+		if err := c.verifyPeer(conn, p); err != nil {
+			_ = conn.Close() // refused: nothing was sent
+			return nil, err
 		}
+		return conn, nil
+	case errors.Is(err, unix.ECONNREFUSED):
+		return nil, errNoListener
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		reason, fix := c.silence("the attach listener's queue is full")
+		return nil, c.fail(&Error{Op: "connect", Path: c.socketName(), Kind: ErrTimeout, Reason: reason, Fix: fix, Err: context.DeadlineExceeded})
+	case ctx.Err() != nil:
+		return nil, c.canceled(ctx, "connect")
+	default:
+		return nil, c.procError("connect", c.socketName(), err)
 	}
 }
 
 // verifyPeer checks that the JVM itself listens: two JVMs that share a /tmp and have the
 // same PID in their namespaces use the same socket name.
-func (c *Client) verifyPeer(conn *net.UnixConn, p proc.Status) error {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return c.procError("connect", c.socketName(), err)
-	}
-	var peer *unix.Ucred
-	var peerErr error
-	err = raw.Control(func(fd uintptr) {
-		peer, peerErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err := errors.Join(err, peerErr); err != nil {
-		return c.procError("connect", c.socketName(), err)
-	}
+func (c *Client) verifyPeer(conn *conn, p proc.Status) error {
+	peer, err := conn.peer()
 	switch {
+	case err != nil:
+		return c.procError("connect", c.socketName(), err)
 	case peer.Pid == 0 && int64(peer.Uid) != int64(p.UID):
 		return c.foreign(fmt.Sprintf("a process of UID %d listens on the attach socket", peer.Uid))
 	case peer.Pid != 0 && int(peer.Pid) != c.target.PID:
