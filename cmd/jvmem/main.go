@@ -56,6 +56,7 @@ func commands() []command {
 	return []command{
 		{name: "serve", about: "observe the JVMs of this PID namespace; serve HTTP and log (the default)", flags: func(f *pflag.FlagSet) { new(serveOptions).define(f) }, run: serve},
 		{name: "breakdown", about: "print one breakdown and exit", flags: func(f *pflag.FlagSet) { new(breakdownOptions).define(f) }, run: printBreakdown},
+		{name: "owners", about: "print who owns the native memory of a JVM and exit", flags: func(f *pflag.FlagSet) { new(ownersOptions).define(f) }, run: printOwners},
 		{name: "get", about: "print a report of the running sidecar", words: reports(), flags: func(f *pflag.FlagSet) { new(getOptions).define(f) }, run: get},
 		{name: "diagnose", about: "diagnose a recorded history", flags: func(f *pflag.FlagSet) { new(diagnoseOptions).define(f) }, run: diagnose},
 		{name: "completion", about: "print a completion script for bash, zsh or fish", words: shells(), run: completion},
@@ -78,7 +79,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
-	code, err := exitError, fmt.Errorf("unknown command %q: serve, breakdown, get, diagnose or version", name)
+	code, err := exitError, fmt.Errorf("unknown command %q: serve, breakdown, owners, get, diagnose or version", name)
 	if i >= 0 {
 		code, err = all[i].run(ctx, environment{getenv, os.Stdin, stdout}, args)
 	}

@@ -68,7 +68,7 @@ func TestErrors(t *testing.T) {
 		env  string // NAME=value
 		want []string
 	}{
-		{"destroy", "", []string{`unknown command "destroy"`, "serve, breakdown, get, diagnose or version"}},
+		{"destroy", "", []string{`unknown command "destroy"`, "serve, breakdown, owners, get, diagnose or version"}},
 		{"serve --nothing", "", []string{"jvmem serve: ", "--nothing"}},
 		{"--nothing", "", []string{"jvmem serve: ", "--nothing"}},
 		{"serve now", "", []string{`unexpected argument "now"`}},

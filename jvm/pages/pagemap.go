@@ -78,6 +78,16 @@ func (p *Pagemap) Pages(start, end uint64, yield func(addr uint64)) error {
 	})
 }
 
+// SharedPages calls yield for each resident page of a file or of shared memory in
+// [start, end).
+func (p *Pagemap) SharedPages(start, end uint64, yield func(addr uint64)) error {
+	return p.entries(start, end, func(addr, entry uint64) {
+		if entry&pagePresent != 0 && entry&pageFile != 0 {
+			yield(addr)
+		}
+	})
+}
+
 func (p *Pagemap) entries(start, end uint64, yield func(addr, entry uint64)) error {
 	if p.buf == nil { // a Scan needs none
 		p.buf = make([]byte, pagemapChunk)

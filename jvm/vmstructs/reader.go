@@ -24,8 +24,8 @@ type Options struct {
 	// "MaxHeapSize". Names that this JVM doesn't have are no error.
 	Flags []string
 	// Metadata prepares for Reader.Metadata, Counters for Reader.Counters, Names for
-	// Reader.Name.
-	Metadata, Counters, Names bool
+	// Reader.Name, Classes for Reader.Classes.
+	Metadata, Counters, Names, Classes bool
 }
 
 // Reader reads one JVM. Not safe for concurrent use.
@@ -115,6 +115,9 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 	flags := append(ownFlags(), o.Flags...)
 	if o.Names {
 		flags = append(flags, "UseCompressedOops", "UseZGC", "ZGenerational")
+	}
+	if o.Classes {
+		flags = append(flags, "UseCompactObjectHeaders")
 	}
 	r.flags, err = openFlags(s, t, flags)
 	return r, err

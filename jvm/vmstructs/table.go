@@ -34,8 +34,12 @@ func wanted(class string, o Options) bool {
 		return o.Counters
 	case "CompressedOops":
 		return o.Names
-	case "ClassLoaderDataGraph", "ClassLoaderData", "SystemDictionary", "Klass", "InstanceKlass":
+	case "ClassLoaderDataGraph", "ClassLoaderData", "SystemDictionary", "InstanceKlass":
 		return o.Metadata
+	case "Klass":
+		return o.Metadata || o.Classes
+	case "Symbol":
+		return o.Classes
 	case "Universe", "CollectedHeap", "MemRegion",
 		"CodeCache", "CodeHeap", "VirtualSpace", "GrowableArray<int>", "GrowableArrayBase", "GenericGrowableArray",
 		"MetaspaceObj", "FileMapInfo", "FileMapHeader", "CDSFileMapRegion", "CompressedKlassPointers",

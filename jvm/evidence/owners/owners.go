@@ -1,11 +1,24 @@
 package owners
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/malloc"
 )
+
+const (
+	maxOwners         = 8
+	maxSizes          = 4
+	maxThirdParty     = 16
+	reasonReferences  = "the search for what refers to the blocks reached its limit"
+	reasonOfSnapshots = "the baseline is not complete: "
+)
+
+// ErrOtherProcess means that a Snapshot is of another process, or of one that was restarted.
+var ErrOtherProcess = errors.New("the baseline is of another process")
 
 // Target is the process that is looked at.
 type Target struct {
@@ -16,15 +29,147 @@ type Target struct {
 // DefaultBudget is enough for 4 GiB of malloc.
 func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 400_000, Time: 20 * time.Second} }
 
-var errNotBuilt = errors.New("not built yet")
-
 // Take returns what is in use now, for a later Find. The errors are proc.ErrGone, those of
 // permission, and malloc.ErrUnknown where the allocator is not glibc's.
-func Take(t Target, b malloc.Budget) (*Snapshot, error) { return nil, errNotBuilt }
+func Take(t Target, b malloc.Budget) (*Snapshot, error) {
+	p, err := open(t, b)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	now, _, err := p.count()
+	return now, err
+}
+
+// count takes a Snapshot, and returns the sum of all blocks.
+func (p *process) count() (*Snapshot, Amount, error) {
+	s := p.snapshot()
+	kinds := newCounter()
+	reason, err := p.walk(func(b *malloc.Block) { kinds.add(p.classify(b), b) })
+	if err != nil {
+		return nil, Amount{}, err
+	}
+	kinds.into(s, &p.libraries)
+	s.Reason, s.Complete = reason, reason == ""
+	return s, kinds.all, nil
+}
 
 // Find returns the owners of what is in use now and was not in since, or of all that is
 // in use if since is nil. The errors are those of Take; ErrOtherProcess if since is of another.
-func Find(t Target, since *Snapshot, b malloc.Budget) (*Report, error) { return nil, errNotBuilt }
+func Find(t Target, since *Snapshot, b malloc.Budget) (*Report, error) {
+	p, err := open(t, b)
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
+	if since != nil && (since.PID != p.status.PID || since.StartTicks != p.status.StartTicks) {
+		return nil, ErrOtherProcess
+	}
+	now, all, err := p.count()
+	if err != nil {
+		return nil, err
+	}
+	out := &Report{PID: t.PID, Time: now.Time, InUse: all, Owners: []Owner{}, Complete: now.Complete, Reason: now.Reason, Now: now}
+	out.Libraries = p.libraries.thirdParty(maxThirdParty)
+	if since != nil {
+		out.Since = &since.Time
+		if !since.Complete {
+			out.incomplete(reasonOfSnapshots + since.Reason)
+		}
+	}
+	return out, p.name(out, since, now)
+}
 
-// ErrOtherProcess means that a Snapshot is of another process, or of one that was restarted.
-var ErrOtherProcess = errors.New("the baseline is of another process")
+func (r *Report) incomplete(reason string) {
+	if r.Complete && reason != "" {
+		r.Complete, r.Reason = false, reason
+	}
+}
+
+// name fills in the owners.
+func (p *process) name(out *Report, since, now *Snapshot) error {
+	list, sum := growthOf(since, now, &p.libraries)
+	out.Growth, out.Other = sum, sum
+	chosen := selected(list, sum)
+	reason, err := p.takeSamples(chosen, now)
+	if err != nil {
+		return err
+	}
+	out.incomplete(reason)
+	r := newReferences(p)
+	arenas := make(map[uint64]bool)
+	for _, g := range chosen {
+		for _, s := range g.samples {
+			arenas[s.arena] = true
+			r.node(s.addr, s.size, g.key)
+		}
+	}
+	delete(arenas, 0)
+	r.byArena = p.arenaThreads(arenas)
+	if err := r.search(); err != nil {
+		return err
+	}
+	sizes := make(map[uint64]int64)
+	for _, g := range list {
+		if !g.rest {
+			sizes[g.key.size] += g.growth.Blocks
+		}
+	}
+	for _, g := range chosen {
+		out.add(r.describe(g, sizes, list))
+	}
+	if r.bounded || p.err != nil {
+		out.incomplete(reasonReferences)
+	}
+	out.finish()
+	return nil
+}
+
+// add joins what has the same name.
+func (r *Report) add(o Owner) {
+	for i := range r.Owners {
+		if same := &r.Owners[i]; o.Relation != NotNamed && same.Name() == o.Name() {
+			same.Amount.add(o.Amount)
+			same.Sizes = append(same.Sizes, o.Sizes...)
+			if same.Global == "" {
+				same.Global = o.Global
+			}
+			same.Agreement = min(same.Agreement, o.Agreement)
+			same.Threads = union(same.Threads, o.Threads)
+			return
+		}
+	}
+	r.Owners = append(r.Owners, o)
+}
+
+// union is empty if one is not known, or there are too many.
+func union(a, b []string) []string {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	a = slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(a, s)
+		}
+	}
+	if len(a) > maxThreadPools {
+		return nil
+	}
+	return a
+}
+
+// finish sorts and cuts the owners.
+func (r *Report) finish() {
+	slices.SortStableFunc(r.Owners, func(a, b Owner) int { return cmp.Compare(b.ResidentBytes, a.ResidentBytes) })
+	r.Owners = r.Owners[:min(len(r.Owners), maxOwners)]
+	for i := range r.Owners {
+		o := &r.Owners[i]
+		o.Share = float64(o.ResidentBytes) / float64(r.Growth.ResidentBytes)
+		r.Other = less(r.Other, o.Amount)
+		slices.SortStableFunc(o.Sizes, func(a, b Size) int {
+			return cmp.Compare(int64(b.BlockBytes)*b.Blocks, int64(a.BlockBytes)*a.Blocks)
+		})
+		o.Sizes = o.Sizes[:min(len(o.Sizes), maxSizes)]
+	}
+}

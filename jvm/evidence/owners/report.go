@@ -34,14 +34,14 @@ type Report struct {
 type Relation string
 
 const (
-	// PointsTo: the blocks themselves point into the library: to its functions, data, or
+	// PointsTo means that the blocks themselves point into the library: to its functions, data, or
 	// to the table of virtual functions of a class.
 	PointsTo Relation = "points_to"
-	// ReferredTo: something of the owner refers to the blocks.
+	// ReferredTo means that something of the owner refers to the blocks.
 	ReferredTo Relation = "referred_to"
-	// Tracked: the blocks have a header of HotSpot's Native Memory Tracking.
+	// Tracked means that the blocks have a header of HotSpot's Native Memory Tracking.
 	Tracked Relation = "tracked"
-	// NotNamed: nothing is known of the blocks but what they are.
+	// NotNamed means that nothing is known of the blocks but what they are.
 	NotNamed Relation = ""
 )
 

@@ -1,0 +1,169 @@
+package owners
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
+)
+
+// probeReads bounds the walk that finds out which headers of NMT there are.
+const probeReads = 2048
+
+// process is what is looked at, as it was when it was opened.
+type process struct {
+	*memory
+	target    Target
+	status    proc.Status
+	mappings  []pages.Mapping
+	libraries libraries
+	areas     malloc.Areas
+	headers   malloc.Headers
+	stacks    []ranges.Range
+	heap      []heapSpan
+	feature   int // of the JDK, 0: unknown
+	// categories are the names of NMT, by number; nil: unknown.
+	categories []string
+	classes    *vmstructs.Classes // nil: no class can be named
+	// details are those of targets that were looked up.
+	details map[uint64]string
+	closers []func() error
+}
+
+// heapSpan is a part of the Java heap.
+type heapSpan struct {
+	start, end uint64
+	// shared: it is mapped from ZGC's heap file at an offset, maybe not only here.
+	shared bool
+	offset uint64
+}
+
+func open(t Target, b malloc.Budget) (p *process, err error) {
+	p = &process{target: t, details: make(map[uint64]string)}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if p.status, err = proc.ReadStatus(t.Proc, t.PID); err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(t.Proc, strconv.Itoa(t.PID))
+	pagemap, err := pages.OpenPagemap(filepath.Join(dir, "pagemap"))
+	if err != nil {
+		return nil, proc.Gone(t.PID, err)
+	}
+	p.closers = append(p.closers, pagemap.Close)
+	mem, err := proc.Open(filepath.Join(dir, "mem"))
+	if err != nil {
+		return nil, proc.Gone(t.PID, err)
+	}
+	p.closers = append(p.closers, mem.Close)
+	var reader resident.Memory
+	if p.mappings, _, err = reader.Read(dir, pagemap, p.status.HugetlbBytes > 0); err != nil {
+		return nil, proc.Gone(t.PID, err)
+	}
+	p.memory = newMemory(mem, pagemap, b)
+	p.libraries = findLibraries(p.mappings, p.memory)
+	p.locate(mem, pagemap, p.openStructs())
+	return p, p.probe()
+}
+
+func (p *process) close() {
+	for _, c := range p.closers {
+		_ = c() // nothing was written
+	}
+}
+
+// openStructs reads the ranges in HotSpot's tables; without them no Java class is named.
+func (p *process) openStructs() []ranges.Range {
+	vm := p.libraries.byName["libjvm.so"]
+	if vm == nil {
+		return nil
+	}
+	structs, err := vmstructs.Open(vmstructs.Options{Proc: p.target.Proc, PID: p.target.PID, Base: vm.base, Classes: true})
+	if err != nil {
+		return nil
+	}
+	p.closers = append(p.closers, structs.Close)
+	if version, err := structs.Version(); err == nil {
+		p.feature = version.Feature
+	}
+	p.classes, _ = structs.Classes()
+	snapshot, _ := structs.Read(false) // what could be read is used
+	return snapshot.Ranges
+}
+
+// locate finds malloc's memory and the Java heap.
+func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.Range) {
+	find := func(search func([]ranges.Range) ([]ranges.Range, error)) ranges.FindMalloc {
+		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) { return search(spans) }
+	}
+	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
+	all := reported.Map(p.mappings,
+		find(func(spans []ranges.Range) ([]ranges.Range, error) { return malloc.Arenas(mem, pagemap, spans) }),
+		find(func(spans []ranges.Range) ([]ranges.Range, error) { return malloc.Find(mem, pagemap, spans) }))
+	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
+	file := ranges.MapsHeapFile(p.mappings)
+	for _, r := range all.Ranges {
+		switch {
+		case r.Kind == ranges.Stack:
+			p.stacks = append(p.stacks, r)
+		case r.Kind == ranges.Heap && !file:
+			p.heap = append(p.heap, heapSpan{start: r.Start, end: r.End})
+		}
+	}
+	for i := range p.mappings {
+		if m := &p.mappings[i]; strings.HasPrefix(m.Path, ranges.HeapFile) {
+			p.heap = append(p.heap, heapSpan{m.Start, m.End, true, m.Offset})
+		}
+	}
+}
+
+// probe finds out which headers of NMT there are, by a part of the blocks.
+func (p *process) probe() error {
+	var split malloc.Split
+	b := p.budget()
+	b.Reads = min(b.Reads, probeReads)
+	totals, err := malloc.Walk(p.source, p.pages, p.areas, b, split.Add)
+	p.left -= totals.Reads
+	p.headers = split.Result().Headers
+	if err != nil && !errors.Is(err, malloc.ErrBudget) {
+		return err
+	}
+	return nil
+}
+
+// walk calls see for each block in use. reason says why not all of them were seen.
+func (p *process) walk(see func(*malloc.Block)) (reason string, err error) {
+	totals, err := malloc.Walk(p.source, p.pages, p.areas, p.budget(), func(b *malloc.Block) {
+		if b.State == malloc.InUse {
+			see(b)
+		}
+	})
+	p.left -= totals.Reads
+	switch {
+	case errors.Is(err, malloc.ErrBudget):
+		p.err = err
+		return err.Error(), nil
+	case err != nil:
+		return "", err
+	case !totals.Complete():
+		return "the blocks changed too much while they were read", nil
+	}
+	return "", nil
+}
+
+// snapshotOf begins a Snapshot.
+func (p *process) snapshot() *Snapshot {
+	return &Snapshot{Schema: Schema, Time: time.Now(), PID: p.status.PID, StartTicks: p.status.StartTicks, Kinds: []Kind{}}
+}
