@@ -33,6 +33,14 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 	return o
 }
 
+// reachedFrom names what leads to the blocks over others.
+func (o *Owner) reachedFrom(n name, agreement float64) {
+	o.Relation, o.JavaClass, o.Hops, o.Agreement = ReferredTo, n.java, maxHops, agreement
+	if n.library != nil {
+		o.Library, o.Global = n.library.name, n.detail
+	}
+}
+
 func (g *grown) share(samples int) float64 { return float64(samples) / float64(len(g.samples)) }
 
 // nearest returns the first vote for a Java class, or for a library; nil if there is none.

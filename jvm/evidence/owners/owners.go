@@ -27,7 +27,7 @@ type Target struct {
 }
 
 // DefaultBudget is enough for 4 GiB of malloc.
-func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 400_000, Time: 20 * time.Second} }
+func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 2_000_000, Time: 20 * time.Second} }
 
 // Take returns what is in use now, for a later Find. The errors are proc.ErrGone, those of
 // permission, and malloc.ErrUnknown where the allocator is not glibc's.
@@ -115,8 +115,19 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 			sizes[g.key.size] += g.growth.Blocks
 		}
 	}
-	for _, g := range chosen {
-		out.add(r.describe(g, sizes, list))
+	described := make([]Owner, len(chosen))
+	var unnamed []*grown
+	for i, g := range chosen {
+		if described[i] = r.describe(g, sizes, list); described[i].Relation == NotNamed {
+			unnamed = append(unnamed, g)
+		}
+	}
+	roots := r.rootsOf(unnamed)
+	for i, g := range chosen {
+		if root, ok := roots[g]; ok {
+			described[i].reachedFrom(r.names[root.name], g.share(root.samples))
+		}
+		out.add(described[i])
 	}
 	if r.bounded || p.err != nil {
 		out.incomplete(reasonReferences)

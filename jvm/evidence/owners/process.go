@@ -1,9 +1,11 @@
 package owners
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +29,7 @@ type process struct {
 	mappings  []pages.Mapping
 	libraries libraries
 	areas     malloc.Areas
+	mallocs   []ranges.Range // the same, sorted
 	headers   malloc.Headers
 	stacks    []ranges.Range
 	heap      []heapSpan
@@ -113,6 +116,8 @@ func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.
 		find(func(spans []ranges.Range) ([]ranges.Range, error) { return malloc.Arenas(mem, pagemap, spans) }),
 		find(func(spans []ranges.Range) ([]ranges.Range, error) { return malloc.Find(mem, pagemap, spans) }))
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
+	p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
+	slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
 	file := ranges.MapsHeapFile(p.mappings)
 	for _, r := range all.Ranges {
 		switch {

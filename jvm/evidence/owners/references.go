@@ -145,8 +145,7 @@ func (r *references) inBlocks() error {
 			}
 		})
 	}
-	look(r.areas.Brk.Start, r.areas.Brk.End)
-	for _, area := range r.areas.Found {
+	for _, area := range r.mallocs {
 		look(area.Start, area.End)
 	}
 	if len(hits) == 0 || r.err != nil {

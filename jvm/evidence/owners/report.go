@@ -66,7 +66,8 @@ type Owner struct {
 	JavaClass string `json:"java_class,omitempty"`
 	// Category is that of Native Memory Tracking: of the blocks, or of what refers to them.
 	Category string `json:"category,omitempty"`
-	// Hops is how many references lead from what is named to the blocks: 0 to 3.
+	// Hops is how many references lead from what is named to the blocks: 0 to 3, where 3 is
+	// also the end of a longer list or tree.
 	Hops int `json:"hops"`
 	// Agreement is the part of the sampled blocks that the names hold for: 0.9 to 1, and 0
 	// if there are none.
