@@ -105,9 +105,15 @@ func (r *references) pointsTo(g *grown, sizes map[uint64]int64, list []*grown, o
 }
 
 // category is the name of a category of NMT.
-func (p *process) category(number int) string {
-	if number < len(p.categories) {
-		return p.categories[number]
+func (r *references) category(number int) string {
+	if r.categories == nil {
+		r.categories = []string{}
+		if r.structs != nil {
+			r.categories, _ = r.structs.Categories() // numbers remain
+		}
+	}
+	if number < len(r.categories) {
+		return r.categories[number]
 	}
 	return fmt.Sprintf("category %d", number)
 }

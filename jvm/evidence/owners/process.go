@@ -33,10 +33,9 @@ type process struct {
 	headers   malloc.Headers
 	stacks    []ranges.Range
 	heap      []heapSpan
-	feature   int // of the JDK, 0: unknown
-	// categories are the names of NMT, by number; nil: unknown.
-	categories []string
-	classes    *vmstructs.Classes // nil: no class can be named
+	feature   int                // of the JDK, 0: unknown
+	structs   *vmstructs.Reader  // nil: HotSpot's tables cannot be read
+	classes   *vmstructs.Classes // nil: no class can be named
 	// details are those of targets that were looked up.
 	details map[uint64]string
 	closers []func() error
@@ -101,6 +100,7 @@ func (p *process) openStructs() []ranges.Range {
 	if version, err := structs.Version(); err == nil {
 		p.feature = version.Feature
 	}
+	p.structs = structs
 	p.classes, _ = structs.Classes()
 	snapshot, _ := structs.Read(false) // what could be read is used
 	return snapshot.Ranges

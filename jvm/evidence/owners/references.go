@@ -53,6 +53,8 @@ type references struct {
 	ids     map[name]int32
 	targets targets
 	bounded bool
+	// categories are the names of NMT, by number; nil: not read yet.
+	categories []string
 	// byArena are the pools of threads that allocate from an arena.
 	byArena map[uint64][]string
 }
