@@ -10,7 +10,8 @@ const (
 	// NoHeaders is found where NMT is off, or this is no HotSpot.
 	NoHeaders Headers = iota
 	// Short headers are those of JDK 8 and 11: size, 64 bits; category, 8 bits; position
-	// and bucket of the allocation site, 16 and 40 bits.
+	// and bucket of the allocation site, 16 and 40 bits. NMT sets the latter two only if it
+	// is detailed: else they are what was there before, mostly 0.
 	Short
 	// Canaries are those of JDK 17 and newer: size, 64 bits; site or marker, 32 bits;
 	// category, 8 bits; a byte; a canary, 16 bits. 2 bytes follow the block.
@@ -41,7 +42,7 @@ type Category struct {
 // ready. The categories are HotSpot's own numbers (MEMFLAGS, MemTag), which differ by JDK.
 type Split struct {
 	kinds [headerKinds][maxCategories]Category
-	// found and inUse count blocks.
+	// found and inUse count blocks: found only those that leave no doubt.
 	found         [headerKinds]int64
 	inUse         int64
 	residentBytes int64
@@ -59,7 +60,9 @@ func (s *Split) Add(b *Block) {
 		if !ok {
 			continue
 		}
-		s.found[kind]++
+		if kind != Short || binary.LittleEndian.Uint64(b.Head[8:])>>24 < maxBuckets {
+			s.found[kind]++
+		}
 		c := &s.kinds[kind][category]
 		c.Blocks++
 		c.Bytes += int64(size)
@@ -111,9 +114,8 @@ func (h Headers) Parse(b *Block) (category uint8, size uint64, ok bool) {
 		category = b.Head[12]
 		ok = binary.LittleEndian.Uint16(b.Head[14:]) == canary && b.fits(trackingHeader+size+trackingFooter)
 	case Short:
-		site := binary.LittleEndian.Uint64(b.Head[8:])
-		category = uint8(site)
-		ok = site>>24 < maxBuckets && b.fits(trackingHeader+size)
+		category = b.Head[8]
+		ok = b.fits(trackingHeader + size)
 	}
 	return category, size, ok && category < maxCategories
 }

@@ -59,6 +59,9 @@ func TestSplitJVM(t *testing.T) {
 		one, other := malloced(before, name), malloced(after, name)
 		low, high := min(one, other), max(one, other)
 		t.Logf("%-24s %10d bytes, by NMT %10d to %10d, %8d resident, in %6d blocks", name, got.Bytes, low, high, got.ResidentBytes, got.Blocks)
+		if name == "Internal" && low > mib {
+			low -= mib // the buffer of NMT's reply, from JDK 21 on
+		}
 		// What the JVM does between the looks is allowed for.
 		if slack := max(high/100, 16<<10); got.Bytes < low-slack || got.Bytes > high+slack {
 			t.Errorf("%s: %d bytes in blocks, %d to %d by NMT", name, got.Bytes, low, high)
@@ -162,5 +165,17 @@ func TestSplit(t *testing.T) {
 				t.Errorf("%d untracked blocks, %d bytes, want %d blocks", got.UntrackedBlocks, got.UntrackedResidentBytes, untracked)
 			}
 		})
+	}
+}
+
+// TestUnsetSites: where NMT is not detailed, some headers have what was there before.
+func TestUnsetSites(t *testing.T) {
+	var s Split
+	for i := range 100 {
+		head := binary.LittleEndian.AppendUint64(nil, 100)
+		s.Add(&Block{Addr: base, Bytes: 128, ResidentBytes: 128, Arena: base, Head: append(head, 5, byte(i), 0, 0, 0, byte(i%2), 0, 0)})
+	}
+	if got := s.Result(); got.Headers != Short || got.Categories[5].Blocks != 100 || got.UntrackedBlocks != 0 {
+		t.Errorf("%d blocks have headers of kind %d, %d have none", got.Categories[5].Blocks, got.Headers, got.UntrackedBlocks)
 	}
 }
