@@ -55,11 +55,11 @@ var (
 )
 
 // BlocksDue reports whether malloc's memory changed since its blocks were walked through,
-// by the last count of pages.
+// by the last count of pages, or whether too little was seen then.
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
 	moved := max(c.mallocBytes-w.bytes, w.bytes-c.mallocBytes)
-	return c.glibc && (!w.tried || moved > movedBytes)
+	return c.glibc && (!w.tried || moved > movedBytes || errors.Is(w.err, errIncomplete))
 }
 
 // WalkBlocks walks through malloc's blocks, and adds to f what it saw, as Reuse and Resident

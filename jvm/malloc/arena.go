@@ -158,3 +158,21 @@ func (m *memory) refresh(h *heap) {
 		h.end = h.mapped.Start + size
 	}
 }
+
+// mmappedBytes returns the size of all mmapped chunks by malloc's own account: mmapped_mem
+// of struct malloc_par, a variable of libc. It is followed by its maximum and by the start
+// of the brk heap (sbrk_base), which nothing else there has. 0: it was not found.
+func (m *memory) mmappedBytes(areas Areas) uint64 {
+	var account uint64
+	for _, r := range areas.Library {
+		m.load(r.Start, r.End)
+		held := m.at(m.start, m.end-m.start)
+		for ; len(held) >= 3*8; held = held[8:] {
+			now, most, base := binary.LittleEndian.Uint64(held), binary.LittleEndian.Uint64(held[8:]), binary.LittleEndian.Uint64(held[16:])
+			if base != 0 && base == areas.Brk.Start && now <= most && now%pageSize == 0 && most%pageSize == 0 && most < addressLimit {
+				account = max(account, now)
+			}
+		}
+	}
+	return account
+}

@@ -11,7 +11,7 @@
 // mmapped chunk is that of the mapping in glibc 2.36, and 16 bytes less in 2.43
 // (both observed; it changed in between). Other allocators (musl,
 // jemalloc, tcmalloc) have no such headers: nothing is found. A chunk that realloc made
-// smaller than 128 KiB is not found, nor one that is aligned to more than 16 bytes.
+// smaller than 128 KiB is found if what follows it is another one, or no memory.
 //
 // # Walk
 //
@@ -29,7 +29,8 @@
 //
 // Tried with 2.36 and 2.43, block by block against what a program says; the others are
 // from the source. Parts of the main arena outside [heap], which malloc maps if the heap
-// cannot grow, are not found, but told (UnseenBytes). Pages are taken to have 4 KiB.
+// cannot grow, are not found, but told (UnseenBytes); so are mmapped chunks, by malloc's own
+// account of them (mmapped_mem of struct malloc_par). Pages are taken to have 4 KiB.
 //
 // Memory is read in windows of 256 KiB, and none of it is kept. A block that changes
 // just now is read again. If the chain of blocks is broken, the walk goes on where 16

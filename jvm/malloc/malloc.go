@@ -15,8 +15,8 @@ const (
 	prevInUse   = 1
 	notMain     = 4 // the chunk is in a thread's arena
 	flagBits    = 7
-	// minChunk is the smallest size of an mmapped chunk. By default malloc uses mmap
-	// from 128 KiB on (M_MMAP_THRESHOLD).
+	// minChunk is the smallest size of an mmapped chunk, unless realloc made it smaller. By
+	// default malloc uses mmap from 128 KiB on (M_MMAP_THRESHOLD).
 	minChunk = 128 << 10
 	pageSize = 4096
 	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses the
@@ -108,7 +108,7 @@ func (f *finder) span(s ranges.Range) {
 // chunks reads the resident pages of [start, end): each may begin a chunk, and a chunk
 // has its size.
 func (f *finder) chunks(start, end uint64) {
-	if end < start+minChunk {
+	if end < start+pageSize {
 		return
 	}
 	misses := 0
@@ -124,12 +124,8 @@ func (f *finder) chunks(start, end uint64) {
 		if !f.read(header[:], addr) {
 			return
 		}
-		prevSize, size := binary.LittleEndian.Uint64(header[:]), binary.LittleEndian.Uint64(header[8:])
-		length := size &^ flagBits
-		if (length+chunkHeader)%pageSize == 0 {
-			length += chunkHeader // glibc 2.43
-		}
-		if prevSize != 0 || size&flagBits != isMmapped || length%pageSize != 0 || length < minChunk || length > end-addr {
+		length := mmapped(header[:])
+		if length == 0 || length > end-addr || length < minChunk && !f.follows(addr+length, end) {
 			return
 		}
 		start = addr + length
@@ -139,6 +135,30 @@ func (f *finder) chunks(start, end uint64) {
 	if err != nil && f.err == nil {
 		f.err = err
 	}
+}
+
+// follows reports whether the memory ends at addr, or another chunk begins: a chunk that
+// realloc made smaller is small enough to be anything else.
+func (f *finder) follows(addr, end uint64) bool {
+	if addr == end {
+		return true
+	}
+	var header [chunkHeader]byte
+	return f.pages.Present(addr) && f.read(header[:], addr) && mmapped(header[:]) > 0
+}
+
+// mmapped returns the length of the mapping that begins with the header of an mmapped
+// chunk; 0: it is none.
+func mmapped(header []byte) uint64 {
+	prevSize, size := binary.LittleEndian.Uint64(header), binary.LittleEndian.Uint64(header[8:])
+	length := size &^ flagBits
+	if (length+chunkHeader)%pageSize == 0 {
+		length += chunkHeader // glibc 2.43
+	}
+	if prevSize != 0 || size&flagBits != isMmapped || length%pageSize != 0 {
+		return 0
+	}
+	return length
 }
 
 // isHeap checks the heap_info at addr: the first heap of an arena contains the arena,

@@ -74,6 +74,15 @@ func TestFind(t *testing.T) {
 			[]ranges.Range{span(base+mib, base+3*mib)},
 			[]ranges.Range{chunk(base+mib, base+2*mib), chunk(base+2*mib, base+3*mib)},
 		},
+		"chunks that realloc made smaller": {
+			func(p *process) {
+				p.put(base+mib, 0, 3*pageSize|isMmapped)
+				p.put(base+mib+3*pageSize, 0, 2*pageSize|isMmapped)
+				p.put(base+2*mib, 0, 2*pageSize|isMmapped)
+			},
+			[]ranges.Range{span(base+mib, base+mib+5*pageSize), span(base+2*mib, base+2*mib+4*pageSize)},
+			[]ranges.Range{chunk(base+mib, base+mib+3*pageSize), chunk(base+mib+3*pageSize, base+mib+5*pageSize)}, // the last may be anything
+		},
 		"a chunk header within a chunk": {
 			func(p *process) {
 				p.chunk(base+mib, mib)

@@ -147,6 +147,13 @@ func TestWalkRecording(t *testing.T) {
 			if err != nil || totals.Complete() || totals.UnseenBytes != 64<<10+int64(r.areas.Found[i].End-r.areas.Found[i].Start) {
 				t.Errorf("%+v, %v", totals, err)
 			}
+			i = slices.IndexFunc(r.areas.Found, func(a ranges.Range) bool { return a.Kind == ranges.MallocChunk })
+			small = r.areas
+			small.Found = slices.Delete(slices.Clone(r.areas.Found), i, i+1)
+			totals, err = Walk(r, r, small, ample, func(*Block) {})
+			if err != nil || totals.Complete() || totals.UnseenBytes != int64(r.areas.Found[i].End-r.areas.Found[i].Start) {
+				t.Errorf("%+v, %v", totals, err)
+			}
 		})
 	}
 }

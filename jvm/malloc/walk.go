@@ -85,13 +85,15 @@ type Totals struct {
 	// LostBytes is resident memory where the blocks did not follow each other: they
 	// changed meanwhile, or were overwritten.
 	LostBytes int64
-	// UnseenBytes is what arenas have by their own account beyond the areas: Find ended
-	// early, or malloc mapped parts of the main arena outside [heap]. They need not be
-	// resident.
+	// UnseenBytes is what malloc has by its own account beyond the areas: Find ended early,
+	// malloc mapped parts of the main arena outside [heap], or it mmapped chunks since. They
+	// need not be resident.
 	UnseenBytes int64
 	Arenas      int
 	// Reads is the number of system calls.
 	Reads int
+
+	mapped uint64 // bytes of the mmapped chunks
 }
 
 // Complete reports whether at most 1 % of the memory was lost or not seen. If not, another walk may
@@ -145,6 +147,9 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 		case r.Kind == ranges.MallocArena && !walked[r.Start]:
 			w.totals.LostBytes += w.resident(r.Start, r.End) // its arena is none
 		}
+	}
+	if account := w.mmappedBytes(areas); w.err == nil && account > w.totals.mapped {
+		w.totals.UnseenBytes += int64(account - w.totals.mapped)
 	}
 	w.totals.Reads = budget.Reads - max(w.reads, 0)
 	return w.totals, w.err
@@ -298,14 +303,41 @@ func (w *walker) count() {
 // mapped hands out an mmapped chunk.
 func (w *walker) mapped(r ranges.Range) {
 	w.load(r.Start, r.Start+pageSize)
-	resident := w.resident(r.Start, r.End)
-	size := binary.LittleEndian.Uint64(w.at(r.Start+8, 8))
+	resident, length := w.resident(r.Start, r.End), r.End-r.Start
 	switch {
 	case w.err != nil:
-	case size&flagBits != isMmapped || size&^flagBits != r.End-r.Start && size&^flagBits != r.End-r.Start-chunkHeader:
+	case mmapped(w.at(r.Start, chunkHeader)) != length:
 		w.totals.LostBytes += resident // unmapped since, or another
 	default:
-		w.block = Block{Addr: r.Start + chunkHeader, Bytes: r.End - r.Start, ResidentBytes: resident, Head: w.at(r.Start+chunkHeader, HeadBytes)}
+		header := w.aligned(r)
+		user := header + chunkHeader
+		w.totals.mapped += length
+		w.block = Block{Addr: user, Bytes: r.End - header, ResidentBytes: resident}
+		if !w.holds(user, HeadBytes) {
+			w.load(user, user+pageSize)
+		}
+		w.block.Head = w.at(user, min(HeadBytes, w.end-user))
 		w.count()
 	}
+}
+
+// aligned returns the header of an mmapped chunk: the one at the start of its mapping or, if
+// its block is aligned to more than 16 bytes, a second one, with the distance to the first.
+func (w *walker) aligned(r ranges.Range) uint64 {
+	moved := func(b []byte, gap uint64) bool {
+		before, size := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		return before == gap && size&flagBits == isMmapped && (gap+size&^flagBits+chunkHeader)&^(pageSize-1) == r.End-r.Start
+	}
+	for gap := uint64(chunkHeader); gap < pageSize; gap = 2*gap + chunkHeader {
+		if moved(w.at(r.Start+gap, chunkHeader), gap) {
+			return r.Start + gap
+		}
+	}
+	// Aligned to several pages: those in between were not touched.
+	page := w.nextResident(r.Start+pageSize, r.End) &^ (pageSize - 1)
+	gap := page + pageSize - chunkHeader - r.Start
+	if b := w.read(r.Start+gap, chunkHeader); b != nil && moved(b, gap) {
+		return r.Start + gap
+	}
+	return r.Start
 }

@@ -28,6 +28,12 @@ static void *run(void *arg) {
 		memset(p, 0x5a, n / (i % 3 + 1));
 		if (i % 5 == 0) p = realloc(p, n + r % 900);
 		if (i % 11 == 0 && n < 100000) p = realloc(p, 1 + n / 2);
+		if (!w->small && r % 512 == 1) { /* mmapped, and aligned to 32 bytes up to 64 KiB */
+			free(p);
+			p = aligned_alloc(32 << r / 512 % 12, 200000 + r % 100000);
+			memset(p, 0x5a, 1000);
+		}
+		if (!w->small && r % 512 == 2) p = realloc(realloc(p, 500000), 30000 + r % 60000); /* mmapped, then less */
 		w->blocks[i] = p;
 	}
 	/* Freed one by one, to caches and fastbins; and in rows, which join. */
