@@ -22,8 +22,6 @@ type Chunk struct {
 	Start time.Time
 	// Duration that it covers; of a chunk that is written, until the last flush. 0: unknown.
 	Duration time.Duration
-	// TicksPerSecond is the frequency of the ticks in events; 0: unknown.
-	TicksPerSecond int64
 	// Complete: the JVM finished it, and all of it is there.
 	Complete bool
 }
@@ -32,6 +30,7 @@ type Chunk struct {
 type chunk struct {
 	Chunk
 	startTicks int64
+	hz         int64 // ticks per second; 0: unknown
 	offset     int64 // in the file
 	end        int64 // of the records; the next chunk begins here
 	fixed      bool  // integers are not compressed
@@ -59,8 +58,8 @@ func openChunk(r io.ReaderAt, offset, size int64) (*chunk, error) {
 	}
 	u64 := func(at int) int64 { return int64(binary.BigEndian.Uint64(h[at:])) }
 	c := &chunk{
-		Chunk:      Chunk{Start: time.Unix(0, u64(32)), Duration: time.Duration(max(u64(40), 0)), TicksPerSecond: max(u64(56), 0), Complete: h[64] == 0},
-		startTicks: u64(48), offset: offset, end: offset + u64(8), fixed: h[67]&1 == 0,
+		Chunk:      Chunk{Start: time.Unix(0, u64(32)), Duration: time.Duration(max(u64(40), 0)), Complete: h[64] == 0},
+		startTicks: u64(48), hz: max(u64(56), 0), offset: offset, end: offset + u64(8), fixed: h[67]&1 == 0,
 	}
 	if u64(8) < headerBytes || c.end < offset || c.end > size { // not written yet, or cut off
 		c.end, c.Complete = size, false
@@ -68,17 +67,12 @@ func openChunk(r io.ReaderAt, offset, size int64) (*chunk, error) {
 	return c, nil
 }
 
-// time returns the time of a tick.
+// time returns the time of a tick; the start of the chunk if the frequency is unknown.
 func (c *chunk) time(ticks int64) time.Time {
-	return c.Start.Add(c.Ticks(ticks - c.startTicks))
-}
-
-// Ticks returns the time that a number of ticks takes; 0 if the frequency is unknown.
-func (c Chunk) Ticks(ticks int64) time.Duration {
-	if c.TicksPerSecond <= 0 {
-		return 0
+	if c.hz == 0 {
+		return c.Start
 	}
-	return time.Duration(float64(ticks) / float64(c.TicksPerSecond) * float64(time.Second))
+	return c.Start.Add(time.Duration(float64(ticks-c.startTicks) / float64(c.hz) * float64(time.Second)))
 }
 
 // record is a record of a chunk: its type and where its content is.

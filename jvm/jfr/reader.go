@@ -41,7 +41,7 @@ var secrets = map[string]bool{
 
 // Budget bounds what a Reader does for one file. A zero field means its default.
 type Budget struct {
-	// Work is the number of values and records to visit; default 50 million, about a second.
+	// Work is the number of values and records to visit; default 20 million, about half a second.
 	Work int64
 	// PoolBytes is the size of the metadata and of the checkpoints of a chunk, which are
 	// kept in memory; default 16 MiB each.
@@ -55,6 +55,15 @@ type Event struct {
 	Chunk Chunk
 	// Start is when it began; zero if the event has no time.
 	Start time.Time
+}
+
+// Time returns a field that is a time in ticks.
+func (e *Event) Time(field string) (time.Time, bool) {
+	ticks, ok := e.Field(field).Int()
+	if !ok {
+		return time.Time{}, false
+	}
+	return e.c.time(ticks), true
 }
 
 // Reader reads the wanted events of a recording. Not safe for concurrent use.
@@ -90,7 +99,7 @@ type Info struct {
 // reads nothing yet. The error is ErrSecret if a wanted type can hold a secret.
 func NewReader(r io.ReaderAt, size int64, wanted []string, b Budget) (*Reader, error) {
 	if b.Work <= 0 {
-		b.Work = 50e6
+		b.Work = 20e6
 	}
 	if b.PoolBytes <= 0 {
 		b.PoolBytes = 16 << 20
@@ -141,6 +150,9 @@ func (r *Reader) Next() (*Event, error) {
 // open opens the next chunk.
 func (r *Reader) open() error {
 	if r.next >= r.size {
+		if r.info.Chunks == 0 {
+			return ErrNoMetadata // a JVM before 17 keeps the first part in memory
+		}
 		return io.EOF
 	}
 	c, err := openChunk(r.r, r.next, r.size)
@@ -175,9 +187,9 @@ func (r *Reader) event(rec record, class *class) (*Event, error) {
 		return nil, err
 	}
 	e := &Event{Value: Value{c: r.chunk, class: class, b: cur.b}, Chunk: r.chunk.Chunk}
-	if ticks, ok := e.Field("startTime").Int(); ok {
-		e.Start = r.chunk.time(ticks)
-		r.until(e.Start)
+	if t, ok := e.Time("startTime"); ok {
+		e.Start = t
+		r.until(t)
 	}
 	return e, nil
 }

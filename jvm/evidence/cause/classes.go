@@ -1,36 +1,38 @@
 package cause
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/jfr"
 )
 
-// maxClasses bounds the definitions that are remembered.
-const maxClasses = 1 << 16
+// maxClasses bounds the definitions that are remembered, each with its stack.
+const maxClasses = 1 << 14
 
-// classCounter counts classes that are defined again and again: by loaders that are created
-// again and again, or generated in one loader. An application that loads its classes lazily
-// defines each once.
+// classCounter counts loaders that are created again and again, each by its first class, and
+// classes that are generated again and again in one loader. An application that loads its
+// classes lazily defines each once.
 type classCounter struct {
 	sites    sites
 	frames   []jfr.Frame
 	defined  []definition
 	unloaded map[int64]bool
-	named    map[string]int // definitions by name with "#" for its numbers
 	lost     int
 }
 
 type definition struct {
-	class  int64 // key
-	name   string
-	loader string
-	at     time.Time
-	frames []jfr.Frame
+	class, loader int64  // keys
+	name          string // with "#" for numbers
+	loaderType    string
+	at            time.Time
+	frames        []jfr.Frame
 }
 
-// repeated is the number of definitions by name from which they count.
+// repeated is the number of loaders of a class, or of classes of a name, from which they
+// count.
 const repeated = 3
 
 func (c *classCounter) event(e *jfr.Event) {
@@ -42,33 +44,50 @@ func (c *classCounter) event(e *jfr.Event) {
 		c.lost++
 		return
 	}
-	class := e.Field("definedClass")
-	c.frames, _ = e.Field("stackTrace").Frames(c.frames[:0])
-	d := definition{class.Key(), plain(class.ClassName()), e.Field("definingClassLoader", "type").ClassName(), e.Start, nil}
-	d.frames = append(d.frames, c.frames...)
-	c.defined = append(c.defined, d)
-	if c.named == nil {
-		c.named = make(map[string]int)
+	class, loader := e.Field("definedClass"), e.Field("definingClassLoader")
+	d := definition{
+		class: class.Key(), loader: loader.Key(), name: plain(class.ClassName()), loaderType: loader.Field("type").ClassName(), at: e.Start,
 	}
-	c.named[d.name]++
+	if strings.HasSuffix(d.loaderType, ".DelegatingClassLoader") {
+		return // of reflection before JDK 18: one for each method that is called often
+	}
+	d.frames, _ = e.Field("stackTrace").Frames(nil)
+	c.defined = append(c.defined, d)
 }
 
 func (c *classCounter) finish(f *Finding) {
-	loaders := make(map[string]bool)
+	slices.SortStableFunc(c.defined, func(a, b definition) int { return a.at.Compare(b.at) })
+	loaders, ofType, named := make(map[int64]bool), make(map[string]int), make(map[string]int)
 	for _, d := range c.defined {
-		if c.named[d.name] >= repeated {
+		named[d.name]++
+		if !loaders[d.loader] {
 			loaders[d.loader] = true
+			ofType[d.loaderType]++
 		}
 	}
-	own := func(frame jfr.Frame) bool { return loaders[frame.Class] || c.named[plain(frame.Class)] >= repeated }
-	oldest := f.old()
+	// The code of a loader and of what it loads tells nothing: who made it load does.
+	own := func(frame jfr.Frame) bool { return ofType[frame.Class] > 0 || named[plain(frame.Class)] >= repeated }
+	clear(loaders)
+	oldest := f.To.Add(-f.least())
 	for _, d := range c.defined {
-		if c.named[d.name] < repeated || c.unloaded[d.class] || !d.at.Before(oldest) {
+		what := d.name
+		if ofType[d.loaderType] >= repeated {
+			if loaders[d.loader] {
+				continue
+			}
+			loaders[d.loader] = true
+			what = d.loaderType
+		} else if named[d.name] < repeated {
 			continue
 		}
-		c.sites.add(c.sites.at(d.frames, own), 1, d.name, "")
+		if d.at.Before(oldest) && !c.unloaded[d.class] {
+			c.sites.add(c.sites.at(d.frames, own), 1, what, "")
+		}
 	}
-	c.sites.judge(f, "classes that stay", 0)
+	if c.lost > 0 {
+		f.Notes = append(f.Notes, fmt.Sprintf("%d classes more than can be counted", c.lost))
+	}
+	c.sites.judge(f, "class loaders and generated classes that stay", 0)
 }
 
 // plain replaces the numbers in the name of a class.

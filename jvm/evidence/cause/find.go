@@ -78,7 +78,5 @@ func seen(wanted []string, known map[string]bool) string {
 	return strings.Join(list, ", ")
 }
 
-// old returns the time since which what was created is too young to count.
-func (f *Finding) old() time.Time {
-	return f.To.Add(-time.Duration(float64(f.To.Sub(f.From)) * young))
-}
+// least returns how long what counts must have lived.
+func (f *Finding) least() time.Duration { return time.Duration(float64(f.To.Sub(f.From)) * young) }

@@ -98,19 +98,23 @@ func lead(frames []jfr.Frame, own func(jfr.Frame) bool) (l Line, ok bool) {
 }
 
 // show returns a stack with its folded frames as one line each run.
-func show(frames []jfr.Frame) []string {
+func show(stack []jfr.Frame) []string {
 	var shown []string
-	for i := 0; i < len(frames) && len(shown) < maxShown; {
-		name, run := folded(frames[i]), 1
+	for i := 0; i < len(stack) && len(shown) < maxShown; {
+		name, run := folded(stack[i]), 1
 		if name == "" {
-			shown = append(shown, lineOf(frames[i]).String())
+			shown = append(shown, lineOf(stack[i]).String())
 			i++
 			continue
 		}
-		for i+run < len(frames) && folded(frames[i+run]) == name {
+		for i+run < len(stack) && folded(stack[i+run]) == name {
 			run++
 		}
-		shown = append(shown, fmt.Sprintf("%s (%d frames)", name, run))
+		frames := "frames"
+		if run == 1 {
+			frames = "frame"
+		}
+		shown = append(shown, fmt.Sprintf("%s (%d %s)", name, run, frames))
 		i += run
 	}
 	return shown

@@ -13,6 +13,7 @@ type objectCounter struct {
 	sites  sites
 	frames []jfr.Frame
 	old    []sample
+	lastGC time.Time
 	freed  int
 	traced bool
 }
@@ -22,23 +23,28 @@ const maxSamples = 1 << 14
 
 type sample struct {
 	site       *site
-	age        time.Duration
+	allocated  time.Time
 	what, held string
 }
 
 func (c *objectCounter) event(e *jfr.Event) {
+	if e.Type() == garbageCollection {
+		if e.Start.After(c.lastGC) {
+			c.lastGC = e.Start
+		}
+		return
+	}
 	c.frames, _ = e.Field("stackTrace").Frames(c.frames[:0])
 	if e.Type() == methodTrace {
 		c.call(e)
 		return
 	}
-	allocated, ok := e.Field("allocationTime").Int()
-	emitted, emittedOK := e.Field("startTime").Int()
-	if !ok || !emittedOK || len(c.old) >= maxSamples || c.source.calls != nil && !c.isCall() {
+	allocated, ok := e.Time("allocationTime")
+	if !ok || len(c.old) >= maxSamples || c.source.calls != nil && !c.isCall() {
 		return
 	}
 	c.old = append(c.old, sample{
-		c.sites.at(c.frames, nil), e.Chunk.Ticks(emitted - allocated), e.Field("object", "type").ClassName(), holder(e.Value),
+		c.sites.at(c.frames, nil), allocated, e.Field("object", "type").ClassName(), holder(e.Value),
 	})
 }
 
@@ -81,12 +87,16 @@ func (c *objectCounter) finish(f *Finding) {
 		return
 	}
 	f.Sampled = true
-	least := time.Duration(float64(f.To.Sub(f.From)) * young)
+	if c.lastGC.IsZero() {
+		f.Reason = "no garbage collection while it was recorded: it is unknown which objects stay"
+		return
+	}
+	// An object is known to have lived until the last collection only.
+	oldest := c.lastGC.Add(-f.least())
 	for _, s := range c.old {
-		if s.age < least {
-			continue
+		if s.allocated.Before(oldest) {
+			c.sites.add(s.site, 1, s.what, s.held)
 		}
-		c.sites.add(s.site, 1, s.what, s.held)
 	}
 	c.sites.judge(f, "sampled objects that stay", 0)
 }

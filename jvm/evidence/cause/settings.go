@@ -37,7 +37,7 @@ func Settings(kind Kind, o Options) []Setting {
 	for _, event := range s.events {
 		settings = append(settings, Setting{event, "enabled", "true"})
 		switch event {
-		case threadEnd, classUnload:
+		case threadEnd, classUnload, garbageCollection:
 			continue // without a stack
 		case oldObjectSample:
 			settings = append(settings, Setting{event, "cutoff", fmt.Sprintf("%d ms", o.Roots.Milliseconds())})
@@ -49,12 +49,13 @@ func Settings(kind Kind, o Options) []Setting {
 
 // Event types.
 const (
-	threadStart     = "jdk.ThreadStart"
-	threadEnd       = "jdk.ThreadEnd"
-	classDefine     = "jdk.ClassDefine"
-	classUnload     = "jdk.ClassUnload"
-	oldObjectSample = "jdk.OldObjectSample"
-	methodTrace     = "jdk.MethodTrace"
+	threadStart       = "jdk.ThreadStart"
+	garbageCollection = "jdk.GarbageCollection"
+	threadEnd         = "jdk.ThreadEnd"
+	classDefine       = "jdk.ClassDefine"
+	classUnload       = "jdk.ClassUnload"
+	oldObjectSample   = "jdk.OldObjectSample"
+	methodTrace       = "jdk.MethodTrace"
 )
 
 // source is where a kind is seen.
@@ -73,24 +74,24 @@ func (s source) filter() string {
 var sources = map[Kind]source{
 	Threads:     {events: []string{threadStart, threadEnd}},
 	ClassLoader: {events: []string{classDefine, classUnload}},
-	Heap:        {events: []string{oldObjectSample}},
+	Heap:        {events: []string{oldObjectSample, garbageCollection}},
 	DirectBuffers: {
-		events: []string{oldObjectSample},
+		events: []string{oldObjectSample, garbageCollection},
 		calls:  []string{"java.nio.ByteBuffer::allocateDirect"},
 		frees:  []string{"java.nio.Bits::unreserveMemory"},
 	},
 	MappedFiles: {
-		events: []string{oldObjectSample},
+		events: []string{oldObjectSample, garbageCollection},
 		calls:  []string{"sun.nio.ch.FileChannelImpl::map"},
 		frees:  []string{"sun.nio.ch.FileChannelImpl$Unmapper::run"},
 	},
 	Zip: {
-		events: []string{oldObjectSample},
+		events: []string{oldObjectSample, garbageCollection},
 		calls:  []string{"java.util.zip.Deflater::<init>", "java.util.zip.Inflater::<init>"},
 		frees:  []string{"java.util.zip.Deflater$DeflaterZStreamRef::run", "java.util.zip.Inflater$InflaterZStreamRef::run"},
 	},
 	Sockets: {
-		events: []string{oldObjectSample},
+		events: []string{oldObjectSample, garbageCollection},
 		calls:  []string{"java.net.Socket::<init>", "sun.nio.ch.SocketChannelImpl::<init>"},
 		frees:  []string{"sun.nio.ch.NioSocketImpl::close", "sun.nio.ch.SocketChannelImpl::implCloseSelectableChannel"},
 	},

@@ -51,7 +51,7 @@ func (c *threadCounter) finish(f *Finding) {
 		pool string
 	}
 	stay, ofPool := make(map[key]int), make(map[string]int)
-	oldest := f.old()
+	oldest := f.To.Add(-f.least())
 	for id, s := range c.starts {
 		if _, ended := c.ends[id]; ended {
 			delete(c.ends, id)
