@@ -77,6 +77,7 @@ type Reader struct {
 	chunk   *chunk
 	records records
 	info    Info
+	err     error // the last one, which stays
 }
 
 // Info is what a Reader has seen so far.
@@ -122,6 +123,15 @@ func (r *Reader) Info() Info { return r.info }
 // of time. At the end it returns io.EOF. Other errors (ErrMalformed, ErrNoMetadata,
 // ErrBudget, those of the file) end the recording; the events before them are valid.
 func (r *Reader) Next() (*Event, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	e, err := r.read()
+	r.err = err
+	return e, err
+}
+
+func (r *Reader) read() (*Event, error) {
 	for {
 		if r.chunk == nil {
 			if err := r.open(); err != nil {

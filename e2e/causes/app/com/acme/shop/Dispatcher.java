@@ -70,7 +70,7 @@ final class Dispatcher {
     }
 
     private static byte[] render(Request request) {
-        StringBuilder page = new StringBuilder(32 << 10);
+        StringBuilder page = new StringBuilder();
         request.attributes.forEach((k, v) -> page.append(k).append('=').append(v).append('\n'));
         return page.toString().getBytes();
     }

@@ -1,9 +1,12 @@
 package com.acme.shop;
 
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
-/** Prints how long a thread that is always ready was not run: "GAP 12.3" in milliseconds, if 3 or more. */
+/** Measures how long a thread was not run that is ready every 0.2 ms. */
 final class Hiccups implements Runnable {
+    private static final AtomicLong LONGEST = new AtomicLong();
+
     static void start() {
         Thread t = new Thread(new Hiccups(), "hiccups");
         t.setDaemon(true);
@@ -11,13 +14,16 @@ final class Hiccups implements Runnable {
         t.start();
     }
 
+    /** Returns the longest pause in microseconds since the last call. */
+    static long longest() {
+        return LONGEST.getAndSet(0) / 1000;
+    }
+
     @Override public void run() {
         for (long last = System.nanoTime();;) {
             LockSupport.parkNanos(200_000);
             long now = System.nanoTime();
-            if (now - last > 3_000_000) {
-                System.out.println("GAP " + System.currentTimeMillis() + " " + (now - last) / 1000 / 1000.0);
-            }
+            LONGEST.accumulateAndGet(now - last, Math::max);
             last = now;
         }
     }

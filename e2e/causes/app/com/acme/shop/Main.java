@@ -1,31 +1,46 @@
 package com.acme.shop;
 
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * A shop with load and one leak: Main LEAK BEFORE RATE. BEFORE requests with the leak come as
- * fast as possible, then it prints "ready"; then RATE a second. Ten times as many requests are without
- * it.
+ * A shop with load and one leak: -Dshop.leak, "none" for no load at all. -Dshop.before requests
+ * with the leak come as fast as possible, then it prints READY; then -Dshop.rate a second, with ten
+ * times as many requests without the leak. To each line that it reads it replies with the longest
+ * pause since the line before.
  */
 public final class Main {
     private static final int WORKERS = 8;
 
     public static void main(String[] args) throws Exception {
-        String leak = args[0];
-        int before = Integer.parseInt(args[1]);
-        double rate = Double.parseDouble(args[2]);
+        String leak = System.getProperty("shop.leak");
+        int before = Integer.getInteger("shop.before");
+        double rate = Double.parseDouble(System.getProperty("shop.rate"));
         Hiccups.start();
+        if (!leak.equals("none")) {
+            serve(new Dispatcher(leak), before, rate);
+        }
+        System.out.println("READY");
+        System.out.flush();
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+        while (in.readLine() != null) {
+            System.out.println("OK longest_us=" + Hiccups.longest());
+            System.out.flush();
+        }
+    }
+
+    private static void serve(Dispatcher dispatcher, int before, double rate) throws Exception {
         Background.start();
-        Dispatcher dispatcher = new Dispatcher(leak);
         for (int i = 0; i < before; i++) {
             dispatcher.service("/order/" + i, true);
         }
         AtomicLong requests = new AtomicLong();
         for (int i = 0; i < WORKERS; i++) {
-            new Thread(new Worker(dispatcher, requests, rate * 11 / WORKERS), "http-nio-8080-exec-" + (i + 1)).start();
+            Thread t = new Thread(new Worker(dispatcher, requests, rate * 11 / WORKERS), "http-nio-8080-exec-" + (i + 1));
+            t.setDaemon(true);
+            t.start();
         }
-        System.out.println("ready");
-        System.out.flush();
     }
 
     /** A thread of the server's pool. */

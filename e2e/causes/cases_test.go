@@ -1,0 +1,38 @@
+package causes
+
+import "time"
+
+// testCase is one leak.
+type testCase struct {
+	name string // in app/Leaks.java
+	kind string // of the evidence
+	// before is how many requests leak before the recording, rate how many a second then.
+	before int
+	rate   float64
+	record time.Duration
+}
+
+// cases returns the leaks of the application.
+func cases() []testCase {
+	var all []testCase
+	add := func(kind string, before int, rate float64, record time.Duration, names ...string) {
+		for _, name := range names {
+			all = append(all, testCase{name, kind, before, rate, record})
+		}
+	}
+	add("threads", 200, 4, 15*time.Second,
+		"threads-executor", "threads-session", "threads-timer", "threads-client", "threads-spring", "threads-netty", "threads-async")
+	add("class_loader", 200, 4, 15*time.Second,
+		"classes-script", "classes-groovy", "classes-proxy", "classes-plugin", "classes-xslt")
+	add("heap", 2000, 60, time.Minute,
+		"heap-cache", "heap-listener", "heap-threadlocal", "heap-jdbc", "heap-queue", "heap-session", "heap-metrics", "heap-futures",
+		"heap-guava", "heap-audit")
+	add("direct_buffers", 500, 20, 45*time.Second, "direct-upload", "direct-netty")
+	add("zip", 500, 20, 45*time.Second, "zip-deflater", "zip-gzip")
+	add("mapped_files", 500, 20, 45*time.Second, "mapped-index")
+	add("sockets", 200, 10, 45*time.Second, "sockets-client", "sockets-channel")
+	return all
+}
+
+// jdks are the JDKs on which each leak runs.
+var jdks = []string{"8", "11", "17", "21", "25"}

@@ -1,0 +1,84 @@
+package causes
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// cost is what a recording costs a JVM.
+type cost struct {
+	jdk, kind          string
+	cpu                time.Duration
+	pauseBefore, pause time.Duration
+	bytes              int64 // that stay
+}
+
+const costWindow = 15 * time.Second
+
+// TestCost measures one JVM after another, each with its first recording.
+func TestCost(t *testing.T) {
+	for _, jdk := range jdks {
+		for _, kind := range []string{"threads", "class_loader", "heap"} {
+			t.Run(kind+"/"+jdk, func(t *testing.T) {
+				j := shop.start(t, jdk, "none", 0, 1, "-Xms384m", "-XX:+AlwaysPreTouch")
+				time.Sleep(costWindow) // it compiles and settles
+				longestPause(j)
+				before := usageOf(t, j.PID)
+				time.Sleep(costWindow)
+				idle := usageOf(t, j.PID)
+				c := cost{jdk: jdk, kind: kind, pauseBefore: longestPause(j)}
+				started := time.Now()
+				record(t, j.PID, kind, costWindow)
+				after := usageOf(t, j.PID)
+				took := time.Since(started)
+				c.pause = longestPause(j)
+				c.cpu = after.cpu - idle.cpu - time.Duration(float64(idle.cpu-before.cpu)*took.Seconds()/costWindow.Seconds())
+				time.Sleep(10 * time.Second)
+				c.bytes = usageOf(t, j.PID).anonBytes - idle.anonBytes
+				t.Logf("%+v", c)
+				results.addCost(c)
+			})
+		}
+	}
+}
+
+// usage of a process.
+type usage struct {
+	cpu       time.Duration
+	anonBytes int64
+}
+
+func usageOf(t *testing.T, pid int) usage {
+	t.Helper()
+	var u usage
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// utime and stime are fields 14 and 15, in ticks of 10 ms.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	for _, field := range fields[11:13] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.cpu += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if of, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			if _, err := fmt.Sscanf(of, "%d kB", &u.anonBytes); err != nil {
+				t.Fatal(err)
+			}
+			u.anonBytes <<= 10
+		}
+	}
+	return u
+}

@@ -1,0 +1,98 @@
+package causes
+
+import (
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// outcome of a case.
+type outcome string
+
+const (
+	right    outcome = "right"
+	noAnswer outcome = "not enough"
+	wrong    outcome = "WRONG"
+)
+
+// result is what a case gave.
+type result struct {
+	testCase
+	jdk     string
+	outcome outcome
+	truth   []string
+	named   string // the line that is named first
+	count   int
+	total   int
+	reason  string // why none is named
+}
+
+// finding is what `jvmem evidence` prints.
+type finding struct {
+	Causes []struct {
+		Line struct {
+			Class, Method, File string
+			Line                int
+		}
+		Count int
+		Share float64
+	}
+	Reason string
+	Total  int
+	Seen   string
+}
+
+// TestCauses runs -parallel cases concurrently.
+func TestCauses(t *testing.T) {
+	for _, c := range cases() {
+		for _, jdk := range jdks {
+			t.Run(c.name+"/"+jdk, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, jdk)
+			})
+		}
+	}
+}
+
+func (c testCase) run(t *testing.T, jdk string) {
+	j := shop.start(t, jdk, c.name, c.before, c.rate)
+	f := record(t, j.PID, c.kind, c.record)
+	r := result{testCase: c, jdk: jdk, outcome: noAnswer, truth: truth(j), total: f.Total, reason: f.Reason}
+	if len(r.truth) == 0 {
+		t.Fatalf("the application did not leak:\n%s", j.Output())
+	}
+	if len(f.Causes) > 0 {
+		first := f.Causes[0]
+		r.named = fmt.Sprintf("%s.%s(%s:%d)", first.Line.Class, first.Line.Method, first.Line.File, first.Line.Line)
+		r.count, r.outcome = first.Count, wrong
+		if slices.Contains(r.truth, r.named) {
+			r.outcome = right
+		} else {
+			t.Errorf("named %s, it is %s", r.named, r.truth)
+		}
+	}
+	t.Logf("%s: %s, %d of %d, %s %s", r.outcome, r.named, r.count, r.total, r.reason, f.Seen)
+	results.add(r)
+}
+
+// record runs `jvmem evidence`.
+func record(t *testing.T, pid int, kind string, d time.Duration) finding {
+	t.Helper()
+	cmd := exec.Command(*binary, "evidence", "--pid", strconv.Itoa(pid), "--kind", kind, "--duration", d.String(), "--format", "json", "--yes")
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s%s", cmd.Args, err, out, complaints.String())
+	}
+	var f finding
+	if err := json.Unmarshal(out, &f); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return f
+}

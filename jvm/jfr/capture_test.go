@@ -1,0 +1,197 @@
+package jfr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+// recorded are the event types in the captures.
+var recorded = []string{
+	"jdk.ThreadStart", "jdk.ThreadEnd", "jdk.ClassDefine", "jdk.ClassUnload", "jdk.OldObjectSample", "jdk.GarbageCollection", "jdk.MethodTrace",
+}
+
+// TestMatchesJFRPrint: every value that `jfr print --json` prints of a capture is read.
+func TestMatchesJFRPrint(t *testing.T) {
+	for _, path := range jvmtest.Captures(t, "testdata/jdk*/*.json.gz", 21) {
+		name := strings.TrimSuffix(path, ".json.gz")
+		t.Run(strings.TrimPrefix(name, "testdata/"), func(t *testing.T) {
+			var printed struct {
+				Recording struct {
+					Events []struct {
+						Type   string
+						Values map[string]any
+					}
+				}
+			}
+			decoder := json.NewDecoder(bytes.NewReader(jvmtest.Capture(t, path)))
+			decoder.UseNumber()
+			if err := decoder.Decode(&printed); err != nil {
+				t.Fatal(err)
+			}
+			b := jvmtest.Capture(t, name+".jfr.gz")
+			r, err := NewReader(bytes.NewReader(b), int64(len(b)), recorded, Budget{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var same matcher
+			for _, want := range printed.Recording.Events {
+				e, err := r.Next()
+				if err != nil {
+					t.Fatalf("after %d events of %d: %v", same.events, len(printed.Recording.Events), err)
+				}
+				same.events++
+				if e.Type() != want.Type {
+					t.Fatalf("event %d: %s, printed %s", same.events, e.Type(), want.Type)
+				}
+				same.object(t, want.Type, e.Value, want.Values)
+			}
+			if _, err := r.Next(); !errors.Is(err, io.EOF) {
+				t.Errorf("more events than printed: %v", err)
+			}
+			if same.events == 0 || same.values < 10*same.events {
+				t.Errorf("only %d values of %d events", same.values, same.events)
+			}
+		})
+	}
+}
+
+// matcher compares values with what was printed.
+type matcher struct{ events, values int }
+
+// formatted are fields that are printed as a time, a duration or an address.
+var formatted = map[string]bool{
+	"startTime": true, "duration": true, "allocationTime": true, "objectAge": true, "address": true, "sumOfPauses": true, "longestPause": true,
+}
+
+func (m *matcher) object(t *testing.T, path string, v Value, want map[string]any) {
+	for name, value := range want {
+		if !formatted[name] {
+			m.value(t, path+"."+name, v.Field(name), value)
+		}
+	}
+}
+
+func (m *matcher) value(t *testing.T, path string, v Value, want any) {
+	m.values++
+	switch want := want.(type) {
+	case nil:
+		if s, ok := v.Text(); ok || len(s) > 0 {
+			t.Errorf("%s: %q, printed null", path, s)
+		}
+	case string:
+		got, _ := v.Text()
+		// A class that a JVM defined anonymously, and the loader of the JVM, are printed so.
+		if got != want && strings.ReplaceAll(got, "/", ".") != strings.ReplaceAll(want, "/", ".") {
+			t.Errorf("%s: %q, printed %q", path, got, want)
+		}
+	case json.Number:
+		if got, ok := v.Int(); !ok || json.Number(jsonInt(got)) != want {
+			t.Errorf("%s: %d %v, printed %s", path, got, ok, want)
+		}
+	case bool:
+		if got, ok := v.Int(); !ok || (got != 0) != want {
+			t.Errorf("%s: %d %v, printed %v", path, got, ok, want)
+		}
+	case []any:
+		i := 0
+		for e := range v.Elements() {
+			if i < len(want) {
+				m.value(t, path, e, want[i])
+			}
+			i++
+		}
+		if i != len(want) {
+			t.Errorf("%s: %d elements, printed %d", path, i, len(want))
+		}
+	case map[string]any:
+		m.object(t, path, v, want)
+	}
+}
+
+func jsonInt(n int64) string {
+	b, _ := json.Marshal(n)
+	return string(b)
+}
+
+// TestOpenChunk reads chunks that were copied while a JVM wrote them.
+func TestOpenChunk(t *testing.T) {
+	for _, path := range jvmtest.Captures(t, "testdata/jdk*/*-open.gz", 3) {
+		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
+			events, r, err := read(t, jvmtest.Capture(t, path), recorded...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range events {
+				frames, _ := e.Field("stackTrace").Frames(nil)
+				if e.Type() == "jdk.ThreadStart" && len(frames) == 0 {
+					t.Errorf("a start without a stack at %v", e.Start)
+				}
+			}
+			if i := r.Info(); len(events) < 20 || !i.Incomplete || !i.To.After(i.From) {
+				t.Errorf("%d events, %+v", len(events), i)
+			}
+		})
+	}
+}
+
+// A JVM before 17 has written nothing, or no metadata, before the end of a chunk.
+func TestOpenChunkWithoutMetadata(t *testing.T) {
+	b := sample(false)
+	for name, b := range map[string][]byte{"empty": nil, "header": b[:headerBytes], "an event": b[:headerBytes+20]} {
+		if _, _, err := read(t, b, recorded...); !errors.Is(err, ErrNoMetadata) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// FuzzReader: whatever a file has, reading it ends, within the budget, and the frames of its
+// stacks have lines of class files.
+func FuzzReader(f *testing.F) {
+	f.Add(sample(false))
+	f.Add(sample(true))
+	for _, path := range jvmtest.Captures(f, "testdata/jdk*/*.jfr.gz", 21) {
+		f.Add(jvmtest.Capture(f, path))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		wanted := append([]string{"acme.Event"}, recorded...)
+		r, err := NewReader(bytes.NewReader(b), int64(len(b)), wanted, Budget{Work: 1e6, PoolBytes: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var frames []Frame
+		for {
+			e, err := r.Next()
+			if err != nil {
+				if e != nil {
+					t.Fatal("an event beside an error")
+				}
+				if _, again := r.Next(); again == nil {
+					t.Fatal("an event after an error")
+				}
+				return
+			}
+			frames, _ = e.Field("stackTrace").Frames(frames[:0])
+			for _, f := range frames {
+				if f.Line < 0 || f.Line > math.MaxUint16 {
+					t.Fatalf("line %d", f.Line)
+				}
+			}
+			for o := e.Field("object"); o.OK(); o = o.Field("referrer", "object") {
+				o.Field("description").Text()
+				if r.budget.Work < 0 {
+					break
+				}
+			}
+			e.Field("thread", "javaName").Text()
+			e.Field("symbol").Text()
+		}
+	})
+}
