@@ -60,7 +60,7 @@ func TestCauses(t *testing.T) {
 }
 
 func (c testCase) run(t *testing.T, jdk string) {
-	j := shop.start(t, jdk, c.name, c.before, c.rate)
+	j := shop.start(t, jdk, c.name, c.before, c.rate, c.flags...)
 	f := record(t, j.PID, c.kind, c.record)
 	r := result{testCase: c, jdk: jdk, outcome: noAnswer, truth: truth(j), total: f.Total, reason: f.Reason}
 	if len(r.truth) == 0 {

@@ -1,7 +1,6 @@
 package jfr
 
 import (
-	"encoding/binary"
 	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -61,19 +60,16 @@ func (c *cursor) integer(size int) int64 {
 	if !c.step() {
 		return 0
 	}
+	var v int64
 	if !c.fixed {
-		return c.varint()
+		v = c.varint() // of a negative int: its 32 bits
+	} else {
+		for _, b := range c.take(size) {
+			v = v<<8 | int64(b)
+		}
 	}
-	b := c.take(size)
-	switch len(b) {
-	case 2:
-		return int64(int16(binary.BigEndian.Uint16(b)))
-	case 4:
-		return int64(int32(binary.BigEndian.Uint32(b)))
-	case 8:
-		return int64(binary.BigEndian.Uint64(b))
-	}
-	return 0
+	unused := 64 - 8*size
+	return v << unused >> unused // its sign
 }
 
 // varint decodes LEB128; the ninth byte has eight bits.

@@ -77,6 +77,7 @@ func read(t *testing.T, b []byte, wanted ...string) ([]Event, *Reader, error) {
 		if err != nil {
 			return events, r, err
 		}
+		e.b = bytes.Clone(e.b) // it is valid until the next call
 		events = append(events, *e)
 	}
 }

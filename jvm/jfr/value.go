@@ -113,9 +113,12 @@ func (v Value) Int() (int64, bool) {
 		var n int64
 		switch v.class.kind {
 		case oneByte:
-			n = int64(cur.byte())
+			n = int64(int8(cur.byte()))
 		case twoBytes:
 			n = cur.integer(2)
+			if v.class.name == "char" {
+				n &= math.MaxUint16
+			}
 		case fourBytes:
 			n = cur.int()
 		case eightBytes:

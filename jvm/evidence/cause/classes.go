@@ -17,7 +17,6 @@ const maxClasses = 1 << 14
 // classes lazily defines each once.
 type classCounter struct {
 	sites    sites
-	frames   []jfr.Frame
 	defined  []definition
 	unloaded map[int64]bool
 	lost     int

@@ -3,8 +3,8 @@
 //
 //	kind            events                               what counts
 //	threads         ThreadStart, ThreadEnd               threads that started and stay
-//	class_loader    ClassDefine, ClassLoad, ClassUnload  classes that are defined again and again, and stay
-//	heap            OldObjectSample                      sampled objects that are old
+//	class_loader    ClassDefine, ClassUnload             loaders and generated classes that come again and again
+//	heap            OldObjectSample, GarbageCollection   sampled objects that are old
 //	direct_buffers  OldObjectSample or MethodTrace       buffers that are old; or calls, less the frees
 //	mapped_files    the same                             mappings
 //	zip             the same                             Deflater, Inflater
@@ -20,6 +20,8 @@
 //
 // A line that is named must be right; no line is better than a wrong one. What was young at
 // the end of the recording is not counted, as it may be work that ends: what lived less than
-// 30 % of the recording. Below 10 such samples no line is named. Nor is one that does not
-// lead clearly: by more than twice the standard deviation of the difference.
+// 30 % of the recording. An object is known to have lived until the last collection of the old
+// generation: before that a dead one may only have been promoted. Below 10 such samples no line
+// is named. Nor is one that does not lead clearly: by more than twice the standard deviation of
+// the difference. Of calls, those that released something again are taken from the first line.
 package cause

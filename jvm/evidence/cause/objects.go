@@ -13,9 +13,16 @@ type objectCounter struct {
 	sites  sites
 	frames []jfr.Frame
 	old    []sample
-	lastGC time.Time
+	lastGC time.Time // start of the last collection of the old generation
 	freed  int
 	traced bool
+}
+
+// oldCollections are the names of collections that find what is dead in the old generation. An
+// object that survives others may only have been promoted.
+var oldCollections = map[string]bool{
+	"G1Old": true, "G1Full": true, "ParallelOld": true, "PSMarkSweep": true, "SerialOld": true, "ConcurrentMarkSweep": true,
+	"Z": true, "ZGC Major": true, "Shenandoah": true,
 }
 
 // maxSamples bounds the samples of objects; HotSpot keeps 256 by default.
@@ -29,7 +36,7 @@ type sample struct {
 
 func (c *objectCounter) event(e *jfr.Event) {
 	if e.Type() == garbageCollection {
-		if e.Start.After(c.lastGC) {
+		if name, _ := e.Field("name").Text(); oldCollections[name] && e.Start.After(c.lastGC) {
 			c.lastGC = e.Start
 		}
 		return
@@ -88,10 +95,9 @@ func (c *objectCounter) finish(f *Finding) {
 	}
 	f.Sampled = true
 	if c.lastGC.IsZero() {
-		f.Reason = "no garbage collection while it was recorded: it is unknown which objects stay"
+		f.Reason = "the old generation was not collected while it was recorded: it is unknown which objects stay"
 		return
 	}
-	// An object is known to have lived until the last collection only.
 	oldest := c.lastGC.Add(-f.least())
 	for _, s := range c.old {
 		if s.allocated.Before(oldest) {
