@@ -71,6 +71,7 @@ func startPlugin(t *testing.T, plugin plugin, objects []runtime.Object) {
 	client := client{fake.NewClientset(objects...)}
 	kinds := meta.NewDefaultRESTMapper(nil)
 	kinds.Add(core.SchemeGroupVersion.WithKind("ResourceQuota"), meta.RESTScopeNamespace)
+	kinds.Add(core.SchemeGroupVersion.WithKind("LimitRange"), meta.RESTScopeNamespace)
 	informers := informers.NewSharedInformerFactory(client, 0)
 	initializer.New(client, dynamicfake.NewSimpleDynamicClient(scheme.Scheme), informers,
 		authorizerfactory.NewAlwaysAllowAuthorizer(), utilfeature.DefaultFeatureGate,
@@ -124,7 +125,7 @@ func injection(t *testing.T, values map[string]any) []runtime.Object {
 	restricted := namespace(restrictedNamespace)
 	restricted.Labels[api.EnforceLevelLabel] = string(api.LevelRestricted)
 	all := []runtime.Object{namespace("shop"), namespace("kube-system"), restricted, namespace(quotaNamespace),
-		quota("pods", core.ResourcePods), quota("cpu", core.ResourceLimitsCPU)}
+		quota("pods", core.ResourcePods), quota("cpu", core.ResourceLimitsCPU), namespace("minimum"), minimum()}
 	for _, o := range objects(t, rendered) {
 		switch o := o.(type) {
 		case *admissionregistration.MutatingAdmissionPolicy:
@@ -151,6 +152,16 @@ func quota(name string, on core.ResourceName) *core.ResourceQuota {
 	q := &core.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: quotaNamespace}}
 	q.Spec.Hard = core.ResourceList{on: resource.MustParse("10")}
 	return q
+}
+
+func minimum() *core.LimitRange {
+	l := &core.LimitRange{ObjectMeta: metav1.ObjectMeta{Name: "minimum", Namespace: "minimum"}}
+	least := core.ResourceList{core.ResourceCPU: resource.MustParse("5m"), core.ResourceMemory: resource.MustParse("96Mi")}
+	l.Spec.Limits = []core.LimitRangeItem{
+		{Type: core.LimitTypePod, Min: core.ResourceList{core.ResourceCPU: resource.MustParse("1")}},
+		{Type: core.LimitTypeContainer, Min: least},
+	}
+	return l
 }
 
 func namespace(name string) *core.Namespace {

@@ -124,9 +124,9 @@ func TestIncludeGuaranteed(t *testing.T) {
 // Values that the include template rejects.
 func TestIncludeErrors(t *testing.T) {
 	for values, want := range map[string]string{
-		"user: null":  "user and group",
-		"group: null": "user and group",
-		"user: 0":     "user is 0",
+		"user: null":                          "user and group",
+		"group: null":                         "user and group",
+		"user: 0\njvmem: {imageUser: ignore}": "user is 0",
 		"user: null\ngroup: null\njvmem: {imageUser: ignore}": "user and group",
 		"jvmem: {nmt: some}":               "nmt",
 		"jvmem: {image: {repository: ''}}": "image.repository is empty",
@@ -139,17 +139,6 @@ func TestIncludeErrors(t *testing.T) {
 			t.Errorf("%s: %v", values, err)
 		}
 	}
-}
-
-// A label on a deployment, and the chart with its values.
-func TestExampleInjection(t *testing.T) {
-	server := startAPIServer(t, injection(t, readValues(t, examples+"/injection/values.yaml"))...)
-	pod, err := server.create(podOf(find[*apps.Deployment](t, read(t, examples+"/injection/deployment.yaml"))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/examples/injection.golden.yaml", toYAML(t, pod))
-	checkSidecar(t, pod, "payments")
 }
 
 // podOf returns the pod that the controller of a deployment creates.

@@ -94,7 +94,7 @@ func checkKept(t *testing.T, before, after *core.Pod, jvm string) {
 
 // The same policy with other values, and a pod that it does not match.
 func TestInjectionMatches(t *testing.T) {
-	server := startAPIServer(t, injection(t, readValues(t, "testdata/render/injection.values.yaml"))...)
+	server := startAPIServer(t, injection(t, readValues(t, examples+"/injection/values.yaml"))...)
 	injected := func(change func(*core.Pod)) bool {
 		pod := labelled()
 		change(pod)

@@ -3,7 +3,6 @@ package chart
 import (
 	"encoding/json"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +13,6 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	admissionv1beta1 "k8s.io/api/admissionregistration/v1beta1"
-	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 )
@@ -90,7 +88,8 @@ func TestContents(t *testing.T) {
 func TestInjectionCapabilities(t *testing.T) {
 	const v1, v1beta1 = "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy", "admissionregistration.k8s.io/v1beta1/MutatingAdmissionPolicy"
 	values := readValues(t, "testdata/render/injection.values.yaml")
-	values["injection"].(map[string]any)["quotaCPULimit"] = ""
+	injection := values["injection"].(map[string]any)
+	injection["quotaCPULimit"], injection["limitRanges"] = "", false
 	c := load(t, chartDir)
 
 	newest := find[*admissionv1.MutatingAdmissionPolicy](t, mustRender(t, c, "jvmem", values, kube("1.36.0")))
@@ -183,41 +182,8 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
-// The pod of helm test has the sidecar with both ways of injection.
+// Without injection, the pod of helm test brings its sidecar.
 func TestHelmTest(t *testing.T) {
-	for _, name := range []string{"default", "injection-test"} {
-		rendered := mustRender(t, load(t, chartDir), "jvmem", readValues(t, "testdata/render/"+name+".values.yaml"), kube("1.36.0"))
-		pod := find[*core.Pod](t, rendered)
-		if pod.Annotations["helm.sh/hook"] != "test" {
-			t.Errorf("annotations %v", pod.Annotations)
-		}
-		if name == "injection-test" {
-			if slices.ContainsFunc(pod.Spec.InitContainers, isSidecar) {
-				t.Error("the test pod brings the sidecar that it checks for")
-			}
-			server := startAPIServer(t, append(injection(t, readValues(t, "testdata/render/injection-test.values.yaml")), namespace("monitoring"))...)
-			var err error
-			if pod, err = server.create(pod); err != nil {
-				t.Fatal(err)
-			}
-			// Before it a Job waits for the policy.
-			jobs := slices.DeleteFunc(objects(t, rendered), func(o any) bool {
-				job, ok := o.(*batch.Job)
-				return !ok || job.Annotations["helm.sh/hook"] != "test"
-			})
-			waiting, err := server.create(podOfJob(jobs[0].(*batch.Job)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkSidecar(t, waiting, "test")
-		}
-		checkSidecar(t, pod, "test")
-	}
-}
-
-// podOfJob returns the pod that the controller of a job creates.
-func podOfJob(j *batch.Job) *core.Pod {
-	pod := &core.Pod{ObjectMeta: *j.Spec.Template.ObjectMeta.DeepCopy(), Spec: *j.Spec.Template.Spec.DeepCopy()}
-	pod.Namespace, pod.GenerateName = j.Namespace, j.Name+"-"
-	return pod
+	rendered := mustRender(t, load(t, chartDir), "jvmem", readValues(t, "testdata/render/default.values.yaml"), kube("1.36.0"))
+	checkSidecar(t, find[*core.Pod](t, rendered), "test")
 }

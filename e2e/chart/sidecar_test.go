@@ -56,12 +56,10 @@ func checkSidecar(t *testing.T, pod *core.Pod, jvm string) {
 	}
 	user, group := identity(pod, jvm)
 	gotUser, gotGroup := identity(pod, c.Name)
-	takesUser := user == nil && pod.Namespace != restrictedNamespace
+	takesUser := (user == nil || *user == 0) && pod.Namespace != restrictedNamespace
 	level := api.LevelRestricted
 	if takesUser {
 		user, level = new(int64(0)), api.LevelBaseline
-	} else if user != nil && *user == 0 {
-		user, group = new(int64(65532)), new(int64(65532))
 	}
 	if !equal(user, gotUser) || !equal(group, gotGroup) {
 		t.Errorf("the sidecar is %s:%s, the JVM %s:%s", text(gotUser), text(gotGroup), text(user), text(group))

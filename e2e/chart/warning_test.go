@@ -52,8 +52,9 @@ func TestWarning(t *testing.T) {
 		{"restricted, no label needed", "injection: {allPods: true}", restrictedNamespace, deployment(unlabelled), appsKind("Deployment"), "deployments", set},
 		{"user of the image", "", "shop", deployment(pod(nil)), appsKind("Deployment"), "deployments", ""},
 		{"user of the image is ignored", "imageUser: ignore", "shop", deployment(pod(nil)), appsKind("Deployment"), "deployments", set},
-		{"root", "", "shop", &core.Pod{ObjectMeta: pod(nil).ObjectMeta, Spec: pod(new(int64(0))).Spec}, core.SchemeGroupVersion.WithKind("Pod"), "pods", root},
-		{"root, of a controller", "", "shop", &core.Pod{ObjectMeta: owned, Spec: pod(new(int64(0))).Spec}, core.SchemeGroupVersion.WithKind("Pod"), "pods", ""},
+		{"root", "", "shop", deployment(pod(new(int64(0)))), appsKind("Deployment"), "deployments", ""},
+		{"root, only others", "imageUser: non-root", "shop", &core.Pod{ObjectMeta: pod(nil).ObjectMeta, Spec: pod(new(int64(0))).Spec}, core.SchemeGroupVersion.WithKind("Pod"), "pods", root},
+		{"root, of a controller", "imageUser: non-root", "shop", &core.Pod{ObjectMeta: owned, Spec: pod(new(int64(0))).Spec}, core.SchemeGroupVersion.WithKind("Pod"), "pods", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			values := readValues(t, "testdata/render/injection.values.yaml")

@@ -48,3 +48,20 @@ namespaceSelector:
     - {key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}
   {{- end }}
 {{- end -}}
+
+{{/* Variables of policies that change an injected sidecar: a list that has it unless there is none, and its path. */}}
+{{- define "jvmem.injectedVariables" -}}
+variables:
+  - name: native
+    expression: object.spec.?initContainers.orValue([]).map(c, c.name).indexOf('jvmem')
+  - name: ordinary
+    expression: object.spec.containers.map(c, c.name).indexOf('jvmem')
+  - name: sidecar
+    expression: >-
+      variables.native >= 0 ? [object.spec.initContainers[variables.native]]
+      : variables.ordinary >= 0 ? [object.spec.containers[variables.ordinary]] : []
+  - name: path
+    expression: >-
+      variables.native >= 0 ? '/spec/initContainers/' + string(variables.native)
+      : '/spec/containers/' + string(variables.ordinary)
+{{- end -}}

@@ -3,7 +3,7 @@ The templates that other charts include. Each takes a dict with root: the root s
 a dependency, or of jvmem itself. The settings are jvmem's own values.
 
 jvmem.container   the sidecar, as an item of initContainers. Also: container (name of the JVM's container), user, group (its UID and
-                  GID; without both the sidecar starts as root and takes them from the JVM); native: false for an item of
+                  GID; without both, or if user is 0, the sidecar starts as root and takes them from the JVM); native: false for an item of
                   containers; guaranteed: true for a pod of this QoS class
 jvmem.volumes     its volumes, items of volumes
 jvmem.podSpec     what the pod's spec needs
@@ -13,7 +13,8 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
 {{- define "jvmem.container" -}}
 {{- if not .container }}{{ fail "jvmem.container: set container to the name of the JVM's container" }}{{ end -}}
 {{- $imageUser := (include "jvmem.scope" . | fromYaml).Values.imageUser -}}
-{{- $takesUser := and (kindIs "invalid" .user) (kindIs "invalid" .group) (ne $imageUser "ignore") -}}
+{{- $isRoot := and (not (kindIs "invalid" .user)) (eq (int64 .user) 0) -}}
+{{- $takesUser := and (or $isRoot (and (kindIs "invalid" .user) (kindIs "invalid" .group))) (ne $imageUser "ignore") -}}
 {{- $sidecar := include "jvmem.sidecar" . | fromYaml -}}
 {{- $_ := set $sidecar "env" (append $sidecar.env (dict "name" "JVMEM_CONTAINER_NAME" "value" .container)) -}}
 {{- if $takesUser -}}
@@ -25,10 +26,10 @@ jvmem.env         the NMT option, as an item of the JVM container's env. Also: o
   {{- else -}}
     {{- $_ := set $sidecar.securityContext.capabilities "add" (list "SETUID" "SETGID") -}}
   {{- end -}}
+{{- else if $isRoot -}}
+  {{- fail "jvmem.container: user is 0, and the value imageUser is ignore. Let the JVM run as another user: a sidecar without capabilities cannot read root's processes" -}}
 {{- else if or (kindIs "invalid" .user) (kindIs "invalid" .group) -}}
   {{- fail "jvmem.container: set user and group to the UID and GID that the JVM runs with: only its own user may inspect a process" -}}
-{{- else if eq (int64 .user) 0 -}}
-  {{- fail "jvmem.container: user is 0. Let the JVM run as another user: a sidecar without capabilities cannot read root's processes" -}}
 {{- else -}}
   {{- $_ := set $sidecar.securityContext "runAsUser" (int64 .user) -}}
   {{- $_ := set $sidecar.securityContext "runAsGroup" (int64 .group) -}}
