@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cyphar/filepath-securejoin/pathrs-lite"
+
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
@@ -94,6 +96,12 @@ func (p *Process) OwnThreadID(t threads.Thread) (id int, ok bool) {
 // Malloc returns glibc's memory without [heap], as the last Resident found it. The error
 // is the reason why it is unknown or, if it is ranges.ErrBounded, incomplete.
 func (p *Process) Malloc() ([]ranges.Range, error) { return p.counted.malloc, p.counted.mallocErr }
+
+// OpenTmp opens the JVM's /tmp, resolved within its root.
+func (p *Process) OpenTmp() (*os.File, error) {
+	dir, err := pathrs.OpenInRoot(filepath.Join(p.dir(), "root"), "/tmp")
+	return dir, proc.Gone(p.status.PID, err)
+}
 
 // OpenMemory opens the JVM's memory, by address.
 func (p *Process) OpenMemory() (*os.File, error) { return proc.Open(filepath.Join(p.dir(), "mem")) }

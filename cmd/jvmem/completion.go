@@ -35,6 +35,9 @@ func (c command) flagSet() []*pflag.Flag {
 	return all
 }
 
+// isSwitch reports whether a flag takes no value.
+func isSwitch(f *pflag.Flag) bool { return f.NoOptDefVal != "" }
+
 func isPath(f *pflag.Flag) bool {
 	_, ok := f.Annotations[pathAnnotation]
 	return ok
@@ -50,7 +53,7 @@ func bashCompletion(all []command) string {
 		words := slices.Clone(c.words)
 		for _, f := range c.flagSet() {
 			words = append(words, "--"+f.Name)
-			if seen[f.Name] {
+			if seen[f.Name] || isSwitch(f) {
 				continue
 			}
 			seen[f.Name] = true
@@ -99,7 +102,11 @@ func zshCompletion(all []command) string {
 			} else if isPath(f) {
 				action = "_files"
 			}
-			specs = append(specs, fmt.Sprintf("'--%s[%s]:%s:%s'", f.Name, escape.Replace(f.Usage), f.Value.Type(), action))
+			value := fmt.Sprintf(":%s:%s", f.Value.Type(), action)
+			if isSwitch(f) {
+				value = ""
+			}
+			specs = append(specs, fmt.Sprintf("'--%s[%s]%s'", f.Name, escape.Replace(f.Usage), value))
 		}
 		if c.words != nil {
 			specs = append(specs, fmt.Sprintf("'1:%s:(%s)'", c.name, strings.Join(c.words, " ")))
@@ -142,13 +149,15 @@ func fishCompletion(all []command) string {
 			fmt.Fprintf(&b, "complete -c jvmem -n %s -a %s\n", within, quote(strings.Join(c.words, " ")))
 		}
 		for _, f := range c.flagSet() {
-			values := ""
-			if w := f.Annotations[wordsAnnotation]; w != nil {
-				values = " -a " + quote(strings.Join(w, " "))
+			values := " -r"
+			if isSwitch(f) {
+				values = ""
+			} else if w := f.Annotations[wordsAnnotation]; w != nil {
+				values += " -a " + quote(strings.Join(w, " "))
 			} else if isPath(f) {
-				values = " -F"
+				values += " -F"
 			}
-			fmt.Fprintf(&b, "complete -c jvmem -n %s -l %s -r%s -d %s\n", within, f.Name, values, quote(f.Usage))
+			fmt.Fprintf(&b, "complete -c jvmem -n %s -l %s%s -d %s\n", within, f.Name, values, quote(f.Usage))
 		}
 	}
 	return b.String()

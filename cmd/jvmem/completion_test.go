@@ -17,7 +17,9 @@ func TestCompletion(t *testing.T) {
 	for words, want := range map[string][]string{
 		"d":                             {"diagnose"},
 		"ge":                            {"get"},
-		"h":                             {"help"},
+		"h":                             {"heapdump", "help"},
+		"heapdump --yes --max":          {"--max-stop"},
+		"try t":                         {"trim"},
 		"get o":                         {"oom"},
 		"get oom --f":                   {"--format"},
 		"get oom --format j":            {"json"},

@@ -67,6 +67,18 @@ func checkUser(user string) error {
 	return nil
 }
 
+// takeUser takes over the user of the JVM for a command that has to.
+func takeUser(user string, o sample.Options) error {
+	if err := checkUser(user); err != nil {
+		return err
+	}
+	asStarted, err := sidecar.TakeUser(user, o)
+	if asStarted != nil {
+		return fmt.Errorf("%s\n  fix: %s", asStarted.Reason, asStarted.Fix)
+	}
+	return err
+}
+
 // dropEmptyPod is for a JVM outside Kubernetes.
 func dropEmptyPod(o *sample.Options) {
 	if *o.Pod == (breakdown.Pod{}) {

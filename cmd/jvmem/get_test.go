@@ -43,13 +43,13 @@ func TestGet(t *testing.T) {
 	} {
 		args := append(strings.Fields(report), "--listen", listen, "--user", "prometheus")
 		var stdout bytes.Buffer
-		if _, err := get(t.Context(), environment{noEnv, strings.NewReader("right\n"), &stdout}, args); err != nil || !strings.Contains(strings.ReplaceAll(stdout.String(), `": "`, `":"`), want) {
+		if _, err := get(t.Context(), environment{getenv: noEnv, stdin: strings.NewReader("right\n"), stdout: &stdout}, args); err != nil || !strings.Contains(strings.ReplaceAll(stdout.String(), `": "`, `":"`), want) {
 			t.Errorf("get %s: %v, %.300q lacks %q", report, err, stdout.String(), want)
 		}
 	}
 	for user, password := range map[string]string{"": "", "prometheus": "wrong"} {
 		var stdout bytes.Buffer
-		_, err := get(t.Context(), environment{noEnv, strings.NewReader(password), &stdout}, []string{"oom", "--listen", listen, "--user", user})
+		_, err := get(t.Context(), environment{getenv: noEnv, stdin: strings.NewReader(password), stdout: &stdout}, []string{"oom", "--listen", listen, "--user", user})
 		if err == nil || !strings.Contains(err.Error(), "requires a valid user and password") || stdout.Len() > 0 {
 			t.Errorf("get as %q: %v, %q", user, err, stdout.String())
 		}

@@ -39,6 +39,7 @@ type environment struct {
 	getenv func(string) string
 	stdin  io.Reader
 	stdout io.Writer
+	stderr io.Writer
 }
 
 // command is a command of the command line.
@@ -59,6 +60,8 @@ func commands() []command {
 		{name: "owners", about: "print who owns the native memory of a JVM and exit", flags: func(f *pflag.FlagSet) { new(ownersOptions).define(f) }, run: printOwners},
 		{name: "get", about: "print a report of the running sidecar", words: reports(), flags: func(f *pflag.FlagSet) { new(getOptions).define(f) }, run: get},
 		{name: "diagnose", about: "diagnose a recorded history", flags: func(f *pflag.FlagSet) { new(diagnoseOptions).define(f) }, run: diagnose},
+		{name: "heapdump", about: "write a heap dump to standard output; stops the JVM", flags: func(f *pflag.FlagSet) { new(heapDumpOptions).define(f) }, run: heapDump},
+		{name: "try", about: "send a command that acts on the JVM, and print what it proves", words: interventions(), flags: func(f *pflag.FlagSet) { new(tryOptions).define(f) }, run: try},
 		{name: "completion", about: "print a completion script for bash, zsh or fish", words: shells(), run: completion},
 		{name: "version", about: "print the version", run: printVersion},
 		{name: "help", about: "print this help", run: printHelp},
@@ -79,9 +82,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
-	code, err := exitError, fmt.Errorf("unknown command %q: serve, breakdown, owners, get, diagnose or version", name)
+	code, err := exitError, fmt.Errorf("unknown command %q: serve, breakdown, owners, get, diagnose or version; jvmem help lists all", name)
 	if i >= 0 {
-		code, err = all[i].run(ctx, environment{getenv, os.Stdin, stdout}, args)
+		code, err = all[i].run(ctx, environment{getenv, os.Stdin, stdout, stderr}, args)
 	}
 	switch {
 	case errors.Is(err, pflag.ErrHelp):

@@ -85,6 +85,11 @@ func TestErrors(t *testing.T) {
 		{"serve --evidence all", "", []string{`--evidence "all"`, "heap"}},
 		{"serve --user root", "", []string{`--user "root"`, "jvm or empty"}},
 		{"breakdown", "JVMEM_USER=1000", []string{`--user "1000"`, "jvm or empty"}},
+		{"heapdump --max-stop 0s", "", []string{"--max-stop 0s", "more than 0"}},
+		{"heapdump --proc " + proc, "", []string{"no HotSpot JVM"}},
+		{"try", "", []string{`"": must be trim or gc`}},
+		{"try gc", "", []string{"full collection", "--yes"}},
+		{"try trim --yes --proc " + proc, "", []string{"no HotSpot JVM"}},
 		{"diagnose", "", []string{"--file is missing", "curl"}},
 		{"diagnose --file " + proc + "/none", "", []string{proc + "/none"}},
 		{"diagnose --file /dev/null", "", []string{"/dev/null", "not a history"}},
@@ -127,7 +132,7 @@ func (closed) Write([]byte) (int, error) { return 0, os.ErrClosed }
 // TestFlagsFromEnvironment sets each flag by its variable, and only it; the command line
 // takes precedence.
 func TestFlagsFromEnvironment(t *testing.T) {
-	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}, "cpu": {"500m", "2m"}}
+	values := map[string][2]string{"string": {"a b", "c"}, "duration": {"7s", "1m0s"}, "int": {"7", "8"}, "cpu": {"500m", "2m"}, "bool": {"true", "false"}}
 	for _, c := range commands() {
 		for _, f := range c.flagSet() {
 			variable := "JVMEM_" + strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToUpper(f.Name))
@@ -141,7 +146,7 @@ func TestFlagsFromEnvironment(t *testing.T) {
 			for _, tt := range []struct {
 				args []string
 				want string
-			}{{nil, value[0]}, {[]string{"--" + f.Name + "=" + value[1]}, value[1]}, {[]string{"--" + f.Name, f.DefValue}, f.DefValue}} {
+			}{{nil, value[0]}, {[]string{"--" + f.Name + "=" + value[1]}, value[1]}, {[]string{"--" + f.Name + "=" + f.DefValue}, f.DefValue}} {
 				flags := newFlags("", io.Discard)
 				c.flags(flags)
 				if err := parse(flags, tt.args, getenv); err != nil {

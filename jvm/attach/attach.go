@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,8 +33,8 @@ type Target struct {
 type Options struct {
 	Timeout       time.Duration // for one request and its reply; default 5 s
 	AttachTimeout time.Duration // for one handshake; default 6 s
-	// SlowTimeout is Timeout for a request with ClassHistogram: the JVM finishes its walk
-	// through the heap even if the client disconnects; default 30 s.
+	// SlowTimeout is Timeout for a request with ClassHistogram, which the JVM finishes even
+	// if the client disconnects, or with a recording: default 30 s.
 	SlowTimeout   time.Duration
 	MaxReplyBytes int64 // of a reply's text; default 8 MiB
 }
@@ -136,10 +135,7 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	}
 	defer conn.Close()
 
-	timeout := c.options.Timeout
-	if slices.Contains(commands, ClassHistogram) {
-		timeout = c.options.SlowTimeout
-	}
+	timeout := c.limit(commands)
 	conn.until = time.Now().Add(timeout) // the listener serves one client at a time: a slow one blocks all others
 	stop := context.AfterFunc(ctx, conn.cancel)
 	defer stop()
@@ -167,6 +163,14 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 			Reason: fmt.Sprintf("the JVM rejected the command with code %d: %s", reply.Code, lastLine(reply.Text))})
 	}
 	return reply, nil
+}
+
+// limit is the longest limit of the commands.
+func (c *Client) limit(commands []Command) (longest time.Duration) {
+	for _, command := range commands {
+		longest = max(longest, command.limit(c.options))
+	}
+	return longest
 }
 
 // check verifies that the process exists and accepts commands of our user.

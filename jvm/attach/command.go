@@ -3,26 +3,36 @@ package attach
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
-// Command is one diagnostic command of the fixed list below. A command cannot be made
-// from text: nothing else is ever sent to a JVM.
-type Command uint8
+// Command is one diagnostic command of the fixed list: a Query, an Intervention, or one
+// of the structs of this package, whose fields are numbers and values of lists. A
+// command cannot be made from text: nothing else is ever sent to a JVM.
+type Command interface {
+	// String returns the command as it is sent, "" for one that is not in the list.
+	String() string
+	// limit is how long the reply is waited for.
+	limit(Options) time.Duration
+}
 
-// The commands. None runs a collection. Those marked "safepoint" stop the application's
+// Query is a command without an effect on the JVM.
+type Query uint8
+
+// The queries. None runs a collection. Those marked "safepoint" stop the application's
 // threads for a short safepoint, ClassHistogram until every object was visited.
 const (
-	VMVersion           Command = iota + 1 // "VM.version"
-	VMInfo                                 // "VM.info": like the head of a crash report; unknown to JDK 8
-	NativeMemorySummary                    // "VM.native_memory summary": in KB
-	NativeMemoryDetail                     // "VM.native_memory detail": up to some MB; needs NMT=detail
-	MetaspaceBasic                         // "VM.metaspace basic": unknown to JDK 8
-	MetaspaceNodes                         // "VM.metaspace show-loaders=false vslist=true": safepoint; unknown to JDK 8
-	CodeCache                              // "Compiler.codecache": unknown to JDK 8
-	HeapInfo                               // "GC.heap_info"
-	ThreadPrint                            // "Thread.print": two or three safepoints, longer with more threads
-	ClassLoaderStats                       // "VM.classloader_stats": safepoint
-	NativeHeapInfo                         // "System.native_heap_info": malloc_info(3), locks one arena after the other; JDK 21 and newer
+	VMVersion           Query = iota + 1 // "VM.version"
+	VMInfo                               // "VM.info": like the head of a crash report; unknown to JDK 8
+	NativeMemorySummary                  // "VM.native_memory summary": in KB
+	NativeMemoryDetail                   // "VM.native_memory detail": up to some MB; needs NMT=detail
+	MetaspaceBasic                       // "VM.metaspace basic": unknown to JDK 8
+	MetaspaceNodes                       // "VM.metaspace show-loaders=false vslist=true": safepoint; unknown to JDK 8
+	CodeCache                            // "Compiler.codecache": unknown to JDK 8
+	HeapInfo                             // "GC.heap_info"
+	ThreadPrint                          // "Thread.print": two or three safepoints, longer with more threads
+	ClassLoaderStats                     // "VM.classloader_stats": safepoint
+	NativeHeapInfo                       // "System.native_heap_info": malloc_info(3), locks one arena after the other; JDK 21 and newer
 	// ClassHistogram is "GC.class_histogram -all". Without -all HotSpot first runs a
 	// full collection, which stops the application 3 to 10 times as long (51 to 246 ms
 	// for 1.5 million objects, 10 to 35 with -all), makes more memory resident (5 MiB
@@ -33,7 +43,7 @@ const (
 	ClassHistogram
 )
 
-var commandTexts = [...]string{
+var queryTexts = [...]string{
 	VMVersion:           "VM.version",
 	VMInfo:              "VM.info",
 	NativeMemorySummary: "VM.native_memory summary",
@@ -48,12 +58,19 @@ var commandTexts = [...]string{
 	ClassHistogram:      "GC.class_histogram -all",
 }
 
-// String returns the command as it is sent, "" for one that is not in the list.
-func (c Command) String() string {
-	if int(c) < len(commandTexts) {
-		return commandTexts[c]
+// String returns the command.
+func (q Query) String() string {
+	if int(q) < len(queryTexts) {
+		return queryTexts[q]
 	}
 	return ""
+}
+
+func (q Query) limit(o Options) time.Duration {
+	if q == ClassHistogram {
+		return o.SlowTimeout
+	}
+	return o.Timeout
 }
 
 // maxArgumentBytes is HotSpot's limit for one argument of a request
@@ -79,10 +96,11 @@ const badVersion = 101
 func request(commands []Command, major int) ([]byte, error) {
 	var lines []string
 	for _, c := range commands {
-		if c.String() == "" {
-			return nil, fmt.Errorf("command %d is not in the list", c)
+		text := c.String()
+		if text == "" {
+			return nil, fmt.Errorf("command %#v is not in the list", c)
 		}
-		lines = append(lines, c.String())
+		lines = append(lines, text)
 	}
 	argument := strings.Join(lines, "\n")
 	if argument == "" {

@@ -29,8 +29,8 @@ func TestLiveCommands(t *testing.T) {
 		c := p.client(Options{})
 		c.openPidfd = func(int) (int, error) { return -1, unix.ENOSYS } // Linux before 5.3
 		wantVersion(t, c)
-		replies := map[Command]string{}
-		for command := VMVersion; int(command) < len(commandTexts); command++ {
+		replies := map[Query]string{}
+		for command := VMVersion; int(command) < len(queryTexts); command++ {
 			got, err := c.Do(t.Context(), command)
 			if command == NativeHeapInfo && errors.Is(err, ErrCommand) && strings.Contains(got.Text, "Unknown diagnostic command") {
 				continue // before 21
@@ -40,7 +40,7 @@ func TestLiveCommands(t *testing.T) {
 			}
 			replies[command] = got.Text
 		}
-		for command, want := range map[Command]string{
+		for command, want := range map[Query]string{
 			VMInfo: "END.", NativeMemorySummary: "Java Heap (reserved=32768KB",
 			MetaspaceBasic: "Both:", MetaspaceNodes: "Virtual space list", CodeCache: "size=", HeapInfo: "tenured",
 			ThreadPrint: "JNI global ref", ClassLoaderStats: "<boot class loader>", ClassHistogram: " java.lang.String",

@@ -83,7 +83,7 @@ func TestRequest(t *testing.T) {
 		}
 	}
 	var all, tooMany []Command
-	for c := VMVersion; int(c) < len(commandTexts); c++ {
+	for c := VMVersion; int(c) < len(queryTexts); c++ {
 		all = append(all, c)
 	}
 	if _, err := request(all, 0); err != nil {
@@ -92,7 +92,7 @@ func TestRequest(t *testing.T) {
 	for range 64 {
 		tooMany = append(tooMany, MetaspaceNodes)
 	}
-	for name, commands := range map[string][]Command{"none": nil, "zero": {0}, "beyond": {VMVersion, Command(len(commandTexts))}, "too many": tooMany} {
+	for name, commands := range map[string][]Command{"none": nil, "zero": {Query(0)}, "beyond": {VMVersion, Query(len(queryTexts))}, "no process": {HeapDump{}}, "no effect": {Intervention(0)}, "too many": tooMany} {
 		if got, err := request(commands, 0); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got)
 		}

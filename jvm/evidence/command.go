@@ -15,6 +15,9 @@ const (
 	ErrNoThread       attach.Kind = "no such thread"
 )
 
+// maxReasonBytes bounds what is quoted of a reply.
+const maxReasonBytes = 300
+
 // send sends one command. partial: the end of the reply is missing.
 func send(ctx context.Context, p *jvm.Process, command attach.Command) (text string, partial bool, err error) {
 	session, err := p.Session()

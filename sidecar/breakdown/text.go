@@ -259,6 +259,15 @@ func Size(bytes *int64) string {
 	return fmt.Sprintf("%.0f KiB", n/(1<<10))
 }
 
+// SignedSize formats a change of bytes.
+func SignedSize(bytes int64) string {
+	if bytes < 0 {
+		bytes = -bytes
+		return "-" + Size(&bytes)
+	}
+	return "+" + Size(&bytes)
+}
+
 // blank is Size for a column in which most rows have nothing.
 func blank(bytes *int64) string {
 	if bytes == nil {

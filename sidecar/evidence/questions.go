@@ -120,7 +120,7 @@ func loaderLines(now *evidence.Loaders, before reading) []string {
 	for _, t := range types[:min(len(types), maxTypes)] {
 		line := fmt.Sprintf("%s %s with %d classes, %s of metaspace", count(t.Loaders, "class loader"), t.Name, t.Classes+t.HiddenClasses, breakdown.Size(&t.ChunkBytes))
 		if g := gained(t); g != (dcmd.LoaderType{}) {
-			line += fmt.Sprintf(": %+d class loaders, %+d classes, %s in %s", g.Loaders, g.Classes, signed(g.ChunkBytes), since(before))
+			line += fmt.Sprintf(": %+d class loaders, %+d classes, %s in %s", g.Loaders, g.Classes, breakdown.SignedSize(g.ChunkBytes), since(before))
 		}
 		lines = append(lines, line)
 	}
@@ -132,14 +132,6 @@ func count(n int64, noun string) string {
 		noun += "s"
 	}
 	return fmt.Sprintf("%d %s", n, noun)
-}
-
-func signed(bytes int64) string {
-	if bytes < 0 {
-		bytes = -bytes
-		return "-" + breakdown.Size(&bytes)
-	}
-	return "+" + breakdown.Size(&bytes)
 }
 
 func nativeHeap(ctx context.Context, p *jvm.Process, before reading) (reading, error) {
@@ -161,7 +153,7 @@ func arenaLine(now *evidence.Arenas, before reading) string {
 		text := breakdown.Size(now)
 		if was != nil && *was != *now {
 			changed = true
-			text += " (" + signed(*now-*was) + ")"
+			text += " (" + breakdown.SignedSize(*now-*was) + ")"
 		}
 		return text
 	}
