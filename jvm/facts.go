@@ -24,7 +24,8 @@ type Facts struct {
 	Major         int      `json:"major,omitempty"` // 8, 11, 17 ...; 0 unknown
 	Collector     string   `json:"collector,omitempty"`
 	UptimeSeconds *float64 `json:"uptime_seconds,omitempty"`
-	// CPUSeconds is the CPU time of all threads, ended ones too, user and system.
+	// CPUSeconds is the CPU time of all threads, ended ones too, user and system; nil: unknown,
+	// or left out this time, as there are many threads.
 	CPUSeconds *float64 `json:"cpu_seconds,omitempty"`
 	// CollectionSeconds is the time spent in garbage collections, with concurrent collectors
 	// in their pauses.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/malloc"
@@ -33,6 +34,7 @@ type Process struct {
 	fresh      bool          // Same has just read status, for the next Query
 	lib        *proc.Library // nil: no permission to read the mappings
 	stackBytes uint64        // as proc.StackBytes
+	cpuRead    bool          // by the last cpuTime
 
 	// Opened by the first Query that can, and kept.
 	counters   *hsperf.Reader
@@ -213,6 +215,27 @@ func (p *Process) readMounts() error {
 	}
 	p.mounts = &mounts
 	return nil
+}
+
+// manyThreads: above so many the CPU time takes longer than much else of a sample, and is
+// left out every other time. Nothing needs it in each sample.
+const manyThreads = 1000
+
+// cpuTime returns the CPU time of all threads, and whether it is known.
+func (p *Process) cpuTime() (spent time.Duration, ok bool) {
+	if p.cpuRead = p.status.Threads <= manyThreads || !p.cpuRead; !p.cpuRead {
+		return 0, false
+	}
+	return proc.CPUTime(p.status.PID)
+}
+
+// cpuSeconds is cpuTime in seconds; nil: unknown.
+func (p *Process) cpuSeconds() *float64 {
+	spent, ok := p.cpuTime()
+	if !ok {
+		return nil
+	}
+	return new(spent.Seconds())
 }
 
 // dir is the process' folder in proc.

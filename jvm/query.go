@@ -54,7 +54,7 @@ func (p *Process) Query(ctx context.Context) (*Answers, error) {
 	p.queried.times++
 	a := &Answers{status: p.status, Facts: Facts{
 		PID: p.status.PID, NSPID: p.status.NSPID, StartTicks: p.status.StartTicks,
-		UptimeSeconds: proc.Uptime(p.status.StartTicks), CPUSeconds: proc.CPUSeconds(p.status.PID), PageTablesBytes: p.status.PageTablesBytes,
+		UptimeSeconds: proc.Uptime(p.status.StartTicks), CPUSeconds: p.cpuSeconds(), PageTablesBytes: p.status.PageTablesBytes,
 		Threads: Threads{Live: p.status.Threads}, State: string(rune(p.status.State)),
 	}}
 	a.renew = p.policy.Renew(p.queried.times, a.Facts.UptimeSeconds)

@@ -68,6 +68,6 @@ func (r *LightReading) OldCollections() (n int64, ok bool) { return r.places.Old
 
 // CPUMillis returns Facts.CPUSeconds now, in milliseconds, and whether it is known.
 func (r *LightReading) CPUMillis() (n int64, ok bool) {
-	spent, ok := proc.CPUTime(r.process.status.PID)
+	spent, ok := r.process.cpuTime()
 	return spent.Milliseconds(), ok
 }
