@@ -41,17 +41,22 @@ func Take(t Target, b malloc.Budget) (*Snapshot, error) {
 	return now, err
 }
 
-// count takes a Snapshot, and returns the sum of all blocks.
-func (p *process) count() (*Snapshot, Amount, error) {
-	s := p.snapshot()
-	kinds := newCounter()
-	reason, err := p.walk(func(b *malloc.Block) { kinds.add(p.classify(b), b) })
-	if err != nil {
-		return nil, Amount{}, err
+// count takes a Snapshot, and returns the sum of all blocks. A walk that saw too little is
+// repeated once.
+func (p *process) count() (s *Snapshot, all Amount, err error) {
+	for range 2 {
+		s = p.snapshot()
+		kinds := newCounter()
+		if s.Reason, err = p.walk(func(b *malloc.Block) { kinds.add(p.classify(b), b) }); err != nil {
+			return nil, Amount{}, err
+		}
+		kinds.into(s, &p.libraries)
+		all, s.Complete = kinds.all, s.Reason == ""
+		if s.Complete || p.err != nil {
+			break
+		}
 	}
-	kinds.into(s, &p.libraries)
-	s.Reason, s.Complete = reason, reason == ""
-	return s, kinds.all, nil
+	return s, all, nil
 }
 
 // Find returns the owners of what is in use now and was not in since, or of all that is

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/malloc"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
@@ -228,7 +229,7 @@ func (r *references) classOf(span heapSpan, at uint64) string {
 	if !ok || strings.HasPrefix(class, "[") || class == "java.lang.Long" || class == "java.util.concurrent.atomic.AtomicLong" {
 		return ""
 	}
-	return class
+	return jvm.Printable(class, maxNameBytes)
 }
 
 // targets finds the block that an address is in.

@@ -45,7 +45,8 @@ func (p *process) class(addr uint64) string {
 // typeName demangles the name of a type_info; "" for what is none.
 func typeName(mangled string) string {
 	mangled = strings.TrimPrefix(mangled, "*") // not unique among libraries
-	if mangled == "" || !isMangled(mangled) {
+	// A class has a length and a name, is nested, or of std.
+	if mangled == "" || !isMangled(mangled) || (mangled[0] < '1' || mangled[0] > '9') && mangled[0] != 'N' && mangled[0] != 'S' {
 		return ""
 	}
 	full, err := demangle.ToString("_ZTS"+mangled, demangle.NoClones, demangle.MaxLength(maxNamePowers))

@@ -11,7 +11,7 @@ import (
 func (o *Owner) Name() string {
 	library, class := shortLibrary(o.Library), o.Class
 	if class == "" {
-		class = o.JavaClass
+		class, _, _ = strings.Cut(o.JavaClass, "$") // the outer class
 	}
 	switch {
 	case o.Relation == NotNamed:
@@ -83,7 +83,7 @@ func (o *Owner) by() string {
 			from = append(from, o.Class)
 		case o.Symbol != "":
 			from = append(from, "blocks that point to "+o.Symbol)
-		case o.Library != "" && o.Global == "":
+		case o.Library != "" && o.Global == "" && o.JavaClass == "":
 			from = append(from, "blocks that point into "+o.Library)
 		}
 	}
@@ -91,7 +91,7 @@ func (o *Owner) by() string {
 		from = append(from, "the variable "+o.Global)
 	}
 	if o.JavaClass != "" {
-		from = append(from, o.JavaClass)
+		from = append(from, o.JavaClass[strings.LastIndexByte(o.JavaClass, '.')+1:])
 	}
 	if o.Relation == ReferredTo && len(from) == 0 && o.Category != "" {
 		from = append(from, "HotSpot's memory of category "+o.Category)
