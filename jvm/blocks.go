@@ -34,6 +34,7 @@ type Blocks struct {
 type walked struct {
 	blocks *Blocks // of the last one that was complete; nil: there was none
 	err    error   // of the last one
+	failed int     // how many failed in a row
 	bytes  int64   // malloc's resident memory then
 	tried  bool
 	names  []string // of NMT's categories, by number; nil: not known yet
@@ -72,7 +73,9 @@ func (p *Process) WalkBlocks(f *Facts) {
 	if errors.Is(err, errIncomplete) {
 		blocks, err = p.walkBlocks(f.Report)
 	}
+	w.failed++
 	if w.err = err; err == nil {
+		w.failed = 0
 		blocks.Report, blocks.Malloc = f.Report, f.Malloc
 		w.blocks = blocks
 	}
@@ -141,7 +144,8 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, report *nmt.Re
 	return nil
 }
 
-// reportBlocks adds to the facts what the last walk saw.
+// reportBlocks adds to the facts what the last walk saw. One that failed after a complete one
+// is no news: it is repeated.
 func (f *Facts) reportBlocks(p *Process) {
 	w := &p.walked
 	f.Blocks = w.blocks
@@ -151,7 +155,7 @@ func (f *Facts) reportBlocks(p *Process) {
 	} else if !w.tried {
 		return
 	}
-	if err != nil {
+	if err != nil && (w.blocks == nil || w.failed != 1) {
 		f.failed(SourceBlocks, fmt.Errorf("native is not split by malloc's blocks: %w", err), "")
 		return
 	}

@@ -12,7 +12,7 @@ import (
 // caches tells which blocks are free although malloc marks them as in use: those in the
 // fastbins of an arena, and in the tcache of a thread.
 type caches struct {
-	fast    []uint64 // chunks in fastbins, sorted
+	fast    []uint64 // chunks in fastbins, sorted, and with listed those in tcaches
 	library []ranges.Range
 	// key marks the blocks in a tcache, in their second word: from glibc 2.34 on a random
 	// number that is a variable of libc, 0 if none was found; from 2.29 on the address of
@@ -21,6 +21,8 @@ type caches struct {
 	keyIsAddress bool
 	tcaches      map[uint64]bool // with keyIsAddress: what is a tcache, and what is not
 	low, high    uint64          // addresses of the heaps
+	// listed: nothing marks the blocks in a tcache (glibc 2.27 and 2.28).
+	listed bool
 }
 
 const (
@@ -31,6 +33,8 @@ const (
 	// searchedHeaps bounds the search for the key: a window of each is read.
 	searchedHeaps = 64
 	tcacheBins    = 64 // of small blocks: as many in all versions
+	maxTcacheSize = 2*chunkHeader + 16*(tcacheBins-1)
+	maxTcacheList = 127 // glibc.malloc.tcache_count, 7 by default
 )
 
 // tcacheEntries is where the list heads lie in a tcache whose key may be its address, by
@@ -50,6 +54,7 @@ func (w *walker) findCaches(heaps []*heap, arenas []*mallocState) {
 			}
 		}
 	}
+	w.forgetLinks()
 	slices.Sort(w.fast)
 	w.fast = slices.Compact(w.fast)
 	w.findKey(heaps)
@@ -94,9 +99,45 @@ func (w *walker) findKey(heaps []*heap) {
 			w.key, most = key, n
 		}
 	}
-	if w.keyIsAddress = w.key == 0 && 2*addresses > entries; w.key == 0 && !w.keyIsAddress && entries >= 4 && w.err == nil {
-		w.err = ErrUnknown // glibc 2.28 has no keys
+	w.keyIsAddress = w.key == 0 && 2*addresses > entries
+	w.listed = w.key == 0 && !w.keyIsAddress && entries >= 4
+}
+
+// listCached finds the chunks in all tcaches by their lists. A tcache may be anywhere in the
+// heaps, so they are walked through once more.
+func (w *walker) listCached(heaps []*heap) {
+	see, totals := w.see, w.totals
+	var found []uint64
+	w.see = func(b *Block) {
+		lists, ok := w.readTcache(b.Addr, b.Bytes)
+		for i := 0; ok && i < len(lists); i++ {
+			found = w.appendList(found, lists[i], 2*chunkHeader+16*uint64(i))
+		}
 	}
+	for _, h := range heaps {
+		w.walk(h)
+	}
+	w.forgetLinks()
+	w.see, w.totals = see, totals
+	w.fast = append(w.fast, found...)
+	slices.Sort(w.fast)
+}
+
+// appendList adds the chunks of a list of a tcache, which all have that size.
+func (w *walker) appendList(found []uint64, block, size uint64) []uint64 {
+	for n := 0; n < maxTcacheList && block%16 == 0 && block >= w.low && block < w.high; n++ {
+		b := w.nearby(block-8, 16)
+		if b == nil || binary.LittleEndian.Uint64(b)&^flagBits != size {
+			break
+		}
+		if len(w.fast)+len(found) >= maxFast {
+			w.err = ErrBudget
+			break
+		}
+		found = append(found, block-chunkHeader)
+		block = binary.LittleEndian.Uint64(b[8:])
+	}
+	return found
 }
 
 // randomWords returns the words in libc's variables that may be a random key.
@@ -157,7 +198,7 @@ func (w *walker) readFastbin(chunk, size uint64) {
 		if !valid(chunk) {
 			return
 		}
-		b := w.read(chunk, 3*8)
+		b := w.nearby(chunk, 3*8)
 		if b == nil || binary.LittleEndian.Uint64(b[8:])&^flagBits != size {
 			return
 		}
@@ -181,7 +222,7 @@ func (w *walker) state(inUse bool, addr, size uint64) State {
 	if !inUse {
 		return Free
 	}
-	if size <= maxFastSize && len(w.fast) > 0 {
+	if (size <= maxFastSize || w.listed && size <= maxTcacheSize) && len(w.fast) > 0 {
 		if _, found := slices.BinarySearch(w.fast, addr); found {
 			return Cached
 		}

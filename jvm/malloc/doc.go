@@ -20,7 +20,7 @@
 // library: a layout is used if the memory has it, else the blocks are unknown.
 //
 //	glibc     what differs
-//	2.28      blocks in a tcache are not marked: if there are any, the blocks are unknown
+//	2.27 on   threads have a tcache; its blocks are not marked, so their lists are followed
 //	2.29 on   such a block has the address of the tcache in its second word
 //	2.32 on   links of fastbins and tcaches are combined with their address
 //	2.34 on   the second word is a random number instead, a variable of libc

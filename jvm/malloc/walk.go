@@ -128,6 +128,9 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 	if w.err == nil {
 		w.findCaches(heaps, arenas)
 	}
+	if w.listed {
+		w.listCached(heaps)
+	}
 	walked := make(map[uint64]bool, len(heaps))
 	for _, h := range heaps {
 		if w.err != nil {

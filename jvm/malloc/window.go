@@ -41,6 +41,41 @@ type memory struct {
 	present    [windowPages]bool
 	buf        []byte
 	small      [stateBytes]byte // less than a page: for what is read outside of the window
+
+	links [linkPages]linkPage
+}
+
+// linkPages is the number of pages that nearby keeps: 256 KiB.
+const linkPages = 64
+
+// linkPage is a page that was read to follow lists.
+type linkPage struct {
+	addr  uint64
+	bytes []byte // nil: it is not resident
+}
+
+// nearby is read for the elements of lists, which often lie in the same pages: it keeps what
+// it read until forgetLinks.
+func (m *memory) nearby(addr, n uint64) []byte {
+	page := addr &^ (pageSize - 1)
+	if addr-page+n > pageSize || addr >= addressLimit {
+		return m.read(addr, n)
+	}
+	l := &m.links[page/pageSize%linkPages]
+	if l.addr != page || l.bytes == nil {
+		if !m.spend() || !m.pages.Present(page) || !m.spend() {
+			return nil
+		}
+		if l.bytes == nil {
+			l.bytes = make([]byte, pageSize)
+		}
+		l.addr = page
+		if read, _ := m.mem.ReadAt(l.bytes, int64(page)); read < pageSize {
+			l.bytes = nil
+			return nil
+		}
+	}
+	return l.bytes[addr-page:][:n]
 }
 
 func newMemory(mem io.ReaderAt, pages Pages, b Budget) *memory {
@@ -110,6 +145,9 @@ func (m *memory) load(addr, limit uint64) {
 
 // forget makes the next look at the window read it again.
 func (m *memory) forget() { m.start, m.end = 0, 0 }
+
+// forgetLinks makes nearby read its pages again.
+func (m *memory) forgetLinks() { m.links = [linkPages]linkPage{} }
 
 // holds reports whether the window has n bytes from addr on.
 func (m *memory) holds(addr, n uint64) bool {
