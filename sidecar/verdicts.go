@@ -96,4 +96,5 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.Suspected)
 		}
 	}
+	d.NameOwner()
 }

@@ -20,7 +20,7 @@ func TestCompletion(t *testing.T) {
 		"h":                             {"heapdump", "help"},
 		"heapdump --yes --max":          {"--max-stop"},
 		"try t":                         {"trim"},
-		"get o":                         {"oom"},
+		"get o":                         {"owners", "oom"},
 		"get oom --f":                   {"--format"},
 		"get oom --format j":            {"json"},
 		"breakdown --format t":          {"text"},

@@ -20,7 +20,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar"
 )
 
-const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, oom or history.
+const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, owners, oom or history.
 
   jvmem get diagnosis
   jvmem get oom --format json
@@ -45,7 +45,7 @@ const (
 )
 
 // reports returns what can be printed.
-func reports() []string { return []string{"breakdown", "diagnosis", "oom", "history"} }
+func reports() []string { return []string{"breakdown", "diagnosis", "owners", "oom", "history"} }
 
 type getOptions struct{ listen, format, user string }
 

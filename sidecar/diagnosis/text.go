@@ -91,7 +91,7 @@ func (g *Gathered) WriteText(b *strings.Builder) {
 	if g == nil || len(g.Text) == 0 && g.Failed == "" {
 		return
 	}
-	fmt.Fprintf(b, "   | reported by the JVM at %s:\n", g.Time.UTC().Format(time.RFC3339))
+	fmt.Fprintf(b, "   | collected from the JVM at %s:\n", g.Time.UTC().Format(time.RFC3339))
 	for _, e := range g.Text {
 		fmt.Fprintf(b, "   | %s\n", e)
 	}

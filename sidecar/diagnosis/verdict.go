@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -126,6 +127,8 @@ type Gathered struct {
 	Time time.Time `json:"time"`
 	// Text has one line of evidence each.
 	Text []string `json:"text,omitempty"`
+	// Owners of native memory, of each JVM that was looked at.
+	Owners []*owners.Report `json:"owners,omitempty"`
 	// Failed is the reason why evidence is missing.
 	Failed string `json:"failed,omitempty"`
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	jvmthreads "github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -77,6 +78,7 @@ func observed(tb testing.TB) *State {
 		},
 		{Identity: young.Identity, Verdict: rows.VerdictNotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
 	}}
+	d.Containers[0].Findings[1].Gathered = &diagnosis.Gathered{Owners: []*owners.Report{grownNative(r.Time)}}
 	s := &State{Version: "v1.2.3", Autopsies: new(autopsy.Store), LogDropped: func() int64 { return 7 }}
 	for _, a := range []autopsy.Autopsy{
 		{Kind: autopsy.OOMKill, ContainerName: "app", ContainerID: "the one before", Cause: rows.VerdictDirectBuffers},

@@ -51,6 +51,7 @@ func (e *exposition) verdict(label string, d *diagnosis.Diagnosis, age float64) 
 		}
 	}
 	e.incidents(label, d.Incidents)
+	e.nativeGrowth(label, d)
 	if !d.Judged() {
 		return
 	}

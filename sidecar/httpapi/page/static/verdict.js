@@ -70,7 +70,7 @@ function facts(d, time, c, incident) {
 }
 
 const reported = (g) => g && make('div', {},
-  make('p', { class: 'hint' }, `Reported by the JVM at ${moment(Date.parse(g.time))}:`),
+  make('p', { class: 'hint' }, `Collected from the JVM at ${moment(Date.parse(g.time))}:`),
   g.text && make('pre', { tabindex: 0 }, g.text.join('\n')),
   g.failed && make('p', {}, g.failed));
 
@@ -135,8 +135,8 @@ export function showVerdict(d, time, c, sources, killed) {
       list('ul', first?.evidence, 'evidence'),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
-      !first?.gathered && shown?.gathered && make('details', { 'data-name': 'suspicion' }, make('summary', {}, 'Reported by the JVM at the first suspicion'), reported(shown.gathered)),
-      (findings.length > 1 || first?.gathered) && make('details', { 'data-name': 'why' }, make('summary', {}, findings.length > 1 ? `More findings (${findings.length - 1})` : 'Reported by the JVM'), more(findings)),
+      !first?.gathered && shown?.gathered && make('details', { 'data-name': 'suspicion' }, make('summary', {}, 'Collected from the JVM at the first suspicion'), reported(shown.gathered)),
+      (findings.length > 1 || first?.gathered) && make('details', { 'data-name': 'why' }, make('summary', {}, findings.length > 1 ? `More findings (${findings.length - 1})` : 'Collected from the JVM'), more(findings)),
     ];
   });
 }

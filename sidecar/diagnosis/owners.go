@@ -1,0 +1,78 @@
+package diagnosis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// leading is the share of the growth from which on one owner is that of the leak.
+const leading = 0.5
+
+// maxNamedLibraries is how many libraries a sentence lists.
+const maxNamedLibraries = 6
+
+// OwnersOf returns what is known about the owners of native memory, of each JVM that was
+// looked at, the latest look first.
+func (d *Diagnosis) OwnersOf() []*owners.Report {
+	var all []*owners.Report
+	add := func(g *Gathered) {
+		if g != nil {
+			all = append(all, g.Owners...)
+		}
+	}
+	for i := range d.Findings {
+		add(d.Findings[i].Gathered)
+	}
+	for i := range d.Incidents {
+		add(d.Incidents[i].Gathered)
+	}
+	slices.SortStableFunc(all, func(a, b *owners.Report) int { return b.Time.Compare(a.Time) })
+	seen := make(map[int]bool)
+	return slices.DeleteFunc(all, func(r *owners.Report) bool {
+		before := seen[r.PID]
+		seen[r.PID] = true
+		return before
+	})
+}
+
+// NameOwner adds to the summary whose native memory grows, once the evidence for the first
+// finding has it.
+func (d *Diagnosis) NameOwner() {
+	if len(d.Findings) == 0 || d.Findings[0].Gathered == nil || d.Findings[0].Verdict != d.Verdict {
+		return
+	}
+	report, owner := leadingOwner(d.Findings[0].Gathered.Owners)
+	if owner == nil {
+		return
+	}
+	name := owner.Name()
+	sentence := strings.TrimPrefix(owner.Sentence(true), name+": ")
+	if name != "" && d.Verdict != rows.VerdictDirectBuffers { // the phrase says more of these
+		d.Summary = strings.Replace(d.Summary, phrases[d.Verdict], name+" leaks native memory", 1)
+	} else if name != "" {
+		sentence = name + ": " + sentence
+	}
+	if n := min(len(report.Libraries), maxNamedLibraries); name == "" && n > 0 {
+		sentence += "; third-party libraries loaded: " + strings.Join(report.Libraries[:n], ", ")
+	}
+	d.Summary += "; " + sentence
+}
+
+// leadingOwner returns the owner of most of the growth of the JVM that grew most; nil: no
+// owner has half of it.
+func leadingOwner(reports []*owners.Report) (*owners.Report, *owners.Owner) {
+	if len(reports) == 0 {
+		return nil, nil
+	}
+	most := slices.MaxFunc(reports, func(a, b *owners.Report) int {
+		return cmp.Compare(a.Growth.ResidentBytes, b.Growth.ResidentBytes)
+	})
+	if most.Since == nil || len(most.Owners) == 0 || most.Owners[0].Share < leading {
+		return nil, nil
+	}
+	return most, &most.Owners[0]
+}
