@@ -39,7 +39,7 @@ func TestNoSecrets(t *testing.T) {
 	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, StateDir: state, Evidence: EvidenceHeap}, j)
 	shown := map[string]string{"evidence": evidenceOf(t, j)}
 	look := func(when string) {
-		for _, path := range []string{"/", "/breakdown", "/breakdown?format=text", "/diagnosis", "/diagnosis?format=text", "/history", "/oom", "/oom?format=text", "/metrics"} {
+		for _, path := range []string{"/", "/breakdown", "/breakdown?format=text", "/diagnosis", "/diagnosis?format=text", "/owners", "/history", "/oom", "/oom?format=text", "/metrics"} {
 			shown[path+" "+when] = s.get(t, path)
 		}
 	}
@@ -85,7 +85,7 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 		t.Fatal(err)
 	}
 	c := report.Containers[0]
-	collector := evidence.New(true, s.Lend)
+	collector := evidence.New("/proc", true, s.Lend)
 	text := ""
 	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap} {
 		g := collector.Gather(t.Context(), time.Now(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, evidence.Confirmed)

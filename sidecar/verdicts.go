@@ -97,4 +97,5 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 		}
 	}
 	d.NameOwner()
+	l.evidence.Baseline(ctx, now, c)
 }

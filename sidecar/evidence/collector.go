@@ -34,7 +34,10 @@ type Lend func(ctx context.Context, of *breakdown.Container, use func(context.Co
 type Collector struct {
 	heap      bool
 	lend      Lend
+	look      looker
 	incidents map[key]*incident
+	baselines map[process]*baseline
+	takes     <-chan []taken // nil: no baseline is being taken
 	// find returns queryFor, or a fault in tests.
 	find func(*diagnosis.Finding, Stage) query
 }
@@ -84,9 +87,10 @@ func (a answer) retryAt() time.Time {
 	return a.at.Add(delay)
 }
 
-// New returns a Collector. heap allows class histograms, which stop the JVM.
-func New(heap bool, lend Lend) *Collector {
-	c := &Collector{heap: heap, lend: lend, incidents: make(map[key]*incident)}
+// New returns a Collector. proc is the mount point of procfs; heap allows class histograms,
+// which stop the JVM.
+func New(proc string, heap bool, lend Lend) *Collector {
+	c := &Collector{heap: heap, lend: lend, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
 	c.find = c.queryFor
 	return c
 }
@@ -218,6 +222,9 @@ func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
 			g.Time = a.at.UTC()
 		}
 		g.Text = append(g.Text, a.lines...)
+		if a.owners != nil {
+			g.Owners = append(g.Owners, a.owners)
+		}
 		if a.failed != "" {
 			failures = append(failures, a.failed)
 		}

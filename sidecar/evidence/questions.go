@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/evidence"
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -30,9 +31,10 @@ type reading struct {
 	// What a later reading is compared with; nil: nothing.
 	loaders *evidence.Loaders
 	arenas  *evidence.Arenas
+	owners  *owners.Report
 }
 
-func (r *reading) comparable() bool { return r.loaders != nil || r.arenas != nil }
+func (r *reading) comparable() bool { return r.loaders != nil || r.arenas != nil || r.owners != nil }
 
 // since is the time between two readings.
 func since(before reading) string { return time.Since(before.at).Round(time.Second).String() }
@@ -43,7 +45,9 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 	switch f.Verdict {
 	case rows.VerdictClassLoader:
 		return classLoaders
-	case rows.VerdictDirectBuffers, rows.VerdictNativeUntracked, rows.VerdictAllocatorRetention:
+	case rows.VerdictDirectBuffers, rows.VerdictNativeUntracked, rows.VerdictUnexplained:
+		return c.nativeMemory(c.oldestBaselines())
+	case rows.VerdictAllocatorRetention:
 		return nativeHeap
 	}
 	if stage == Suspected {
