@@ -24,19 +24,6 @@ const (
 	historyEach = 6
 )
 
-// setting is how a sidecar runs.
-type setting struct {
-	name  string
-	flags []string
-}
-
-func settings() []setting {
-	return []setting{
-		{"defaults", nil},
-		{"1 s, no CPU limit", []string{"--interval", "1s", "--max-cpu", "0"}},
-	}
-}
-
 func (c *testCase) run(t *testing.T, classes string) {
 	courses.start(c.name())
 	j, to := c.start(t, classes)
@@ -45,10 +32,10 @@ func (c *testCase) run(t *testing.T, classes string) {
 	load := &generator{to: to, rate: c.rate, faults: c.faults, duration: *duration}
 	var observed []*course
 	var sidecars []*sidecar.Process
-	for _, s := range settings() {
-		flags := append([]string{"--log-interval", "0"}, s.flags...)
+	for _, s := range sidecar.Settings() {
+		flags := append([]string{"--log-interval", "0"}, s.Flags...)
 		sidecars = append(sidecars, sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: proc, Flags: flags}))
-		observed = append(observed, &course{c: c, setting: s.name})
+		observed = append(observed, &course{c: c, setting: s.Name})
 	}
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())

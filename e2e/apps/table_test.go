@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
 )
 
 const (
@@ -67,8 +69,8 @@ func (l *courseList) print(w io.Writer) {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(o.cells(), " | "))
 	}
 	fmt.Fprintln(w)
-	for _, s := range settings() {
-		l.summarize(w, s.name)
+	for _, s := range sidecar.Settings() {
+		l.summarize(w, s.Name)
 	}
 	if failed := l.withoutOutcome(); len(failed) > 0 {
 		fmt.Fprintf(w, "\n**No outcome, as the case itself failed: %s.**\n", strings.Join(failed, "; "))

@@ -96,11 +96,6 @@ func (c *slowCase) prepare() {
 	}
 }
 
-// settings are the flags of the sidecars that observe each JVM.
-func settings() map[string][]string {
-	return map[string][]string{"defaults": nil, "1 s, no CPU limit": {"--interval", "1s", "--max-cpu", "0"}}
-}
-
 // slowCourse is what one sidecar said.
 type slowCourse struct {
 	outcome
@@ -160,14 +155,14 @@ func (c *slowCase) runSlow(t *testing.T) []*slowCourse {
 	background.Go(func() { r.awaitEnd(ctx) })
 	var all []*slowCourse
 	var failures [2]error
-	for setting, flags := range settings() {
-		o := &slowCourse{outcome{c: &c.testCase, begun: r.begun}, setting}
+	for _, setting := range sidecar.Settings() {
+		o := &slowCourse{outcome{c: &c.testCase, begun: r.begun}, setting.Name}
 		observer := *r
 		observer.proc = jvmtest.NewPodProc(t)
 		if err := observer.proc.ShowCgroup(r.j.CgroupDir()); err != nil {
 			t.Fatal(err)
 		}
-		observer.s = sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: observer.proc, Flags: append([]string{"--log-interval", "0"}, flags...)})
+		observer.s = sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: observer.proc, Flags: append([]string{"--log-interval", "0"}, setting.Flags...)})
 		failure := &failures[len(all)]
 		all = append(all, o)
 		background.Go(func() { *failure = observer.observe(ctx, &o.outcome) })
