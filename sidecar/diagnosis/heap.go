@@ -76,7 +76,7 @@ func (j *judge) survivors(w window) (trend, bool) {
 // garbage of the old generation at once.
 func (j *judge) liveSets(w window) (trend, bool) {
 	t := trend{from: w.from, to: w.to}
-	for _, s := range j.survivals(history.OldUsed) {
+	for _, s := range j.settled() {
 		if at := j.x(s.at); at >= w.from && at <= w.to && !math.IsInf(s.after, 0) {
 			t.floors, t.top = append(t.floors, floor{hours(at - w.from), s.after}), append(t.top, s.after)
 		}

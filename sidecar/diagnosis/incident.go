@@ -82,6 +82,9 @@ const (
 	// newsOfHeap and newsOfJVM are the part of the gain, or of the room that was left, that must come
 	// up after the first finding: these fill up to a bound by design, and may be full.
 	newsOfHeap, newsOfJVM = 0.1, 0.25
+	// leakHeapShare is how much of the old generation must be in use as well: caches are made to fill
+	// a part of the heap.
+	leakHeapShare = 0.4
 	// freed closes an incident: the part of the gain that must be gone.
 	freed = 0.5
 	// noise is the part of the gain that is no new growth.

@@ -24,10 +24,16 @@ const (
 )
 
 // settled are the collections of the old generation whose garbage is gone by now. G1 and
-// others free it only with later collections of the heap, some time after they found it.
+// others free it only with later collections of the heap, some time after they found it. All count a
+// collection when it begins: a sample that sees one may be taken before it freed anything.
 func (j *judge) settled() []survival {
 	all := j.survivals(history.OldUsed)
-	if n := len(all); n > 0 && !j.fullCollections() && j.heapFalls(all[n-1].at) < settledBy {
+	n := len(all)
+	if n == 0 {
+		return nil
+	}
+	last := &all[n-1]
+	if j.fullCollections() && last.at == j.at && last.after >= last.before || !j.fullCollections() && j.heapFalls(last.at) < settledBy {
 		return all[:n-1]
 	}
 	return all

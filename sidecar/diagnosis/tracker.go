@@ -118,6 +118,9 @@ func (i *Incident) begin(f *Finding, j *judge) {
 	if part := news(i.Verdict); part > 0 {
 		gain := i.To - i.From
 		i.Needed = gain + part*min(gain, j.roomOf(i))
+		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {
+			i.Needed = max(i.Needed, leakHeapShare*limit-i.From)
+		}
 	}
 }
 
