@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,10 +101,10 @@ const inRoot = `
 	exec chroot "$root" /opt/jdk/bin/java "$@"`
 
 // start returns the running application, of which most of the leak has happened.
-func (a *app) start(t *testing.T, jdk, leak string, before int, rate float64, flags ...string) *jvmtest.JVM {
+func (a *app) start(t *testing.T, jdk int, leak string, before int, rate float64, flags ...string) *jvmtest.JVM {
 	t.Helper()
 	return jvmtest.Start(t, jvmtest.Options{
-		Wrap: []string{"unshare", "--mount", "sh", "-ec", inRoot, "sh", a.tree.Base(), filepath.Join(a.tree.JDKFolder(), jdk)},
+		Wrap: []string{"unshare", "--mount", "sh", "-ec", inRoot, "sh", a.tree.Base(), filepath.Join(a.tree.JDKFolder(), strconv.Itoa(jdk))},
 		JVMFlags: append([]string{
 			"-Xmx384m", "-Dshop.classes=" + a.classes(), "-Dshop.leak=" + leak, fmt.Sprint("-Dshop.before=", before), fmt.Sprint("-Dshop.rate=", rate),
 		}, flags...),

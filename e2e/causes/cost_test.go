@@ -11,7 +11,8 @@ import (
 
 // cost is what a recording costs a JVM.
 type cost struct {
-	jdk, kind          string
+	jdk                int
+	kind               string
 	cpu                time.Duration
 	pauseBefore, pause time.Duration
 	bytes              int64 // that stay
@@ -23,7 +24,7 @@ const costWindow = 15 * time.Second
 func TestCost(t *testing.T) {
 	for _, jdk := range jdks {
 		for _, kind := range []string{"threads", "class_loader", "heap"} {
-			t.Run(kind+"/"+jdk, func(t *testing.T) {
+			t.Run(fmt.Sprint(kind, "/", jdk), func(t *testing.T) {
 				j := shop.start(t, jdk, "none", 0, 1, "-Xms384m", "-XX:+AlwaysPreTouch")
 				time.Sleep(costWindow) // it compiles and settles
 				longestPause(j)

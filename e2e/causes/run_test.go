@@ -23,7 +23,7 @@ const (
 // result is what a case gave.
 type result struct {
 	testCase
-	jdk     string
+	jdk     int
 	outcome outcome
 	truth   []string
 	named   string // the line that is named first
@@ -51,7 +51,10 @@ type finding struct {
 func TestCauses(t *testing.T) {
 	for _, c := range cases() {
 		for _, jdk := range jdks {
-			t.Run(c.name+"/"+jdk, func(t *testing.T) {
+			if jdk < c.from {
+				continue
+			}
+			t.Run(fmt.Sprint(c.name, "/", jdk), func(t *testing.T) {
 				t.Parallel()
 				c.run(t, jdk)
 			})
@@ -59,7 +62,7 @@ func TestCauses(t *testing.T) {
 	}
 }
 
-func (c testCase) run(t *testing.T, jdk string) {
+func (c testCase) run(t *testing.T, jdk int) {
 	j := shop.start(t, jdk, c.name, c.before, c.rate, c.flags...)
 	f := record(t, j.PID, c.kind, c.record)
 	r := result{testCase: c, jdk: jdk, outcome: noAnswer, truth: truth(j), total: f.Total, reason: f.Reason}

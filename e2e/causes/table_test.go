@@ -56,7 +56,10 @@ func (l *resultList) write() error {
 // summary writes how many of each kind were right.
 func (l *resultList) summary(b *strings.Builder) {
 	b.WriteString("## By kind\n\n| kind | JDK | right | not enough | WRONG |\n|---|---|---|---|---|\n")
-	type key struct{ kind, jdk string }
+	type key struct {
+		kind string
+		jdk  int
+	}
 	counts := make(map[key]map[outcome]int)
 	for _, r := range l.cases {
 		k := key{r.kind, r.jdk}
@@ -74,7 +77,7 @@ func (l *resultList) summary(b *strings.Builder) {
 	for _, kind := range kinds {
 		for _, jdk := range jdks {
 			if n := counts[key{kind, jdk}]; n != nil {
-				fmt.Fprintf(b, "| %s | %s | %d | %d | %d |\n", kind, jdk, n[right], n[noAnswer], n[wrong])
+				fmt.Fprintf(b, "| %s | %d | %d | %d | %d |\n", kind, jdk, n[right], n[noAnswer], n[wrong])
 			}
 		}
 	}
@@ -84,7 +87,7 @@ func (l *resultList) summary(b *strings.Builder) {
 func (l *resultList) table(b *strings.Builder) {
 	b.WriteString("\n## By leak\n\n| leak |")
 	for _, jdk := range jdks {
-		fmt.Fprintf(b, " %s |", jdk)
+		fmt.Fprintf(b, " %d |", jdk)
 	}
 	b.WriteString("\n|---|" + strings.Repeat("---|", len(jdks)) + "\n")
 	for _, c := range cases() {
@@ -92,7 +95,7 @@ func (l *resultList) table(b *strings.Builder) {
 		for _, jdk := range jdks {
 			i := slices.IndexFunc(l.cases, func(r result) bool { return r.name == c.name && r.jdk == jdk })
 			if i < 0 {
-				b.WriteString(" not run |")
+				b.WriteString(" - |")
 				continue
 			}
 			r := l.cases[i]
@@ -107,7 +110,7 @@ func (l *resultList) table(b *strings.Builder) {
 	b.WriteString("\nThe numbers are threads, loaders, calls, or samples of objects that count.\n")
 	for _, r := range l.cases {
 		if r.outcome == wrong {
-			fmt.Fprintf(b, "\nWRONG: %s on JDK %s: named %s, it is %s\n", r.name, r.jdk, r.named, strings.Join(r.truth, " "))
+			fmt.Fprintf(b, "\nWRONG: %s on JDK %d: named %s, it is %s\n", r.name, r.jdk, r.named, strings.Join(r.truth, " "))
 		}
 	}
 }
@@ -128,10 +131,10 @@ those of the same time before; the pause is that of a thread that is ready every
 |---|---|---|---|---|---|
 `)
 	slices.SortFunc(l.costs, func(x, y cost) int {
-		return cmp.Or(cmp.Compare(len(x.jdk), len(y.jdk)), cmp.Compare(x.jdk, y.jdk), cmp.Compare(x.kind, y.kind))
+		return cmp.Or(cmp.Compare(x.jdk, y.jdk), cmp.Compare(x.kind, y.kind))
 	})
 	for _, c := range l.costs {
-		fmt.Fprintf(b, "| %s | %s | %.2f s | %.1f ms | %.1f ms | %.1f MiB |\n", c.jdk, c.kind, c.cpu.Seconds(),
+		fmt.Fprintf(b, "| %d | %s | %.2f s | %.1f ms | %.1f ms | %.1f MiB |\n", c.jdk, c.kind, c.cpu.Seconds(),
 			float64(c.pauseBefore.Microseconds())/1000, float64(c.pause.Microseconds())/1000, float64(c.bytes)/(1<<20))
 	}
 }
