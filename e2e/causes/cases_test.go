@@ -17,7 +17,7 @@ type testCase struct {
 // cases returns the leaks of the application.
 func cases() []testCase {
 	// The heap is half full of what leaks, so that its old generation is collected.
-	full := []string{"-Xmx96m", "-Xmn16m", "-Dshop.fill=45"}
+	full := []string{"-Xmx96m", "-Xmn16m", "-Dshop.fill=52"}
 	var all []testCase
 	add := func(kind string, before int, rate float64, record time.Duration, flags []string, names ...string) {
 		for _, name := range names {
@@ -28,13 +28,13 @@ func cases() []testCase {
 		"threads-executor", "threads-session", "threads-timer", "threads-client", "threads-spring", "threads-netty", "threads-async")
 	add("class_loader", 200, 4, 15*time.Second, nil,
 		"classes-script", "classes-groovy", "classes-proxy", "classes-plugin", "classes-xslt")
-	add("heap", 2000, 60, 90*time.Second, full,
+	add("heap", 2000, 60, 75*time.Second, full,
 		"heap-cache", "heap-listener", "heap-threadlocal", "heap-jdbc", "heap-queue", "heap-session", "heap-metrics", "heap-futures",
 		"heap-guava", "heap-audit")
-	add("direct_buffers", 500, 20, 45*time.Second, nil, "direct-upload", "direct-netty")
-	add("zip", 500, 20, 45*time.Second, nil, "zip-deflater", "zip-gzip")
-	add("mapped_files", 500, 20, 45*time.Second, nil, "mapped-index")
-	add("sockets", 200, 10, 45*time.Second, nil, "sockets-client", "sockets-channel")
+	add("direct_buffers", 500, 20, 30*time.Second, nil, "direct-upload", "direct-netty")
+	add("zip", 500, 20, 30*time.Second, nil, "zip-deflater", "zip-gzip")
+	add("mapped_files", 500, 20, 30*time.Second, nil, "mapped-index")
+	add("sockets", 200, 10, 30*time.Second, nil, "sockets-client", "sockets-channel")
 	for i := range all {
 		if all[i].name == "heap-jdbc" {
 			all[i].from = 11 // H2

@@ -18,12 +18,12 @@ type cost struct {
 	bytes              int64 // that stay
 }
 
-const costWindow = 15 * time.Second
+const costWindow = 10 * time.Second
 
 // TestCost measures one JVM after another, each with its first recording.
 func TestCost(t *testing.T) {
 	for _, jdk := range jdks {
-		for _, kind := range []string{"threads", "class_loader", "heap"} {
+		for _, kind := range []string{"threads", "heap"} {
 			t.Run(fmt.Sprint(kind, "/", jdk), func(t *testing.T) {
 				j := shop.start(t, jdk, "none", 0, 1, "-Xms384m", "-XX:+AlwaysPreTouch")
 				time.Sleep(costWindow) // it compiles and settles
@@ -38,7 +38,7 @@ func TestCost(t *testing.T) {
 				took := time.Since(started)
 				c.pause = longestPause(j)
 				c.cpu = after.cpu - idle.cpu - time.Duration(float64(idle.cpu-before.cpu)*took.Seconds()/costWindow.Seconds())
-				time.Sleep(10 * time.Second)
+				time.Sleep(costWindow)
 				c.bytes = usageOf(t, j.PID).anonBytes - idle.anonBytes
 				t.Logf("%+v", c)
 				results.addCost(c)

@@ -39,9 +39,10 @@ type chunk struct {
 	classes map[int64]*class
 	wanted  map[int64]*class // by the ID of the event type
 	strings *class
-	data    []byte                      // of all checkpoints
-	pools   map[*class]map[int64]uint32 // offset in data by key
-	methods map[uint32]method           // by offset in data
+	event   []byte                     // the last one
+	data    []byte                     // of all checkpoints
+	pools   map[*class]map[int64]int32 // offset in data by key
+	methods map[int32]method           // by offset in data
 }
 
 // openChunk reads the header at an offset.

@@ -77,7 +77,9 @@ func read(t *testing.T, b []byte, wanted ...string) ([]Event, *Reader, error) {
 		if err != nil {
 			return events, r, err
 		}
-		e.b = bytes.Clone(e.b) // it is valid until the next call
+		kept := *e.c // an event is valid until the next call
+		kept.event = bytes.Clone(kept.event)
+		e.c = &kept
 		events = append(events, *e)
 	}
 }

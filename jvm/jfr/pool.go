@@ -75,8 +75,8 @@ func (c *chunk) loadPools(s *records, checkpoints []record, b Budget) error {
 		}
 	}
 	c.data = make([]byte, 0, total)
-	c.pools = make(map[*class]map[int64]uint32)
-	c.methods = make(map[uint32]method)
+	c.pools = make(map[*class]map[int64]int32)
+	c.methods = make(map[int32]method)
 	for _, rec := range checkpoints {
 		cur, err := s.content(rec)
 		if err != nil {
@@ -103,17 +103,17 @@ func (c *chunk) checkpoint(cur *cursor) error {
 		if class == nil {
 			return ErrMalformed
 		}
-		var pool map[int64]uint32
+		var pool map[int64]int32
 		if class.pooled {
 			if pool = c.pools[class]; pool == nil {
-				pool = make(map[int64]uint32)
+				pool = make(map[int64]int32)
 				c.pools[class] = pool
 			}
 		}
 		for n := cur.count(); n > 0 && cur.err == nil; n-- {
 			key := cur.long()
 			if pool != nil {
-				pool[key] = uint32(cur.pos)
+				pool[key] = int32(cur.pos)
 			}
 			c.skip(cur, class, 0)
 		}

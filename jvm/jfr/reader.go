@@ -105,7 +105,7 @@ func NewReader(r io.ReaderAt, size int64, wanted []string, b Budget) (*Reader, e
 	if b.PoolBytes <= 0 {
 		b.PoolBytes = 16 << 20
 	}
-	b.PoolBytes = min(b.PoolBytes, 1<<31) // offsets are 32 bits
+	b.PoolBytes = min(b.PoolBytes, 1<<30) // offsets are 32 bits
 	reader := &Reader{r: r, size: size, wanted: make(map[string]bool), budget: b, info: Info{Known: make(map[string]bool)}}
 	for _, name := range wanted {
 		if secrets[name] {
@@ -196,7 +196,8 @@ func (r *Reader) event(rec record, class *class) (*Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Event{Value: Value{c: r.chunk, class: class, b: cur.b}, Chunk: r.chunk.Chunk}
+	r.chunk.event = cur.b
+	e := &Event{Value: Value{c: r.chunk, class: class}, Chunk: r.chunk.Chunk}
 	if t, ok := e.Time("startTime"); ok {
 		e.Start = t
 		r.until(t)

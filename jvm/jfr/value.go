@@ -9,12 +9,12 @@ import (
 // Value is a value in a recording: an event, a field, a constant. The zero Value is one that
 // is not there. It is valid until the next call of Reader.Next.
 type Value struct {
-	c     *chunk
-	class *class // nil: not there
-	b     []byte
-	pos   int
-	array *field // an array of such values
-	key   int64  // of a constant
+	c      *chunk
+	class  *class // nil: not there
+	array  *field // an array of such values
+	key    int64  // of a constant
+	pos    int32  // in the constants or in the event
+	inPool bool
 }
 
 // OK reports whether the value is there. A field that this version of the JVM does not have,
@@ -30,15 +30,19 @@ func (v Value) Type() string {
 }
 
 func (v Value) cursor() *cursor {
-	return &cursor{b: v.b, pos: v.pos, fixed: v.c.fixed, work: v.c.work}
+	b := v.c.event
+	if v.inPool {
+		b = v.c.data
+	}
+	return &cursor{b: b, pos: int(v.pos), fixed: v.c.fixed, work: v.c.work}
 }
 
 // Field returns a field; of a path of names the last.
 func (v Value) Field(path ...string) Value {
-	for _, name := range path {
-		v = v.field(name)
+	if len(path) == 0 {
+		return v
 	}
-	return v
+	return v.field(path[0]).Field(path[1:]...)
 }
 
 func (v Value) field(name string) Value {
@@ -56,20 +60,20 @@ func (v Value) field(name string) Value {
 			continue
 		}
 		if f.array {
-			return Value{c: v.c, b: v.b, pos: cur.pos, array: f}
+			return Value{c: v.c, pos: int32(cur.pos), inPool: v.inPool, array: f}
 		}
-		return v.c.value(cur, f)
+		return v.value(cur, f)
 	}
 	return Value{}
 }
 
-// value returns the value of a field, which may be a constant, at the cursor.
-func (c *chunk) value(cur *cursor, f *field) Value {
-	class := c.classes[f.class]
+// value returns the value of a field of v, at the cursor: a constant if the field is a key.
+func (v Value) value(cur *cursor, f *field) Value {
+	class := v.c.classes[f.class]
 	if f.constant {
-		return c.constant(class, cur.long())
+		return v.c.constant(class, cur.long())
 	}
-	return Value{c: c, class: class, b: cur.b, pos: cur.pos}
+	return Value{c: v.c, class: class, pos: int32(cur.pos), inPool: v.inPool}
 }
 
 func (c *chunk) constant(class *class, key int64) Value {
@@ -77,7 +81,7 @@ func (c *chunk) constant(class *class, key int64) Value {
 	if !ok {
 		return Value{}
 	}
-	return Value{c: c, class: class, b: c.data, pos: int(at), key: key}
+	return Value{c: c, class: class, pos: at, inPool: true, key: key}
 }
 
 // Key returns the key of a constant, which identifies a class, a class loader or a thread in
@@ -95,7 +99,7 @@ func (v Value) Elements() iter.Seq[Value] {
 		cur := v.cursor()
 		for n := cur.count(); n > 0 && cur.err == nil; n-- {
 			at := *cur
-			if !yield(v.c.value(&at, &one)) {
+			if !yield(v.value(&at, &one)) {
 				return
 			}
 			v.c.skipField(cur, one, 0)
@@ -144,7 +148,7 @@ func (v Value) Text() (string, bool) {
 			continue
 		}
 		cur := v.cursor()
-		null := v.pos < len(v.b) && v.b[v.pos] == stringNull
+		null := cur.pos < len(cur.b) && cur.b[cur.pos] == stringNull
 		s, key, constant := cur.text()
 		if constant && cur.err == nil {
 			v = v.c.constant(v.c.strings, key)
@@ -179,6 +183,9 @@ type Frame struct {
 	Line int
 }
 
+// maxFrames is the deepest stack that can be set for a JVM.
+const maxFrames = 2048
+
 type method struct{ class, name string }
 
 // Frames appends the frames of a stack trace to dst, the innermost first. truncated: the
@@ -186,6 +193,9 @@ type method struct{ class, name string }
 func (v Value) Frames(dst []Frame) (frames []Frame, truncated bool) {
 	cut, _ := v.Field("truncated").Int()
 	for f := range v.Field("frames").Elements() {
+		if len(dst) >= maxFrames {
+			return dst, true
+		}
 		m := f.Field("method")
 		line, _ := f.Field("lineNumber").Int()
 		if line < 0 || line > math.MaxUint16 { // of a class file
@@ -202,14 +212,13 @@ func (v Value) method() method {
 	if v.class == nil {
 		return method{}
 	}
-	pooled := len(v.b) == len(v.c.data) && len(v.b) > 0 && &v.b[0] == &v.c.data[0]
-	if m, ok := v.c.methods[uint32(v.pos)]; ok && pooled {
+	if m, ok := v.c.methods[v.pos]; ok && v.inPool {
 		return m
 	}
 	name, _ := v.Field("name").Text()
 	m := method{v.Field("type").ClassName(), name}
-	if pooled {
-		v.c.methods[uint32(v.pos)] = m
+	if v.inPool {
+		v.c.methods[v.pos] = m
 	}
 	return m
 }

@@ -22,7 +22,7 @@ const captures = "../../jfr/testdata/"
 // TestFind compares what is found in recordings of real JVMs with golden files.
 func TestFind(t *testing.T) {
 	kinds := map[string]Kind{"threads": Threads, "classes": ClassLoader, "heap": Heap, "zip": Zip}
-	for _, path := range jvmtest.Captures(t, captures+"jdk*/*.jfr.gz", 10) {
+	for _, path := range jvmtest.Captures(t, captures+"jdk*/*.jfr.gz", 15) {
 		name := strings.TrimSuffix(strings.TrimPrefix(path, captures), ".jfr.gz")
 		t.Run(name, func(t *testing.T) {
 			kind, _, _ := strings.Cut(filepath.Base(name), "-")
@@ -189,7 +189,7 @@ func TestClassesThatStay(t *testing.T) {
 	f, at := window()
 	var c classCounter
 	add := func(class, loader int, name, loaderType string, frames ...jfr.Frame) {
-		c.defined = append(c.defined, definition{int64(class), int64(loader), plain(name), loaderType, at(class % 5), frames})
+		c.defined = append(c.defined, &definition{int64(class), int64(loader), plain(name), loaderType, at(class % 5), frames})
 	}
 	load := jfr.Frame{Class: "com.acme.ScriptLoader", Method: "load", Line: 1}
 	script := jfr.Frame{Class: "com.acme.Script1", Method: "run", Line: 2}
@@ -214,11 +214,82 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s := Settings(Zip, Options{JDK: 25, Trace: true})
-	if len(s) != 4 || s[3].Value != "java.util.zip.Deflater::<init>;java.util.zip.Inflater::<init>;"+
+	if len(s) != 5 || s[3].Value != "java.util.zip.Deflater::<init>;java.util.zip.Inflater::<init>;"+
 		"java.util.zip.Deflater$DeflaterZStreamRef::run;java.util.zip.Inflater$InflaterZStreamRef::run" {
 		t.Errorf("%v", s)
 	}
 	if s := Settings("weather", Options{}); s != nil {
 		t.Errorf("%v", s)
+	}
+}
+
+// Calls of jdk.MethodTrace in a window of 10 s; a collection of the old generation at gc, if any.
+func TestCallsThatStay(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind                Kind
+		first, second, late int // calls; late ones of the first line are in second 9
+		freed, gc           int
+		want                int
+	}{
+		"none is freed":                        {kind: Zip, first: 30, gc: 8, want: 30},
+		"all are freed":                        {kind: Zip, first: 30, freed: 30, gc: 8},
+		"those after the collection":           {kind: Zip, first: 5, late: 30, gc: 8},
+		"without a collection, one line":       {kind: Zip, first: 30, want: 30},
+		"without a collection, two lines":      {kind: Zip, first: 90, second: 10},
+		"sockets are not closed by collecting": {kind: Sockets, first: 90, second: 10, want: 90},
+	} {
+		f, at := window()
+		counter := objectCounter{source: sources[c.kind], traced: true, freed: c.freed}
+		call := func(n int, frame jfr.Frame, second int) {
+			for range n {
+				counter.calls = append(counter.calls, sample{counter.sites.at([]jfr.Frame{start0, frame}, nil), at(second), "x", ""})
+			}
+		}
+		call(c.first, sync, 1)
+		call(c.second, mail, 1)
+		call(c.late, sync, 9)
+		if c.gc > 0 {
+			counter.lastGC = at(c.gc)
+		}
+		counter.finish(&f)
+		got := 0
+		if len(f.Causes) > 0 {
+			got = f.Causes[0].Count
+		}
+		if got != c.want || (got == 0) == (f.Reason == "") {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+// Objects of a recording of 10 s.
+func TestObjectsThatStay(t *testing.T) {
+	for name, c := range map[string]struct{ old, young, gc, want int }{
+		"old ones":              {20, 20, 9, 20},
+		"young ones only":       {0, 40, 9, 0},
+		"an early collection":   {20, 0, 3, 0},
+		"no collection":         {20, 0, 0, 0},
+		"fewer than are needed": {9, 0, 9, 0},
+	} {
+		f, at := window()
+		counter := objectCounter{source: sources[Heap]}
+		for i := range c.old + c.young {
+			when := at(1)
+			if i >= c.old {
+				when = at(8)
+			}
+			counter.old = append(counter.old, sample{counter.sites.at([]jfr.Frame{sync}, nil), when, "[B", "static field com.acme.Cache.ALL"})
+		}
+		if c.gc > 0 {
+			counter.lastGC = at(c.gc)
+		}
+		counter.finish(&f)
+		got := 0
+		if len(f.Causes) > 0 {
+			got = f.Causes[0].Count
+		}
+		if got != c.want || !f.Sampled || got > 0 && f.Causes[0].HeldBy == "" {
+			t.Errorf("%s: %+v", name, f)
+		}
 	}
 }

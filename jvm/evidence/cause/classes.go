@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,15 +10,21 @@ import (
 	"github.com/jvmem/jvmem/jvm/jfr"
 )
 
-// maxClasses bounds the definitions that are remembered, each with its stack.
-const maxClasses = 1 << 14
+// maxClasses and maxFrames bound the definitions that are remembered, and the frames of their
+// stacks.
+const (
+	maxClasses = 1 << 14
+	maxFrames  = 1 << 17
+)
 
 // classCounter counts loaders that are created again and again, each by its first class, and
 // classes that are generated again and again in one loader. An application that loads its
 // classes lazily defines each once.
 type classCounter struct {
 	sites    sites
-	defined  []definition
+	defined  []*definition
+	stacks   map[int64][]jfr.Frame // by key; those of a leak are few
+	frames   int                   // in stacks
 	unloaded map[int64]bool
 	lost     int
 }
@@ -44,18 +51,29 @@ func (c *classCounter) event(e *jfr.Event) {
 		return
 	}
 	class, loader := e.Field("definedClass"), e.Field("definingClassLoader")
-	d := definition{
+	d := &definition{
 		class: class.Key(), loader: loader.Key(), name: plain(class.ClassName()), loaderType: loader.Field("type").ClassName(), at: e.Start,
 	}
 	if strings.HasSuffix(d.loaderType, ".DelegatingClassLoader") {
 		return // of reflection before JDK 18: one for each method that is called often
 	}
-	d.frames, _ = e.Field("stackTrace").Frames(nil)
+	d.frames = c.stack(e.Field("stackTrace"))
 	c.defined = append(c.defined, d)
 }
 
+// stack returns the frames of a stack trace; none if there are too many.
+func (c *classCounter) stack(v jfr.Value) []jfr.Frame {
+	frames, ok := c.stacks[v.Key()]
+	if !ok && c.frames < maxFrames {
+		frames, _ = v.Frames(nil)
+		c.frames += len(frames)
+		put(&c.stacks, v.Key(), frames)
+	}
+	return frames
+}
+
 func (c *classCounter) finish(f *Finding) {
-	slices.SortStableFunc(c.defined, func(a, b definition) int { return a.at.Compare(b.at) })
+	slices.SortFunc(c.defined, func(a, b *definition) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.class, b.class)) })
 	loaders, ofType, named := make(map[int64]bool), make(map[string]int), make(map[string]int)
 	for _, d := range c.defined {
 		named[d.name]++

@@ -13,9 +13,10 @@ type objectCounter struct {
 	sites  sites
 	frames []jfr.Frame
 	old    []sample
-	lastGC time.Time // start of the last collection of the old generation
-	freed  int
+	calls  []sample // of traced methods
+	freed  int      // by them
 	traced bool
+	lastGC time.Time // start of the last collection of the old generation
 }
 
 // oldCollections are the names of collections that find what is dead in the old generation. An
@@ -25,8 +26,15 @@ var oldCollections = map[string]bool{
 	"Z": true, "ZGC Major": true, "Shenandoah": true,
 }
 
-// maxSamples bounds the samples of objects; HotSpot keeps 256 by default.
-const maxSamples = 1 << 14
+// maxSamples bounds the samples of objects, of which HotSpot keeps 256 by default, maxCalls the
+// calls.
+const (
+	maxSamples = 1 << 14
+	maxCalls   = 1 << 16
+)
+
+// nearlyAll is the share of calls that a line must have if garbage may be among them.
+const nearlyAll = 0.95
 
 type sample struct {
 	site       *site
@@ -82,15 +90,18 @@ func (c *objectCounter) call(e *jfr.Event) {
 			return
 		}
 	}
-	if len(c.frames) > 1 && c.frames[0].Class == c.frames[1].Class && c.frames[0].Method == c.frames[1].Method {
-		return // this(...)
+	// The innermost frame is the caller: of this(...) it is the constructor itself.
+	if len(c.frames) > 0 && c.frames[0].Class == class && c.frames[0].Method == name {
+		return
 	}
-	c.sites.add(c.sites.at(c.frames, nil), 1, class, "")
+	if len(c.calls) < maxCalls {
+		c.calls = append(c.calls, sample{c.sites.at(c.frames, nil), e.Start, class, ""})
+	}
 }
 
 func (c *objectCounter) finish(f *Finding) {
 	if c.traced {
-		c.sites.judge(f, "calls", c.freed)
+		c.judgeCalls(f)
 		return
 	}
 	f.Sampled = true
@@ -105,6 +116,26 @@ func (c *objectCounter) finish(f *Finding) {
 		}
 	}
 	c.sites.judge(f, "sampled objects that stay", 0)
+}
+
+// judgeCalls counts calls. What a collection releases counts from before the last one of the old
+// generation, which released what was garbage. Without one all calls count, but then only a line
+// with nearly all of them is named.
+func (c *objectCounter) judgeCalls(f *Finding) {
+	garbage := c.source.cleaned && c.lastGC.IsZero()
+	for _, s := range c.calls {
+		if !c.source.cleaned || garbage || s.allocated.Before(c.lastGC) {
+			c.sites.add(s.site, 1, s.what, "")
+		}
+	}
+	if garbage {
+		f.Notes = append(f.Notes, "the old generation was not collected while it was recorded: what is garbage counts, too")
+	}
+	c.sites.judge(f, "calls", c.freed)
+	if first := f.Causes; garbage && len(first) > 0 && first[0].Share < nearlyAll {
+		f.Reason = "garbage may be counted, and no line has nearly all calls: " + first[0].Line.String()
+		f.Causes = []Cause{}
+	}
 }
 
 // holder returns what an object is held by: a static field, or a thread. "" if the path to a

@@ -30,7 +30,7 @@ func Settings(kind Kind, o Options) []Setting {
 	if o.Trace && o.JDK >= firstTrace && s.calls != nil {
 		return []Setting{
 			{methodTrace, "enabled", "true"}, {methodTrace, "stackTrace", "true"}, {methodTrace, "threshold", "0 ns"},
-			{methodTrace, "filter", s.filter()},
+			{methodTrace, "filter", s.filter()}, {garbageCollection, "enabled", "true"},
 		}
 	}
 	var settings []Setting
@@ -64,6 +64,8 @@ type source struct {
 	// calls create what leaks, frees release it: "java.util.zip.Deflater::<init>". nil for
 	// kinds that are seen by events of their own.
 	calls, frees []string
+	// cleaned: a garbage collection releases what nobody refers to.
+	cleaned bool
 }
 
 // filter returns the methods for jdk.MethodTrace.
@@ -76,19 +78,22 @@ var sources = map[Kind]source{
 	ClassLoader: {events: []string{classDefine, classUnload}},
 	Heap:        {events: []string{oldObjectSample, garbageCollection}},
 	DirectBuffers: {
-		events: []string{oldObjectSample, garbageCollection},
-		calls:  []string{"java.nio.ByteBuffer::allocateDirect"},
-		frees:  []string{"java.nio.Bits::unreserveMemory"},
+		events:  []string{oldObjectSample, garbageCollection},
+		calls:   []string{"java.nio.ByteBuffer::allocateDirect"},
+		frees:   []string{"java.nio.Bits::unreserveMemory"},
+		cleaned: true,
 	},
 	MappedFiles: {
-		events: []string{oldObjectSample, garbageCollection},
-		calls:  []string{"sun.nio.ch.FileChannelImpl::map"},
-		frees:  []string{"sun.nio.ch.FileChannelImpl$Unmapper::run"},
+		events:  []string{oldObjectSample, garbageCollection},
+		calls:   []string{"sun.nio.ch.FileChannelImpl::map"},
+		frees:   []string{"sun.nio.ch.FileChannelImpl$Unmapper::run"},
+		cleaned: true,
 	},
 	Zip: {
-		events: []string{oldObjectSample, garbageCollection},
-		calls:  []string{"java.util.zip.Deflater::<init>", "java.util.zip.Inflater::<init>"},
-		frees:  []string{"java.util.zip.Deflater$DeflaterZStreamRef::run", "java.util.zip.Inflater$InflaterZStreamRef::run"},
+		events:  []string{oldObjectSample, garbageCollection},
+		calls:   []string{"java.util.zip.Deflater::<init>", "java.util.zip.Inflater::<init>"},
+		frees:   []string{"java.util.zip.Deflater$DeflaterZStreamRef::run", "java.util.zip.Inflater$InflaterZStreamRef::run"},
+		cleaned: true,
 	},
 	Sockets: {
 		events: []string{oldObjectSample, garbageCollection},
