@@ -15,10 +15,14 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 	votes := r.votes(g)
 	library, java := nearest(votes, r.names, false), nearest(votes, r.names, true)
 	switch {
+	case g.key.category == mappedCategory:
+		s := r.libraries.at(g.key.target)
+		o.Mapped, o.Relation, o.Library, o.Agreement = true, PointsTo, s.library.name, 1
+		o.setDetail(r.detail(g.key))
 	case g.key.category != 0:
 		o.Relation, o.Category, o.Agreement = Tracked, r.category(int(g.key.category)-1), 1
 	case r.pointsTo(g, sizes, list, &o):
-	case library != nil && (java == nil || library.distance() <= java.distance()):
+	case library != nil && (java == nil || r.names[java.name].holdsNumbers() || library.distance() <= java.distance()):
 		of := r.names[library.name]
 		o.Relation, o.Library, o.Hops, o.Agreement = ReferredTo, of.library.name, library.distance(), g.share(library.samples)
 		r.details(votes, of.library, &o)
@@ -36,21 +40,32 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 // reachedFrom names what leads to the blocks over others.
 func (o *Owner) reachedFrom(n name, agreement float64) {
 	o.Relation, o.JavaClass, o.Hops, o.Agreement = ReferredTo, n.java, maxHops, agreement
-	if n.library != nil {
+	switch {
+	case n.library == nil:
+	case n.pointer:
+		o.Library = n.library.name
+		o.setDetail(n.detail)
+	default:
 		o.Library, o.Global = n.library.name, n.detail
 	}
 }
 
 func (g *grown) share(samples int) float64 { return float64(samples) / float64(len(g.samples)) }
 
-// nearest returns the first vote for a Java class, or for a library; nil if there is none.
+// nearest returns the first vote for a Java class, or for a library; nil if there is none. A
+// class that holds numbers is the last choice.
 func nearest(votes []vote, names []name, java bool) *vote {
+	var last *vote
 	for i := range votes {
-		if (names[votes[i].name].java != "") == java {
+		switch n := &names[votes[i].name]; {
+		case (n.java != "") != java:
+		case !n.holdsNumbers():
 			return &votes[i]
+		case last == nil:
+			last = &votes[i]
 		}
 	}
-	return nil
+	return last
 }
 
 // details adds what the votes say of one library.

@@ -12,8 +12,9 @@ const (
 	// maxGrown bounds the kinds that are looked into, minShare their part of the growth.
 	maxGrown = 32
 	minShare = 0.005
-	// maxSamples of each kind are looked at.
-	maxSamples = 256
+	// maxSamples of each kind are looked at. What refers to less than minSamples may do so by
+	// accident: as a leftover in memory that was not cleared.
+	maxSamples, minSamples = 256, 4
 )
 
 // grown is a kind of blocks that grew, or all of the smaller ones together.
@@ -122,7 +123,7 @@ func (p *process) takeSamples(list []*grown, now *Snapshot) (reason string, err 
 // kind were there before. Of what was not sampled, three more may be others at 95 %.
 func (g *grown) agreed(hits int) bool {
 	n := len(g.samples)
-	if n == 0 || 10*hits < 9*n {
+	if n < minSamples || 10*hits < 9*n {
 		return false
 	}
 	others := float64(n - hits)

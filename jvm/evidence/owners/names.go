@@ -100,7 +100,7 @@ func (r *references) reach(from int32) map[route]found {
 			continue
 		}
 		for _, ref := range n.refs {
-			way := at.way*maxDelta*2 + uint64(ref.delta) + 1
+			way := at.way*maxDelta*2 + n.place(ref.delta) + 1
 			if ref.from < 0 {
 				id := -ref.from - 1
 				add(id, way, at.hops+1)
@@ -116,6 +116,18 @@ func (r *references) reach(from int32) map[route]found {
 		}
 	}
 	return out
+}
+
+// alignedBytes is the most that a library may align its own blocks to in those of malloc.
+const alignedBytes = 64
+
+// place is where in a block a reference leads to: the beginning of a large one may be
+// aligned, so that it is not always the same.
+func (n *node) place(delta uint32) uint64 {
+	if delta < alignedBytes && n.end-n.start >= 8*alignedBytes {
+		return 0
+	}
+	return uint64(delta)
 }
 
 // known returns the names that a block has by what it points to: the library, and what in it.

@@ -50,6 +50,7 @@ func (p *process) count() (s *Snapshot, all Amount, err error) {
 		if s.Reason, err = p.walk(func(b *malloc.Block) { kinds.add(p.classify(b), b) }); err != nil {
 			return nil, Amount{}, err
 		}
+		p.countMapped(kinds)
 		kinds.into(s, &p.libraries)
 		all, s.Complete = kinds.all, s.Reason == ""
 		if s.Complete || p.err != nil {

@@ -32,6 +32,7 @@ type process struct {
 	mallocs   []ranges.Range // the same, sorted
 	headers   malloc.Headers
 	stacks    []ranges.Range
+	unknown   []ranges.Range // anonymous memory of which nothing is known
 	heap      []heapSpan
 	feature   int                // of the JDK, 0: unknown
 	structs   *vmstructs.Reader  // nil: HotSpot's tables cannot be read
@@ -118,6 +119,7 @@ func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
 	p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
 	slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
+	p.unknown = unknownSpans(p.mappings, all.Ranges)
 	file := ranges.MapsHeapFile(p.mappings)
 	for _, r := range all.Ranges {
 		switch {

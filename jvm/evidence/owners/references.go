@@ -3,7 +3,6 @@ package owners
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/malloc"
@@ -13,8 +12,8 @@ import (
 const (
 	// maxHops is how many references lead from a name to a block.
 	maxHops = 3
-	// maxNodes, maxReferences (of one block) and maxHits (of one search) bound the memory
-	// of the search: some 10 MiB.
+	// maxNodes, maxReferences (of blocks, and as many of names, to one block) and maxHits (of
+	// one search) bound the memory of the search: some 10 MiB.
 	maxNodes      = 32 << 10
 	maxReferences = 8
 	maxHits       = 128 << 10
@@ -43,6 +42,12 @@ type name struct {
 	pointer bool
 	detail  string // the variable or class or function; "" if it has no name
 	java    string // the class of a Java object
+}
+
+// holdsNumbers reports whether a Java class is of those that hold numbers for others: who
+// uses it is not known.
+func (n *name) holdsNumbers() bool {
+	return n.java == "long[]" || n.java == "java.lang.Long" || n.java == "java.util.concurrent.atomic.AtomicLong"
 }
 
 // references is who refers to whom among blocks.
@@ -103,11 +108,11 @@ func (r *references) search() error {
 	for hop, first := 0, 0; hop < maxHops && first < len(r.nodes) && r.err == nil; hop++ {
 		next := len(r.nodes)
 		r.targets = newTargets(r.nodes[first:next], int32(first))
+		r.inLibraries()
+		r.inHeap()
 		if err := r.inBlocks(); err != nil {
 			return err
 		}
-		r.inLibraries()
-		r.inHeap()
 		first = next
 	}
 	return nil
@@ -131,7 +136,16 @@ func (r *references) hits(start, end uint64, shared bool, yield func(hit)) {
 func (r *references) refer(to, from int32, delta uint32) {
 	n := &r.nodes[to]
 	ref := reference{from, delta}
-	if len(n.refs) < maxReferences && (from < 0 || !slices.Contains(n.refs, ref)) {
+	same := 0 // of the kind of the reference: all elements of a list may refer to its owner
+	for _, other := range n.refs {
+		if from >= 0 && other == ref {
+			return
+		}
+		if from < 0 == (other.from < 0) {
+			same++
+		}
+	}
+	if same < maxReferences {
 		n.refs = append(n.refs, ref)
 	}
 }
@@ -139,6 +153,9 @@ func (r *references) refer(to, from int32, delta uint32) {
 // inBlocks finds the blocks in use that refer to the targets.
 func (r *references) inBlocks() error {
 	var hits []hit
+	for i := range r.targets.spans {
+		r.nodes[r.targets.spans[i].node].hits = 0
+	}
 	look := func(start, end uint64) {
 		r.hits(start, end, false, func(h hit) {
 			if len(hits) < maxHits {
@@ -218,16 +235,19 @@ func (r *references) inHeap() {
 	}
 }
 
-// classOf returns the class of the Java object with the word at an address; "" for those
-// that only hold numbers for others.
+// classOf returns the class of the Java object with the word at an address, "" if there is
+// none.
 func (r *references) classOf(span heapSpan, at uint64) string {
 	buf := make([]byte, min(vmstructs.HolderBytes, at-span.start)+8)
 	if r.read(at+8-uint64(len(buf)), buf) < len(buf) {
 		return ""
 	}
 	class, _, ok := r.classes.Holder(at, buf)
-	if !ok || strings.HasPrefix(class, "[") || class == "java.lang.Long" || class == "java.util.concurrent.atomic.AtomicLong" {
+	switch {
+	case !ok, class[0] == '[' && class != "[J":
 		return ""
+	case class == "[J":
+		return "long[]"
 	}
 	return jvm.Printable(class, maxNameBytes)
 }

@@ -9,10 +9,10 @@ type Report struct {
 	// Since is the time of the Snapshot that was compared with. nil: with none; the
 	// owners are those of all blocks in use.
 	Since *time.Time `json:"since,omitempty"`
-	// InUse is all that is in use.
+	// InUse is all of malloc that is in use.
 	InUse Amount `json:"in_use"`
 	// Growth is the sum over the kinds of blocks that grew: of Owners and Other. Without
-	// Since it is InUse.
+	// Since it is InUse, and what libraries mmapped themselves.
 	Growth Amount `json:"growth"`
 	// Owners are at most eight, largest first; those that are not named are among them.
 	Owners []Owner `json:"owners"`
@@ -54,6 +54,9 @@ type Owner struct {
 	// Sizes are at most four, those with the most bytes first.
 	Sizes []Size `json:"sizes"`
 
+	// Mapped: the blocks are not malloc's, but were mmapped by the library itself. Only those
+	// are found that begin with a pointer into a library.
+	Mapped   bool     `json:"mapped,omitempty"`
 	Relation Relation `json:"relation"`
 	// Library is the file name of a library, such as "libz.so.1.2.13".
 	Library string `json:"library,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/jvmem/jvmem/jvm/malloc"
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
@@ -23,8 +24,9 @@ const (
 )
 
 // Lists and trees are longer than maxHops. Here blocks of one size are followed from
-// outside: from a variable of a library, or a Java object, which may lead to one of them,
-// to all that can be reached. Such a root is believed if the samples were reached.
+// outside: from a variable of a library, a Java object, or an object of a library, which
+// leads to one of them, to all that can be reached. Such a root is believed if the samples
+// were reached.
 
 // root is what leads to a block of a list.
 type root struct {
@@ -33,7 +35,7 @@ type root struct {
 }
 
 // rootsOf returns the name of the root of those kinds that have one, and how many of their
-// samples it reaches. If roots of two libraries do, it is neither.
+// samples it reaches. If two libraries or classes have such roots, it is neither.
 func (r *references) rootsOf(unnamed []*grown) map[*grown]vote {
 	best := make(map[*grown]vote)
 	ambiguous := make(map[*grown]bool)
@@ -50,9 +52,8 @@ func (r *references) rootsOf(unnamed []*grown) map[*grown]vote {
 					continue
 				}
 				was, known := best[g]
-				if known && r.names[was.name].library != r.names[root.name].library {
-					ambiguous[g] = true
-				}
+				a, b := r.names[was.name], r.names[root.name]
+				ambiguous[g] = ambiguous[g] || known && (a.library != b.library || a.java != b.java)
 				if !known || samples > was.samples {
 					best[g] = vote{route: route{name: root.name}, samples: samples}
 				}
@@ -101,43 +102,63 @@ func (r *references) findRoots(size uint64) []root {
 		return nil
 	}
 	low, high := r.mallocs[0].Start, r.mallocs[len(r.mallocs)-1].End
-	counts := make(map[root]int)
+	found := make(map[root]bool)
 	left := rootReads
-	look := func(start, end uint64, shared bool, name func(at uint64) (int32, bool)) {
-		r.scan(start, end, shared, low, high, func(at, word uint64) {
-			if left == 0 || word%16 != 0 || !r.inArea(word) {
-				return
+	check := func(word uint64, name func() int32) {
+		if left == 0 || word%16 != 0 || !r.inArea(word) {
+			return
+		}
+		if left--; r.isBlock(word, size) {
+			if id := name(); id >= 0 {
+				found[root{id, word}] = true
 			}
-			left--
-			if !r.isBlock(word, size) {
-				return
-			}
-			if id, ok := name(at); ok && (counts[root{id, word}] > 0 || len(counts) < rootReads) {
-				counts[root{id, word}]++
-			}
-		})
+		}
+	}
+	look := func(start, end uint64, shared bool, name func(at uint64) int32) {
+		left = rootReads
+		r.scan(start, end, shared, low, high, func(at, word uint64) { check(word, func() int32 { return name(at) }) })
 	}
 	for i := range r.libraries.segments {
 		if s := &r.libraries.segments[i]; s.writable && s.library.role != anyone {
-			look(s.start, s.end, false, func(at uint64) (int32, bool) {
-				return r.id(name{library: s.library, detail: s.library.symbol(r.memory, at)}), true
+			look(s.start, s.end, false, func(at uint64) int32 {
+				return r.id(name{library: s.library, detail: s.library.symbol(r.memory, at)})
 			})
 		}
 	}
 	if r.classes != nil {
 		for _, span := range r.heap {
-			look(span.start, span.end, span.shared, func(at uint64) (int32, bool) {
-				class := r.classOf(span, at)
-				return r.id(name{java: class}), class != ""
+			look(span.start, span.end, span.shared, func(at uint64) int32 {
+				if n := (name{java: r.classOf(span, at)}); n.java != "" && !n.holdsNumbers() {
+					return r.id(n)
+				}
+				return -1
 			})
 		}
 	}
+	left = rootReads
+	_, err := r.walk(func(b *malloc.Block) { // objects of a library, with a list each
+		k := r.classify(b)
+		if k.size == size || k.target == 0 {
+			return
+		}
+		for head := b.Head; len(head) >= 8; head = head[8:] {
+			check(binary.LittleEndian.Uint64(head), func() int32 {
+				if ids := r.known(k); len(ids) > 0 {
+					return ids[len(ids)-1]
+				}
+				return -1
+			})
+		}
+	})
+	if err != nil {
+		return nil
+	}
 	// What leads to many blocks is no root of a list: each of those has one.
 	names := make(map[int32]int)
-	for root := range counts {
+	for root := range found {
 		names[root.name]++
 	}
-	roots := slices.SortedFunc(maps.Keys(counts), func(a, b root) int {
+	roots := slices.SortedFunc(maps.Keys(found), func(a, b root) int {
 		return cmp.Or(cmp.Compare(names[a.name], names[b.name]), cmp.Compare(a.name, b.name), cmp.Compare(a.to, b.to))
 	})
 	return roots[:min(len(roots), maxRoots)]

@@ -57,7 +57,8 @@ type Kind struct {
 	Library string `json:"library,omitempty"`
 	Address uint64 `json:"address,omitempty"`
 	Offset  int    `json:"offset,omitempty"`
-	// Category is the number of NMT's category plus one; 0: the block has no header of NMT.
+	// Category is the number of NMT's category plus one; 0: the block has no header of NMT;
+	// -1: it is not malloc's, but was mmapped by the library itself.
 	Category int `json:"category,omitempty"`
 	Amount
 }

@@ -52,6 +52,9 @@ func (o *Owner) Sentence(growth bool) string {
 
 // blocks are "800 blocks of 65,552 bytes": those of the size that takes the most.
 func (o *Owner) blocks() string {
+	if o.Mapped {
+		return grouped(o.Blocks) + " mappings"
+	}
 	if len(o.Sizes) == 0 || o.Sizes[0].BlockBytes == 0 {
 		return grouped(o.Blocks) + " blocks"
 	}
@@ -84,7 +87,7 @@ func (o *Owner) by() string {
 		case o.Symbol != "":
 			from = append(from, "blocks that point to "+o.Symbol)
 		case o.Library != "" && o.Global == "" && o.JavaClass == "":
-			from = append(from, "blocks that point into "+o.Library)
+			from = append(from, "memory of "+o.Library)
 		}
 	}
 	if o.Global != "" {
