@@ -136,28 +136,41 @@ compdef _jvmem jvmem
 `, strings.Join(names, " "), strings.Join(cases, "\n"))
 }
 
+// fishCompletion uses fish's own complete. The functions of fish for subcommands do not tell the
+// command breakdown from the word in `jvmem get breakdown`, and know no default.
 func fishCompletion(all []command) string {
 	quote := func(s string) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 	}
 	var b strings.Builder
-	b.WriteString("# fish completion for jvmem: jvmem completion fish | source\ncomplete -c jvmem -f\ncomplete -c jvmem -l help -d 'print the help'\n")
+	b.WriteString(`# fish completion for jvmem: jvmem completion fish | source
+function __jvmem_words # how many are before the cursor
+	test (count (commandline -opc)) -eq $argv[1]
+end
+function __jvmem_command
+	set -l command (commandline -opc)[2]
+	string match -qr -- '^(-|$)' "$command"; and set command serve
+	test $command = $argv[1]
+end
+complete -c jvmem -f
+complete -c jvmem -l help -d 'print the help'
+`)
 	for _, c := range all {
-		fmt.Fprintf(&b, "complete -c jvmem -n __fish_use_subcommand -a %s -d %s\n", c.name, quote(c.about))
-		within := quote("__fish_seen_subcommand_from " + c.name)
+		fmt.Fprintf(&b, "complete -c jvmem -n '__jvmem_words 1' -a %s -d %s\n", c.name, quote(c.about))
+		within := "__jvmem_command " + c.name
 		if c.words != nil {
-			fmt.Fprintf(&b, "complete -c jvmem -n %s -a %s\n", within, quote(strings.Join(c.words, " ")))
+			fmt.Fprintf(&b, "complete -c jvmem -n %s -a %s\n", quote("__jvmem_words 2; and "+within), quote(strings.Join(c.words, " ")))
 		}
 		for _, f := range c.flagSet() {
-			values := " -r"
+			values := " -x" // any value
 			if isSwitch(f) {
 				values = ""
 			} else if w := f.Annotations[wordsAnnotation]; w != nil {
 				values += " -a " + quote(strings.Join(w, " "))
 			} else if isPath(f) {
-				values += " -F"
+				values = " -r -F"
 			}
-			fmt.Fprintf(&b, "complete -c jvmem -n %s -l %s%s -d %s\n", within, f.Name, values, quote(f.Usage))
+			fmt.Fprintf(&b, "complete -c jvmem -n %s -l %s%s -d %s\n", quote(within), f.Name, values, quote(f.Usage))
 		}
 	}
 	return b.String()

@@ -7,13 +7,12 @@ import (
 	"testing"
 )
 
-// TestCompletion completes in bash itself. The other shells read their script if they are
-// installed.
+// TestCompletion completes in bash itself, and in fish if it is installed. zsh, which completes
+// only in a terminal, reads its script if it is installed.
 func TestCompletion(t *testing.T) {
-	code, script, stderr := runMain(t, noEnv, "completion", "bash")
-	if code != 0 {
-		t.Fatal(stderr)
-	}
+	_, script, _ := runMain(t, noEnv, "completion", "bash")
+	_, fishScript, _ := runMain(t, noEnv, "completion", "fish")
+	_, noFish := exec.LookPath("fish")
 	for words, want := range map[string][]string{
 		"d":                             {"diagnose"},
 		"ge":                            {"get"},
@@ -21,6 +20,7 @@ func TestCompletion(t *testing.T) {
 		"heapdump --yes --max":          {"--max-stop"},
 		"try t":                         {"trim"},
 		"get o":                         {"owners", "oom"},
+		"get breakdown --l":             {"--listen"},
 		"get oom --f":                   {"--format"},
 		"get oom --format j":            {"json"},
 		"breakdown --format t":          {"text"},
@@ -42,6 +42,15 @@ func TestCompletion(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
 			t.Errorf("jvmem %s: %v, %q, want %q", words, err, out, want)
+		}
+		if noFish != nil {
+			continue
+		}
+		out, err = exec.CommandContext(t.Context(), "fish", "--no-config", "-c", fishScript+`
+			complete -C "jvmem $argv" | while read --delimiter \t word about; echo $word; end`, "--", words).CombinedOutput()
+		slices.Sort(want) // as fish does
+		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("in fish, jvmem %s: %v, %q, want %q", words, err, out, want)
 		}
 	}
 	for _, shell := range shells() {
