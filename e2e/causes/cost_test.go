@@ -41,7 +41,9 @@ func TestCost(t *testing.T) {
 				time.Sleep(costWindow)
 				c.bytes = usageOf(t, j.PID).anonBytes - idle.anonBytes
 				t.Logf("%+v", c)
-				results.addCost(c)
+				if err := results.addCost(c); err != nil {
+					t.Error(err)
+				}
 			})
 		}
 	}

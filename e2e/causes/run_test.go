@@ -64,7 +64,11 @@ func TestCauses(t *testing.T) {
 
 func (c testCase) run(t *testing.T, jdk int) {
 	j := shop.start(t, jdk, c.name, c.before, c.rate, c.flags...)
-	f := record(t, j.PID, c.kind, c.record)
+	var more []string
+	if jdk >= firstTrace && c.traced {
+		more = append(more, "--trace")
+	}
+	f := record(t, j.PID, c.kind, c.record, more...)
 	r := result{testCase: c, jdk: jdk, outcome: noAnswer, truth: truth(j), total: f.Total, reason: f.Reason}
 	if len(r.truth) == 0 {
 		t.Fatalf("the application did not leak:\n%s", j.Output())
@@ -80,13 +84,17 @@ func (c testCase) run(t *testing.T, jdk int) {
 		}
 	}
 	t.Logf("%s: %s, %d of %d, %s %s", r.outcome, r.named, r.count, r.total, r.reason, f.Seen)
-	results.add(r)
+	if err := results.add(r); err != nil {
+		t.Error(err)
+	}
 }
 
 // record runs `jvmem evidence`.
-func record(t *testing.T, pid int, kind string, d time.Duration) finding {
+func record(t *testing.T, pid int, kind string, d time.Duration, more ...string) finding {
 	t.Helper()
-	cmd := exec.Command(*binary, "evidence", "--pid", strconv.Itoa(pid), "--kind", kind, "--duration", d.String(), "--format", "json", "--yes")
+	cmd := exec.Command(*binary, append([]string{
+		"evidence", "--pid", strconv.Itoa(pid), "--kind", kind, "--duration", d.String(), "--format", "json", "--yes",
+	}, more...)...)
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()

@@ -16,16 +16,19 @@ type resultList struct {
 	costs []cost
 }
 
-func (l *resultList) add(r result) {
+// add keeps a result, and writes the tables as far as they are known: the whole takes long.
+func (l *resultList) add(r result) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cases = append(l.cases, r)
+	return l.write()
 }
 
-func (l *resultList) addCost(c cost) {
+func (l *resultList) addCost(c cost) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.costs = append(l.costs, c)
+	return l.write()
 }
 
 const introduction = `# Does jvmem name the line that leaks?
@@ -40,9 +43,9 @@ where they are allocated.
 
 `
 
-// write writes the tables.
+// write writes the tables. The caller holds the lock.
 func (l *resultList) write() error {
-	if *markdown == "" || len(l.cases)+len(l.costs) == 0 {
+	if *markdown == "" {
 		return nil
 	}
 	var b strings.Builder

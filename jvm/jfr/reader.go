@@ -10,13 +10,15 @@ import (
 // ErrSecret is returned if an event type is asked for that can hold a secret.
 var ErrSecret = errors.New("jfr: events of this type can hold secrets")
 
-// secrets are the event types with command lines, environments, messages, paths, host names
+// secrets are the event types with command lines, environments, options, messages, paths, host names
 // or keys.
 var secrets = map[string]bool{
 	"jdk.InitialSystemProperty":        true,
 	"jdk.InitialEnvironmentVariable":   true,
 	"jdk.InitialSecurityProperty":      true,
 	"jdk.JVMInformation":               true,
+	"jdk.JavaAgent":                    true,
+	"jdk.NativeAgent":                  true,
 	"jdk.SystemProcess":                true,
 	"jdk.ProcessStart":                 true,
 	"jdk.StringFlag":                   true,

@@ -18,8 +18,8 @@ const (
 
 // Cause is a line of code and what it leaks.
 type Cause struct {
-	// Line is the first frame of code that is neither of the JDK, nor of a framework, nor
-	// generated.
+	// Line is the first frame of code that is neither of the JDK, nor of a known library, nor
+	// generated. If there is none, it is the first one of a library.
 	Line Line `json:"line"`
 	// Count is the number of threads, classes, calls or samples from it, Share that of all
 	// that count, 0 to 1.

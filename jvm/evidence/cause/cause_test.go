@@ -102,16 +102,27 @@ func TestLead(t *testing.T) {
 		"a file of Kotlin":          {[]jfr.Frame{kotlin}, "com.acme.ToolsKt.open(Tools.kt:9)"},
 		"no other code":             {[]jfr.Frame{start0, missing, worker}, ""},
 		"no stack":                  {nil, ""},
+		"only a library":            {[]jfr.Frame{start0, worker, spring}, "org.springframework.aop.framework.JdkDynamicAopProxy.invoke(JdkDynamicAopProxy.java:204)"},
 	} {
-		l, ok := lead(c.frames, nil)
+		l, ok := stack{frames: c.frames}.lead(nil)
 		if got := l.String(); ok != (c.want != "") || ok && got != c.want {
 			t.Errorf("%s: %s, %v", name, got, ok)
 		}
 	}
 }
 
+// What called a library may be in the part of a stack that is missing.
+func TestLeadOfTruncatedStack(t *testing.T) {
+	if l, ok := (stack{frames: []jfr.Frame{start0, spring}, truncated: true}).lead(nil); ok {
+		t.Errorf("%v", l)
+	}
+	if l, ok := (stack{frames: []jfr.Frame{start0, sync}, truncated: true}).lead(nil); !ok || l != lineOf(sync) {
+		t.Errorf("%v", l)
+	}
+}
+
 func TestShow(t *testing.T) {
-	got := strings.Join(show([]jfr.Frame{start0, worker, worker, sync, cglib, spring, spring, mail}), ", ")
+	got := strings.Join(stack{frames: []jfr.Frame{start0, worker, worker, sync, cglib, spring, spring, mail}}.show(), ", ")
 	want := "JDK (1 frame), java.util.concurrent (2 frames), com.acme.OrderSync.connect(OrderSync.java:42), generated code (1 frame), Spring (2 frames), " +
 		"com.acme.Mail$Sender.send(Mail.java:7)"
 	if got != want {
@@ -134,9 +145,9 @@ func TestJudge(t *testing.T) {
 		"those that are gone decide": {first: 60, second: 10, freed: 40},
 	} {
 		var s sites
-		s.add(s.at([]jfr.Frame{sync}, nil), c.first, "a", "")
-		s.add(s.at([]jfr.Frame{mail}, nil), c.second, "b", "")
-		s.add(s.at([]jfr.Frame{start0}, nil), c.jdk, "c", "")
+		s.add(s.at(stack{frames: []jfr.Frame{sync}}, nil), c.first, "a", "")
+		s.add(s.at(stack{frames: []jfr.Frame{mail}}, nil), c.second, "b", "")
+		s.add(s.at(stack{frames: []jfr.Frame{start0}}, nil), c.jdk, "c", "")
 		var f Finding
 		s.judge(&f, "threads", c.freed)
 		named := len(f.Causes) > 0
@@ -164,7 +175,7 @@ func TestThreadsThatStay(t *testing.T) {
 	} {
 		f, at := window()
 		var counter threadCounter
-		site := counter.sites.at([]jfr.Frame{start0, sync}, nil)
+		site := counter.sites.at(stack{frames: []jfr.Frame{start0, sync}}, nil)
 		for i := range 30 {
 			when := at(i % 5)
 			if i < c.young {
@@ -189,7 +200,7 @@ func TestClassesThatStay(t *testing.T) {
 	f, at := window()
 	var c classCounter
 	add := func(class, loader int, name, loaderType string, frames ...jfr.Frame) {
-		c.defined = append(c.defined, &definition{int64(class), int64(loader), plain(name), loaderType, at(class % 5), frames})
+		c.defined = append(c.defined, &definition{int64(class), int64(loader), plain(name), loaderType, at(class % 5), stack{frames: frames}})
 	}
 	load := jfr.Frame{Class: "com.acme.ScriptLoader", Method: "load", Line: 1}
 	script := jfr.Frame{Class: "com.acme.Script1", Method: "run", Line: 2}
@@ -242,7 +253,7 @@ func TestCallsThatStay(t *testing.T) {
 		counter := objectCounter{source: sources[c.kind], traced: true, freed: c.freed}
 		call := func(n int, frame jfr.Frame, second int) {
 			for range n {
-				counter.calls = append(counter.calls, sample{counter.sites.at([]jfr.Frame{start0, frame}, nil), at(second), "x", ""})
+				counter.calls = append(counter.calls, sample{counter.sites.at(stack{frames: []jfr.Frame{start0, frame}}, nil), at(second), "x", ""})
 			}
 		}
 		call(c.first, sync, 1)
@@ -278,7 +289,7 @@ func TestObjectsThatStay(t *testing.T) {
 			if i >= c.old {
 				when = at(8)
 			}
-			counter.old = append(counter.old, sample{counter.sites.at([]jfr.Frame{sync}, nil), when, "[B", "static field com.acme.Cache.ALL"})
+			counter.old = append(counter.old, sample{counter.sites.at(stack{frames: []jfr.Frame{sync}}, nil), when, "[B", "static field com.acme.Cache.ALL"})
 		}
 		if c.gc > 0 {
 			counter.lastGC = at(c.gc)

@@ -23,8 +23,8 @@ const (
 type classCounter struct {
 	sites    sites
 	defined  []*definition
-	stacks   map[int64][]jfr.Frame // by key; those of a leak are few
-	frames   int                   // in stacks
+	stacks   map[int64]stack // by key; those of a leak are few
+	frames   int             // in stacks
 	unloaded map[int64]bool
 	lost     int
 }
@@ -34,7 +34,7 @@ type definition struct {
 	name          string // with "#" for numbers
 	loaderType    string
 	at            time.Time
-	frames        []jfr.Frame
+	stack         stack
 }
 
 // repeated is the number of loaders of a class, or of classes of a name, from which they
@@ -57,19 +57,19 @@ func (c *classCounter) event(e *jfr.Event) {
 	if strings.HasSuffix(d.loaderType, ".DelegatingClassLoader") {
 		return // of reflection before JDK 18: one for each method that is called often
 	}
-	d.frames = c.stack(e.Field("stackTrace"))
+	d.stack = c.stack(e.Field("stackTrace"))
 	c.defined = append(c.defined, d)
 }
 
-// stack returns the frames of a stack trace; none if there are too many.
-func (c *classCounter) stack(v jfr.Value) []jfr.Frame {
-	frames, ok := c.stacks[v.Key()]
+// stack returns a stack trace; an empty one if there are too many.
+func (c *classCounter) stack(v jfr.Value) stack {
+	s, ok := c.stacks[v.Key()]
 	if !ok && c.frames < maxFrames {
-		frames, _ = v.Frames(nil)
-		c.frames += len(frames)
-		put(&c.stacks, v.Key(), frames)
+		s.frames, s.truncated = v.Frames(nil)
+		c.frames += len(s.frames)
+		put(&c.stacks, v.Key(), s)
 	}
-	return frames
+	return s
 }
 
 func (c *classCounter) finish(f *Finding) {
@@ -98,7 +98,7 @@ func (c *classCounter) finish(f *Finding) {
 			continue
 		}
 		if d.at.Before(oldest) && !c.unloaded[d.class] {
-			c.sites.add(c.sites.at(d.frames, own), 1, what, "")
+			c.sites.add(c.sites.at(d.stack, own), 1, what, "")
 		}
 	}
 	if c.lost > 0 {

@@ -12,9 +12,9 @@
 //
 // # Which line
 //
-// Frames of the JDK, of frameworks and of generated classes are folded: the first frame of
-// other code is the line. For class loaders, frames of the loader and of the classes that it
-// defines are folded too.
+// Frames of the JDK, of known libraries and of generated classes are folded: the first frame of
+// other code is the line. If there is none, the first frame of a library is. For class loaders,
+// frames of the loader and of the classes that it defines are folded too.
 //
 // # When a line is named
 //

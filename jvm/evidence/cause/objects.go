@@ -11,7 +11,7 @@ import (
 type objectCounter struct {
 	source source
 	sites  sites
-	frames []jfr.Frame
+	stack  stack
 	old    []sample
 	calls  []sample // of traced methods
 	freed  int      // by them
@@ -49,7 +49,7 @@ func (c *objectCounter) event(e *jfr.Event) {
 		}
 		return
 	}
-	c.frames, _ = e.Field("stackTrace").Frames(c.frames[:0])
+	c.stack.frames, c.stack.truncated = e.Field("stackTrace").Frames(c.stack.frames[:0])
 	if e.Type() == methodTrace {
 		c.call(e)
 		return
@@ -59,13 +59,13 @@ func (c *objectCounter) event(e *jfr.Event) {
 		return
 	}
 	c.old = append(c.old, sample{
-		c.sites.at(c.frames, nil), allocated, e.Field("object", "type").ClassName(), holder(e.Value),
+		c.sites.at(c.stack, nil), allocated, e.Field("object", "type").ClassName(), holder(e.Value),
 	})
 }
 
 // isCall reports whether an object was allocated by one of the calls that create what leaks.
 func (c *objectCounter) isCall() bool {
-	for _, f := range c.frames {
+	for _, f := range c.stack.frames {
 		if folded(f) == "" {
 			return false
 		}
@@ -91,11 +91,11 @@ func (c *objectCounter) call(e *jfr.Event) {
 		}
 	}
 	// The innermost frame is the caller: of this(...) it is the constructor itself.
-	if len(c.frames) > 0 && c.frames[0].Class == class && c.frames[0].Method == name {
+	if len(c.stack.frames) > 0 && c.stack.frames[0].Class == class && c.stack.frames[0].Method == name {
 		return
 	}
 	if len(c.calls) < maxCalls {
-		c.calls = append(c.calls, sample{c.sites.at(c.frames, nil), e.Start, class, ""})
+		c.calls = append(c.calls, sample{c.sites.at(c.stack, nil), e.Start, class, ""})
 	}
 }
 

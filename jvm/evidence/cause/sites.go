@@ -33,16 +33,16 @@ type site struct {
 // sites counts by line.
 type sites struct {
 	list    map[Line]*site
-	unnamed int // no frame of other code, or no stack
+	unnamed int // no frame leads, or no stack
 	total   int
 }
 
-// at returns the site of a stack; nil if it has no frame of other code.
-func (s *sites) at(frames []jfr.Frame, own func(jfr.Frame) bool) *site {
-	line, ok := lead(frames, own)
+// at returns the site of a stack; nil if none leads.
+func (s *sites) at(st stack, own func(jfr.Frame) bool) *site {
+	line, ok := st.lead(own)
 	at := s.list[line]
 	if at == nil && ok && len(s.list) < maxSites {
-		at = &site{line: line, what: make(map[string]int), held: make(map[string]int), stack: show(frames)}
+		at = &site{line: line, what: make(map[string]int), held: make(map[string]int), stack: st.show()}
 		if s.list == nil {
 			s.list = make(map[Line]*site)
 		}
@@ -98,7 +98,7 @@ func (s *sites) judge(f *Finding, things string, freed int) {
 		f.Reason = fmt.Sprintf("not enough samples: %d %s, at least %d are needed", max(s.total-freed, 0), things, minSamples)
 		return
 	case len(ranked) == 0:
-		f.Reason = fmt.Sprintf("all %d %s are of the JVM, the JDK or frameworks: no other code is in their stacks", s.total, things)
+		f.Reason = fmt.Sprintf("all %d %s are of the JVM or the JDK: no other code is in their stacks", s.total, things)
 		return
 	}
 	second := s.unnamed

@@ -16,7 +16,7 @@ type threadCounter struct {
 	sites  sites
 	starts map[int64]start
 	ends   map[int64]string // the pool of the thread
-	frames []jfr.Frame
+	stack  stack
 	lost   int
 }
 
@@ -41,8 +41,8 @@ func (c *threadCounter) event(e *jfr.Event) {
 		put(&c.ends, id, threads.PoolName(name))
 		return
 	}
-	c.frames, _ = e.Field("stackTrace").Frames(c.frames[:0])
-	put(&c.starts, id, start{e.Start, threads.PoolName(name), c.sites.at(c.frames, nil)})
+	c.stack.frames, c.stack.truncated = e.Field("stackTrace").Frames(c.stack.frames[:0])
+	put(&c.starts, id, start{e.Start, threads.PoolName(name), c.sites.at(c.stack, nil)})
 }
 
 func (c *threadCounter) finish(f *Finding) {

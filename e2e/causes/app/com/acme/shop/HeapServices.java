@@ -123,10 +123,10 @@ final class HeapServices {
 
     private static final List<List<byte[]>> AUDIT = new ArrayList<>();
 
-    /** Large arrays. */
+    /** Arrays in lists in a list. */
     static void audit(String uri) {
         List<byte[]> entry = new ArrayList<>();
-        Truth.leaks(); entry.add(new byte[20_000]);
+        Truth.leaks(); entry.add(new byte[5_000]);
         synchronized (AUDIT) {
             AUDIT.add(entry);
         }

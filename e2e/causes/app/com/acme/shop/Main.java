@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * A shop with load and one leak: -Dshop.leak, "none" for no load at all. -Dshop.before requests
  * with the leak come as fast as possible, and as many as it takes until -Dshop.fill MiB of the heap
- * are live; then it prints READY; then -Dshop.rate a second, with ten
+ * are live; then it prints READY; then -Dshop.rate a second, with five
  * times as many requests without the leak. To each line that it reads it replies with the longest
  * pause since the line before.
  */
@@ -39,7 +39,7 @@ public final class Main {
         }
         AtomicLong requests = new AtomicLong();
         for (int i = 0; i < WORKERS; i++) {
-            Thread t = new Thread(new Worker(dispatcher, requests, rate * 11 / WORKERS), "http-nio-8080-exec-" + (i + 1));
+            Thread t = new Thread(new Worker(dispatcher, requests, rate * 6 / WORKERS), "http-nio-8080-exec-" + (i + 1));
             t.setDaemon(true);
             t.start();
         }
@@ -66,7 +66,7 @@ public final class Main {
             for (long next = System.nanoTime();; next += gap) {
                 long n = requests.incrementAndGet();
                 try {
-                    dispatcher.service("/order/live/" + n, n % 11 == 0);
+                    dispatcher.service("/order/live/" + n, n % 6 == 0);
                 } catch (Exception e) {
                     System.out.println("FAILED " + e);
                 }
