@@ -4,13 +4,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// ErrUnknown means that the memory has no arenas of a glibc that is known here.
-var ErrUnknown = errors.New("no arena of a known glibc was found")
+var (
+	// ErrUnknown means that the memory has no arenas of a glibc that is known here.
+	ErrUnknown = errors.New("no arena of a known glibc was found")
+	// ErrPageSize means that pages do not have 4 KiB, which is not supported.
+	ErrPageSize = errors.New("malloc's blocks are read only where pages have 4 KiB")
+)
 
 // State is what malloc uses a block for.
 type State uint8
@@ -111,9 +116,12 @@ func (t *Totals) Resident() int64 {
 
 // Walk calls see for each block in the areas. mem is the process' memory by address
 // (/proc/<pid>/mem), pages is its pagemap at the time of the walk. The process runs on, so
-// each block is as it was at some time during the walk. The error is ErrUnknown,
+// each block is as it was at some time during the walk. The error is ErrUnknown, ErrPageSize,
 // ErrBudget, or what reading pagemap returned; the Totals are of what was seen before.
 func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Block)) (Totals, error) {
+	if os.Getpagesize() != pageSize {
+		return Totals{}, ErrPageSize
+	}
 	w := walker{memory: newMemory(mem, pages, budget), see: see, caches: caches{library: areas.Library}}
 	heaps, arenas := w.heaps(areas)
 	w.totals.Arenas = len(arenas)
