@@ -84,12 +84,12 @@ func (p *Process) WalkBlocks(f *Facts) {
 }
 
 func (p *Process) walkBlocks(report *nmt.Report) (*Blocks, error) {
-	pagemap, err := pages.OpenPagemap(filepath.Join(p.dir(), "pagemap"))
+	pagemap, err := pages.OpenPagemap(filepath.Join(p.Dir(), "pagemap"))
 	if err != nil {
 		return nil, err
 	}
 	defer pagemap.Close()
-	mem, err := proc.Open(filepath.Join(p.dir(), "mem"))
+	mem, err := proc.Open(filepath.Join(p.Dir(), "mem"))
 	if err != nil {
 		return nil, err
 	}

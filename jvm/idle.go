@@ -54,7 +54,7 @@ func (p *Process) lookForIdle(t *Threads, now time.Time) {
 	}
 	if p.idle.ticks == nil || now.Sub(p.idle.at) >= idleEvery {
 		members := threads.Members(p.threads.Last(), pool.Name)
-		p.idle.look(p.dir(), &pool, members, now)
+		p.idle.look(p.Dir(), &pool, members, now)
 	}
 	t.Idle = p.idle.found
 }

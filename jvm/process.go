@@ -238,8 +238,8 @@ func (p *Process) cpuSeconds() *float64 {
 	return new(spent.Seconds())
 }
 
-// dir is the process' folder in proc.
-func (p *Process) dir() string { return filepath.Join(p.proc, strconv.Itoa(p.status.PID)) }
+// Dir is the process' folder in proc.
+func (p *Process) Dir() string { return filepath.Join(p.proc, strconv.Itoa(p.status.PID)) }
 
 // permissionFix names what may read this JVM, if err is about permission: its own user, with
 // all of its capabilities.

@@ -89,11 +89,11 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	f := a.facts()
 
 	reported := p.readRanges(a, &f)
-	pagemap, pagemapErr := pages.OpenPagemap(filepath.Join(p.dir(), "pagemap"))
+	pagemap, pagemapErr := pages.OpenPagemap(filepath.Join(p.Dir(), "pagemap"))
 	if pagemapErr == nil {
 		defer pagemap.Close()
 	}
-	mappings, source, err := p.memory.Read(p.dir(), pagemap, a.status.HugetlbBytes > 0)
+	mappings, source, err := p.memory.Read(p.Dir(), pagemap, a.status.HugetlbBytes > 0)
 	if err != nil {
 		if err = proc.Gone(a.status.PID, err); errors.Is(err, ErrGone) {
 			return f, resident.Decision{}, err
@@ -118,7 +118,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 		counter = source
 		f.worked(SourcePagemap)
 	}
-	find := mallocFinder{mem: filepath.Join(p.dir(), "mem"), source: source, renew: a.renew}
+	find := mallocFinder{mem: filepath.Join(p.Dir(), "mem"), source: source, renew: a.renew}
 	named := reported.Map(mappings, find.in(&p.arenas), find.in(&p.chunks))
 	f.Ranges, f.Named = named.Source, named.Complete
 	f.reportMissing(named.Missing())
@@ -215,7 +215,7 @@ func (f *Facts) reportMissing(kinds []ranges.Kind) {
 
 // readHeapFile reads the size of ZGC's heap file. Without it the heap is unknown.
 func (f *Facts) readHeapFile(p *Process) {
-	bytes, err := resident.HeapFileBytes(filepath.Join(p.dir(), "fd"))
+	bytes, err := resident.HeapFileBytes(filepath.Join(p.Dir(), "fd"))
 	if err != nil {
 		f.Named = slices.DeleteFunc(f.Named, func(k ranges.Kind) bool { return k == ranges.Heap })
 		f.failed(SourceHeapFile, err, p.permissionFix(err))

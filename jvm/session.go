@@ -19,6 +19,8 @@ import (
 type Session struct {
 	// Collector is as Facts.Collector, "": unknown.
 	Collector string
+	// Major is the feature version of the JDK, 0: unknown.
+	Major int
 
 	client *attach.Client
 	target attach.Target // of client
@@ -75,7 +77,7 @@ func (p *Process) openSession(a *Answers) *Session {
 		}
 		_ = s.client.Close() // nothing was written
 	}
-	return &Session{client: attach.New(target, attach.Options{}), target: target}
+	return &Session{Major: a.Facts.Major, client: attach.New(target, attach.Options{}), target: target}
 }
 
 // ReadThreads reads the threads as they are now, with the names that Facts.Threads has.
@@ -99,9 +101,9 @@ func (p *Process) Malloc() ([]ranges.Range, error) { return p.counted.malloc, p.
 
 // OpenTmp opens the JVM's /tmp, resolved within its root.
 func (p *Process) OpenTmp() (*os.File, error) {
-	dir, err := pathrs.OpenInRoot(filepath.Join(p.dir(), "root"), "/tmp")
+	dir, err := pathrs.OpenInRoot(filepath.Join(p.Dir(), "root"), "/tmp")
 	return dir, proc.Gone(p.status.PID, err)
 }
 
 // OpenMemory opens the JVM's memory, by address.
-func (p *Process) OpenMemory() (*os.File, error) { return proc.Open(filepath.Join(p.dir(), "mem")) }
+func (p *Process) OpenMemory() (*os.File, error) { return proc.Open(filepath.Join(p.Dir(), "mem")) }

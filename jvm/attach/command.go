@@ -41,6 +41,7 @@ const (
 	// With -all, Serial, Parallel and G1 also count unreachable objects; ZGC and
 	// Shenandoah never do.
 	ClassHistogram
+	RecordingCheck // "JFR.check": lists the recordings; from JDK 17 on it starts what JFR needs, see StartRecording
 )
 
 var queryTexts = [...]string{
@@ -56,6 +57,7 @@ var queryTexts = [...]string{
 	ClassLoaderStats:    "VM.classloader_stats",
 	NativeHeapInfo:      "System.native_heap_info",
 	ClassHistogram:      "GC.class_histogram -all",
+	RecordingCheck:      "JFR.check",
 }
 
 // String returns the command.
@@ -67,7 +69,7 @@ func (q Query) String() string {
 }
 
 func (q Query) limit(o Options) time.Duration {
-	if q == ClassHistogram {
+	if q == ClassHistogram || q == RecordingCheck {
 		return o.SlowTimeout
 	}
 	return o.Timeout

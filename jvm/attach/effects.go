@@ -2,7 +2,10 @@ package attach
 
 import (
 	"fmt"
+	"math"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Intervention is a command that acts on the JVM. It is sent only when a user requests it
@@ -55,3 +58,63 @@ func (d HeapDump) String() string {
 }
 
 func (HeapDump) limit(Options) time.Duration { return time.Hour } // the context's deadline is earlier
+
+// RecordingName is the name of jvmem's recordings.
+const RecordingName = "jvmem"
+
+// Setting is a setting of an event of a recording.
+type Setting struct{ Event, Name, Value string }
+
+// StartRecording is "JFR.start". The first recording makes the JVM use some 20 MiB more for
+// good, and takes it about a second of CPU time.
+//
+// The recording ends by itself, and is then removed, because it has a file: without one a
+// JVM keeps it as stopped, or writes one to its working directory (JDK 25). What is recorded
+// is in the open chunk of its repository until then.
+type StartRecording struct {
+	Settings []Setting
+	// Duration is rounded up to seconds.
+	Duration time.Duration
+	// NSPID, if it is not 0: the settings are in SettingsFile. JDK 8 and 11 know no others.
+	NSPID int
+}
+
+// SettingsFile is the name of the file in the JVM's /tmp with the settings of a recording.
+func SettingsFile(nspid int) string { return fmt.Sprintf(".jvmem_jfr%d", nspid) }
+
+// String returns the command.
+func (r StartRecording) String() string {
+	text := fmt.Sprintf("JFR.start name=%s dumponexit=false maxsize=16M filename=/dev/null duration=%ds", RecordingName, int(math.Ceil(r.Duration.Seconds())))
+	switch {
+	case r.Duration <= 0 || len(r.Settings) == 0:
+		return ""
+	case r.NSPID > 0:
+		return text + " settings=" + tmpDir + "/" + SettingsFile(r.NSPID)
+	}
+	text += " settings=none"
+	for _, s := range r.Settings {
+		if !s.plain() {
+			return ""
+		}
+		text += fmt.Sprintf(" +%s#%s=%s", s.Event, s.Name, strings.ReplaceAll(s.Value, " ", "")) // "0 ns" is "0ns" on the command line
+	}
+	return text
+}
+
+func (StartRecording) limit(o Options) time.Duration { return o.SlowTimeout }
+
+// plain reports whether a setting needs no quotes, and is of an event of the JDK.
+func (s Setting) plain() bool {
+	return strings.HasPrefix(s.Event, "jdk.") && s.Value != "" &&
+		!strings.ContainsFunc(s.Event+s.Name+strings.ReplaceAll(s.Value, " ", ""), func(r rune) bool {
+			return !strings.ContainsRune(".:;<>_$", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+		})
+}
+
+// StopRecording is "JFR.stop" of jvmem's recording.
+type StopRecording struct{}
+
+// String returns the command.
+func (StopRecording) String() string { return "JFR.stop name=" + RecordingName }
+
+func (StopRecording) limit(o Options) time.Duration { return o.SlowTimeout }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 func TestReadReply(t *testing.T) {
@@ -71,6 +72,21 @@ func FuzzReadReply(f *testing.F) {
 	})
 }
 
+// TestSettings: nothing but names of events, settings and methods gets into a command.
+func TestSettings(t *testing.T) {
+	r := StartRecording{Duration: 1500 * time.Millisecond, Settings: []Setting{{"jdk.OldObjectSample", "cutoff", "0 ns"}, {"jdk.MethodTrace", "filter", "a.B$C::<init>;a.D::m_1"}}}
+	const want = "JFR.start name=jvmem dumponexit=false maxsize=16M filename=/dev/null duration=2s settings=none +jdk.OldObjectSample#cutoff=0ns +jdk.MethodTrace#filter=a.B$C::<init>;a.D::m_1"
+	if got := r.String(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, s := range []Setting{{"jdk.ThreadStart", "enabled", "true\nGC.run"}, {"com.acme.Event", "enabled", "true"}, {"jdk.ThreadStart#x=", "enabled", "true"}, {"jdk.ThreadStart", "enabled", `"`}, {"jdk.ThreadStart", "enabled", ""}} {
+		r.Settings = []Setting{s}
+		if got := r.String(); got != "" {
+			t.Errorf("%q: got %q", s, got)
+		}
+	}
+}
+
 func TestRequest(t *testing.T) {
 	for major, want := range map[int]string{
 		0:  "1\x00jcmd\x00VM.native_memory summary\nGC.heap_info\x00\x00\x00",
@@ -92,7 +108,7 @@ func TestRequest(t *testing.T) {
 	for range 64 {
 		tooMany = append(tooMany, MetaspaceNodes)
 	}
-	for name, commands := range map[string][]Command{"none": nil, "zero": {Query(0)}, "beyond": {VMVersion, Query(len(queryTexts))}, "no process": {HeapDump{}}, "no effect": {Intervention(0)}, "too many": tooMany} {
+	for name, commands := range map[string][]Command{"none": nil, "zero": {Query(0)}, "beyond": {VMVersion, Query(len(queryTexts))}, "no process": {HeapDump{}}, "no effect": {Intervention(0)}, "nothing to record": {StartRecording{Duration: time.Second}}, "too many": tooMany} {
 		if got, err := request(commands, 0); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got)
 		}

@@ -1,0 +1,232 @@
+package evidence
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/attach"
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/jvm/jfr"
+)
+
+// Reasons to refuse a recording.
+const (
+	ErrNoRecorder   attach.Kind = "no Flight Recorder"
+	ErrRecording    attach.Kind = "another recording runs"
+	ErrNotSafe      attach.Kind = "the event is not safe"
+	ErrNoRecording  attach.Kind = "no recording is open"
+	ErrNoSuchCause  attach.Kind = "no recording shows this cause"
+	ErrRootsTooLong attach.Kind = "the search for roots would stop the JVM for too long"
+)
+
+const (
+	// MaxRoots is the longest search for the path to a GC root: longer ones have stopped a
+	// JVM for minutes, and made another one exceed its limit.
+	MaxRoots = 100 * time.Millisecond
+	// RecordingBytes is what the first recording makes a JVM use for good: 12 to 20 MiB were
+	// measured, 31 with MethodTrace. It needs so much room for that, and for what grows meanwhile.
+	RecordingBytes = 48 << 20
+	// maxChunkBytes bounds the file that is read: HotSpot begins another one at 12 MiB.
+	maxChunkBytes = 64 << 20
+	// recordingGrace is how long after the end of its time a recording remains, to be read. It
+	// ends then if jvmem does not end it.
+	recordingGrace = 3 * time.Minute
+)
+
+// StartRecording starts to record the cause of a leak for a time, if nobody else records.
+// The JVM must have RecordingBytes of unreclaimable memory left to its limit: the caller
+// knows it. JFR keeps 12 to 31 MiB of the JVM for good, and uses about a second of CPU time
+// the first time; nothing of it remains in the JVM's file system but an empty folder of JFR.
+func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o cause.Options, d time.Duration) error {
+	session, err := p.Session()
+	if err != nil {
+		return err
+	}
+	o.JDK = session.Major
+	settings := cause.Settings(kind, o)
+	if err := refuseRecording(p, session.Collector, settings, o); err != nil {
+		return err
+	}
+	text, err := session.Send(ctx, attach.RecordingCheck)
+	switch {
+	case errors.Is(err, attach.ErrCommand):
+		return p.Refuse(ErrNoRecorder, "this JVM has no Flight Recorder: JFR.check was refused", "JDK 11 and newer have it, and JDK 8 from 8u262 on in most builds")
+	case err != nil:
+		return err
+	case !strings.Contains(text, "No available recordings"):
+		return p.Refuse(ErrRecording, "somebody else records with JFR, so jvmem starts no recording", "stop the other recording (jcmd JFR.stop), or disable continuous profiling")
+	}
+	command := attach.StartRecording{Duration: d + recordingGrace}
+	for _, s := range settings {
+		command.Settings = append(command.Settings, attach.Setting(s))
+	}
+	if session.Major < firstInline {
+		command.NSPID = cmp.Or(p.Status().NSPID, p.Status().PID)
+		remove, err := writeSettings(p, attach.SettingsFile(command.NSPID), settings)
+		if err != nil {
+			return err
+		}
+		defer remove()
+	}
+	text, err = session.Send(ctx, command)
+	if err == nil && !strings.Contains(text, "Started recording") {
+		err = p.Refuse(ErrNoRecorder, "JFR did not start: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "check that java.io.tmpdir of the JVM is writable")
+	}
+	return err
+}
+
+// firstInline is the first JDK whose JFR.start takes settings on its command line.
+const firstInline = 17
+
+// refuseRecording returns an error for what this JVM may not be asked to record.
+func refuseRecording(p *jvm.Process, collector string, settings []cause.Setting, o cause.Options) error {
+	if settings == nil {
+		return p.Refuse(ErrNoSuchCause, "no recording shows the cause of this kind of leak", "")
+	}
+	if o.Roots > MaxRoots {
+		return p.Refuse(ErrRootsTooLong, fmt.Sprintf("a search for GC roots of %s stops the JVM for too long", o.Roots), fmt.Sprintf("allow at most %s", MaxRoots))
+	}
+	for _, s := range settings {
+		if s.Event != "jdk.OldObjectSample" {
+			continue
+		}
+		switch collector {
+		case "ZGC": // JDK-8382740: the generational one may crash; the older one samples nothing
+			return p.Refuse(ErrNotSafe, "objects are not sampled with ZGC: the JVM may crash (JDK-8382740)", "take a class histogram (--evidence=heap) or a heap dump")
+		case "Shenandoah":
+			return p.Refuse(ErrNotSafe, "objects are not sampled with Shenandoah, for which it has not been verified", "take a class histogram (--evidence=heap) or a heap dump")
+		case "":
+			return p.Refuse(ErrNotSafe, "objects are not sampled, as the collector is unknown", "")
+		}
+	}
+	return nil
+}
+
+// writeSettings writes a file of settings into the JVM's /tmp, for the time until the
+// command is sent: JDK 8 and 11 know no others. For why it is there see fifo.
+func writeSettings(p *jvm.Process, name string, settings []cause.Setting) (remove func(), err error) {
+	tmp, err := p.OpenTmp()
+	if err != nil {
+		return nil, err
+	}
+	_ = unix.Unlinkat(int(tmp.Fd()), name, 0) // of a jvmem that was killed
+	fd, err := unix.Openat(int(tmp.Fd()), name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	remove = func() {
+		_ = unix.Unlinkat(int(tmp.Fd()), name, 0) // the file system of a JVM that ended is gone
+		_ = tmp.Close()
+	}
+	if err != nil {
+		_ = tmp.Close()
+		return nil, fmt.Errorf("create /tmp/%s in the JVM's container: %w", name, err)
+	}
+	file := os.NewFile(uintptr(fd), name)
+	_, err = file.WriteString(settingsXML(settings))
+	if status := p.Status(); err == nil && status.UID != os.Geteuid() {
+		err = file.Chown(status.UID, status.GID)
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		remove()
+		return nil, err
+	}
+	return remove, nil
+}
+
+// settingsXML returns settings as a file of JFR (jdk.jfr.internal.jfc).
+func settingsXML(settings []cause.Setting) string {
+	var b strings.Builder
+	b.WriteString(`<?xml version="1.0" encoding="UTF-8"?><configuration version="2.0" label="jvmem" description="jvmem" provider="jvmem">`)
+	for _, s := range settings {
+		// They are names of events and of methods.
+		value := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s.Value)
+		fmt.Fprintf(&b, `<event name=%q><setting name=%q>%s</setting></event>`, s.Event, s.Name, value)
+	}
+	b.WriteString(`</configuration>`)
+	return b.String()
+}
+
+// StopRecording ends the recording that StartRecording started, and returns what it shows.
+func StopRecording(ctx context.Context, p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
+	session, err := p.Session()
+	if err != nil {
+		return nil, err
+	}
+	chunk, err := openChunk(p) // its name is removed by the stop
+	text, stopErr := session.Send(ctx, attach.StopRecording{})
+	if err != nil {
+		return nil, errors.Join(err, stopErr)
+	}
+	defer chunk.Close()
+	if stopErr != nil {
+		return nil, stopErr
+	}
+	if !strings.Contains(text, "Stopped recording") {
+		return nil, p.Refuse(ErrNoRecording, "the recording has ended: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "")
+	}
+	return findCause(p, chunk, kind)
+}
+
+// ReadRecording returns what the recording of somebody else shows so far. It sends nothing
+// to the JVM, which goes on recording.
+func ReadRecording(p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
+	if cause.Settings(kind, cause.Options{}) == nil {
+		return nil, p.Refuse(ErrNoSuchCause, "no recording shows the cause of this kind of leak", "")
+	}
+	chunk, err := openChunk(p)
+	if err != nil {
+		return nil, err
+	}
+	defer chunk.Close()
+	return findCause(p, chunk, kind)
+}
+
+func findCause(p *jvm.Process, chunk *os.File, kind cause.Kind) (*cause.Finding, error) {
+	info, err := chunk.Stat()
+	if err != nil {
+		return nil, err
+	}
+	found, err := cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, time.Now())
+	if errors.Is(err, jfr.ErrNoMetadata) {
+		err = p.Refuse(ErrRecording, "the recording of somebody else cannot be read before its end: JDK 8 and 11 write what is needed last", "stop it and start none for some minutes, or use JDK 17 or newer")
+	}
+	return found, err
+}
+
+// chunkName is a file of a repository of JFR: 2026_11_29_08_08_05.jfr, also of several in one
+// second. It is .part before JDK 17.
+var chunkName = regexp.MustCompile(`/\d{4}(_\d\d){5}(_\d+)?\.(jfr|part|jfr\.part)( \(deleted\))?$`)
+
+// openChunk opens the file that JFR writes, through the JVM's own descriptor: the name may
+// lead elsewhere. The JVM may have anything open under such a name, so it must be a regular
+// file; what is in it is not trusted.
+func openChunk(p *jvm.Process) (*os.File, error) {
+	links, err := filepath.Glob(filepath.Join(p.Dir(), "fd", "*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		if err != nil || !chunkName.MatchString(target) {
+			continue
+		}
+		// Not blocking: it may be a FIFO.
+		f, err := os.OpenFile(link, os.O_RDONLY|unix.O_NONBLOCK, 0)
+		if err != nil {
+			return nil, fmt.Errorf("open the file of JFR: %w", err)
+		}
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			return f, nil
+		}
+		_ = f.Close() // nothing was written
+	}
+	return nil, p.Refuse(ErrNoRecording, "the JVM has no file of JFR open", "")
+}

@@ -1,0 +1,153 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/attach"
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+// TestRecording records threads that stay. Afterwards nothing of it is left.
+func TestRecording(t *testing.T) {
+	eachJDK(t, func(t *testing.T, home string) {
+		cwd := t.TempDir()
+		t.Chdir(cwd)
+		j, p, _ := queried(t, jvmtest.Options{JavaHome: home, JVMFlags: []string{"-Xmx64m", "-XX:+UseSerialGC"}})
+		for range 2 { // the second time JFR is there already
+			if err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			if err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); !errors.Is(err, ErrRecording) {
+				t.Errorf("a second one: %v", err)
+			}
+			j.Do("threads 30 16 leak")
+			found, err := StopRecording(t.Context(), p, cause.Threads)
+			if err != nil || found.Seen == "" {
+				t.Fatalf("%+v, %v", found, err)
+			}
+		}
+		session, err := p.Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := session.Send(t.Context(), attach.RecordingCheck); err != nil || !strings.Contains(text, "No available recordings") {
+			t.Errorf("left: %q, %v", text, err)
+		}
+		if _, err := openChunk(p); !errors.Is(err, ErrNoRecording) {
+			t.Errorf("an open file is left: %v", err)
+		}
+		if left, err := os.ReadDir(cwd); err != nil || len(left) > 0 {
+			t.Errorf("left in the working directory: %v, %v", left, err)
+		}
+		if _, err := StopRecording(t.Context(), p, cause.Threads); err == nil {
+			t.Error("stopped what does not run")
+		}
+		wantTidy(t, j.PID)
+	})
+}
+
+// TestRecordingRefused: what a JVM may not be asked for is not sent.
+func TestRecordingRefused(t *testing.T) {
+	_, p, _ := queried(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m", "-XX:+UseZGC"}})
+	for _, tt := range []struct {
+		kind cause.Kind
+		o    cause.Options
+		want error
+	}{
+		{cause.Heap, cause.Options{}, ErrNotSafe},
+		{cause.DirectBuffers, cause.Options{}, ErrNotSafe},
+		{cause.Threads, cause.Options{Roots: time.Second}, ErrRootsTooLong},
+		{"kernel", cause.Options{}, ErrNoSuchCause},
+	} {
+		if err := StartRecording(t.Context(), p, tt.kind, tt.o, time.Minute); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v", tt.kind, err)
+		}
+	}
+	if _, err := openChunk(p); !errors.Is(err, ErrNoRecording) {
+		t.Errorf("a recording runs: %v", err)
+	}
+}
+
+// TestRecordingOfSomebodyElse: it is read, with none of the secrets that it holds, and goes on.
+func TestRecordingOfSomebodyElse(t *testing.T) {
+	const secret = "hunter2-in-the-recording"
+	j, p, _ := queried(t, jvmtest.Options{
+		JVMFlags: []string{"-Xmx64m", "-Ddb.password=" + secret, "-XX:StartFlightRecording=settings=profile,maxsize=16M,dumponexit=false"},
+		Env:      []string{"DB_PASSWORD=" + secret},
+	})
+	j.Do("threads 30 16 leak")
+	if err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); !errors.Is(err, ErrRecording) {
+		t.Fatalf("started a second one: %v", err)
+	}
+	chunk, err := openChunk(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chunk.Close()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) { // JFR writes once a second
+		text, err := os.ReadFile(chunk.Name())
+		if err == nil && strings.Contains(string(text), secret) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the recording lacks the secret: %d bytes, %v", len(text), err)
+		}
+	}
+	for _, kind := range []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap} {
+		found, err := ReadRecording(p, kind)
+		if err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		if text, err := json.Marshal(found); err != nil || strings.Contains(string(text), secret) {
+			t.Errorf("%s, %v", text, err)
+		}
+	}
+}
+
+// TestHostileChunk: what is open under the name of a recording is read only if it is a file.
+func TestHostileChunk(t *testing.T) {
+	f := jvmtest.NewFake(t)
+	fds := filepath.Join(f.Proc, filepath.Base(filepath.Dir(filepath.Dir(f.Tmp))), "fd")
+	p, err := jvm.Open(f.Proc, f.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	name := filepath.Join(t.TempDir(), "2026_11_29_08_08_05.jfr")
+	link := func(make func() error) {
+		t.Helper()
+		os.RemoveAll(fds)
+		os.RemoveAll(name)
+		if err := errors.Join(make(), os.MkdirAll(fds, 0o700), os.Symlink(name, filepath.Join(fds, "7"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, make := range map[string]func() error{
+		"a FIFO":      func() error { return unix.Mkfifo(name, 0o600) },
+		"a directory": func() error { return os.Mkdir(name, 0o700) },
+		"a device":    func() error { return os.Symlink("/dev/zero", name) },
+	} {
+		link(make)
+		if chunk, err := openChunk(p); !errors.Is(err, ErrNoRecording) {
+			t.Errorf("%s: %v, %v", what, chunk, err)
+		}
+	}
+	for what, text := range map[string]string{"empty": "", "no recording": strings.Repeat("root:x:0:0\n", 1000), "a head": "FLR\x00" + strings.Repeat("\xff", 100)} {
+		link(func() error { return os.WriteFile(name, []byte(text), 0o600) })
+		if found, err := ReadRecording(p, cause.Threads); err == nil && len(found.Causes) > 0 {
+			t.Errorf("%s: %+v", what, found)
+		} else if err != nil && strings.Contains(err.Error(), "root:x") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

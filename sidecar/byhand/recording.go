@@ -1,0 +1,102 @@
+package byhand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/attach"
+	jvmevidence "github.com/jvmem/jvmem/jvm/evidence"
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/sidecar/evidence"
+	"github.com/jvmem/jvmem/sidecar/sample"
+)
+
+// stopTimeout is how long a recording may take to end.
+const stopTimeout = time.Minute
+
+// RecordOptions are those of jvmem evidence.
+type RecordOptions struct {
+	sample.Options
+	Kind     string // of package cause
+	Duration time.Duration
+	// Consent is given to start a recording, Roots to search for the path to a GC root, Trace to
+	// instrument methods.
+	Consent, Roots, Trace bool
+}
+
+// Finding is what a recording shows.
+type Finding struct{ cause.Finding }
+
+// Lines describes it for people.
+func (f *Finding) Lines() []string { return evidence.CauseLines(&f.Finding) }
+
+// Record records the cause of a leak, or reads what somebody else records.
+func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding, error) {
+	kind := cause.Kind(o.Kind)
+	if cause.Settings(kind, cause.Options{}) == nil {
+		return nil, fmt.Errorf("--kind %q: no recording shows the cause of it", o.Kind)
+	}
+	t, err := open(ctx, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	const cost = "a recording of JFR makes the JVM use 12 to 20 MiB for good (31 with --trace), and about a second of CPU time the first time"
+	if !o.Consent {
+		return nil, fmt.Errorf("%s\n  fix: if that is acceptable, add --yes", cost)
+	}
+	if err := evidence.CheckRoom(&t.before); err != nil {
+		return nil, err
+	}
+	options := cause.Options{Trace: o.Trace}
+	if o.Roots {
+		options.Roots = jvmevidence.MaxRoots
+	}
+	var found *cause.Finding
+	err = t.use(ctx, func(p *jvm.Process) error {
+		err := jvmevidence.StartRecording(ctx, p, kind, options, o.Duration)
+		if errors.Is(err, jvmevidence.ErrRecording) {
+			fmt.Fprintln(progress, "somebody else records: jvmem reads that recording")
+			found, err = jvmevidence.ReadRecording(p, kind)
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(progress, "recording for %s: %s\n", o.Duration, cost)
+		select {
+		case <-ctx.Done():
+		case <-time.After(o.Duration):
+		}
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout) // also after Ctrl-C
+		defer cancel()
+		found, err = jvmevidence.StopRecording(stopping, p, kind)
+		return err
+	})
+	if err != nil {
+		return nil, withFix(err)
+	}
+	return &Finding{*found}, nil
+}
+
+// withFix appends what the user can change.
+func withFix(err error) error {
+	var e *attach.Error
+	if errors.As(err, &e) && e.Fix != "" {
+		return fmt.Errorf("%w\n  fix: %s", err, e.Fix)
+	}
+	return err
+}
+
+// Kinds returns the kinds of leak that a recording can show the cause of.
+func Kinds() []string {
+	var all []string
+	for _, k := range []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap, cause.DirectBuffers, cause.MappedFiles, cause.Zip, cause.Sockets} {
+		all = append(all, string(k))
+	}
+	return all
+}
