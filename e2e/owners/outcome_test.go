@@ -52,7 +52,7 @@ func (o *outcome) judge() {
 		case slices.ContainsFunc(names, accepted.MatchString):
 			o.named += one.Bytes
 			o.as = append(o.as, one.text())
-		case one.ofJVM() && one.Bytes < jvmMiB*mib, float64(one.Bytes) < small*leaked*mib:
+		case one.ofJVM(o.tracking()) && one.Bytes < jvmMiB*mib, float64(one.Bytes) < small*leaked*mib:
 		default:
 			o.foreign = append(o.foreign, fmt.Sprintf("%s (%.1f MiB)", one.text(), float64(one.Bytes)/mib))
 		}
@@ -88,8 +88,10 @@ func (w *owner) names() []string {
 
 func (w *owner) text() string { return strings.Join(w.names(), " ") }
 
-// ofJVM reports whether HotSpot itself is named.
-func (w *owner) ofJVM() bool { return w.Category != "" || strings.HasPrefix(w.Library, "libjvm.") }
+// ofJVM reports whether HotSpot itself is named. Without NMT it cannot be by a category.
+func (w *owner) ofJVM(tracking string) bool {
+	return strings.HasPrefix(w.Library, "libjvm.") || w.Category != "" && tracking != "off"
+}
 
 // describe lists the owners.
 func (o *outcome) describe() string {
