@@ -71,7 +71,7 @@ $(GOLANGCI_LINT):
 
 .PHONY: e2e e2e-others
 e2e: e2e-apps e2e-others ## run all end-to-end tests
-e2e-others: e2e-containers e2e-prometheus e2e-image e2e-page e2e-chart e2e-readme e2e-cluster
+e2e-others: e2e-containers e2e-prometheus e2e-image e2e-owners e2e-page e2e-chart e2e-readme e2e-cluster
 
 .PHONY: e2e-containers
 e2e-containers: ## e2e: JVMs in containers, with cgroup v1 on this machine and v2 in QEMU
@@ -180,6 +180,10 @@ OWNERS = cd e2e/owners && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CU
 .PHONY: bench-owners
 bench-owners: build jdk ## run programs that leak in real libraries (CASES=regexp) and check the owners that jvmem names; write docs/native-owners.md
 	$(OWNERS) -document $(CURDIR)/docs/native-owners.md -programs '$(CASES)' -parallel 2 -timeout 60m
+
+.PHONY: e2e-owners
+e2e-owners: build jdk ## e2e: seven of the programs of bench-owners: a wrong owner fails
+	$(OWNERS) -short -parallel 2
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (30s)
