@@ -148,9 +148,23 @@ func (l *library) symbol(m *memory, addr uint64) string {
 	if i.count == 0 || addr < l.base {
 		return ""
 	}
-	linked := addr - l.base + i.low
+	if linked := addr - l.base + i.low; linked < l.last.start || linked >= l.last.end {
+		l.last = i.find(m, linked)
+	}
+	return l.last.name
+}
+
+// symbolSpan are the addresses of a symbol or, without a name, between two.
+type symbolSpan struct {
+	start, end uint64
+	name       string
+}
+
+// find returns the span that an address is in.
+func (i *image) find(m *memory, linked uint64) symbolSpan {
+	span := symbolSpan{end: i.high}
 	buf := make([]byte, 24*1024)
-	var name, nearest uint64
+	var name uint64
 	for n := uint64(0); n < i.count; {
 		part := buf[:min(uint64(len(buf)), 24*(i.count-n))]
 		got := m.read(i.symbols+24*n, part) / 24
@@ -158,19 +172,26 @@ func (l *library) symbol(m *memory, addr uint64) string {
 			break
 		}
 		for s := part[:24*got]; len(s) > 0; s = s[24:] {
-			value, size := binary.LittleEndian.Uint64(s[8:]), binary.LittleEndian.Uint64(s[16:])
+			start, size := binary.LittleEndian.Uint64(s[8:]), binary.LittleEndian.Uint64(s[16:])
+			if kind := elf.ST_TYPE(s[4]); start == 0 || start >= i.high || size > i.high || kind != elf.STT_FUNC && kind != elf.STT_OBJECT {
+				continue
+			}
 			if size == 0 {
 				size = nearBytes
 			}
-			kind := elf.ST_TYPE(s[4])
-			if value != 0 && value <= linked && linked-value < size && value > nearest && (kind == elf.STT_FUNC || kind == elf.STT_OBJECT) {
-				nearest, name = value, i.names+uint64(binary.LittleEndian.Uint32(s))
+			switch {
+			case start > linked:
+				span.end = min(span.end, start)
+			case start+size <= linked:
+				span.start = max(span.start, start+size)
+			case start > span.start || name == 0:
+				span.start, span.end, name = max(span.start, start), min(span.end, start+size), i.names+uint64(binary.LittleEndian.Uint32(s))
 			}
 		}
 		n += uint64(got)
 	}
-	if name == 0 {
-		return ""
+	if name != 0 {
+		span.name = plainName(m.text(name, maxSymbolBytes))
 	}
-	return plainName(m.text(name, maxSymbolBytes))
+	return span
 }

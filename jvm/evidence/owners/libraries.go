@@ -33,6 +33,7 @@ type library struct {
 	base       uint64 // of its first byte
 	role       role
 	image      *image // nil: not read yet
+	last       symbolSpan
 }
 
 // segment is a part of a library in memory.

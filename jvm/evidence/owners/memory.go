@@ -2,6 +2,7 @@ package owners
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"time"
 
@@ -51,6 +52,19 @@ func (m *memory) spend() bool {
 		m.err = malloc.ErrBudget
 		return false
 	}
+	return true
+}
+
+// namingReads are allowed to name what was found, after the budget was reached.
+const namingReads = 4096
+
+// extend allows what it takes to name what was found. It reports whether the budget was
+// reached before.
+func (m *memory) extend() bool {
+	if !errors.Is(m.err, malloc.ErrBudget) {
+		return false
+	}
+	m.err, m.left, m.until = nil, namingReads, time.Now().Add(time.Second)
 	return true
 }
 

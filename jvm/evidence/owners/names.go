@@ -45,7 +45,7 @@ func (r *references) votes(g *grown) []vote {
 	}
 	var agreed []vote
 	for _, v := range all {
-		if g.agreed(v.samples) && !r.stale(v) {
+		if g.agreed(v.samples) && !r.stale(v) && (len(g.samples) >= minSamples || r.isVariable(v)) {
 			agreed = append(agreed, *v)
 		}
 	}
@@ -62,6 +62,12 @@ func (v *vote) distance() int { return (v.hops + v.samples/2) / v.samples }
 // dead, and the block may be another's, which used the memory again.
 func (r *references) stale(v *vote) bool {
 	return r.names[v.name].java != "" && 2*v.sources > 3*v.samples
+}
+
+// isVariable reports whether a variable of a library refers to the blocks themselves.
+func (r *references) isVariable(v *vote) bool {
+	n := &r.names[v.name]
+	return n.library != nil && !n.pointer && v.distance() == 1
 }
 
 func compareNames(a, b name) int {

@@ -27,7 +27,7 @@ type Target struct {
 }
 
 // DefaultBudget is enough for 4 GiB of malloc.
-func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 2_000_000, Time: 20 * time.Second} }
+func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 2_000_000, Time: 30 * time.Second} }
 
 // Take returns what is in use now, for a later Find. The errors are proc.ErrGone, those of
 // permission, and malloc.ErrUnknown where the allocator is not glibc's.
@@ -115,6 +115,7 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 	if err := r.search(); err != nil {
 		return err
 	}
+	r.bounded = p.extend() || r.bounded
 	sizes := make(map[uint64]int64)
 	for _, g := range list {
 		if !g.rest {
@@ -124,7 +125,7 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 	described := make([]Owner, len(chosen))
 	var unnamed []*grown
 	for i, g := range chosen {
-		if described[i] = r.describe(g, sizes, list); described[i].Relation == NotNamed {
+		if described[i] = r.describe(g, sizes, list); described[i].Relation == NotNamed && len(g.samples) >= minSamples {
 			unnamed = append(unnamed, g)
 		}
 	}

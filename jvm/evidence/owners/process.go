@@ -18,8 +18,13 @@ import (
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
-// probeReads bounds the walk that finds out which headers of NMT there are.
-const probeReads = 2048
+const (
+	// probeReads bounds the walk that finds out which headers of NMT there are.
+	probeReads   = 2048
+	trackingFlag = "NativeMemoryTracking"
+	// canaryFeature is the JDK from which on these headers have a canary.
+	canaryFeature = 17
+)
 
 // process is what is looked at, as it was when it was opened.
 type process struct {
@@ -35,6 +40,7 @@ type process struct {
 	unknown   []ranges.Range // anonymous memory of which nothing is known
 	heap      []heapSpan
 	feature   int                // of the JDK, 0: unknown
+	tracking  string             // the flag NativeMemoryTracking; "": unknown
 	structs   *vmstructs.Reader  // nil: HotSpot's tables cannot be read
 	classes   *vmstructs.Classes // nil: no class can be named
 	// details are those of targets that were looked up.
@@ -93,13 +99,16 @@ func (p *process) openStructs() []ranges.Range {
 	if vm == nil {
 		return nil
 	}
-	structs, err := vmstructs.Open(vmstructs.Options{Proc: p.target.Proc, PID: p.target.PID, Base: vm.base, Classes: true})
+	structs, err := vmstructs.Open(vmstructs.Options{Proc: p.target.Proc, PID: p.target.PID, Base: vm.base, Classes: true, Flags: []string{trackingFlag}})
 	if err != nil {
 		return nil
 	}
 	p.closers = append(p.closers, structs.Close)
 	if version, err := structs.Version(); err == nil {
 		p.feature = version.Feature
+	}
+	if flag, err := structs.Flag(trackingFlag); err == nil {
+		p.tracking, _ = flag.Value.(string)
 	}
 	p.structs = structs
 	p.classes, _ = structs.Classes()
@@ -144,6 +153,9 @@ func (p *process) probe() error {
 	totals, err := malloc.Walk(p.source, p.pages, p.areas, b, split.Add)
 	p.left -= totals.Reads
 	p.headers = split.Result().Headers
+	if p.tracking == "off" || p.feature >= canaryFeature && p.headers == malloc.Short {
+		p.headers = malloc.NoHeaders // SQLite puts the size before its blocks, too
+	}
 	if err != nil && !errors.Is(err, malloc.ErrBudget) {
 		return err
 	}
