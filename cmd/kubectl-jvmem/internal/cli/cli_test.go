@@ -168,7 +168,7 @@ status: {phase: Running, initContainerStatuses: [{name: jvmem, state: {running: 
 
 func TestHelp(t *testing.T) {
 	setEnvironment(t)
-	for _, command := range []string{"breakdown", "diagnose", "oom", "page"} {
+	for _, command := range []string{"breakdown", "diagnose", "owners", "oom", "page"} {
 		var out, errs bytes.Buffer
 		if code := Run(t.Context(), "test", []string{command, "--help"}, nil, &out, &errs); code != 0 || errs.Len() > 0 {
 			t.Errorf("%s: exit code %d, %s", command, code, errs.String())

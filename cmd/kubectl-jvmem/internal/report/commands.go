@@ -20,7 +20,7 @@ restart, runs as the user of the JVM, and ends by itself.`
 
 // Commands returns the commands that ask jvmem in one pod.
 func Commands(access *kube.Access) []*cobra.Command {
-	return []*cobra.Command{newBreakdown(access), newDiagnose(access), newOOM(access), newPage(access)}
+	return []*cobra.Command{newBreakdown(access), newDiagnose(access), newOwners(access), newOOM(access), newPage(access)}
 }
 
 func newBreakdown(access *kube.Access) *cobra.Command {
@@ -59,21 +59,47 @@ An ephemeral container that was just started has no history: use --for.`,
 
   # Observe a pod without a sidecar for 10 minutes, then show the verdict
   kubectl jvmem diagnose orders-7c9f6b5d4-x2x7q --for 10m`,
-		RunE: func(c *cobra.Command, args []string) error {
-			if o.lasts < 0 {
-				return fmt.Errorf("--for %s: must be 0 or more", o.lasts)
-			}
-			return o.run(c.Context(), args[0], "diagnosis", 0, func(ctx context.Context, conn *connection) error {
-				if o.lasts > 0 {
-					if err := o.watch(ctx, conn); err != nil {
-						return err
-					}
-				}
-				return o.print(ctx, conn, "/diagnosis")
-			})
-		},
 	}
-	c.Flags().DurationVar(&o.lasts, "for", 0, "observe for this time before the verdict, with progress on a terminal")
+	return o.finishWatching(c, "diagnosis")
+}
+
+func newOwners(access *kube.Access) *cobra.Command {
+	o := &options{Access: access}
+	c := &cobra.Command{
+		Use:   "owners POD",
+		Short: "Show whose native memory grows in a JVM's container",
+		Long: `Show whose native memory grows in a JVM's container: the library that allocated it, or the Java object that refers to it.
+jvmem looks for them when a leak of native memory is suspected.
+
+` + sidecarNote + `
+
+An ephemeral container that was just started has no history: use --for.`,
+		Example: `  # Show the owners that the sidecar found
+  kubectl jvmem owners orders-7c9f6b5d4-x2x7q
+
+  # Observe a pod without a sidecar for 10 minutes, then show the owners
+  kubectl jvmem owners orders-7c9f6b5d4-x2x7q --for 10m`,
+	}
+	return o.finishWatching(c, "owners")
+}
+
+// finishWatching makes a command print a report, after it observed for as long as its flag
+// says.
+func (o *options) finishWatching(c *cobra.Command, report string) *cobra.Command {
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if o.lasts < 0 {
+			return fmt.Errorf("--for %s: must be 0 or more", o.lasts)
+		}
+		return o.run(c.Context(), args[0], report, 0, func(ctx context.Context, conn *connection) error {
+			if o.lasts > 0 {
+				if err := o.watch(ctx, conn); err != nil {
+					return err
+				}
+			}
+			return o.print(ctx, conn, "/"+report)
+		})
+	}
+	c.Flags().DurationVar(&o.lasts, "for", 0, "observe for this time first, with progress on a terminal")
 	return o.finish(c, true)
 }
 

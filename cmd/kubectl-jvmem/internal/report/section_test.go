@@ -33,6 +33,10 @@ func TestOnly(t *testing.T) {
 	if got := only(ends, "first"); got != "2026-11-28T19:57:31Z  container first  JVM pid 545\nthe JVM was OOM killed\n\n" {
 		t.Errorf("autopsies:\n%s", got)
 	}
+	const owners = "container first:\nno leak of native memory is suspected\ncontainer second:\nJVM 7 at 2026-11-28T19:58:31Z\n"
+	if got := only(owners, "second"); got != "container second:\nJVM 7 at 2026-11-28T19:58:31Z\n" {
+		t.Errorf("owners:\n%s", got)
+	}
 	const verdicts = "container first: NONE\nnothing grows\n\ncontainer second: HEAP\nthe heap grows\n"
 	if got := only(verdicts, "second"); got != "container second: HEAP\nthe heap grows\n" {
 		t.Errorf("verdicts:\n%s", got)
