@@ -43,6 +43,18 @@ where they are allocated.
 
 `
 
+const limits = `
+## What a recording cannot show
+
+- What leaked before it. A leak that has stopped has no line.
+- What does not end within the recording, but ends later, looks like a leak: a cache that keeps objects for an hour. Record
+  for longer than that, or compare with the diagnosis.
+- Objects, while the old generation is not collected: a dead object may only have been promoted. Near its limit a heap is
+  collected; else ` + "`jvmem try gc`" + ` before the end of the recording helps, which stops the application.
+- Before JDK 25, buffers, mappings, Deflaters and sockets: their Java objects are small and rarely sampled.
+- File names: recordings have none, so they are derived from the class.
+`
+
 // write writes the tables. The caller holds the lock.
 func (l *resultList) write() error {
 	if *markdown == "" {
@@ -53,6 +65,7 @@ func (l *resultList) write() error {
 	l.summary(&b)
 	l.table(&b)
 	l.costTable(&b)
+	b.WriteString(limits)
 	return os.WriteFile(*markdown, []byte(b.String()), 0o644)
 }
 

@@ -70,20 +70,10 @@ final class NativeServices {
 
     private static ServerSocket server;
 
+    /** Connections stay in its backlog. */
     private static synchronized ServerSocket server() throws IOException {
         if (server == null) {
-            server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-            Thread acceptor = new Thread(() -> {
-                try {
-                    while (true) {
-                        KEPT.add(server.accept());
-                    }
-                } catch (IOException e) {
-                    System.out.println("FAILED " + e);
-                }
-            }, "acceptor");
-            acceptor.setDaemon(true);
-            acceptor.start();
+            server = new ServerSocket(0, 4000, InetAddress.getLoopbackAddress());
         }
         return server;
     }
