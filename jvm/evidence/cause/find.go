@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,9 @@ type counter interface {
 }
 
 // Find reads size bytes of a recording and finds the cause of a leak. ended is when the
-// recording was stopped or read; zero: as late as the recording says. An error of the file or
-// of its format is returned if nothing could be read.
+// recording was stopped or read; zero: as late as the recording says. An error of the file, of
+// its format or jfr.ErrBudget is returned even if some events were read: the end of a thread may
+// be in the rest.
 func Find(file io.ReaderAt, size int64, kind Kind, ended time.Time) (*Finding, error) {
 	source, ok := sources[kind]
 	if !ok {
@@ -43,38 +45,30 @@ func Find(file io.ReaderAt, size int64, kind Kind, ended time.Time) (*Finding, e
 	default:
 		c = &objectCounter{source: source}
 	}
-	events := 0
+	counts := make(map[string]int)
 	for {
 		var e *jfr.Event
 		if e, err = r.Next(); err != nil {
 			break
 		}
-		events++
+		counts[e.Type()]++
 		c.event(e)
 	}
+	if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
 	info := r.Info()
-	f := &Finding{Kind: kind, Causes: []Cause{}, From: info.From, To: info.To, Seen: seen(wanted, info.Known)}
+	f := &Finding{Kind: kind, Causes: []Cause{}, From: info.From, To: info.To, Seen: seen(wanted, counts)}
 	if ended.After(f.To) {
 		f.To = ended
-	}
-	if !errors.Is(err, io.EOF) {
-		if events == 0 {
-			return nil, err
-		}
-		f.Notes = append(f.Notes, "the recording was not read to its end: "+err.Error())
 	}
 	c.finish(f)
 	return f, nil
 }
 
-// seen lists the events that the JVM knows.
-func seen(wanted []string, known map[string]bool) string {
-	var list []string
-	for _, name := range wanted {
-		if known[name] {
-			list = append(list, name)
-		}
-	}
+// seen lists the types of the events that were there; all that were looked for if none was.
+func seen(wanted []string, counts map[string]int) string {
+	list := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return len(counts) > 0 && counts[name] == 0 })
 	return strings.Join(list, ", ")
 }
 

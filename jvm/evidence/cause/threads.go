@@ -17,6 +17,7 @@ type threadCounter struct {
 	starts map[int64]start
 	ends   map[int64]string // the pool of the thread
 	stack  stack
+	ended  bool // an end was seen
 	lost   int
 }
 
@@ -38,6 +39,7 @@ func (c *threadCounter) event(e *jfr.Event) {
 		return
 	}
 	if e.Type() == threadEnd {
+		c.ended = true
 		put(&c.ends, id, threads.PoolName(name))
 		return
 	}
@@ -70,6 +72,9 @@ func (c *threadCounter) finish(f *Finding) {
 		all := ofPool[k.pool]
 		gone := (n*renewed[k.pool] + all - 1) / all
 		c.sites.add(k.site, n-gone, k.pool, "")
+	}
+	if len(c.starts) > 0 && !c.ended {
+		f.Notes = append(f.Notes, "no thread ended while it was recorded, or jdk.ThreadEnd is not recorded: threads that ended may be counted")
 	}
 	if c.lost > 0 {
 		f.Notes = append(f.Notes, fmt.Sprintf("%d starts and ends of threads more than can be counted", c.lost))
