@@ -44,6 +44,9 @@ type Facts struct {
 
 	// Resident is the resident memory by kind. nil: smaps could not be read.
 	Resident map[ranges.Kind]resident.Bytes `json:"resident,omitempty"`
+	// HeapDerived: the private pages of the heap were not counted. They are what is left of
+	// RssAnon.
+	HeapDerived bool `json:"heap_derived,omitempty"`
 	// Ranges is the best source of address ranges.
 	Ranges ranges.Source `json:"ranges,omitempty"`
 	// Named are the kinds of anonymous memory whose ranges are all known. The

@@ -30,6 +30,7 @@ type counted struct {
 	mallocBytes int64
 	unknown     resident.Unknown
 	growth      resident.Decision
+	heap        resident.Heap
 	malloc      []ranges.Range // glibc's, without [heap]
 	mallocErr   error          // why it is incomplete
 	glibc       bool           // what is not in it or [heap] is not malloc's
@@ -85,7 +86,7 @@ func (a *Answers) facts() Facts {
 func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	// A count that fails keeps the values that it could not renew.
 	last := p.counted
-	p.counted = counted{mallocBytes: last.mallocBytes, unknown: last.unknown, malloc: last.malloc, mallocErr: last.mallocErr}
+	p.counted = counted{mallocBytes: last.mallocBytes, unknown: last.unknown, heap: last.heap, malloc: last.malloc, mallocErr: last.mallocErr}
 	f := a.facts()
 
 	reported := p.readRanges(a, &f)
@@ -93,7 +94,11 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if pagemapErr == nil {
 		defer pagemap.Close()
 	}
-	mappings, source, err := p.memory.Read(p.Dir(), pagemap, a.status.HugetlbBytes > 0)
+	var skip []pages.Span
+	if p.policy.CountHeap(last.heap, p.queried.times, a.Facts.UptimeSeconds, a.status.SwapBytes).Action == resident.Use {
+		skip = last.heap.Spans
+	}
+	mappings, source, err := p.memory.ReadAround(p.Dir(), pagemap, a.status.HugetlbBytes > 0, skip)
 	if err != nil {
 		if err = proc.Gone(a.status.PID, err); errors.Is(err, ErrGone) {
 			return f, resident.Decision{}, err
@@ -126,6 +131,13 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if counts.Err != nil {
 		f.failed(SourcePagemap, counts.Err, "")
 	}
+	if f.HeapDerived, err = p.countHeap(&counts, named.Ranges, mappings); err != nil {
+		return f, resident.Decision{}, err
+	}
+	if p.memory.Skipped() && !f.HeapDerived {
+		p.CountHeap()
+		return p.Resident(a)
+	}
 	f.Resident, f.SwapBytes = counts.Kinds, counts.SwapBytes
 	if ranges.MapsHeapFile(mappings) {
 		f.readHeapFile(p)
@@ -140,7 +152,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	p.lookForIdle(&f.Threads, time.Now())
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
-		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, malloc: named.Malloc, mallocErr: named.MallocErr,
+		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
 		glibc: slices.Contains(named.Complete, ranges.MallocArena),
 	}
 	if growth.Action == resident.Use {
@@ -150,6 +162,30 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	f.reportBlocks(p)
 	return f, growth, nil
 }
+
+// countHeap completes counts for which the pages of the heap were skipped. It is derived if
+// its size is then known. After a count of all pages it keeps what the next one needs.
+func (p *Process) countHeap(counts *resident.Counts, list []ranges.Range, mappings []pages.Mapping) (derived bool, err error) {
+	status, err := proc.ReadStatus(p.proc, p.status.PID)
+	if err != nil {
+		return false, err
+	}
+	now := p.policy.HeapOf(list, counts, status.RssAnonBytes, p.queried.times)
+	if p.memory.Skipped() {
+		same := slices.Equal(now.Spans, p.counted.heap.Spans)
+		return same && status.SwapBytes == 0 && counts.AddHeap(status.RssAnonBytes), nil
+	}
+	if ranges.MapsHeapFile(mappings) { // ZGC's heap is that file
+		now.Spans = nil
+	}
+	now.Doubted = p.counted.heap.Doubted
+	p.counted.heap = now
+	return false, nil
+}
+
+// CountHeap makes the next Resident, and those of some samples, count the pages of the heap:
+// that it was derived did not add up.
+func (p *Process) CountHeap() { p.counted.heap = resident.Heap{Doubted: p.queried.times} }
 
 // maxClasses bounds the classes by which metaspace is found: 1 µs each.
 const maxClasses = 20_000

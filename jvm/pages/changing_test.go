@@ -51,7 +51,7 @@ func TestScanWhileMappingsChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := scan.Read(pagemap, mappings); err != nil {
+		if err := scan.Read(pagemap, mappings, nil); err != nil {
 			if errors.Is(err, ErrNoScan) { // TestScanOfThisProcess knows whether it may
 				return
 			}

@@ -71,14 +71,17 @@ type Scan struct {
 	wanted   uint64 // categories
 }
 
+// Span is the half-open address range [Start, End).
+type Span struct{ Start, End uint64 }
+
 // Read walks the page tables of a process and adds the resident pages to its mappings,
-// which were just read from maps. After ErrNoScan and ErrScattered, use smaps. The
+// which were just read from maps, except for anonymous memory in skip (sorted). After ErrNoScan and ErrScattered, use smaps. The
 // buffers are reused.
 //
 // To distinguish a file's pages from copied ones, the kernel inspects each page itself,
 // which takes ten times as long as reading its page table entry. So this is requested
 // only where a mapping may have both.
-func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping) error {
+func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping, skip []Span) error {
 	s.runs = s.runs[:0]
 	if s.wanted == 0 {
 		s.pageSize, s.wanted = uint64(os.Getpagesize()), pageIsPresent|pageIsSwapped
@@ -94,10 +97,20 @@ func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping) error {
 		for end < len(mappings) && (pagesOf(&mappings[end]) == k || k == both && smallAnonymous(&mappings[end])) {
 			end++
 		}
-		if k != kernels {
-			if err := s.walk(pagemap.file, mappings[i].Start, mappings[end-1].End, k); err != nil {
-				return err
+		at, until := mappings[i].Start, mappings[end-1].End
+		if k == kernels {
+			at = until
+		}
+		for _, span := range skip {
+			if k == anonymous && span.Start < until && span.End > at {
+				if err := s.walk(pagemap.file, at, span.Start, k); err != nil {
+					return err
+				}
+				at = span.End
 			}
+		}
+		if err := s.walk(pagemap.file, at, until, k); err != nil {
+			return err
 		}
 		i = end
 	}

@@ -59,7 +59,7 @@ func TestScanOfThisProcess(t *testing.T) {
 	if err := reader.ReadMaps(maps, func(m *Mapping) { mappings = append(mappings, *m) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := scan.Read(pagemap, mappings); err != nil {
+	if err := scan.Read(pagemap, mappings, nil); err != nil {
 		if old := !kernelIs(6, 7) || hasGuards() && !kernelIs(6, 15); old && errors.Is(err, ErrNoScan) {
 			return // as it has to be
 		}
@@ -105,6 +105,63 @@ func TestScanOfThisProcess(t *testing.T) {
 	}
 }
 
+// TestScanSkips: private memory that is to be skipped seems not to be resident, what is
+// around it is counted, and so are files.
+func TestScanSkips(t *testing.T) {
+	page := uint64(os.Getpagesize())
+	f, err := os.Create(filepath.Join(t.TempDir(), "mapped"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(int64(64 * page)); err != nil {
+		t.Fatal(err)
+	}
+	memory, file := mmap(t, -1, int(64*page), rw, unix.MAP_PRIVATE|unix.MAP_ANON), mmap(t, int(f.Fd()), int(64*page), rw, unix.MAP_PRIVATE)
+	if err := unix.Madvise(memory, unix.MADV_NOHUGEPAGE); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 64 {
+		memory[i*int(page)], file[i*int(page)] = 1, 1
+	}
+	at, fileAt := address(memory), address(file)
+	of := func(start uint64, from, to int) Span { return Span{start + uint64(from)*page, start + uint64(to)*page} }
+	for name, tt := range map[string]struct {
+		skip []Span
+		left int64 // pages of memory
+	}{
+		"nothing":            {nil, 64},
+		"all":                {[]Span{of(at, 0, 64)}, 0},
+		"the first pages":    {[]Span{of(at, 0, 10)}, 54},
+		"the last ones":      {[]Span{of(at, 50, 64)}, 50},
+		"in the middle":      {[]Span{of(at, 10, 20)}, 54},
+		"twice":              {[]Span{of(at, 10, 20), of(at, 30, 31)}, 53},
+		"side by side":       {[]Span{of(at, 10, 20), of(at, 20, 31)}, 43},
+		"also before":        {[]Span{{at - page, at + 4*page}}, 60},
+		"also after":         {[]Span{{at + 60*page, at + 65*page}}, 60},
+		"before":             {[]Span{{at - page, at}}, 64},
+		"only after":         {[]Span{{at + 64*page, at + 65*page}}, 64},
+		"a file, not memory": {[]Span{of(fileAt, 0, 64)}, 64},
+	} {
+		mappings := readSelf(t)
+		for i := range mappings {
+			mappings[i].RSSBytes, mappings[i].AnonymousBytes = 0, 0
+		}
+		var scan Scan
+		if err := scan.Read(openPagemap(t), mappings, tt.skip); err != nil {
+			if errors.Is(err, ErrNoScan) { // TestScanOfThisProcess knows whether it may
+				return
+			}
+			t.Fatal(err)
+		}
+		anonymous, _, _ := scan.Resident(at, at+64*page)
+		copied, _, _ := scan.Resident(fileAt, fileAt+64*page)
+		if anonymous != tt.left*int64(page) || copied != int64(64*page) {
+			t.Errorf("%s: %d pages of memory, want %d, %d of the file, want 64", name, anonymous/int64(page), tt.left, copied/int64(page))
+		}
+	}
+}
+
 // TestScanGuards: guard regions are no swap, and mark what holds them.
 func TestScanGuards(t *testing.T) {
 	const madvGuardInstall = 102
@@ -120,7 +177,7 @@ func TestScanGuards(t *testing.T) {
 	for i := range mappings {
 		mappings[i].RSSBytes, mappings[i].AnonymousBytes, mappings[i].SwapBytes = 0, 0, 0
 	}
-	if err := new(Scan).Read(openPagemap(t), mappings); err != nil {
+	if err := new(Scan).Read(openPagemap(t), mappings, nil); err != nil {
 		t.Fatal(err)
 	}
 	found := within(mappings, address(mem), address(mem)+uint64(len(mem)))

@@ -120,6 +120,15 @@ func whole(m *pages.Mapping, files ranges.Files) Bytes {
 	return b
 }
 
+// AnonBytes is the anonymous memory of all kinds.
+func (c *Counts) AnonBytes() int64 {
+	var sum int64
+	for _, b := range c.Kinds {
+		sum += b.AnonBytes
+	}
+	return sum
+}
+
 // MallocBytes is the resident part of malloc's memory.
 func (c *Counts) MallocBytes() int64 {
 	return c.Kinds[ranges.MallocArena].AnonBytes + c.Kinds[ranges.MallocChunk].AnonBytes

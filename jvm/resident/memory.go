@@ -24,6 +24,7 @@ type Memory struct {
 	mappings []pages.Mapping
 	scan     pages.Scan
 	noScan   bool // the kernel has none
+	skipped  bool // by the last Read
 }
 
 // Read returns the mappings with their resident pages, valid until the next Read:
@@ -32,12 +33,20 @@ type Memory struct {
 // which smaps and the cgroup do not count, but a scan does. proc.ErrGone: the process
 // no longer has memory.
 func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (mappings []pages.Mapping, source PageSource, err error) {
+	return m.ReadAround(dir, pagemap, usesHugetlb, nil)
+}
+
+// ReadAround is Read, except that anonymous memory in skip need not be read. It then seems
+// not to be resident, see Skipped.
+func (m *Memory) ReadAround(dir string, pagemap *pages.Pagemap, usesHugetlb bool, skip []pages.Span) (mappings []pages.Mapping, source PageSource, err error) {
+	m.skipped = false
 	if pagemap != nil && !m.noScan && !usesHugetlb {
 		if err := m.readFile(filepath.Join(dir, "maps"), m.reader.ReadMaps); err != nil {
 			return nil, nil, err
 		}
-		err := m.scan.Read(pagemap, m.mappings)
+		err := m.scan.Read(pagemap, m.mappings, skip)
 		if err == nil {
+			m.skipped = len(skip) > 0
 			return m.mappings, &m.scan, nil
 		}
 		m.noScan = errors.Is(err, pages.ErrNoScan)
@@ -56,6 +65,9 @@ func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (map
 
 // Mappings returns those of the last Read.
 func (m *Memory) Mappings() []pages.Mapping { return m.mappings }
+
+// Skipped reports whether the last Read skipped memory.
+func (m *Memory) Skipped() bool { return m.skipped }
 
 func (m *Memory) readFile(name string, read func(io.Reader, func(*pages.Mapping)) error) error {
 	file, err := proc.Open(name)

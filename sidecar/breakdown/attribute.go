@@ -191,13 +191,7 @@ func othersRow(f *Facts) Row {
 		row.Detail = sorted(commands)
 	case f.mapped() && f.Memory != nil && f.Memory.AnonBytes != nil:
 		// What is charged as private memory and does not belong to the JVMs.
-		own := int64(0)
-		for i := range f.JVMs {
-			for _, r := range f.JVMs[i].Resident {
-				own += r.AnonBytes
-			}
-		}
-		row.Bytes, row.Source = new(max(0, *f.Memory.AnonBytes-own)), "cgroup"
+		row.Bytes, row.Source = new(max(0, *f.Memory.AnonBytes-f.jvmBytes())), "cgroup"
 	}
 	return row
 }

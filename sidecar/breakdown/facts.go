@@ -72,6 +72,25 @@ func (f *Facts) resident(kinds []ranges.Kind) resident.Bytes {
 	return sum
 }
 
+// PrivateBytes is the private memory of all processes; nil: unknown.
+func (f *Facts) PrivateBytes() *int64 {
+	pages, all := f.others()
+	if !all || !f.mapped() {
+		return nil
+	}
+	return new(pages.AnonBytes + f.jvmBytes())
+}
+
+// jvmBytes is the private memory of the JVMs.
+func (f *Facts) jvmBytes() (sum int64) {
+	for i := range f.JVMs {
+		for _, r := range f.JVMs[i].Resident {
+			sum += r.AnonBytes
+		}
+	}
+	return sum
+}
+
 // others is the sum of the other processes that could be read; all is false if some
 // could not.
 func (f *Facts) others() (pages resident.Bytes, all bool) {

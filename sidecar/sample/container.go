@@ -68,6 +68,13 @@ func (j job) read(ctx context.Context) result {
 		source, gone := readMemory(f, j.group, j.groupErr)
 		f.Sources = append(f.Sources, source)
 		drift := usage(j.group) - before
+		if !j.heapsAddUp(f) {
+			for _, p := range j.jvms {
+				p.CountHeap()
+			}
+			attempt--
+			continue
+		}
 		switch next := j.policy.Accept(attempt, drift, growth); next.Action {
 		case resident.Use:
 			if j.policy.Drifted(drift) {
@@ -162,6 +169,19 @@ func (j job) countPages(f *breakdown.Facts, answers []answer) (growth resident.D
 	}
 	f.Others = readOthers(j.proc, others)
 	return growth
+}
+
+// heapsAddUp reports whether heaps whose pages were not counted are right: the processes
+// then have as much private memory as the cgroup is charged.
+func (j job) heapsAddUp(f *breakdown.Facts) bool {
+	if !slices.ContainsFunc(f.JVMs, func(of jvm.Facts) bool { return of.HeapDerived }) {
+		return true
+	}
+	var charged *int64
+	if f.Memory != nil {
+		charged = f.Memory.AnonBytes
+	}
+	return j.policy.VerifyHeap(f.PrivateBytes(), charged).Action == resident.Use
 }
 
 func usage(g *cgroup.Group) int64 {
