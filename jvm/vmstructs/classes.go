@@ -7,8 +7,10 @@ import (
 )
 
 const (
-	// HolderBytes is how far before a field the header of its object is looked for.
+	// HolderBytes is how far before a field the header of its object is, unless it is large.
 	HolderBytes = 512
+	// lockBits of a mark word are unlocked if no thread has the object's lock.
+	lockBits, unlocked = 3, 1
 	// maxKnownClasses bounds the classes, and what is none, that are remembered: 4 MiB.
 	maxKnownClasses = 32 << 10
 	// compactShift is where the narrow class pointer lies in a compact header
@@ -76,23 +78,31 @@ func (c *Classes) open(r *Reader) error {
 	return err
 }
 
-// Holder returns the class of the object that has the word at address, and where in the
-// object it is. before is the memory that ends behind that word. It is not ok if no header
-// is found: the word is farther than HolderBytes from it, or in no object.
-func (c *Classes) Holder(address uint64, before []byte) (name string, offset uint64, ok bool) {
+// Object is where an object is, and its class.
+type Object struct {
+	Class      string
+	Start, End uint64
+}
+
+// Holder returns the object that has the word at address. before is the memory that ends
+// behind that word. It is not ok if no header is found: the word is farther from it, or in no
+// object. Farther than HolderBytes from the word only objects that are not locked are found.
+func (c *Classes) Holder(address uint64, before []byte) (o Object, ok bool) {
 	at := len(before) - 8 // of the word
 	for p := at - objectHeader; p >= 0; p -= 8 {
+		if at-p > HolderBytes && before[p]&lockBits != unlocked {
+			continue // so that the words of an array are not all taken for headers
+		}
 		pointer, header, ok := c.pointer(before[p:])
 		if !ok {
 			continue
 		}
-		found := c.class(pointer)
-		offset = uint64(at - p)
-		if found.name != "" && offset >= header && c.covers(found, before[p:], header, offset) {
-			return found.name, offset, true
+		found, offset := c.class(pointer), uint64(at-p)
+		if size := c.size(found, before[p:], header); found.name != "" && offset >= header && offset+8 <= size {
+			return Object{found.name, address - offset, address - offset + size}, true
 		}
 	}
-	return "", 0, false
+	return Object{}, false
 }
 
 // pointer returns the class pointer in the header of what may be an object, and the size
@@ -113,18 +123,21 @@ func (c *Classes) pointer(object []byte) (address, header uint64, ok bool) {
 	return address, 16, address != 0 && address%8 == 0
 }
 
-// covers reports whether an object reaches behind the word at an offset. An array of
-// primitive types has its length behind the header (klass.hpp, layout_helper).
-func (c *Classes) covers(k class, object []byte, header, offset uint64) bool {
+// size returns the size of an object; 0: of one that has no numbers. An array of primitive
+// types has its length behind the header (klass.hpp, layout_helper).
+func (c *Classes) size(k class, object []byte, header uint64) uint64 {
 	if k.layout > 0 {
-		return offset+8 <= uint64(k.layout&^7)
+		return uint64(k.layout &^ 7)
 	}
 	if uint32(k.layout)>>30 != 3 || header+4 > uint64(len(object)) {
-		return false
+		return 0
 	}
 	length := uint64(binary.LittleEndian.Uint32(object[header:]))
 	first, logSize := uint64(k.layout>>16&0xff), uint64(k.layout&0xff)
-	return logSize <= 3 && offset >= first && offset+8 <= first+length<<logSize
+	if logSize > 3 {
+		return 0
+	}
+	return first + length<<logSize
 }
 
 // class reads a Klass.

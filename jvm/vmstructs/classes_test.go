@@ -69,15 +69,17 @@ func TestHolder(t *testing.T) {
 		"a full class pointer":     {before: words(mark, classesAt+peerClass, 7), full: true, name: "com.acme.Peer", offset: 16},
 		"a compact header":         {before: words(peerClass<<compactShift|mark, 7), compact: true, name: "com.acme.Peer", offset: 8},
 		"no class at that address": {before: words(mark, 0x300, 7)},
+		"far behind a header":      {before: append(words(mark, longClass|100<<32), make([]byte, 792)...), name: "[J", offset: 800},
+		"far behind a locked one":  {before: append(words(2, longClass|100<<32), make([]byte, 792)...)},
 		"nothing before":           {before: words(7)},
 		"less than a word":         {before: []byte{1, 2, 3}},
 	}
 	for name, test := range tests {
 		c := fakeClasses()
 		c.compact, c.narrow = test.compact, !test.full
-		got, offset, ok := c.Holder(0x5000, test.before)
-		if got != test.name || ok != (test.name != "") || ok && offset != test.offset {
-			t.Errorf("%s: %q at %d, %v", name, got, offset, ok)
+		got, ok := c.Holder(0x5000, test.before)
+		if got.Class != test.name || ok != (test.name != "") || ok && (0x5000-got.Start != test.offset || got.End < 0x5008) {
+			t.Errorf("%s: %+v, %v", name, got, ok)
 		}
 	}
 }
@@ -88,9 +90,9 @@ func FuzzHolder(f *testing.F) {
 		c := fakeClasses()
 		c.memory = memory{memoryAt{classesAt, classes}}
 		c.compact, c.narrow = header&1 != 0, header&2 == 0
-		name, offset, ok := c.Holder(0x5000, before)
-		if ok != (name != "") || len(name) > maxNameBytes || ok && offset >= uint64(len(before)) || strings.ContainsAny(name, "\n\x1b\x00 ") {
-			t.Errorf("%q at %d, %v", name, offset, ok)
+		o, ok := c.Holder(0x5000, before)
+		if ok != (o.Class != "") || len(o.Class) > maxNameBytes || ok && (0x5000-o.Start >= uint64(len(before)) || o.End < 0x5008) || strings.ContainsAny(o.Class, "\n\x1b\x00 ") {
+			t.Errorf("%+v, %v", o, ok)
 		}
 	})
 }

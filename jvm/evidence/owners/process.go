@@ -3,6 +3,7 @@ package owners
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -177,7 +178,7 @@ func (p *process) walk(see func(*malloc.Block)) (reason string, err error) {
 	case err != nil:
 		return "", err
 	case !totals.Complete():
-		return "the blocks changed too much while they were read", nil
+		return fmt.Sprintf("%d bytes of malloc's memory changed while they were read, and %d were not found", totals.LostBytes, totals.UnseenBytes), nil
 	}
 	return "", nil
 }

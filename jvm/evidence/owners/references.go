@@ -59,6 +59,9 @@ type references struct {
 	ids     map[name]int32
 	targets targets
 	bounded bool
+	// object is the last that was found in the Java heap, arrays counts the searches.
+	object vmstructs.Object
+	arrays int
 	// categories are the names of NMT, by number; nil: not read yet.
 	categories []string
 	// byArena are the pools of threads that allocate from an arena.
@@ -235,21 +238,38 @@ func (r *references) inHeap() {
 	}
 }
 
+const (
+	// arrayBytes are read before a word whose object is large, arraySearches times at most.
+	arrayBytes    = 1 << 20
+	arraySearches = 32
+)
+
 // classOf returns the class of the Java object with the word at an address, "" if there is
 // none.
 func (r *references) classOf(span heapSpan, at uint64) string {
-	buf := make([]byte, min(vmstructs.HolderBytes, at-span.start)+8)
-	if r.read(at+8-uint64(len(buf)), buf) < len(buf) {
-		return ""
+	if at < r.object.Start || at >= r.object.End {
+		r.object = vmstructs.Object{}
+		if !r.findObject(span, at, vmstructs.HolderBytes) && r.arrays < arraySearches {
+			r.arrays++
+			r.findObject(span, at, arrayBytes)
+		}
 	}
-	class, _, ok := r.classes.Holder(at, buf)
-	switch {
-	case !ok, class[0] == '[' && class != "[J":
-		return ""
+	switch class := r.object.Class; {
 	case class == "[J":
 		return "long[]"
+	case class == "" || class[0] == '[':
+		return ""
+	default:
+		return jvm.Printable(class, maxNameBytes)
 	}
-	return jvm.Printable(class, maxNameBytes)
+}
+
+func (r *references) findObject(span heapSpan, at, before uint64) (ok bool) {
+	buf := make([]byte, min(before, at-span.start)+8)
+	if r.read(at+8-uint64(len(buf)), buf) == len(buf) {
+		r.object, ok = r.classes.Holder(at, buf)
+	}
+	return ok
 }
 
 // targets finds the block that an address is in.

@@ -17,8 +17,9 @@ const (
 	// maxSeenPages bounds the pages with blocks that were reached: 6 MiB. It is enough for a
 	// list in 256 MiB of malloc.
 	maxSeenPages = 64 << 10
-	// linkBytes of a block are searched for links to others.
-	linkBytes = 1 << 10
+	// linkBytes of a block are searched for links to others. Those of a queue may be at the
+	// end of a block with many elements.
+	linkBytes = 32 << 10
 	// maxQueue bounds the blocks that were reached and not visited yet.
 	maxQueue = 256 << 10
 )
