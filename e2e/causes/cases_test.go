@@ -28,9 +28,9 @@ func cases() []testCase {
 			all = append(all, testCase{name: name, kind: kind, before: before, rate: rate, record: record, flags: flags})
 		}
 	}
-	add("threads", 200, 4, 15*time.Second, nil,
+	add("threads", 100, 4, 15*time.Second, nil,
 		"threads-executor", "threads-session", "threads-timer", "threads-client", "threads-spring", "threads-netty", "threads-async")
-	add("class_loader", 200, 4, 15*time.Second, nil,
+	add("class_loader", 60, 4, 15*time.Second, nil,
 		"classes-script", "classes-groovy", "classes-proxy", "classes-plugin", "classes-xslt")
 	add("heap", 1000, 40, time.Minute, full,
 		"heap-cache", "heap-listener", "heap-threadlocal", "heap-jdbc", "heap-queue", "heap-session", "heap-metrics", "heap-futures",
