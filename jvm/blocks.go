@@ -45,7 +45,7 @@ const (
 	// walked through again: a walk costs 0.4 ms of CPU time for each MiB.
 	movedBytes = 1 << 20
 	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
-	walkReads, walkTime = 1 << 18, 30 * time.Second
+	walkReads, walkTime = 1 << 18, 10 * time.Second
 )
 
 var (
@@ -69,9 +69,9 @@ func (p *Process) BlocksDue() bool {
 func (p *Process) WalkBlocks(f *Facts) {
 	w := &p.walked
 	w.tried, w.bytes = true, p.counted.mallocBytes
-	blocks, err := p.walkBlocks(f.Report)
+	blocks, err := p.walkBlocks(f)
 	if errors.Is(err, errIncomplete) {
-		blocks, err = p.walkBlocks(f.Report)
+		blocks, err = p.walkBlocks(f)
 	}
 	w.failed++
 	if w.err = err; err == nil {
@@ -83,7 +83,7 @@ func (p *Process) WalkBlocks(f *Facts) {
 	f.reportBlocks(p)
 }
 
-func (p *Process) walkBlocks(report *nmt.Report) (*Blocks, error) {
+func (p *Process) walkBlocks(f *Facts) (*Blocks, error) {
 	pagemap, err := pages.OpenPagemap(filepath.Join(p.Dir(), "pagemap"))
 	if err != nil {
 		return nil, err
@@ -104,16 +104,19 @@ func (p *Process) walkBlocks(report *nmt.Report) (*Blocks, error) {
 		return nil, fmt.Errorf("%w: %d of %d bytes were lost, %d were not found", errIncomplete, totals.LostBytes, totals.Resident(), totals.UnseenBytes)
 	}
 	b := &Blocks{ResidentBytes: totals.Resident(), FreeBytes: totals.Resident() - totals.ResidentBytes[malloc.InUse]}
-	return b, p.nameCategories(b, split.Result(), report)
+	return b, p.nameCategories(b, split.Result(), f)
 }
 
 // nameCategories divides what is in use.
-func (p *Process) nameCategories(b *Blocks, result malloc.Result, report *nmt.Report) error {
+func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) error {
 	b.UntrackedBytes = result.UntrackedResidentBytes
-	if result.Headers == malloc.NoHeaders {
-		if report != nil {
-			return errHeaders
-		}
+	switch {
+	case f.NMT == "off":
+		b.UntrackedBytes = b.ResidentBytes - b.FreeBytes
+		return nil
+	case result.Headers == malloc.NoHeaders && f.Report != nil:
+		return errHeaders
+	case result.Headers == malloc.NoHeaders:
 		return nil
 	}
 	if p.walked.names == nil {
@@ -138,8 +141,10 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, report *nmt.Re
 			b.UntrackedBytes += c.ResidentBytes
 		}
 	}
-	if report != nil && max(tracked-report.MallocedBytes(), report.MallocedBytes()-tracked) > report.MallocedBytes()/10+movedBytes {
-		return errHeaders
+	if f.Report != nil {
+		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+movedBytes {
+			return errHeaders
+		}
 	}
 	return nil
 }
