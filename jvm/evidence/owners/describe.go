@@ -38,15 +38,21 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 }
 
 // reachedFrom names what leads to the blocks over others.
-func (o *Owner) reachedFrom(n name, agreement float64) {
-	o.Relation, o.JavaClass, o.Hops, o.Agreement = ReferredTo, n.java, maxHops, agreement
-	switch {
-	case n.library == nil:
-	case n.pointer:
-		o.Library = n.library.name
-		o.setDetail(n.detail)
-	default:
-		o.Library, o.Global = n.library.name, n.detail
+func (o *Owner) reachedFrom(roots *rooted, g *grown) {
+	if l := &roots.library; l.known() {
+		o.Relation, o.Hops, o.Agreement = ReferredTo, maxHops, g.share(l.samples)
+		o.Library = l.name.library.name
+		if l.name.pointer {
+			o.setDetail(l.name.detail)
+		} else {
+			o.Global = l.name.detail
+		}
+	}
+	if j := &roots.java; j.known() {
+		o.Relation, o.Hops, o.JavaClass = ReferredTo, maxHops, j.name.java
+		if o.Library == "" {
+			o.Agreement = g.share(j.samples)
+		}
 	}
 }
 

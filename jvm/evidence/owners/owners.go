@@ -131,8 +131,8 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 	}
 	roots := r.rootsOf(unnamed)
 	for i, g := range chosen {
-		if root, ok := roots[g]; ok {
-			described[i].reachedFrom(r.names[root.name], g.share(root.samples))
+		if of := roots[g]; of != nil {
+			described[i].reachedFrom(of, g)
 		}
 		out.add(described[i])
 	}

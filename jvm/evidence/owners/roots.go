@@ -35,11 +35,32 @@ type root struct {
 	to   uint64
 }
 
-// rootsOf returns the name of the root of those kinds that have one, and how many of their
-// samples it reaches. If two libraries or classes have such roots, it is neither.
-func (r *references) rootsOf(unnamed []*grown) map[*grown]vote {
-	best := make(map[*grown]vote)
-	ambiguous := make(map[*grown]bool)
+// rooted are the roots of a kind: a library, and the class of a Java object.
+type rooted struct{ library, java rootVote }
+
+// rootVote is a root, and how many of the samples it reaches. ambiguous: two libraries, or
+// two classes, have such roots, so it is neither.
+type rootVote struct {
+	name      name
+	samples   int
+	ambiguous bool
+}
+
+func (v *rootVote) add(n name, samples int) {
+	if v.samples > 0 && (v.name.library != n.library || v.name.java != n.java) {
+		v.ambiguous = true
+	}
+	if samples > v.samples {
+		v.name, v.samples = n, samples
+	}
+}
+
+// known reports whether there is one root.
+func (v *rootVote) known() bool { return v.samples > 0 && !v.ambiguous }
+
+// rootsOf returns the roots of those kinds that have any.
+func (r *references) rootsOf(unnamed []*grown) map[*grown]*rooted {
+	roots := make(map[*grown]*rooted)
 	for _, size := range r.listSizes(unnamed) {
 		for _, root := range r.findRoots(size) {
 			seen := r.follow(root.to, size)
@@ -52,17 +73,18 @@ func (r *references) rootsOf(unnamed []*grown) map[*grown]vote {
 				if !g.agreed(samples) {
 					continue
 				}
-				was, known := best[g]
-				a, b := r.names[was.name], r.names[root.name]
-				ambiguous[g] = ambiguous[g] || known && (a.library != b.library || a.java != b.java)
-				if !known || samples > was.samples {
-					best[g] = vote{route: route{name: root.name}, samples: samples}
+				if roots[g] == nil {
+					roots[g] = new(rooted)
+				}
+				if n := r.names[root.name]; n.java != "" {
+					roots[g].java.add(n, samples)
+				} else {
+					roots[g].library.add(n, samples)
 				}
 			}
 		}
 	}
-	maps.DeleteFunc(best, func(g *grown, _ vote) bool { return ambiguous[g] })
-	return best
+	return roots
 }
 
 // listSizes returns the sizes of blocks that may be linked to each other: those of the kinds
