@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	warmUp = 4  // MiB leaked before the baseline
-	leaked = 32 // MiB leaked after it
+	step   = 4  // MiB leaked before the baseline, and with each command after it
+	leaked = 32 // MiB leaked after the baseline
 	// partial is the exit code of jvmem if a part is missing.
 	partial = 3
 )
@@ -54,19 +54,21 @@ type lookTime struct{ elapsed, cpu time.Duration }
 func (p *program) run(t *testing.T) {
 	dir := t.TempDir()
 	j := p.start(t, dir)
-	command := func(mib int) map[string]int64 {
-		line := fmt.Sprintf("leak %d", mib)
+	leak := func() int64 {
+		line := fmt.Sprintf("leak %d", step)
 		if p.threads > 0 {
 			line += " " + strconv.Itoa(p.threads)
 		}
-		return jvmtest.Numbers(j.Do(line))
+		return jvmtest.Numbers(j.Do(line))["bytes"]
 	}
-	command(warmUp)
+	leak()
 	baseline := filepath.Join(dir, "baseline.json")
 	look(t, j.PID, "--save", baseline)
-	truth := command(leaked)
+	o := outcome{program: p}
+	for range leaked / step {
+		o.truth += leak()
+	}
 	out, took := look(t, j.PID, "--since", baseline, "--format", "json")
-	o := outcome{program: p, truth: truth["bytes"]}
 	if err := json.Unmarshal(out, &o.growth); err != nil {
 		t.Fatalf("the report: %v\n%s", err, out)
 	}

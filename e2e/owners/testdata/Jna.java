@@ -12,6 +12,7 @@ final class Jna {
     private static final Map<String, Function> FUNCTIONS = new HashMap<>();
     private static final String DIR = System.getProperty("leak.dir");
     private static final byte[] XML = xml();
+    private static final String XML_TEXT = new String(XML, 0, 500, StandardCharsets.UTF_8);
     private static Pointer rocks, levels, reading, tls, tree, regex;
     private static int count;
 
@@ -47,7 +48,7 @@ final class Jna {
     }
 
     static long strdup() {
-        call("c", "strdup", "customer number " + count++ + " with a name of some length, and an address of some length");
+        call("c", "strdup", "customer number " + count++ + XML_TEXT);
         return 0;
     }
 
