@@ -11,11 +11,11 @@ import (
 
 // cost is what a recording costs a JVM.
 type cost struct {
-	jdk                int
-	kind               string
-	cpu                time.Duration
-	pauseBefore, pause time.Duration
-	bytes              int64 // that stay
+	JDK                int
+	Kind               string
+	CPU                time.Duration
+	PauseBefore, Pause time.Duration
+	Bytes              int64 // that stay
 }
 
 const costWindow = 10 * time.Second
@@ -31,15 +31,15 @@ func TestCost(t *testing.T) {
 				before := usageOf(t, j.PID)
 				time.Sleep(costWindow)
 				idle := usageOf(t, j.PID)
-				c := cost{jdk: jdk, kind: kind, pauseBefore: longestPause(j)}
+				c := cost{JDK: jdk, Kind: kind, PauseBefore: longestPause(j)}
 				started := time.Now()
 				record(t, j.PID, kind, costWindow)
 				after := usageOf(t, j.PID)
 				took := time.Since(started)
-				c.pause = longestPause(j)
-				c.cpu = after.cpu - idle.cpu - time.Duration(float64(idle.cpu-before.cpu)*took.Seconds()/costWindow.Seconds())
+				c.Pause = longestPause(j)
+				c.CPU = after.cpu - idle.cpu - time.Duration(float64(idle.cpu-before.cpu)*took.Seconds()/costWindow.Seconds())
 				time.Sleep(costWindow)
-				c.bytes = usageOf(t, j.PID).anonBytes - idle.anonBytes
+				c.Bytes = usageOf(t, j.PID).anonBytes - idle.anonBytes
 				t.Logf("%+v", c)
 				if err := results.addCost(c); err != nil {
 					t.Error(err)

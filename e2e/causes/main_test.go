@@ -12,6 +12,7 @@ import (
 var (
 	binary   = flag.String("jvmem", "", "the binary under test")
 	need     = flag.String("need", "", "the script that installs Debian packages (.ci/need)")
+	earlier  = flag.String("results", "", "file with the results of earlier runs, which is written anew")
 	markdown = flag.String("markdown", "", "file to write the tables to")
 )
 
@@ -40,6 +41,9 @@ func run(m *testing.M) (code int, err error) {
 		defer os.RemoveAll(shop.dir)
 	}
 	if err != nil {
+		return 1, err
+	}
+	if err := results.read(); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil

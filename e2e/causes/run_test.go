@@ -22,14 +22,13 @@ const (
 
 // result is what a case gave.
 type result struct {
-	testCase
-	jdk     int
-	outcome outcome
-	truth   []string
-	named   string // the line that is named first
-	count   int
-	total   int
-	reason  string // why none is named
+	Name, Kind   string
+	JDK          int
+	Outcome      outcome
+	Truth        []string
+	Named        string // the line that is named first
+	Count, Total int
+	Reason       string // why none is named
 }
 
 // finding is what `jvmem evidence` prints.
@@ -69,21 +68,21 @@ func (c testCase) run(t *testing.T, jdk int) {
 		more = append(more, "--trace")
 	}
 	f := record(t, j.PID, c.kind, c.record, more...)
-	r := result{testCase: c, jdk: jdk, outcome: noAnswer, truth: truth(j), total: f.Total, reason: f.Reason}
-	if len(r.truth) == 0 {
+	r := result{Name: c.name, Kind: c.kind, JDK: jdk, Outcome: noAnswer, Truth: truth(j), Total: f.Total, Reason: f.Reason}
+	if len(r.Truth) == 0 {
 		t.Fatalf("the application did not leak:\n%s", j.Output())
 	}
 	if len(f.Causes) > 0 {
 		first := f.Causes[0]
-		r.named = fmt.Sprintf("%s.%s(%s:%d)", first.Line.Class, first.Line.Method, first.Line.File, first.Line.Line)
-		r.count, r.outcome = first.Count, wrong
-		if slices.Contains(r.truth, r.named) {
-			r.outcome = right
+		r.Named = fmt.Sprintf("%s.%s(%s:%d)", first.Line.Class, first.Line.Method, first.Line.File, first.Line.Line)
+		r.Count, r.Outcome = first.Count, wrong
+		if slices.Contains(r.Truth, r.Named) {
+			r.Outcome = right
 		} else {
-			t.Errorf("named %s, it is %s", r.named, r.truth)
+			t.Errorf("named %s, it is %s", r.Named, r.Truth)
 		}
 	}
-	t.Logf("%s: %s, %d of %d, %s %s", r.outcome, r.named, r.count, r.total, r.reason, f.Seen)
+	t.Logf("%s: %s, %d of %d, %s %s", r.Outcome, r.Named, r.Count, r.Total, r.Reason, f.Seen)
 	if err := results.add(r); err != nil {
 		t.Error(err)
 	}

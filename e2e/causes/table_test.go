@@ -2,7 +2,10 @@ package causes
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -12,22 +15,22 @@ import (
 // resultList has the results of the cases that ran.
 type resultList struct {
 	mu    sync.Mutex
-	cases []result
-	costs []cost
+	Cases []result
+	Costs []cost
 }
 
 // add keeps a result, and writes the tables as far as they are known: the whole takes long.
 func (l *resultList) add(r result) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cases = append(l.cases, r)
+	l.Cases = append(slices.DeleteFunc(l.Cases, func(o result) bool { return o.Name == r.Name && o.JDK == r.JDK }), r)
 	return l.write()
 }
 
 func (l *resultList) addCost(c cost) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.costs = append(l.costs, c)
+	l.Costs = append(slices.DeleteFunc(l.Costs, func(o cost) bool { return o.Kind == c.Kind && o.JDK == c.JDK }), c)
 	return l.write()
 }
 
@@ -57,8 +60,15 @@ const limits = `
 
 // write writes the tables. The caller holds the lock.
 func (l *resultList) write() error {
-	if *markdown == "" {
+	if *markdown == "" || *earlier == "" {
 		return nil
+	}
+	kept, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(*earlier, kept, 0o644); err != nil {
+		return err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, introduction, len(cases()))
@@ -69,6 +79,18 @@ func (l *resultList) write() error {
 	return os.WriteFile(*markdown, []byte(b.String()), 0o644)
 }
 
+// read reads the results of earlier runs, so that some cases can run again.
+func (l *resultList) read() error {
+	b, err := os.ReadFile(*earlier)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, l)
+}
+
 // summary writes how many of each kind were right.
 func (l *resultList) summary(b *strings.Builder) {
 	b.WriteString("## By kind\n\n| kind | JDK | right | not enough | WRONG |\n|---|---|---|---|---|\n")
@@ -77,12 +99,12 @@ func (l *resultList) summary(b *strings.Builder) {
 		jdk  int
 	}
 	counts := make(map[key]map[outcome]int)
-	for _, r := range l.cases {
-		k := key{r.kind, r.jdk}
+	for _, r := range l.Cases {
+		k := key{r.Kind, r.JDK}
 		if counts[k] == nil {
 			counts[k] = make(map[outcome]int)
 		}
-		counts[k][r.outcome]++
+		counts[k][r.Outcome]++
 	}
 	var kinds []string
 	for _, c := range cases() {
@@ -109,31 +131,31 @@ func (l *resultList) table(b *strings.Builder) {
 	for _, c := range cases() {
 		fmt.Fprintf(b, "| %s |", c.name)
 		for _, jdk := range jdks {
-			i := slices.IndexFunc(l.cases, func(r result) bool { return r.name == c.name && r.jdk == jdk })
+			i := slices.IndexFunc(l.Cases, func(r result) bool { return r.Name == c.name && r.JDK == jdk })
 			if i < 0 {
 				b.WriteString(" - |")
 				continue
 			}
-			r := l.cases[i]
-			if r.outcome == noAnswer {
-				fmt.Fprintf(b, " not enough (%d) |", r.total)
+			r := l.Cases[i]
+			if r.Outcome == noAnswer {
+				fmt.Fprintf(b, " not enough (%d) |", r.Total)
 			} else {
-				fmt.Fprintf(b, " %s, %d of %d |", r.outcome, r.count, r.total)
+				fmt.Fprintf(b, " %s, %d of %d |", r.Outcome, r.Count, r.Total)
 			}
 		}
 		b.WriteString("\n")
 	}
 	b.WriteString("\nThe numbers are threads, loaders, calls, or samples of objects that count.\n")
-	for _, r := range l.cases {
-		if r.outcome == wrong {
-			fmt.Fprintf(b, "\nWRONG: %s on JDK %d: named %s, it is %s\n", r.name, r.jdk, r.named, strings.Join(r.truth, " "))
+	for _, r := range l.Cases {
+		if r.Outcome == wrong {
+			fmt.Fprintf(b, "\nWRONG: %s on JDK %d: named %s, it is %s\n", r.Name, r.JDK, r.Named, strings.Join(r.Truth, " "))
 		}
 	}
 }
 
 // costTable writes what a recording costs.
 func (l *resultList) costTable(b *strings.Builder) {
-	if len(l.costs) == 0 {
+	if len(l.Costs) == 0 {
 		return
 	}
 	b.WriteString(`
@@ -146,11 +168,11 @@ those of the same time before; the pause is that of a thread that is ready every
 | JDK | kind | CPU time | longest pause before | longest pause | memory that stays |
 |---|---|---|---|---|---|
 `)
-	slices.SortFunc(l.costs, func(x, y cost) int {
-		return cmp.Or(cmp.Compare(x.jdk, y.jdk), cmp.Compare(x.kind, y.kind))
+	slices.SortFunc(l.Costs, func(x, y cost) int {
+		return cmp.Or(cmp.Compare(x.JDK, y.JDK), cmp.Compare(x.Kind, y.Kind))
 	})
-	for _, c := range l.costs {
-		fmt.Fprintf(b, "| %d | %s | %.2f s | %.1f ms | %.1f ms | %.1f MiB |\n", c.jdk, c.kind, c.cpu.Seconds(),
-			float64(c.pauseBefore.Microseconds())/1000, float64(c.pause.Microseconds())/1000, float64(c.bytes)/(1<<20))
+	for _, c := range l.Costs {
+		fmt.Fprintf(b, "| %d | %s | %.2f s | %.1f ms | %.1f ms | %.1f MiB |\n", c.JDK, c.Kind, c.CPU.Seconds(),
+			float64(c.PauseBefore.Microseconds())/1000, float64(c.Pause.Microseconds())/1000, float64(c.Bytes)/(1<<20))
 	}
 }
