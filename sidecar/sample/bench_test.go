@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -57,6 +58,37 @@ func BenchmarkLive(b *testing.B) {
 			}
 		})
 	})
+}
+
+// BenchmarkHeap counts the pages of JVMs with heaps of different sizes: all of them, and
+// without those of the heap.
+func BenchmarkHeap(b *testing.B) {
+	sizes := []int{64, 1024, 4096} // MiB
+	var jvms []*jvmtest.JVM
+	for _, size := range sizes {
+		limit := fmt.Sprint(size+size/8+64, "m")
+		j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xms" + limit, "-Xmx" + limit, "-XX:+UseG1GC", "-XX:NativeMemoryTracking=summary"}})
+		j.Do(fmt.Sprint("heap ", size))
+		j.Do("threads 200 64")
+		jvms = append(jvms, j)
+	}
+	time.Sleep(grownUp) // a young one is counted
+	for i, j := range jvms {
+		for _, all := range []bool{true, false} {
+			name := map[bool]string{true: "counted", false: "derived"}[all]
+			b.Run(fmt.Sprintf("%s_%dMiB", name, sizes[i]), func(b *testing.B) {
+				p, answers := queried(b, "/proc", j.PID)
+				measure(b, j.PID, func() {
+					if all {
+						p.CountHeap()
+					}
+					if f, _, err := p.Resident(answers); err != nil || f.HeapDerived == all {
+						b.Fatalf("derived %v, %v", f.HeapDerived, err)
+					}
+				})
+			})
+		}
+	}
 }
 
 // queried returns the JVM in steady state: queried and counted once.
