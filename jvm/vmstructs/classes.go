@@ -9,8 +9,9 @@ import (
 const (
 	// HolderBytes is how far before a field the header of its object is, unless it is large.
 	HolderBytes = 512
-	// lockBits of a mark word are unlocked if no thread has the object's lock.
-	lockBits, unlocked = 3, 1
+	// lockBits of a mark word are unlocked if no thread has the object's lock, and forwarded
+	// if the collector moved the object: this is the old copy.
+	lockBits, unlocked, forwarded = 3, 1, 3
 	// maxKnownClasses bounds the classes, and what is none, that are remembered: 4 MiB.
 	maxKnownClasses = 32 << 10
 	// compactShift is where the narrow class pointer lies in a compact header
@@ -110,6 +111,8 @@ func (c *Classes) Holder(address uint64, before []byte) (o Object, ok bool) {
 func (c *Classes) pointer(object []byte) (address, header uint64, ok bool) {
 	mark := binary.LittleEndian.Uint64(object)
 	switch {
+	case mark&lockBits == forwarded:
+		return 0, 0, false
 	case c.compact:
 		address, header = c.base+mark>>compactShift<<c.shift, 8
 		return address, header, mark>>compactShift != 0

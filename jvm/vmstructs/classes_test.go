@@ -68,6 +68,7 @@ func TestHolder(t *testing.T) {
 		"behind the array":         {before: append(array, 0, 0, 0, 0, 0, 0, 0, 0)},
 		"a full class pointer":     {before: words(mark, classesAt+peerClass, 7), full: true, name: "com.acme.Peer", offset: 16},
 		"a compact header":         {before: words(peerClass<<compactShift|mark, 7), compact: true, name: "com.acme.Peer", offset: 8},
+		"a copy that was moved":    {before: words(0x7000|3, peerClass, 7)},
 		"no class at that address": {before: words(mark, 0x300, 7)},
 		"far behind a header":      {before: append(words(mark, longClass|100<<32), make([]byte, 792)...), name: "[J", offset: 800},
 		"far behind a locked one":  {before: append(words(2, longClass|100<<32), make([]byte, 792)...)},

@@ -58,10 +58,14 @@ func (r *references) votes(g *grown) []vote {
 // distance is the mean number of references from the name to a block.
 func (v *vote) distance() int { return (v.hops + v.samples/2) / v.samples }
 
+// maxCopies is how many Java objects of a class may refer to a block: ZGC leaves old copies
+// of those that it moves.
+const maxCopies = 2.5
+
 // stale reports whether many Java objects refer to each block: all but one of them are
 // dead, and the block may be another's, which used the memory again.
 func (r *references) stale(v *vote) bool {
-	return r.names[v.name].java != "" && 2*v.sources > 3*v.samples
+	return r.names[v.name].java != "" && float64(v.sources) > maxCopies*float64(v.samples)
 }
 
 // isVariable reports whether a variable of a library refers to the blocks themselves.
