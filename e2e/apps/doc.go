@@ -16,7 +16,7 @@
 // exits. What must hold of verdicts is asserted for recordings of these servers, by
 // sidecar/diagnosis: there it does not depend on how busy the machine is.
 //
-// The default settings need 10 minutes for a first verdict, so only a longer run measures
+// The default settings need 7 minutes for a first verdict, so only a longer run measures
 // them.
 //
 // It needs root, Linux and a JDK; the program -need installs the packages. Everything

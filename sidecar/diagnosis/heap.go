@@ -73,12 +73,19 @@ func (j *judge) survivors(w window) (trend, bool) {
 }
 
 // liveSets is the trend of what each collection left, of a collector that frees all
-// garbage of the old generation at once.
+// garbage of the old generation at once. It ends when that is full: what leaks cannot grow any more.
 func (j *judge) liveSets(w window) (trend, bool) {
 	t := trend{from: w.from, to: w.to}
+	limit, known := j.maxOld()
 	for _, s := range j.settled() {
-		if at := j.x(s.at); at >= w.from && at <= w.to && !math.IsInf(s.after, 0) {
-			t.floors, t.top = append(t.floors, floor{hours(at - w.from), s.after}), append(t.top, s.after)
+		at := j.x(s.at)
+		if at < w.from || at > w.to || math.IsInf(s.after, 0) {
+			continue
+		}
+		t.floors, t.top = append(t.floors, floor{hours(at - w.from), s.after}), append(t.top, s.after)
+		if known && s.after >= fullShare*limit {
+			t.to = at
+			break
 		}
 	}
 	if len(t.floors) > bins {

@@ -12,6 +12,11 @@ const (
 	// A window must have minPoints samples and light readings together: 10 minutes at the
 	// default interval. minSamples of them must be samples, which alone have the rows.
 	minPoints, minSamples = 60, 30
+	// Of the whole time since a JVM started, fewer are enough from leastMillis on: so the first verdict at
+	// the default interval takes 7 minutes. Where they are rarer than each sparseMillis, they are not:
+	// garbage is gone only in some.
+	fewPoints, fewSamples     = 36, 18
+	leastMillis, sparseMillis = 5 * 60 * 1000, 15 * 1000
 	// startShare is left out at the start of a JVM: it takes its first memory then.
 	startShare = 0.05
 
@@ -77,12 +82,23 @@ func newJudge(c *history.Container) *judge {
 	from := times[0] + int64(startShare*float64(to-times[0]))
 	for {
 		times, points = since(times, from), since(points, from)
-		if len(times) < minSamples || len(points) < minPoints {
+		w := window{from, to}
+		if !w.enough(len(j.windows) == 0, len(times), len(points)) {
 			return j
 		}
-		j.windows = append(j.windows, window{from, to})
+		j.windows = append(j.windows, w)
 		from += (to - from) / 2
 	}
+}
+
+// enough reports whether a window with so many samples, and points with light readings, can be judged.
+// first: it is the whole time since the JVM started.
+func (w window) enough(first bool, samples, points int) bool {
+	if samples >= minSamples && points >= minPoints {
+		return true
+	}
+	length := w.to - w.from
+	return first && samples >= fewSamples && points >= fewPoints && length >= leastMillis && length <= sparseMillis*int64(points)
 }
 
 // counted returns the times of the samples and light readings that have the number of
