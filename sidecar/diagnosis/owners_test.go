@@ -27,13 +27,13 @@ func TestNameOwner(t *testing.T) {
 		owner   owners.Owner
 		want    string
 	}{
-		{"named", rows.VerdictNativeUntracked, zlib, "libz (java.util.zip.Deflater$DeflaterZStreamRef) leaks native memory, +30.0 MiB since then" +
-			"; 800 blocks of 65,552 bytes, 97 % of the growth, which point into libz.so.1.2.13, referred to by java.util.zip.Deflater$DeflaterZStreamRef" +
+		{"named", rows.VerdictNativeUntracked, zlib, "libz (java.util.zip.Deflater) leaks native memory, +30.0 MiB since then" +
+			"; 800 blocks of 65,552 bytes, 97 % of the growth, which point into libz.so.1.2.13, referred to by Deflater$DeflaterZStreamRef" +
 			"; in the malloc arenas of threads http-nio-#"},
 		{"not named", rows.VerdictNativeUntracked, text, phrases[rows.VerdictNativeUntracked] + ", +30.0 MiB since then" +
 			"; 57,700 blocks of 1,008 bytes, 96 % of the growth, that nothing known refers to; third-party libraries loaded: libfoo.so, libbar.so.2"},
 		{"direct buffers", rows.VerdictDirectBuffers, buffers, phrases[rows.VerdictDirectBuffers] + ", +30.0 MiB since then" +
-			"; java.nio.DirectByteBuffer: 30 blocks of 1,048,592 bytes, 90 % of the growth, referred to by java.nio.DirectByteBuffer"},
+			"; java.nio.DirectByteBuffer: 30 blocks of 1,048,592 bytes, 90 % of the growth, referred to by DirectByteBuffer"},
 		{"one of many", rows.VerdictNativeUntracked, small, phrases[rows.VerdictNativeUntracked] + ", +30.0 MiB since then"},
 	} {
 		report := owners.Report{Since: &since, Owners: []owners.Owner{tt.owner}, Libraries: []string{"libfoo.so", "libbar.so.2"}}
