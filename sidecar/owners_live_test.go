@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,14 +30,22 @@ func TestLiveOwnerInVerdict(t *testing.T) {
 	now := time.Now()
 	collector.Baseline(t.Context(), now, c)
 	j.Do("deflaters 80")
-	leak := diagnosis.Finding{Verdict: rows.VerdictNativeUntracked}
-	leak.Gathered = collector.Gather(t.Context(), now, c, &leak, evidence.Confirmed)
-	if g := leak.Gathered; g == nil || len(g.Owners) != 1 || g.Owners[0].Since == nil {
-		t.Fatalf("no owners since the baseline: %+v", g)
+	// Objects that the collector moves while they are read are missed: then nothing is named.
+	for attempt := range 10 {
+		leak := diagnosis.Finding{Verdict: rows.VerdictNativeUntracked, Subject: strconv.Itoa(attempt)}
+		leak.Gathered = collector.Gather(t.Context(), now, c, &leak, evidence.Confirmed)
+		if g := leak.Gathered; g == nil || len(g.Owners) != 1 || g.Owners[0].Since == nil {
+			t.Fatalf("no owners since the baseline: %+v", g)
+		}
+		d := diagnosis.Diagnosis{Verdict: leak.Verdict, Summary: diagnosis.Phrase(leak.Verdict) + ", +20 MiB", Findings: []diagnosis.Finding{leak}}
+		d.NameOwner()
+		if strings.HasPrefix(d.Summary, "libz (java.util.zip.Deflater") && strings.Contains(d.Summary, " leaks native memory, +20 MiB; ") {
+			return
+		}
+		t.Logf("%s\n%s", d.Summary, strings.Join(leak.Gathered.Text, "\n"))
+		if strings.Contains(d.Summary, " leaks native memory") {
+			t.Fatal("a wrong owner is named")
+		}
 	}
-	d := diagnosis.Diagnosis{Verdict: leak.Verdict, Summary: diagnosis.Phrase(leak.Verdict) + ", +20 MiB", Findings: []diagnosis.Finding{leak}}
-	d.NameOwner()
-	if !strings.HasPrefix(d.Summary, "libz (java.util.zip.Deflater") || !strings.Contains(d.Summary, " leaks native memory, +20 MiB; ") {
-		t.Errorf("%s\n%s", d.Summary, strings.Join(leak.Gathered.Text, "\n"))
-	}
+	t.Error("no owner was named")
 }

@@ -88,8 +88,9 @@ func (c *Collector) Baseline(ctx context.Context, now time.Time, of *breakdown.C
 		for _, p := range jvms {
 			status := p.Status()
 			if id := (process{status.PID, status.StartTicks}); due[id] {
-				// Without one, a later look reports all that is in use.
-				if s, err := c.look.take(status.PID); err == nil && s.Complete {
+				// Without one, a later look reports all that is in use; with one that is not
+				// complete, it says so.
+				if s, err := c.look.take(status.PID); err == nil {
 					all = append(all, taken{id, s})
 				}
 			}
