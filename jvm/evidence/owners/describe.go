@@ -31,8 +31,11 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 	default:
 		return o
 	}
-	if java != nil {
-		o.JavaClass = r.names[java.name].java
+	if java == nil {
+		return o
+	}
+	if n := &r.names[java.name]; !n.holdsNumbers() || o.Library == "" && o.Category == "" {
+		o.JavaClass = n.java
 	}
 	return o
 }
