@@ -57,7 +57,7 @@ func newLoop(o ServeOptions, state *httpapi.State, kept *incidents.Store) *loop 
 	sampler := sample.New(o.Options)
 	return &loop{
 		options: o, sampler: sampler, throttle: sample.NewThrottle(o.MaxCPU, o.Interval, sample.Spent()),
-		watcher: watch.Start(o.Proc), evidence: evidence.New(o.Proc, o.Evidence == EvidenceHeap, sampler.Lend),
+		watcher: watch.Start(o.Proc), evidence: evidence.New(o.Proc, o.Evidence, sampler.Lend),
 		search: newSearch(), state: state, history: state.History, autopsies: state.Autopsies, incidents: kept,
 		verdicts: make(map[rows.Key]*verdict), alive: make(map[jvmKey]*lastSeen), warned: make(map[string]string),
 	}

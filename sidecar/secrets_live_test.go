@@ -36,7 +36,7 @@ func TestNoSecrets(t *testing.T) {
 		}
 	}
 	state := t.TempDir()
-	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, StateDir: state, Evidence: EvidenceHeap}, j)
+	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond, StateDir: state, Evidence: evidence.Allowed{Heap: true}}, j)
 	shown := map[string]string{"evidence": evidenceOf(t, j)}
 	look := func(when string) {
 		for _, path := range []string{"/", "/breakdown", "/breakdown?format=text", "/diagnosis", "/diagnosis?format=text", "/owners", "/history", "/oom", "/oom?format=text", "/metrics"} {
@@ -85,7 +85,7 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 		t.Fatal(err)
 	}
 	c := report.Containers[0]
-	collector := evidence.New("/proc", true, s.Lend)
+	collector := evidence.New("/proc", evidence.Allowed{Heap: true, Recordings: true}, s.Lend)
 	text := ""
 	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap} {
 		g := collector.Gather(t.Context(), time.Now(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, evidence.Confirmed)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
+	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/httpapi"
 	"github.com/jvmem/jvmem/sidecar/incidents"
@@ -27,8 +28,8 @@ type ServeOptions struct {
 	LogInterval time.Duration // between two log lines; 0: none
 	Retention   time.Duration // of the history
 	StateDir    string        // keeps history, incidents and autopsies across restarts; "": they are kept in memory only
-	Evidence    string        // EvidenceHeap or ""
-	User        string        // UserJVM or ""
+	Evidence    evidence.Allowed
+	User        string // UserJVM or ""
 	Log         *eventlog.Log
 	Version     string // of jvmem
 	// Listening is called with the address once requests are accepted, Started after the

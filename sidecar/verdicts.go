@@ -2,7 +2,9 @@ package sidecar
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -13,8 +15,35 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// EvidenceHeap is the evidence that stops the JVM, and has to be enabled.
-const EvidenceHeap = "heap"
+// The evidence that may be collected, by name. Several are separated by commas.
+const (
+	EvidenceNone  = "none"
+	EvidenceCheap = "cheap"
+	EvidenceJFR   = "jfr"
+	EvidenceHeap  = "heap"
+)
+
+// ParseEvidence returns what a list allows. JFR and heap include what is cheap.
+func ParseEvidence(list string) (evidence.Allowed, error) {
+	var allowed evidence.Allowed
+	for name := range strings.SplitSeq(list, ",") {
+		switch name {
+		case EvidenceNone:
+			allowed.None = true
+		case EvidenceCheap, "":
+		case EvidenceJFR:
+			allowed.Recordings = true
+		case EvidenceHeap:
+			allowed.Heap = true
+		default:
+			return allowed, fmt.Errorf("--evidence %q: must be none, cheap, jfr, heap, or jfr,heap", list)
+		}
+	}
+	if allowed.None && (allowed.Recordings || allowed.Heap) {
+		return allowed, fmt.Errorf("--evidence %q: none excludes the others", list)
+	}
+	return allowed, nil
+}
 
 // verdict holds the state of a container's verdicts.
 type verdict struct {
@@ -87,7 +116,7 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		f.Gathered = l.evidence.Gather(ctx, now, c, f, evidence.Confirmed)
-		if l.options.Evidence == EvidenceHeap {
+		if l.options.Evidence.Heap {
 			f.Next = slices.DeleteFunc(f.Next, func(step string) bool { return step == diagnosis.HistogramHint })
 		}
 	}

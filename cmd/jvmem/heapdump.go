@@ -20,7 +20,7 @@ const heapDumpUsage = `Write a heap dump (HPROF, gzip) of a JVM to standard outp
   kubectl exec my-pod -c jvmem -- /jvmem heapdump --yes > heap.hprof.gz
 
 The JVM is stopped until the dump is written. The dump holds every secret of the
-application. It needs JDK 17 or newer. Without --yes it only prints how long that is.
+application. JDK 8 cannot do it. Without --yes it only prints how long that is.
 
 Exit code: 0 complete, 1 error.
 `

@@ -33,7 +33,7 @@ func (i Intervention) limit(o Options) time.Duration { return o.SlowTimeout }
 // HeapDump is "GC.heap_dump" of all objects, without a collection before it, into a file of
 // the JVM's /tmp that exists. THE APPLICATION STOPS until the dump is written: if the file is
 // a FIFO, as long as its reader takes. The reply is waited for as long as the context lasts.
-// Before JDK 17 the command has no -overwrite, and is refused.
+// JDK 8 and older updates of 11 know no -overwrite, and refuse it.
 type HeapDump struct {
 	// NSPID of the JVM is part of the name of the file, see HeapDumpFile.
 	NSPID int

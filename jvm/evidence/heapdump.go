@@ -34,8 +34,8 @@ const (
 // heap. w may hang. Nothing of the dump is kept here or in the JVM's file system, and no
 // collection runs.
 //
-// It needs JDK 17 or newer. Older ones only write a file that does not exist yet, and return
-// to the lengths in its middle: ErrNoStream.
+// JDK 8 and older updates of 11 only write a file that does not exist yet, and return to the
+// lengths in its middle: ErrNoStream.
 //
 // From JDK 22 on, HotSpot writes what is not an object into the file that it is given, and
 // the objects into another, which it would append to the first. That one is a FIFO too. Its
@@ -59,7 +59,7 @@ func DumpHeap(ctx context.Context, p *jvm.Process, w io.Writer) error {
 		err = dumpHeap(ctx, p, session, command, compressed)
 	}
 	if unknownOption(err) {
-		return p.Refuse(ErrNoStream, "this JDK writes heap dumps only into a new file, and not from beginning to end: JDK 17 or newer is needed to copy one out of a container without a disk",
+		return p.Refuse(ErrNoStream, "this JDK writes heap dumps only into a new file, and not from beginning to end: a recent update of JDK 11, or a newer one, is needed to copy one out of a container without a disk",
 			fmt.Sprintf("on a volume of the JVM's container with room for the whole heap: jcmd %d GC.heap_dump -all /path/heap.hprof, where jcmd itself needs some 50 MiB of the container's memory", command.NSPID))
 	}
 	if err != nil {

@@ -38,35 +38,36 @@ const (
 	RecordingBytes = 48 << 20
 	// maxChunkBytes bounds the file that is read: HotSpot begins another one at 12 MiB.
 	maxChunkBytes = 64 << 20
-	// recordingGrace is how long after the end of its time a recording remains, to be read. It
+	// RecordingGrace is how long after the end of its time a recording remains, to be read. It
 	// ends then if jvmem does not end it.
-	recordingGrace = 3 * time.Minute
+	RecordingGrace = 3 * time.Minute
 )
 
 // StartRecording starts to record the cause of a leak for a time, if nobody else records.
+// Else it returns what their recording shows so far, as ReadRecording does; nil: it started.
 // The JVM must have RecordingBytes of unreclaimable memory left to its limit: the caller
 // knows it. JFR keeps 12 to 31 MiB of the JVM for good, and uses about a second of CPU time
 // the first time; nothing of it remains in the JVM's file system but an empty folder of JFR.
-func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o cause.Options, d time.Duration) error {
+func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o cause.Options, d time.Duration) (*cause.Finding, error) {
 	session, err := p.Session()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	o.JDK = session.Major
 	settings := cause.Settings(kind, o)
 	if err := refuseRecording(p, session.Collector, settings, o); err != nil {
-		return err
+		return nil, err
 	}
 	text, err := session.Send(ctx, attach.RecordingCheck)
 	switch {
 	case errors.Is(err, attach.ErrCommand):
-		return p.Refuse(ErrNoRecorder, "this JVM has no Flight Recorder: JFR.check was refused", "JDK 11 and newer have it, and JDK 8 from 8u262 on in most builds")
+		return nil, p.Refuse(ErrNoRecorder, "this JVM has no Flight Recorder: JFR.check was refused", "JDK 11 and newer have it, and JDK 8 from 8u262 on in most builds")
 	case err != nil:
-		return err
+		return nil, err
 	case !strings.Contains(text, "No available recordings"):
-		return p.Refuse(ErrRecording, "somebody else records with JFR, so jvmem starts no recording", "stop the other recording (jcmd JFR.stop), or disable continuous profiling")
+		return ReadRecording(p, kind)
 	}
-	command := attach.StartRecording{Duration: d + recordingGrace}
+	command := attach.StartRecording{Duration: d + RecordingGrace}
 	for _, s := range settings {
 		command.Settings = append(command.Settings, attach.Setting(s))
 	}
@@ -74,7 +75,7 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 		command.NSPID = cmp.Or(p.Status().NSPID, p.Status().PID)
 		remove, err := writeSettings(p, attach.SettingsFile(command.NSPID), settings)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer remove()
 	}
@@ -82,7 +83,7 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 	if err == nil && !strings.Contains(text, "Started recording") {
 		err = p.Refuse(ErrNoRecorder, "JFR did not start: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "check that java.io.tmpdir of the JVM is writable")
 	}
-	return err
+	return nil, err
 }
 
 // firstInline is the first JDK whose JFR.start takes settings on its command line.

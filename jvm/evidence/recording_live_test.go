@@ -24,11 +24,8 @@ func TestRecording(t *testing.T) {
 		t.Chdir(cwd)
 		j, p, _ := queried(t, jvmtest.Options{JavaHome: home, JVMFlags: []string{"-Xmx64m", "-XX:+UseSerialGC"}})
 		for range 2 { // the second time JFR is there already
-			if err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); err != nil {
-				t.Fatal(err)
-			}
-			if err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); !errors.Is(err, ErrRecording) {
-				t.Errorf("a second one: %v", err)
+			if theirs, err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); theirs != nil || err != nil {
+				t.Fatal(theirs, err)
 			}
 			j.Do("threads 30 16 leak")
 			found, err := StopRecording(t.Context(), p, cause.Threads)
@@ -69,7 +66,7 @@ func TestRecordingRefused(t *testing.T) {
 		{cause.Threads, cause.Options{Roots: time.Second}, ErrRootsTooLong},
 		{"kernel", cause.Options{}, ErrNoSuchCause},
 	} {
-		if err := StartRecording(t.Context(), p, tt.kind, tt.o, time.Minute); !errors.Is(err, tt.want) {
+		if _, err := StartRecording(t.Context(), p, tt.kind, tt.o, time.Minute); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", tt.kind, err)
 		}
 	}
@@ -86,7 +83,7 @@ func TestRecordingOfSomebodyElse(t *testing.T) {
 		Env:      []string{"DB_PASSWORD=" + secret},
 	})
 	j.Do("threads 30 16 leak")
-	if err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); !errors.Is(err, ErrRecording) {
+	if theirs, err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); theirs == nil || err != nil {
 		t.Fatalf("started a second one: %v", err)
 	}
 	chunk, err := openChunk(p)

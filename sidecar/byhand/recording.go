@@ -58,14 +58,13 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	}
 	var found *cause.Finding
 	err = t.use(ctx, func(p *jvm.Process) error {
-		err := jvmevidence.StartRecording(ctx, p, kind, options, o.Duration)
-		if errors.Is(err, jvmevidence.ErrRecording) {
-			fmt.Fprintln(progress, "somebody else records: jvmem reads that recording")
-			found, err = jvmevidence.ReadRecording(p, kind)
+		var err error
+		if found, err = jvmevidence.StartRecording(ctx, p, kind, options, o.Duration); err != nil {
 			return err
 		}
-		if err != nil {
-			return err
+		if found != nil {
+			fmt.Fprintln(progress, "somebody else records: what follows is what that recording shows so far")
+			return nil
 		}
 		fmt.Fprintf(progress, "recording for %s: %s\n", o.Duration, cost)
 		select {

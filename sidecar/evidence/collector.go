@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/evidence"
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -32,7 +34,7 @@ type Lend func(ctx context.Context, of *breakdown.Container, use func(context.Co
 
 // Collector gathers evidence. It is for one goroutine at a time.
 type Collector struct {
-	heap      bool
+	allowed   Allowed
 	lend      Lend
 	look      looker
 	incidents map[key]*incident
@@ -40,6 +42,16 @@ type Collector struct {
 	takes     <-chan []taken // nil: no baseline is being taken
 	// find returns queryFor, or a fault in tests.
 	find func(*diagnosis.Finding, Stage) query
+	// start and stop are those of package jvm/evidence, or faults in tests.
+	start func(context.Context, *jvm.Process, cause.Kind, cause.Options, time.Duration) (*cause.Finding, error)
+	stop  func(context.Context, *jvm.Process, cause.Kind) (*cause.Finding, error)
+}
+
+// Allowed is the evidence that a user has to enable, and None disables all of it.
+type Allowed struct {
+	Heap       bool // class histograms, which stop the JVM
+	Recordings bool // of JFR, which make the JVM use more memory for good
+	None       bool
 }
 
 // Stage is how far a leak is known. It decides which questions are worth their cost.
@@ -68,6 +80,9 @@ type incident struct {
 	seen    time.Time // when it was last found
 	answers map[process]answer
 	pending <-chan map[process]answer // nil: no query is running
+
+	recordings map[process]recorded
+	recording  <-chan map[process]recorded // nil: none is being started or stopped
 }
 
 // answer is the last answer of a JVM.
@@ -87,10 +102,9 @@ func (a answer) retryAt() time.Time {
 	return a.at.Add(delay)
 }
 
-// New returns a Collector. proc is the mount point of procfs; heap allows class histograms,
-// which stop the JVM.
-func New(proc string, heap bool, lend Lend) *Collector {
-	c := &Collector{heap: heap, lend: lend, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
+// New returns a Collector. proc is the mount point of procfs.
+func New(proc string, allowed Allowed, lend Lend) *Collector {
+	c := &Collector{allowed: allowed, lend: lend, start: evidence.StartRecording, stop: evidence.StopRecording, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
 	c.find = c.queryFor
 	return c
 }
@@ -99,8 +113,11 @@ func New(proc string, heap bool, lend Lend) *Collector {
 // queried in this incident; those that were when it was suspected are queried again, once,
 // if a difference says more. nil: there is none, or none yet.
 func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Container, f *diagnosis.Finding, stage Stage) *diagnosis.Gathered {
-	query := c.find(f, stage)
-	if query == nil {
+	if c.allowed.None {
+		return nil
+	}
+	query, kind := c.find(f, stage), c.recordedFor(f, stage)
+	if query == nil && kind == "" {
 		return nil
 	}
 	i := c.incident(now, key{of.Key(), f.Verdict, f.Subject})
@@ -108,13 +125,16 @@ func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Con
 		return nil
 	}
 	i.poll()
-	if due := i.due(now, of, stage); len(due) > 0 && i.pending == nil {
+	if due := i.due(now, of, stage); query != nil && len(due) > 0 && i.pending == nil {
 		if f.Verdict == rows.VerdictHeap && of.HeadroomBytes != nil && *of.HeadroomBytes < minHistogramRoom {
 			i.refuse(now, due, "no class histogram: the JVM needs some MiB for it, and the limit is near")
 		} else {
 			i.query(ctx, of, due, stage, query, c.lend)
 			i.poll()
 		}
+	}
+	if kind != "" {
+		c.record(ctx, now, of, i, kind)
 	}
 	return i.gathered(of)
 }
@@ -134,7 +154,7 @@ func (c *Collector) incident(now time.Time, k key) *incident {
 		if others >= maxIncidents {
 			return nil
 		}
-		i = &incident{answers: make(map[process]answer)}
+		i = &incident{answers: make(map[process]answer), recordings: make(map[process]recorded)}
 		c.incidents[k] = i
 	}
 	i.seen = now
@@ -206,31 +226,36 @@ func (i *incident) poll() {
 	}
 }
 
-// gathered returns the answers of the present JVMs of the container.
+// gathered returns the answers of the present JVMs of the container, what was recorded first.
 func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
-	var g *diagnosis.Gathered
-	var failures []string
+	var g diagnosis.Gathered
+	var text, failures []string
+	add := func(at time.Time, failed string) {
+		if at.After(g.Time) {
+			g.Time = at.UTC()
+		}
+		if failed != "" {
+			failures = append(failures, failed)
+		}
+	}
 	for _, j := range of.JVMs {
-		a, ok := i.answers[process{j.PID, j.StartTicks}]
-		if !ok {
-			continue
+		p := process{j.PID, j.StartTicks}
+		if a, ok := i.answers[p]; ok {
+			text = append(text, a.lines...)
+			if a.owners != nil {
+				g.Owners = append(g.Owners, a.owners)
+			}
+			add(a.at, a.failed)
 		}
-		if g == nil {
-			g = &diagnosis.Gathered{}
-		}
-		if a.at.After(g.Time) {
-			g.Time = a.at.UTC()
-		}
-		g.Text = append(g.Text, a.lines...)
-		if a.owners != nil {
-			g.Owners = append(g.Owners, a.owners)
-		}
-		if a.failed != "" {
-			failures = append(failures, a.failed)
+		if r, ok := i.recordings[p]; ok {
+			g.Text = append(g.Text, r.lines...)
+			add(r.at, r.failed)
 		}
 	}
-	if g != nil {
-		g.Failed = strings.Join(failures, "; ")
+	if g.Time.IsZero() {
+		return nil
 	}
-	return g
+	g.Text = append(g.Text, text...)
+	g.Failed = strings.Join(failures, "; ")
+	return &g
 }

@@ -38,7 +38,7 @@ func newAsked(t *testing.T) *asked {
 	a := &asked{fake: jvmtest.NewUnsignalled(t)}
 	a.of.Identity = rows.Identity{ID: "c", Cgroup: "/c", CgroupVersion: 2}
 	a.start(4711)
-	a.Collector = New("/proc", true, func(ctx context.Context, _ *breakdown.Container, use func(context.Context, []*jvm.Process)) bool {
+	a.Collector = New("/proc", Allowed{Heap: true}, func(ctx context.Context, _ *breakdown.Container, use func(context.Context, []*jvm.Process)) bool {
 		if a.busy {
 			return false
 		}
@@ -232,7 +232,7 @@ func TestHistogramNeedsRoom(t *testing.T) {
 	if got := a.gather(t, now.Add(2*time.Minute), leak); got != "9 × byte[]|" || a.queries != 1 {
 		t.Errorf("%q", got)
 	}
-	if New("/proc", false, nil).Gather(t.Context(), now, &a.of, &leak, Confirmed) != nil {
+	if New("/proc", Allowed{}, nil).Gather(t.Context(), now, &a.of, &leak, Confirmed) != nil {
 		t.Error("a histogram that was not enabled")
 	}
 }

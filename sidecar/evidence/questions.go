@@ -59,7 +59,7 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 	case rows.VerdictHeapFull:
 		return once(outOfMemoryErrors)
 	case rows.VerdictHeap:
-		if c.heap {
+		if c.allowed.Heap {
 			return once(histogram)
 		}
 	}
