@@ -26,7 +26,7 @@ func TestLiveOwnerInVerdict(t *testing.T) {
 	}
 	c := &report.Containers[0]
 	c.JVMs[0].UptimeSeconds = new(600.0)
-	collector := evidence.New("/proc", false, s.Lend)
+	collector := evidence.New("/proc", evidence.Allowed{}, s.Lend)
 	now := time.Now()
 	collector.Baseline(t.Context(), now, c)
 	j.Do("deflaters 80")

@@ -81,6 +81,9 @@ func (f *fifo) read(b []byte) (int, error) {
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 		return 0, nil
 	}
+	if n > 0 {
+		f.unlink() // before what is read is written, which may take long
+	}
 	return max(n, 0), os.NewSyscallError("read", err)
 }
 

@@ -123,13 +123,9 @@ func (d *dump) copy(ctx context.Context) error {
 		if objects.between() {
 			n, err = copyFrom(d.main, main, buffer)
 		}
-		if n > 0 {
-			d.main.unlink()
-		} else if err == nil && main.between() {
-			if n, err = copyFrom(d.objects, objects, buffer); n > 0 {
-				split = true
-				d.objects.unlink()
-			}
+		if n == 0 && err == nil && main.between() {
+			n, err = copyFrom(d.objects, objects, buffer)
+			split = split || n > 0
 		}
 		if out.err == nil {
 			out.err = context.Cause(ctx)
