@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	maxOwners         = 8
-	maxSizes          = 4
-	maxThirdParty     = 16
-	reasonReferences  = "the search for what refers to the blocks reached its limit"
-	reasonOfSnapshots = "the baseline is not complete: "
+	maxOwners        = 8
+	maxSizes         = 4
+	maxThirdParty    = 16
+	reasonReferences = "the search for what refers to the blocks reached its limit"
+	reasonBaseline   = "the baseline is not complete: "
 )
 
 // ErrOtherProcess means that a Snapshot is of another process, or of one that was restarted.
@@ -26,7 +26,7 @@ type Target struct {
 	PID  int
 }
 
-// DefaultBudget is enough for 4 GiB of malloc.
+// DefaultBudget is more than 1 GiB of malloc takes: 2.6 s of CPU time.
 func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 2_000_000, Time: 30 * time.Second} }
 
 // Take returns what is in use now, for a later Find. The errors are proc.ErrGone, those of
@@ -80,7 +80,7 @@ func Find(t Target, since *Snapshot, b malloc.Budget) (*Report, error) {
 	if since != nil {
 		out.Since = &since.Time
 		if !since.Complete {
-			out.incomplete(reasonOfSnapshots + since.Reason)
+			out.incomplete(reasonBaseline + since.Reason)
 		}
 	}
 	return out, p.name(out, since, now)

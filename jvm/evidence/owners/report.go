@@ -67,7 +67,7 @@ type Owner struct {
 	Global string `json:"global,omitempty"`
 	// JavaClass is the class of the Java objects that refer to the blocks.
 	JavaClass string `json:"java_class,omitempty"`
-	// Category is that of Native Memory Tracking: of the blocks, or of what refers to them.
+	// Category is that of Native Memory Tracking, of the blocks.
 	Category string `json:"category,omitempty"`
 	// Hops is how many references lead from what is named to the blocks: 0 to 3, where 3 is
 	// also the end of a longer list or tree.

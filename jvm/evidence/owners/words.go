@@ -96,9 +96,6 @@ func (o *Owner) by() string {
 	if o.JavaClass != "" {
 		from = append(from, o.JavaClass[strings.LastIndexByte(o.JavaClass, '.')+1:])
 	}
-	if o.Relation == ReferredTo && len(from) == 0 && o.Category != "" {
-		from = append(from, "HotSpot's memory of category "+o.Category)
-	}
 	if len(from) > 0 {
 		by = append(by, "referred to by "+strings.Join(from, " and "))
 	}
