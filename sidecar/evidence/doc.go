@@ -7,6 +7,9 @@
 // is queried again; a query that failed is repeated with a growing delay. The result is text
 // for people, with the time it was collected.
 //
+// Where it is enabled, a confirmed leak is also recorded with JFR, once for each incident and
+// JVM, to name the line of code that leaks.
+//
 // It sends only commands that stop a JVM for some milliseconds, unless the class histogram
 // was enabled. The queries are those of package jvm/evidence.
 package evidence
