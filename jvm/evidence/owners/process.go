@@ -57,35 +57,39 @@ type heapSpan struct {
 	offset uint64
 }
 
-func open(t Target, b malloc.Budget) (p *process, err error) {
-	p = &process{target: t, details: make(map[uint64]string)}
-	defer func() {
-		if err != nil {
-			p.close()
-		}
-	}()
-	if p.status, err = proc.ReadStatus(t.Proc, t.PID); err != nil {
+func open(t Target, b malloc.Budget) (*process, error) {
+	p := &process{target: t, details: make(map[uint64]string)}
+	if err := p.open(b); err != nil {
+		p.close()
 		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) open(b malloc.Budget) (err error) {
+	t := p.target
+	if p.status, err = proc.ReadStatus(t.Proc, t.PID); err != nil {
+		return err
 	}
 	dir := filepath.Join(t.Proc, strconv.Itoa(t.PID))
 	pagemap, err := pages.OpenPagemap(filepath.Join(dir, "pagemap"))
 	if err != nil {
-		return nil, proc.Gone(t.PID, err)
+		return proc.Gone(t.PID, err)
 	}
 	p.closers = append(p.closers, pagemap.Close)
 	mem, err := proc.Open(filepath.Join(dir, "mem"))
 	if err != nil {
-		return nil, proc.Gone(t.PID, err)
+		return proc.Gone(t.PID, err)
 	}
 	p.closers = append(p.closers, mem.Close)
 	var reader resident.Memory
 	if p.mappings, _, err = reader.Read(dir, pagemap, p.status.HugetlbBytes > 0); err != nil {
-		return nil, proc.Gone(t.PID, err)
+		return proc.Gone(t.PID, err)
 	}
 	p.memory = newMemory(mem, pagemap, b)
 	p.libraries = findLibraries(p.mappings, p.memory)
 	p.locate(mem, pagemap, p.openStructs())
-	return p, p.probe()
+	return p.probe()
 }
 
 func (p *process) close() {
