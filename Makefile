@@ -117,6 +117,10 @@ e2e-chart: ## e2e: render the Helm chart and validate the objects with Helm and 
 e2e-cluster: ## e2e: the sidecar in a Kubernetes cluster on this machine, with Helm 3 and 4; builds Kubernetes the first time
 	cd e2e && go test -count=1 -v -parallel 6 -timeout 75m ./cluster
 
+.PHONY: e2e-cluster-v2
+e2e-cluster-v2: ## e2e: the tests of e2e-cluster in which the version of cgroups matters, with cgroup v2 in QEMU
+	cd e2e && go run ./cluster/guest
+
 .PHONY: e2e-cluster-programs
 e2e-cluster-programs: # ahead, as it takes minutes
 	cd e2e && go run ./cluster/run -build

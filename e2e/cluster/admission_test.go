@@ -58,16 +58,20 @@ func (s *suite) expectWarning(t *testing.T, namespace string, template core.PodT
 	}
 }
 
-// Where only the image sets the user, the sidecar takes it from the JVM.
-func (s *suite) testUserOfImage(t *testing.T) {
-	namespace := s.namespace(t, "image-user")
-	images := map[string]string{"root": node.App, "user": node.AppUser}
-	for name, image := range images {
+// Where only the image sets the user, or the pod sets root, the sidecar takes it from the JVM.
+func (s *suite) testUserOfJVM(t *testing.T) {
+	namespace := s.namespace(t, "jvm-user")
+	pods := map[string]core.PodTemplateSpec{}
+	for name, image := range map[string]string{"root": node.App, "user": node.AppUser, "set": node.AppUser} {
 		pod := template(injected(name))
 		pod.Spec.SecurityContext, pod.Spec.Containers[0].Image = nil, image
+		pods[name] = pod
+	}
+	pods["set"].Spec.Containers[0].SecurityContext = &core.SecurityContext{RunAsUser: new(int64(0))}
+	for name, pod := range pods {
 		s.createPod(t, namespace, name, pod)
 	}
-	for name := range images {
+	for name := range pods {
 		s.awaitContainer(t, s.awaitReady(t, namespace, name), "all rows known", complete)
 	}
 }
@@ -88,6 +92,24 @@ func (s *suite) testQuota(t *testing.T) {
 	}
 	pod := template(injected("app"))
 	pod.Spec.Containers[0].Resources.Limits[core.ResourceCPU] = resource.MustParse("1")
+	s.createDeployment(t, namespace, "app", 1, pod)
+	s.awaitContainer(t, s.awaitPodOf(t, namespace, "app=app"), "all rows known", complete)
+}
+
+// In a namespace with a LimitRange, which rejects containers with less than its minimum, the sidecar
+// has it.
+func (s *suite) testLimitRange(t *testing.T) {
+	namespace := s.namespace(t, "minimum")
+	least := core.ResourceList{core.ResourceCPU: resource.MustParse("20m"), core.ResourceMemory: resource.MustParse("80Mi")}
+	_, err := s.client.CoreV1().LimitRanges(namespace).Create(t.Context(), &core.LimitRange{
+		ObjectMeta: meta.ObjectMeta{Name: "minimum"},
+		Spec:       core.LimitRangeSpec{Limits: []core.LimitRangeItem{{Type: core.LimitTypeContainer, Min: least}}},
+	}, meta.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := template(injected("app"))
+	pod.Spec.Containers[0].Resources.Requests = least
 	s.createDeployment(t, namespace, "app", 1, pod)
 	s.awaitContainer(t, s.awaitPodOf(t, namespace, "app=app"), "all rows known", complete)
 }

@@ -11,7 +11,12 @@ import (
 	"github.com/jvmem/jvmem/e2e/cluster/node"
 )
 
-var folder = flag.String("folder", "", "folder of a cluster that runs already")
+var (
+	folder   = flag.String("folder", "", "folder of a cluster that runs already")
+	prepared = flag.String("prepared", "", "folder that has all files which the tests need: ./guest makes it")
+	values   = flag.String("set", "", "values of the chart for README's installation, as of helm --set")
+	timeout  = flag.Duration("wait", 4*time.Minute, "limit of each wait: the default is for a machine on which other processes take most of the CPU")
+)
 
 // suite is the cluster with jvmem installed.
 type suite struct {
@@ -23,18 +28,24 @@ type suite struct {
 }
 
 func TestCluster(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &suite{root: root}
-	s.buildPlugin(t)
-	if *folder != "" {
-		s.node, err = node.Attach(t.Context(), *folder, root)
+	s := &suite{root: *prepared, plugin: func() (string, error) { return *prepared, nil }}
+	options := node.Options{Report: func(step string, took time.Duration) {
+		t.Logf("started in %.1f s: %s", took.Seconds(), step)
+	}}
+	var err error
+	if *prepared != "" {
+		options.Kit = filepath.Join(*prepared, "kit")
 	} else {
-		s.node, err = node.Start(t.Context(), node.Options{Root: root, Report: func(step string, took time.Duration) {
-			t.Logf("started in %.1f s: %s", took.Seconds(), step)
-		}})
+		if s.root, err = filepath.Abs("../.."); err != nil {
+			t.Fatal(err)
+		}
+		options.Root = s.root
+		s.buildPlugin(t)
+	}
+	if *folder != "" {
+		s.node, err = node.Attach(*folder)
+	} else {
+		s.node, err = node.Start(t.Context(), options)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -66,10 +77,12 @@ func TestCluster(t *testing.T) {
 			{"pod security", s.testPodSecurity},
 			{"image missing", s.testImageMissing},
 			{"quota", s.testQuota},
+			{"limit range", s.testLimitRange},
 			{"guaranteed", s.testGuaranteed},
-			{"user of the image", s.testUserOfImage},
+			{"user of the JVM", s.testUserOfJVM},
 			{"debug", s.testDebug},
 			{"plugin", s.testPlugin},
+			{"example", s.testExample},
 			{"Helm 3", s.testHelm3},
 			{"TLS", s.testTLS},
 			{"network policy", s.testNetworkPolicy},

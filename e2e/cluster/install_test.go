@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,10 +75,11 @@ func (s *suite) readme(t *testing.T) string {
 				line = other + "\n"
 			}
 		}
-		script += strings.ReplaceAll(line, "deployment NAME ", "deployment payments ")
+		line = strings.ReplaceAll(line, "deployment NAME ", "deployment payments ")
 		if strings.HasPrefix(line, "helm upgrade --install jvmem ") {
-			script += "helm test jvmem --namespace jvmem\n"
+			line = strings.TrimSuffix(line, "\n") + " --set '" + *values + "'\nhelm test jvmem --namespace jvmem\n"
 		}
+		script += line
 	}
 	if ran < 10 {
 		t.Fatalf("README has only %d commands:\n%s", ran, section)
@@ -131,7 +134,14 @@ func (s *suite) testUninstall(t *testing.T) {
 	}
 }
 
-// The examples with Helm 3: the chart that includes the templates, whose PodMonitor is of a
+// The example of the label.
+func (s *suite) testExample(t *testing.T) {
+	namespace := s.namespace(t, "shop")
+	s.run(t, "kubectl", "apply", "--filename", "charts/jvmem/examples/injection/deployment.yaml")
+	s.awaitContainer(t, s.awaitPodOf(t, namespace, "app=payments"), "all rows known", complete)
+}
+
+// The other examples with Helm 3: the chart that includes the templates, whose PodMonitor is of a
 // kind that the cluster does not have, and values only with a post-renderer and an ordinary
 // container.
 func (s *suite) testHelm3(t *testing.T) {
@@ -156,19 +166,31 @@ func (s *suite) testTLS(t *testing.T) {
 	web := write(t, "web.yml", `tls_server_config: {cert_file: tls.crt, key_file: tls.key}
 basic_auth_users: {oncall: $2b$04$nKmBZiA7MJU6JpdHgPT7GuIduZ8cRrQ.LgNTcVaSa3.9Ktc3HLbCi}
 `)
-	s.run(t, "sh", "-ec", fmt.Sprintf(`cd %s
-		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=jvmem -keyout tls.key -out tls.crt
-		kubectl create secret generic jvmem-web --namespace %s --from-file=web.yml --from-file=tls.crt --from-file=tls.key`,
-		filepath.Dir(web), namespace))
+	s.run(t, "kubectl", "create", "secret", "generic", "jvmem-web", "--namespace", namespace, "--from-file", web,
+		"--from-file=tls.crt="+s.node.Path("apiserver.crt"), "--from-file=tls.key="+s.node.Path("apiserver.key"))
 	app := template(unlabelled)
 	s.installFor(t, namespace, app, repository, "web.secret=jvmem-web", "web.tls=true", "readinessProbe=true")
 	s.createPod(t, namespace, "app", app)
 	pod := s.awaitReady(t, namespace, "app") // its probes use TLS
-	url := fmt.Sprintf("https://%s:%d/breakdown", pod.Status.PodIP, port)
-	if out, err := s.try(t, "curl", "--silent", "--show-error", "--fail", "--insecure", url); err == nil || !strings.Contains(out+err.Error(), "401") {
-		t.Errorf("without a password: %v\n%s", err, out)
+	client := &http.Client{Timeout: *timeout, Transport: &http.Transport{
+		DisableKeepAlives: true, DialContext: s.node.Dial, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+	}}
+	for password, want := range map[string]int{"": http.StatusUnauthorized, "secret": http.StatusOK} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("https://%s:%d/breakdown", pod.Status.PodIP, port), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if password != "" {
+			request.SetBasicAuth("oncall", password)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response.Body.Close(); response.StatusCode != want {
+			t.Errorf("password %q: %s", password, response.Status)
+		}
 	}
-	s.run(t, "curl", "--silent", "--show-error", "--fail", "--insecure", "--user", "oncall:secret", url)
 }
 
 // The API server accepts the NetworkPolicies.

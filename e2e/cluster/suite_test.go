@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// timeout is for a machine on which other processes take most of the CPU.
-	timeout      = 4 * time.Minute
 	pollInterval = 250 * time.Millisecond
 	port         = 9753 // of the sidecar
 	limit        = 256  // MiB, of the JVM's container
@@ -26,13 +24,13 @@ const (
 // await returns when a function returns nil, and fails the test if that takes too long.
 func await(t *testing.T, what string, do func() error) {
 	t.Helper()
-	for end := time.Now().Add(timeout); ; time.Sleep(pollInterval) {
+	for end := time.Now().Add(*timeout); ; time.Sleep(pollInterval) {
 		err := do()
 		if err == nil {
 			return
 		}
 		if time.Now().After(end) || t.Context().Err() != nil {
-			t.Fatalf("%s: not within %v: %v", what, timeout, err)
+			t.Fatalf("%s: not within %v: %v", what, *timeout, err)
 		}
 	}
 }
@@ -40,7 +38,7 @@ func await(t *testing.T, what string, do func() error) {
 // try runs a command of the cluster: kubectl, helm or helm3.
 func (s *suite) try(t *testing.T, name string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	ctx, cancel := context.WithTimeout(t.Context(), *timeout)
 	defer cancel()
 	cmd := s.node.Command(ctx, name, args...)
 	cmd.Dir = s.root
@@ -96,7 +94,7 @@ func (s *suite) describe(t *testing.T, namespace string) {
 			echo "$pod"
 			kubectl --namespace "$0" logs "$pod" --all-containers --prefix --tail 8
 		done`
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
 	out, err := s.node.Command(ctx, "bash", "-c", script, namespace).CombinedOutput()
 	t.Logf("%s (%v):\n%s", namespace, err, out)

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
@@ -22,15 +23,17 @@ const (
 // have some of them built in.
 var modules = []string{
 	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk", // disks
-	"virtio-rng", // entropy
-	"overlay",    // root file systems of containers
+	"virtio-rng",                   // entropy
+	"overlay",                      // root file systems of containers
+	"llc", "stp", "bridge", "veth", // networks of pods
 }
 
 // kernel returns the folder with the kernel, its modules and a busybox. Remove it to get a
 // newer kernel.
 func (c *cache) kernel(ctx context.Context) (string, error) {
-	const name = "kernel"
-	return c.have(name, name, func(folder string) error {
+	// An older one may lack modules.
+	name := fmt.Sprintf("kernel-%.6x", sha256.Sum256(fmt.Append(nil, modules)))
+	return c.have(name, "kernel*", func(folder string) error {
 		if err := download(ctx, folder); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (n *Node) enter(ctx context.Context, namespaces []string, name string, args
 // Env returns the environment of Command.
 func (n *Node) Env() []string {
 	return []string{
-		"PATH=" + n.binaries.bin() + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.Path("admin.conf"),
+		"PATH=" + n.kit.binaries().bin() + ":" + os.Getenv("PATH"), "KUBECONFIG=" + n.Path("admin.conf"),
 		"HELM_CACHE_HOME=" + n.Path("helm/cache"), "HELM_CONFIG_HOME=" + n.Path("helm/config"), "HELM_DATA_HOME=" + n.Path("helm/data"),
 	}
 }

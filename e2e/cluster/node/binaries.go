@@ -20,6 +20,8 @@ const (
 	recipe = 1
 	// kubernetesVersion is what the programs report. ../binaries/go.mod has the same.
 	kubernetesVersion = "1.37.2"
+	// Names in the cache.
+	folderPrefix, lockFile = "kubernetes-", "lock"
 )
 
 // The programs by their import paths.
@@ -38,6 +40,9 @@ type binaries string
 
 func (b binaries) bin() string      { return filepath.Join(string(b), "bin") }
 func (b binaries) packages() string { return filepath.Join(string(b), "packages") }
+
+// file returns the path of a file of a package.
+func (b binaries) file(name string) string { return filepath.Join(b.packages(), name) }
 
 // Build builds what a node of the repository in root needs and this machine does not have yet.
 func Build(ctx context.Context, root string) error {
@@ -61,13 +66,13 @@ func getBinaries(ctx context.Context, root string) (binaries, error) {
 	if err != nil { // no HOME, as for a service
 		dir = "/var/cache"
 	}
-	dir = filepath.Join(dir, "jvmem-e2e", fmt.Sprintf("kubernetes-%s-%.6x", kubernetesVersion, key.Sum(nil)))
+	dir = filepath.Join(dir, "jvmem-e2e", fmt.Sprintf(folderPrefix+"%s-%.6x", kubernetesVersion, key.Sum(nil)))
 	for _, sub := range []string{"bin", "packages"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return "", err
 		}
 	}
-	lock, err := lock(ctx, filepath.Join(dir, "lock"))
+	lock, err := lock(ctx, filepath.Join(dir, lockFile))
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +81,19 @@ func getBinaries(ctx context.Context, root string) (binaries, error) {
 	if err := b.unpack(ctx, needScript(root)); err != nil {
 		return "", err
 	}
-	return b, b.build(ctx, module)
+	return b, errors.Join(b.build(ctx, module), removeUnused(filepath.Dir(dir)))
+}
+
+// removeUnused removes the folders, of 700 MB each, of versions that were not used for a day.
+func removeUnused(cache string) error {
+	locks, err := filepath.Glob(filepath.Join(cache, folderPrefix+"*", lockFile))
+	for _, path := range locks {
+		// Who locks it truncates it.
+		if info, statErr := os.Stat(path); statErr == nil && time.Since(info.ModTime()) > 24*time.Hour {
+			err = errors.Join(err, os.RemoveAll(filepath.Dir(path)))
+		}
+	}
+	return err
 }
 
 // needScript installs Debian packages.

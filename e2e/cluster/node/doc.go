@@ -9,7 +9,8 @@
 // The programs of Kubernetes and Helm are built from the Go module proxy, with the versions
 // in ../binaries/go.mod, and kept on this machine; etcd, the CNI plugins and busybox come
 // from Debian packages, which are unpacked there and not installed. On two idle cores this
-// takes 8 minutes. Images are imported as archives.
+// takes 8 minutes. Images are imported as an archive. A kit has all of this, for a machine that
+// cannot build it.
 //
 // What the cluster does not have: Services (no kube-proxy), DNS, a way out of its network.
 // It needs root.

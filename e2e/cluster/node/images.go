@@ -2,6 +2,7 @@ package node
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/jvmem/jvmem/e2e/daemon"
 	"github.com/jvmem/jvmem/e2e/debian"
 )
 
@@ -47,15 +47,29 @@ type config struct {
 	ExposedPorts map[string]struct{} `json:",omitempty"`
 }
 
-// importImages makes all images and imports them, as one archive of `docker save`.
-func (n *Node) importImages(ctx context.Context, root string) error {
+// importImages imports the images of the kit.
+func (n *Node) importImages(ctx context.Context) error {
+	if out, err := n.ctr(ctx, "images", "import", n.kit.images()).CombinedOutput(); err != nil {
+		return fmt.Errorf("ctr images import: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// makeImages makes all images, as one archive of `docker save`.
+func (k kit) makeImages(ctx context.Context, root string) (err error) {
 	tree, err := debian.Get(ctx, needScript(root))
 	if err != nil {
 		return err
 	}
+	scratch, err := os.MkdirTemp(string(k), "")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	compiled := filepath.Join(scratch, "classes")
 	for name, command := range map[string]*exec.Cmd{
 		"jvmem": exec.CommandContext(ctx, "make", "--no-print-directory", "build"),
-		"app":   exec.CommandContext(ctx, "javac", "--release", "17", "-d", n.Path("classes"), filepath.Join(root, "e2e/cluster/app/App.java")),
+		"app":   exec.CommandContext(ctx, "javac", "--release", "17", "-d", compiled, filepath.Join(root, "e2e/cluster/app/App.java")),
 	} {
 		command.Dir = root
 		if out, err := command.CombinedOutput(); err != nil {
@@ -64,23 +78,23 @@ func (n *Node) importImages(ctx context.Context, root string) error {
 	}
 	var errs []error
 	newLayer := func(name string, write func(layerWriter) error) layer {
-		l, err := n.newLayer(name, write)
+		l, err := newLayer(filepath.Join(scratch, name), write)
 		errs = append(errs, err)
 		return l
 	}
 	base := newLayer("base", func(w layerWriter) error { return w.tree(tree.Base(), "") })
 	java := newLayer("jdk", func(w layerWriter) error { return w.tree(filepath.Join(tree.JDKFolder(), jdk), "opt/jdk") })
-	classes := newLayer("app", func(w layerWriter) error { return w.tree(n.Path("classes"), "app") })
-	tools := newLayer("busybox", n.writeBusybox)
+	classes := newLayer("app", func(w layerWriter) error { return w.tree(compiled, "app") })
+	tools := newLayer("busybox", k.writeBusybox)
 	jvmem := newLayer("jvmem", func(w layerWriter) error { return w.program("jvmem", filepath.Join(root, "bin/jvmem")) })
-	first := newLayer("pause", func(w layerWriter) error { return w.program("pause", filepath.Join(n.binaries.bin(), "pause")) })
+	first := newLayer("pause", func(w layerWriter) error { return w.program("pause", filepath.Join(k.binaries().bin(), "pause")) })
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	app := config{Entrypoint: []string{"java", "-cp", "/app", "App"}, Env: []string{"PATH=/opt/jdk/bin:/bin"}}
 	user := app
 	user.User = "1000:1000"
-	return n.load(ctx, []image{
+	return k.save([]image{
 		{[]string{pause}, []layer{first}, config{Entrypoint: []string{"/pause"}, User: "65535:65535"}},
 		{[]string{busybox}, []layer{base, tools}, config{Cmd: []string{"sh"}, Env: []string{"PATH=/bin"}}},
 		{[]string{JvmemRepository + ":" + Version}, []layer{jvmem}, config{
@@ -93,7 +107,7 @@ func (n *Node) importImages(ctx context.Context, root string) error {
 
 // writeBusybox writes the programs that the tests and `helm test` use, beside a shell that is
 // not busybox: its own would not look for another wget.
-func (n *Node) writeBusybox(w layerWriter) error {
+func (k kit) writeBusybox(w layerWriter) error {
 	// Debian's busybox crashes with -T.
 	const wget = `#!/bin/sh
 for a; do
@@ -105,7 +119,7 @@ done
 exec /bin/busybox wget "$@"
 `
 	err := errors.Join(
-		w.program("bin/busybox", filepath.Join(n.binaries.packages(), busyboxFile)),
+		w.program("bin/busybox", k.binaries().file(busyboxFile)),
 		w.file("bin/wget", strings.NewReader(wget), int64(len(wget))))
 	for _, name := range []string{"id", "ls", "ps"} {
 		err = errors.Join(err, w.link("bin/"+name, "busybox"))
@@ -113,7 +127,8 @@ exec /bin/busybox wget "$@"
 	return err
 }
 
-func (n *Node) load(ctx context.Context, images []image) error {
+// save writes the archive.
+func (k kit) save(images []image) (err error) {
 	type object map[string]any
 	var manifest []object
 	files := map[string][]byte{}
@@ -140,26 +155,23 @@ func (n *Node) load(ctx context.Context, images []image) error {
 		return err
 	}
 	files["manifest.json"] = text
-	archive := daemon.Archive(func(w *tar.Writer) error {
-		for name, text := range files {
-			if err := (layerWriter{w}).file(name, strings.NewReader(string(text)), int64(len(text))); err != nil {
-				return err
-			}
-		}
-		for name, l := range layers {
-			if err := addLayer(layerWriter{w}, name, l); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	cmd := n.ctr(ctx, "images", "import", "-")
-	cmd.Stdin = archive
-	out, err := cmd.CombinedOutput()
+	file, err := os.Create(k.images())
 	if err != nil {
-		err = fmt.Errorf("ctr images import: %w\n%s", err, out)
+		return err
 	}
-	return errors.Join(err, archive.Close())
+	defer func() { err = errors.Join(err, file.Close()) }()
+	w := layerWriter{tar.NewWriter(file)}
+	for name, text := range files {
+		if err := w.file(name, bytes.NewReader(text), int64(len(text))); err != nil {
+			return err
+		}
+	}
+	for name, l := range layers {
+		if err := addLayer(w, name, l); err != nil {
+			return err
+		}
+	}
+	return w.Close()
 }
 
 func addLayer(w layerWriter, name string, l layer) error {

@@ -22,9 +22,9 @@ type layer struct {
 // layerWriter writes one layer.
 type layerWriter struct{ *tar.Writer }
 
-// newLayer creates a layer, which write fills, in a file of the node's folder.
-func (n *Node) newLayer(name string, write func(layerWriter) error) (_ layer, err error) {
-	file, err := os.Create(n.Path(name + ".layer"))
+// newLayer creates a layer, which write fills, in a file.
+func newLayer(path string, write func(layerWriter) error) (_ layer, err error) {
+	file, err := os.Create(path)
 	if err != nil {
 		return layer{}, err
 	}
@@ -32,7 +32,7 @@ func (n *Node) newLayer(name string, write func(layerWriter) error) (_ layer, er
 	digest := sha256.New()
 	archive := tar.NewWriter(io.MultiWriter(file, digest))
 	if err := errors.Join(write(layerWriter{archive}), archive.Close()); err != nil {
-		return layer{}, fmt.Errorf("layer %s: %w", name, err)
+		return layer{}, fmt.Errorf("layer %s: %w", path, err)
 	}
 	info, err := file.Stat()
 	if err != nil {

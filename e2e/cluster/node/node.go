@@ -21,6 +21,7 @@ const (
 	address        = "10.99.0.1" // of the node: its end of the bridge to the pods
 	serviceAddress = "10.96.0.1" // of the API server, as a Service
 	pidFile        = "pid"
+	kitFolder      = "kit"
 )
 
 //go:embed setup.sh
@@ -39,15 +40,17 @@ var kubeletConfig string
 type Node struct {
 	*daemon.Daemon // nil for a node that another process runs
 	dir            string
-	binaries       binaries
+	kit            kit
 	pid            int        // of the first process of its namespaces
 	failed         chan error // a daemon exited
 }
 
 // Options says what a node is made from.
 type Options struct {
-	// Root is the repository.
+	// Root is the repository, from which the node makes its kit.
 	Root string
+	// Kit is the folder of a kit to use instead.
+	Kit string
 	// Report is called at the end of each step with its duration.
 	Report func(step string, took time.Duration)
 }
@@ -64,25 +67,21 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		begun = time.Now()
 		return nil
 	}
-	err := step("programs", func(ctx context.Context) (err error) {
-		n.binaries, err = getBinaries(ctx, o.Root)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if n.Daemon, err = daemon.New(); err != nil {
 		return nil, err
 	}
 	n.dir = n.Daemon.Path("")
+	n.kit = kit(n.Path(kitFolder))
 	for _, s := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
+		{"programs and images", func(ctx context.Context) error { return n.getKit(ctx, o) }},
 		{"configuration", n.configure},
 		{"containerd", n.startContainerd},
 		{"API server", n.startControlPlane},
-		{"images", func(ctx context.Context) error { return n.importImages(ctx, o.Root) }},
+		{"import of the images", n.importImages},
 		{"node", n.awaitReady},
 	} {
 		if err := step(s.name, s.do); err != nil {
@@ -92,17 +91,24 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	return n, nil
 }
 
-// Attach returns the node that another process runs in a folder. root is the repository.
-func Attach(ctx context.Context, dir, root string) (*Node, error) {
-	n := &Node{dir: dir}
+func (n *Node) getKit(ctx context.Context, o Options) error {
+	if o.Kit != "" {
+		return os.Symlink(o.Kit, string(n.kit))
+	}
+	if err := os.Mkdir(string(n.kit), 0o700); err != nil {
+		return err
+	}
+	return MakeKit(ctx, o.Root, string(n.kit))
+}
+
+// Attach returns the node that another process runs in a folder.
+func Attach(dir string) (*Node, error) {
+	n := &Node{dir: dir, kit: kit(filepath.Join(dir, kitFolder))}
 	text, err := os.ReadFile(n.Path(pidFile))
 	if err != nil {
 		return nil, err
 	}
-	if n.pid, err = strconv.Atoi(string(text)); err != nil {
-		return nil, err
-	}
-	n.binaries, err = getBinaries(ctx, root)
+	n.pid, err = strconv.Atoi(string(text))
 	return n, err
 }
 
@@ -119,7 +125,7 @@ func (n *Node) configure(context.Context) error {
 	if err := n.makeCgroup(); err != nil {
 		return err
 	}
-	fill := strings.NewReplacer("{DIR}", n.dir, "{CGROUP}", n.Name(), "{ADDRESS}", address, "{CNI}", filepath.Join(n.binaries.packages(), cniFolder))
+	fill := strings.NewReplacer("{DIR}", n.dir, "{CGROUP}", n.Name(), "{ADDRESS}", address, "{CNI}", n.kit.binaries().file(cniFolder))
 	files := map[string]string{
 		"setup.sh": setup, "containerd.toml": fill.Replace(containerdConfig),
 		"cni/pods.conflist": fill.Replace(cniConfig), "kubelet.yaml": fill.Replace(kubeletConfig),
@@ -129,26 +135,4 @@ func (n *Node) configure(context.Context) error {
 		err = errors.Join(err, os.WriteFile(n.Path(name), []byte(text), 0o600))
 	}
 	return errors.Join(err, n.writeKeys())
-}
-
-// makeCgroup creates the cgroup for all pods.
-func (n *Node) makeCgroup() error {
-	if err := daemon.MakeCgroup(n.Name(), 0); err != nil {
-		return err
-	}
-	if daemon.V2() {
-		return nil
-	}
-	// A new cpuset has no CPUs.
-	const cpusets = "/sys/fs/cgroup/cpuset"
-	for _, name := range []string{"cpuset.cpus", "cpuset.mems"} {
-		text, err := os.ReadFile(filepath.Join(cpusets, name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(cpusets, n.Name(), name), text, 0)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

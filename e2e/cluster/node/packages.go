@@ -26,14 +26,14 @@ const (
 // unpack downloads the packages and unpacks them if they are missing.
 func (b binaries) unpack(ctx context.Context, need string) error {
 	for _, tool := range [][2]string{
-		{"containerd", "containerd"}, {"runc", "runc"}, {"ip", "iproute2"}, {"nsenter unshare", "util-linux"},
+		{"containerd", "containerd"}, {"runc", "runc"}, {"nsenter unshare", "util-linux"},
 		{"javac", "default-jdk-headless"}, {"gcc", "gcc libc6-dev"},
 	} {
 		if out, err := exec.CommandContext(ctx, need, tool[0], tool[1]).CombinedOutput(); err != nil {
 			return fmt.Errorf("install %s: %w\n%s", tool[1], err, out)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(b.packages(), busyboxFile)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(b.file(busyboxFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	scratch := b.packages() + ".partial"

@@ -1,7 +1,8 @@
 # Runs as the first process of the namespaces of a node: prepares them, then becomes containerd.
-# setup.sh FOLDER NODE ADDRESS
+# setup.sh FOLDER NODE ADDRESS BUSYBOX
 set -eu
-dir="$1" node="$2" address="$3"
+dir="$1" node="$2" address="$3" busybox="$4"
+ip() { "$busybox" ip "$@"; }
 mount --make-rshared /
 
 # Fixed paths of kubelet and containerd.
