@@ -104,16 +104,13 @@ func (p *Process) walkBlocks(f *Facts) (*Blocks, error) {
 		return nil, fmt.Errorf("%w: %d of %d bytes were lost, %d were not found", errIncomplete, totals.LostBytes, totals.Resident(), totals.UnseenBytes)
 	}
 	b := &Blocks{ResidentBytes: totals.Resident(), FreeBytes: totals.Resident() - totals.ResidentBytes[malloc.InUse]}
-	return b, p.nameCategories(b, split.Result(), f)
+	return b, p.nameCategories(b, split.Result(malloc.JVM{Feature: f.Major, NMT: f.NMT}), f)
 }
 
 // nameCategories divides what is in use.
 func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) error {
 	b.UntrackedBytes = result.UntrackedResidentBytes
 	switch {
-	case f.NMT == "off":
-		b.UntrackedBytes = b.ResidentBytes - b.FreeBytes
-		return nil
 	case result.Headers == malloc.NoHeaders && f.Report != nil:
 		return errHeaders
 	case result.Headers == malloc.NoHeaders:

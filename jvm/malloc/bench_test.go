@@ -26,7 +26,7 @@ func BenchmarkWalk(b *testing.B) {
 		if totals, err = Walk(l.mem, l.pagemap, l.areas, ample, s.Add); err != nil {
 			b.Fatal(err)
 		}
-		s.Result()
+		s.Result(JVM{NMT: "summary"})
 		reads += totals.Reads
 		for _, n := range totals.ResidentBytes {
 			resident += n

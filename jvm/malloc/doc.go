@@ -43,5 +43,5 @@
 //
 // HotSpot's Native Memory Tracking puts a header into each of its blocks
 // (services/mallocHeader.hpp, mallocTracker.hpp); see Headers. Which one there is, if any,
-// is decided by how many blocks have it.
+// is decided by the JVM and by how many blocks have it.
 package malloc

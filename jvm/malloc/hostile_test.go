@@ -331,7 +331,7 @@ func FuzzWalk(f *testing.F) {
 			}
 			s.Add(b)
 		})
-		s.Result()
+		s.Result(JVM{NMT: "summary"})
 		switch {
 		case len(r.looked) > 0:
 			t.Fatalf("read although not resident: %x", r.looked)

@@ -27,7 +27,29 @@ const (
 	maxBuckets = 5000
 	// maxCategories is more than HotSpot has.
 	maxCategories = 64
+	// canaryFeature is the JDK from which on headers have a canary.
+	canaryFeature = 17
 )
+
+// JVM is what is known of the JVM whose blocks are divided.
+type JVM struct {
+	Feature int // of the JDK; 0: unknown
+	// NMT is the level of Native Memory Tracking: what it reports, or the flag
+	// NativeMemoryTracking; "": unknown.
+	NMT string
+}
+
+// mayHave reports whether NMT puts such headers before the blocks of this JVM.
+func (j JVM) mayHave(h Headers) bool {
+	switch {
+	case j.NMT == "off":
+		return false
+	case h == Canaries: // nothing else looks like it
+		return j.Feature == 0 || j.Feature >= canaryFeature
+	default: // others, as SQLite, put the size before their blocks, too
+		return j.Feature < canaryFeature && j.NMT != ""
+	}
+}
 
 // Category is what HotSpot allocated for one purpose.
 type Category struct {
@@ -80,13 +102,14 @@ type Result struct {
 	UntrackedBlocks, UntrackedResidentBytes int64
 }
 
-// Result decides which headers there are, by how many blocks have them.
-func (s *Split) Result() Result {
+// Result decides which of the headers that this JVM may have there are, by how many blocks
+// have them.
+func (s *Split) Result(j JVM) Result {
 	r := Result{UntrackedBlocks: s.inUse, UntrackedResidentBytes: s.residentBytes}
 	switch {
-	case s.found[Canaries] > 16: // nothing else looks like it
+	case j.mayHave(Canaries) && s.found[Canaries] > 16:
 		r.Headers = Canaries
-	case s.found[Short] > s.inUse/20:
+	case j.mayHave(Short) && s.found[Short] > s.inUse/20:
 		r.Headers = Short
 	default:
 		return r

@@ -119,7 +119,7 @@ func split(t *testing.T, pid int) (Result, Totals) {
 			t.Fatal(err)
 		}
 		if again || totals.Complete() {
-			return s.Result(), totals
+			return s.Result(JVM{NMT: "summary"}), totals
 		}
 	}
 }
@@ -131,14 +131,30 @@ func TestSplit(t *testing.T) {
 		return &Block{Addr: base, Bytes: bytes, ResidentBytes: int64(bytes), Arena: base, Head: head}
 	}
 	const gc = 5
+	const (
+		site      = 12<<24 | 3<<8 | gc // of detailed headers, or what SQLite stores there
+		withGuard = canary<<48 | gc<<32 | 77
+	)
 	for name, tt := range map[string]struct {
-		second uint64 // of an NMT header
+		second uint64 // word of a block, behind its size
+		jvm    JVM
 		want   Headers
 	}{
-		"none":        {0x7f0012345678, NoHeaders},
-		"JDK 8":       {gc, Short},
-		"JDK 11 site": {12<<24 | 3<<8 | gc, Short},
-		"JDK 17":      {canary<<48 | gc<<32 | 77, Canaries},
+		"none":                 {0x7f0012345678, JVM{8, "summary"}, NoHeaders},
+		"JDK 8":                {gc, JVM{8, "summary"}, Short},
+		"JDK 11 site":          {site, JVM{11, "detail"}, Short},
+		"JDK unknown":          {gc, JVM{0, "summary"}, Short},
+		"JDK 17":               {withGuard, JVM{17, "summary"}, Canaries},
+		"JDK 17, flag unknown": {withGuard, JVM{17, ""}, Canaries},
+		"all unknown":          {withGuard, JVM{}, Canaries},
+		"JDK 17 off":           {withGuard, JVM{17, "off"}, NoHeaders},
+		"JDK 11 with canaries": {withGuard, JVM{11, "summary"}, NoHeaders},
+		"SQLite, JDK 8":        {site, JVM{8, "off"}, NoHeaders},
+		"SQLite, JDK 11":       {gc, JVM{11, "off"}, NoHeaders},
+		"SQLite, JDK 25":       {gc, JVM{25, "off"}, NoHeaders},
+		"SQLite, JDK 25 NMT":   {gc, JVM{25, "summary"}, NoHeaders},
+		"SQLite, flag unknown": {gc, JVM{8, ""}, NoHeaders},
+		"SQLite, all unknown":  {gc, JVM{}, NoHeaders},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s Split
@@ -150,7 +166,7 @@ func TestSplit(t *testing.T) {
 				free.State = Free
 				s.Add(free)
 			}
-			got := s.Result()
+			got := s.Result(tt.jvm)
 			if got.Headers != tt.want || got.Headers == NoHeaders != (got.Categories == nil) {
 				t.Fatalf("headers of kind %d, want %d", got.Headers, tt.want)
 			}
@@ -175,7 +191,7 @@ func TestUnsetSites(t *testing.T) {
 		head := binary.LittleEndian.AppendUint64(nil, 100)
 		s.Add(&Block{Addr: base, Bytes: 128, ResidentBytes: 128, Arena: base, Head: append(head, 5, byte(i), 0, 0, 0, byte(i%2), 0, 0)})
 	}
-	if got := s.Result(); got.Headers != Short || got.Categories[5].Blocks != 100 || got.UntrackedBlocks != 0 {
+	if got := s.Result(JVM{8, "summary"}); got.Headers != Short || got.Categories[5].Blocks != 100 || got.UntrackedBlocks != 0 {
 		t.Errorf("%d blocks have headers of kind %d, %d have none", got.Categories[5].Blocks, got.Headers, got.UntrackedBlocks)
 	}
 }

@@ -23,8 +23,6 @@ const (
 	// probeReads bounds the walk that finds out which headers of NMT there are.
 	probeReads   = 2048
 	trackingFlag = "NativeMemoryTracking"
-	// canaryFeature is the JDK from which on these headers have a canary.
-	canaryFeature = 17
 )
 
 // process is what is looked at, as it was when it was opened.
@@ -157,10 +155,7 @@ func (p *process) probe() error {
 	b.Reads = min(b.Reads, probeReads)
 	totals, err := malloc.Walk(p.source, p.pages, p.areas, b, split.Add)
 	p.left -= totals.Reads
-	p.headers = split.Result().Headers
-	if p.tracking == "off" || p.feature >= canaryFeature && p.headers == malloc.Short {
-		p.headers = malloc.NoHeaders // SQLite puts the size before its blocks, too
-	}
+	p.headers = split.Result(malloc.JVM{Feature: p.feature, NMT: p.tracking}).Headers
 	if err != nil && !errors.Is(err, malloc.ErrBudget) {
 		return err
 	}
