@@ -21,7 +21,7 @@ import (
 const (
 	root     = "../.."
 	need     = root + "/.ci/need"
-	maxBytes = 12e6
+	maxBytes = 14e6
 	builder  = "builder"
 )
 

