@@ -138,7 +138,7 @@ func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMall
 	known, complete := r.merged(), r.complete()
 	// Before the stacks: above the unused rest of a full arena, the next one looks
 	// like a stack above its guard. An error is found again with the chunks.
-	arenas, _ := findArenas(unknownSpans(mappings, known))
+	arenas, _ := findArenas(UnknownSpans(mappings, known))
 	known = Merge(known, arenas)
 	stacks, sure := findStacks(mappings, known, r.StackBytes)
 	known = Merge(known, stacks)
@@ -154,7 +154,7 @@ func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMall
 		known = Merge(known, nodes)
 		complete = append(complete, Metaspace, ClassSpace)
 	}
-	chunks, err := findChunks(unknownSpans(mappings, known))
+	chunks, err := findChunks(UnknownSpans(mappings, known))
 	// Where all other kinds are complete, memory that the search did not reach can only
 	// be native: it counts as mmapped by native code.
 	reached := err == nil || (errors.Is(err, ErrBounded) && slices.Contains(complete, GC))
@@ -182,9 +182,9 @@ func (m *Map) Missing() []Kind {
 	return missing
 }
 
-// unknownSpans returns the resident anonymous memory that no range covers, and the
-// resident size of the mapping of each span.
-func unknownSpans(mappings []pages.Mapping, known []Range) (spans []Range, bytes []int64) {
+// UnknownSpans returns the resident anonymous memory that no range of known covers, and
+// the resident size of the mapping of each span.
+func UnknownSpans(mappings []pages.Mapping, known []Range) (spans []Range, bytes []int64) {
 	var parts []Range
 	for i := range mappings {
 		m := &mappings[i]

@@ -111,7 +111,7 @@ func open(source io.ReaderAt, o Options, unit, ahead uint64) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{memory: m, table: t, start: s.image.start, end: s.image.end, dataStart: s.dataStart, dataEnd: s.dataEnd}
+	r := &Reader{memory: m, table: t, start: s.image.start, end: s.image.end, dataStart: s.library.DataStart, dataEnd: s.library.DataEnd}
 	flags := append(ownFlags(), o.Flags...)
 	if o.Names {
 		flags = append(flags, "UseCompressedOops", "UseZGC", "ZGenerational")

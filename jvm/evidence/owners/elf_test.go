@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/jvmem/jvmem/jvm/elfimage"
 )
 
 // TestSymbols reads the symbols of a library as it lies in its file: those are where the
@@ -68,7 +70,7 @@ func FuzzImage(f *testing.F) {
 		m := fakeMemory{base: text}.open(1 << 12)
 		l := &library{base: base}
 		i := l.read(m)
-		if i.count > maxSymbols || i.high > i.low && i.high-i.low > maxImageBytes {
+		if i.count > maxSymbols || i.End-i.Start > elfimage.MaxBytes {
 			t.Errorf("%+v", i)
 		}
 		if name := l.symbol(m, base+at%(1<<20)); len(name) > maxNameBytes || strings.ContainsAny(name, "\n\x1b\x00") {

@@ -3,9 +3,6 @@ package owners
 import (
 	"cmp"
 	"slices"
-
-	"github.com/jvmem/jvmem/jvm/pages"
-	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 const (
@@ -17,25 +14,6 @@ const (
 	// the same.
 	mappedHead, minMapped = 64, 8
 )
-
-// unknownSpans returns the anonymous memory that is neither malloc's nor known to be
-// HotSpot's.
-func unknownSpans(mappings []pages.Mapping, known []ranges.Range) (spans []ranges.Range) {
-	var parts []ranges.Range
-	for i := range mappings {
-		m := &mappings[i]
-		if !m.Anonymous() || m.Perm != pages.Read|pages.Write || m.AnonymousBytes == 0 {
-			continue
-		}
-		parts = ranges.Cut(known, m.Start, m.End, ranges.Unknown, parts[:0])
-		for _, part := range parts {
-			if part.Kind == ranges.Unknown {
-				spans = append(spans, part)
-			}
-		}
-	}
-	return spans
-}
 
 // mappedBlock is a page that begins with a telling pointer.
 type mappedBlock struct {

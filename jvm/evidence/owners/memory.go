@@ -77,6 +77,14 @@ func (m *memory) read(addr uint64, buf []byte) int {
 	return max(n, 0)
 }
 
+// fill is read for all or nothing.
+func (m *memory) fill(addr uint64, buf []byte) error {
+	if m.read(addr, buf) < len(buf) {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
 // words reads 8-byte words; ok: all of them.
 func (m *memory) words(addr uint64, n int) (words []uint64, ok bool) {
 	buf := make([]byte, 8*n)

@@ -131,7 +131,7 @@ func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
 	p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
 	slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
-	p.unknown = unknownSpans(p.mappings, all.Ranges)
+	p.unknown, _ = ranges.UnknownSpans(p.mappings, all.Ranges)
 	file := ranges.MapsHeapFile(p.mappings)
 	for _, r := range all.Ranges {
 		switch {
