@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -60,11 +59,5 @@ func record(ctx context.Context, e environment, args []string) (int, error) {
 	if err != nil {
 		return exitError, err
 	}
-	if o.format == "json" {
-		encoder := json.NewEncoder(e.stdout)
-		encoder.SetIndent("", "  ")
-		return exitOK, encoder.Encode(found)
-	}
-	_, err = fmt.Fprintln(e.stdout, strings.Join(found.Lines(), "\n"))
-	return exitOK, err
+	return exitOK, write(found, o.format, e.stdout)
 }

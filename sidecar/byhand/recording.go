@@ -2,9 +2,11 @@ package byhand
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -31,8 +33,18 @@ type RecordOptions struct {
 // Finding is what a recording shows.
 type Finding struct{ cause.Finding }
 
-// Lines describes it for people.
-func (f *Finding) Lines() []string { return evidence.CauseLines(&f.Finding) }
+// WriteJSON writes it for programs.
+func (f *Finding) WriteJSON(w io.Writer) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(f)
+}
+
+// WriteText writes it for a terminal.
+func (f *Finding) WriteText(w io.Writer) error {
+	_, err := fmt.Fprintln(w, strings.Join(evidence.CauseLines(&f.Finding), "\n"))
+	return err
+}
 
 // Record records the cause of a leak, or reads what somebody else records.
 func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding, error) {
