@@ -1,8 +1,10 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/attach"
@@ -10,9 +12,10 @@ import (
 )
 
 const (
-	topLoaders    = 10 // by bytes, and as many by count
-	topClasses    = 20
-	maxClassBytes = 200 // of a class's name
+	topLoaders    = 10     // by bytes, and as many by count
+	topClasses    = 500    // so many that one that grows is in an earlier histogram, too
+	maxClassRows  = 20_000 // that are read
+	maxClassBytes = 200    // of a class's name
 )
 
 // Loaders reports which class loaders use metaspace.
@@ -46,7 +49,7 @@ func topTypes(types []dcmd.LoaderType) []dcmd.LoaderType {
 	top := []dcmd.LoaderType{}
 	for i, t := range types {
 		if i < topLoaders || slices.ContainsFunc(byCount, func(c dcmd.LoaderType) bool { return c.Name == t.Name }) {
-			t.Name = jvm.Printable(t.Name, maxClassBytes)
+			t.Name = strings.Clone(jvm.Printable(t.Name, maxClassBytes)) // the reply is not kept
 			top = append(top, t)
 		}
 	}
@@ -55,7 +58,8 @@ func topTypes(types []dcmd.LoaderType) []dcmd.LoaderType {
 
 // Objects reports which classes' objects fill the heap.
 type Objects struct {
-	// Classes are the twenty with the most bytes.
+	// Classes are the 500 with the most bytes; those of the same name, of several loaders,
+	// are one.
 	Classes []dcmd.ClassCount `json:"classes"`
 	// Total is over all classes; nil if the end of the reply is missing.
 	Total *dcmd.ClassCount `json:"total"`
@@ -75,17 +79,49 @@ func Histogram(ctx context.Context, p *jvm.Process) (*Objects, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := dcmd.ParseHistogram(text, topClasses)
+	h, err := dcmd.ParseHistogram(text, maxClassRows)
 	if err != nil {
 		return nil, notParsed(p, attach.ClassHistogram, err)
 	}
-	for i := range h.Classes {
-		h.Classes[i].Name = jvm.Printable(h.Classes[i].Name, maxClassBytes)
-	}
-	out := &Objects{Classes: h.Classes, Total: h.Total}
+	out := &Objects{Classes: topObjects(h.Classes), Total: h.Total}
 	if session.Collector != "" {
 		// These two visit the heap from its roots, the others from end to end.
 		out.Unreachable = new(session.Collector != "ZGC" && session.Collector != "Shenandoah")
 	}
 	return out, nil
+}
+
+// topObjects adds up the classes of the same name, and selects those with the most bytes.
+func topObjects(rows []dcmd.ClassCount) []dcmd.ClassCount {
+	index := make(map[string]int)
+	var all []dcmd.ClassCount
+	for _, c := range rows {
+		i, ok := index[c.Name]
+		if !ok {
+			index[c.Name] = len(all)
+			all = append(all, c)
+			continue
+		}
+		all[i].Instances += c.Instances
+		all[i].Bytes += c.Bytes
+	}
+	slices.SortStableFunc(all, func(a, b dcmd.ClassCount) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	top := slices.Clone(all[:min(len(all), topClasses)])
+	for i := range top {
+		top[i].Name = strings.Clone(jvm.Printable(top[i].Name, maxClassBytes)) // the reply is not kept
+	}
+	return top
+}
+
+// Unlisted returns the most bytes that a class that is not in Classes can have; 0: all are
+// in it.
+func (o *Objects) Unlisted() int64 {
+	var listed int64
+	for _, c := range o.Classes {
+		listed += c.Bytes
+	}
+	if len(o.Classes) == 0 || o.Total != nil && o.Total.Bytes == listed {
+		return 0
+	}
+	return o.Classes[len(o.Classes)-1].Bytes
 }

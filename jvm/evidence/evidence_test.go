@@ -109,7 +109,7 @@ func TestEvidenceOfLongReply(t *testing.T) {
 		t.Errorf("%+v, %v", loaders, err)
 	}
 	histogram, err := Histogram(t.Context(), p)
-	if err != nil || histogram.Total != nil || len(histogram.Classes) != topClasses || histogram.Unreachable != nil {
+	if err != nil || histogram.Total != nil || len(histogram.Classes) != 1 || histogram.Classes[0].Instances != 9323*maxClassRows || histogram.Unreachable != nil {
 		t.Errorf("%+v, %v", histogram, err)
 	}
 }
@@ -143,6 +143,34 @@ func TestTopTypes(t *testing.T) {
 	}
 	if want := ` L00\n L01\n L02\n L03\n L04\n L05\n L06\n L07\n L08\n L09\n L15\n L16\n L17\n L18\n L19\n L35\n L36\n L37\n L38\n L39\n`; names != want {
 		t.Errorf("got %s, want %s", names, want)
+	}
+}
+
+// TestObjects: classes of the same name are one, and what is missing is known to be small.
+func TestObjects(t *testing.T) {
+	rows := []dcmd.ClassCount{{Name: "[B", Instances: 9, Bytes: 900}, {Name: "a.A", Instances: 5, Bytes: 500}, {Name: "a.B\n", Instances: 4, Bytes: 400}, {Name: "a.B\n", Instances: 3, Bytes: 300}}
+	want := []dcmd.ClassCount{{Name: "[B", Instances: 9, Bytes: 900}, {Name: `a.B\n`, Instances: 7, Bytes: 700}, {Name: "a.A", Instances: 5, Bytes: 500}}
+	if got := topObjects(rows); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	for range topClasses {
+		rows = append(rows, dcmd.ClassCount{Name: fmt.Sprint(len(rows)), Bytes: 8})
+	}
+	if got := topObjects(rows); len(got) != topClasses || got[topClasses-1].Bytes != 8 {
+		t.Errorf("%d classes", len(got))
+	}
+	for name, tt := range map[string]struct {
+		objects Objects
+		want    int64
+	}{
+		"all":       {Objects{Classes: want, Total: &dcmd.ClassCount{Bytes: 2100}}, 0},
+		"more":      {Objects{Classes: want, Total: &dcmd.ClassCount{Bytes: 2101}}, 500},
+		"truncated": {Objects{Classes: want}, 500},
+		"none":      {Objects{}, 0},
+	} {
+		if got := tt.objects.Unlisted(); got != tt.want {
+			t.Errorf("%s: %d", name, got)
+		}
 	}
 }
 

@@ -88,6 +88,7 @@ type incident struct {
 // answer is the last answer of a JVM.
 type answer struct {
 	reading
+	tried    time.Time // later than that of the reading if the last query failed
 	stage    Stage
 	failed   string // "": the query succeeded
 	failures int    // in a row
@@ -99,7 +100,7 @@ func (a answer) retryAt() time.Time {
 	if a.failures < 7 {
 		delay = min(firstRetry<<(a.failures-1), lastRetry)
 	}
-	return a.at.Add(delay)
+	return a.tried.Add(delay)
 }
 
 // New returns a Collector. proc is the mount point of procfs.
@@ -177,7 +178,8 @@ func (i *incident) due(now time.Time, of *breakdown.Container, stage Stage) map[
 
 func (i *incident) refuse(now time.Time, due map[process]bool, reason string) {
 	for p := range due {
-		i.answers[p] = answer{reading: reading{at: now, lines: i.answers[p].lines}, failed: reason, failures: i.answers[p].failures + 1}
+		a := i.answers[p] // what was read before remains
+		i.answers[p] = answer{reading: a.reading, tried: now, failed: reason, failures: a.failures + 1}
 	}
 }
 
@@ -193,15 +195,14 @@ func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[p
 			if !due[id] {
 				continue
 			}
-			a := answer{stage: stage}
+			a := answer{stage: stage, tried: time.Now()}
 			var err error
 			if a.reading, err = query(ctx, p, before[id].reading); err != nil {
 				a.failed = jvm.Printable(err.Error(), maxFailureBytes)
 			}
-			if a.lines == nil { // what was read before remains
+			if a.at = a.tried; a.lines == nil { // what was read before remains
 				a.reading = before[id].reading
 			}
-			a.at = time.Now()
 			all[id] = a
 		}
 		answers <- all
@@ -245,7 +246,7 @@ func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
 			if a.owners != nil {
 				g.Owners = append(g.Owners, a.owners)
 			}
-			add(a.at, a.failed)
+			add(a.tried, a.failed)
 		}
 		if r, ok := i.recordings[p]; ok {
 			g.Text = append(g.Text, r.lines...)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,8 @@ type asked struct {
 	of      breakdown.Container
 	answers []string // of one query each
 	loaders *evidence.Loaders
-	before  []string // of the last query
+	objects *evidence.Objects
+	before  reading // of the last query
 	err     error
 	queries int
 	busy    bool          // nothing is lent
@@ -66,8 +68,8 @@ func newAsked(t *testing.T) *asked {
 				<-a.hold
 			}
 			a.queries++
-			a.before = before.lines
-			return reading{lines: a.answers, loaders: a.loaders}, a.err
+			a.before = before
+			return reading{lines: a.answers, loaders: a.loaders, objects: a.objects}, a.err
 		}
 	}
 	return a
@@ -174,7 +176,7 @@ func TestEvidenceRetried(t *testing.T) {
 			// The time of the answer is that of the clock: move it to the test's.
 			for _, i := range a.incidents {
 				for p, answer := range i.answers {
-					answer.at = begun.Add(after)
+					answer.tried = begun.Add(after)
 					i.answers[p] = answer
 				}
 			}
@@ -232,8 +234,40 @@ func TestHistogramNeedsRoom(t *testing.T) {
 	if got := a.gather(t, now.Add(2*time.Minute), leak); got != "9 × byte[]|" || a.queries != 1 {
 		t.Errorf("%q", got)
 	}
-	if New("/proc", Allowed{}, nil).Gather(t.Context(), now, &a.of, &leak, Confirmed) != nil {
-		t.Error("a histogram that was not enabled")
+	for _, stage := range []Stage{Suspected, Confirmed} {
+		if New("/proc", Allowed{}, nil).Gather(t.Context(), now, &a.of, &leak, stage) != nil {
+			t.Error("a histogram that was not enabled")
+		}
+	}
+}
+
+// TestHistogramKept: a reading of the suspicion is compared with that of the confirmation,
+// also if queries were refused or failed in between.
+func TestHistogramKept(t *testing.T) {
+	a := newAsked(t)
+	a.answers, a.objects = []string{"9 × byte[]"}, &evidence.Objects{}
+	leak := diagnosis.Finding{Verdict: rows.VerdictHeap}
+	now := time.Now()
+	if got := a.gatherAt(t, Suspected, now, leak); got != "9 × byte[]|" {
+		t.Errorf("%q", got)
+	}
+	var first reading
+	for _, i := range a.incidents {
+		for _, answer := range i.answers {
+			first = answer.reading
+		}
+	}
+	a.of.HeadroomBytes = new(int64(minHistogramRoom - 1))
+	if got := a.gather(t, now, leak); !strings.HasPrefix(got, "9 × byte[]|no class histogram") {
+		t.Errorf("%q", got)
+	}
+	a.of.HeadroomBytes, a.answers, a.objects, a.err = nil, nil, nil, errors.New("no answer in time")
+	if got := a.gather(t, now.Add(time.Hour), leak); got != "9 × byte[]|no answer in time" {
+		t.Errorf("%q", got)
+	}
+	a.answers, a.err = []string{"+9 byte[]"}, nil
+	if got := a.gather(t, now.Add(2*time.Hour), leak); got != "+9 byte[]|" || !reflect.DeepEqual(a.before, first) {
+		t.Errorf("%q, compared with %+v, want %+v", got, a.before, first)
 	}
 }
 
@@ -263,8 +297,8 @@ func TestEvidenceOfSuspicion(t *testing.T) {
 	}
 	a.answers, a.err = []string{"second"}, nil
 	for range 3 {
-		if got := a.gather(t, now.Add(time.Hour), classes); got != "second|" || a.queries != 4 || a.before[0] != "first" {
-			t.Errorf("confirmed: %q after %q, %d queries", got, a.before, a.queries)
+		if got := a.gather(t, now.Add(time.Hour), classes); got != "second|" || a.queries != 4 || a.before.lines[0] != "first" {
+			t.Errorf("confirmed: %q after %q, %d queries", got, a.before.lines, a.queries)
 		}
 	}
 }

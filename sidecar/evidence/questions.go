@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -32,15 +31,18 @@ type reading struct {
 	loaders *evidence.Loaders
 	arenas  *evidence.Arenas
 	owners  *owners.Report
+	objects *evidence.Objects
 }
 
-func (r *reading) comparable() bool { return r.loaders != nil || r.arenas != nil || r.owners != nil }
+func (r *reading) comparable() bool {
+	return r.loaders != nil || r.arenas != nil || r.owners != nil || r.objects != nil
+}
 
 // since is the time between two readings.
 func since(before reading) string { return time.Since(before.at).Round(time.Second).String() }
 
 // queryFor returns the query for a finding; nil: there is none. A suspicion is worth what
-// stops the JVM for one short safepoint at most.
+// stops the JVM for one short safepoint at most, and a class histogram if the user enabled it.
 func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 	switch f.Verdict {
 	case rows.VerdictClassLoader:
@@ -49,6 +51,10 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 		return c.nativeMemory(c.oldestBaselines())
 	case rows.VerdictAllocatorRetention:
 		return nativeHeap
+	case rows.VerdictHeap:
+		if c.allowed.Heap {
+			return histogram
+		}
 	}
 	if stage == Suspected {
 		return nil
@@ -58,10 +64,6 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 		return once(func(ctx context.Context, p *jvm.Process) ([]string, error) { return poolStack(ctx, p, f.Subject) })
 	case rows.VerdictHeapFull:
 		return once(outOfMemoryErrors)
-	case rows.VerdictHeap:
-		if c.allowed.Heap {
-			return once(histogram)
-		}
 	}
 	return nil
 }
@@ -103,27 +105,23 @@ func classLoaders(ctx context.Context, p *jvm.Process, before reading) (reading,
 
 // loaderLines describes the types of class loaders, those that grew first.
 func loaderLines(now *evidence.Loaders, before reading) []string {
-	earlier := make(map[string]dcmd.LoaderType)
+	var earlier []dcmd.LoaderType
 	if before.loaders != nil {
-		for _, t := range before.loaders.Types {
-			earlier[t.Name] = t
-		}
+		earlier = before.loaders.Types
 	}
-	types := slices.Clone(now.Types)
-	gained := func(t dcmd.LoaderType) dcmd.LoaderType {
-		was, ok := earlier[t.Name]
-		if !ok { // too few to be listed, or none
+	types := changes(now.Types, earlier, func(t dcmd.LoaderType) string { return t.Name }, func(t dcmd.LoaderType, was *dcmd.LoaderType) dcmd.LoaderType {
+		if was == nil { // too few to be listed, or none
 			return dcmd.LoaderType{}
 		}
 		return dcmd.LoaderType{
 			Loaders: t.Loaders - was.Loaders, Classes: t.Classes + t.HiddenClasses - was.Classes - was.HiddenClasses, ChunkBytes: t.ChunkBytes - was.ChunkBytes,
 		}
-	}
-	slices.SortStableFunc(types, func(a, b dcmd.LoaderType) int { return cmp.Compare(gained(b).ChunkBytes, gained(a).ChunkBytes) })
+	}, func(t dcmd.LoaderType) int64 { return t.ChunkBytes })
 	var lines []string
-	for _, t := range types[:min(len(types), maxTypes)] {
+	for _, c := range types {
+		t, g := c.now, c.gained
 		line := fmt.Sprintf("%s %s with %d classes, %s of metaspace", count(t.Loaders, "class loader"), t.Name, t.Classes+t.HiddenClasses, breakdown.Size(&t.ChunkBytes))
-		if g := gained(t); g != (dcmd.LoaderType{}) {
+		if g != (dcmd.LoaderType{}) {
 			line += fmt.Sprintf(": %+d class loaders, %+d classes, %s in %s", g.Loaders, g.Classes, breakdown.SignedSize(g.ChunkBytes), since(before))
 		}
 		lines = append(lines, line)
@@ -195,18 +193,6 @@ func outOfMemoryErrors(ctx context.Context, p *jvm.Process) ([]string, error) {
 	var lines []string
 	for _, e := range errors {
 		lines = append(lines, fmt.Sprintf("%d × java.lang.OutOfMemoryError (%s) since the JVM started; the JVM goes on", e.Count, e.Space))
-	}
-	return lines, nil
-}
-
-func histogram(ctx context.Context, p *jvm.Process) ([]string, error) {
-	h, err := evidence.Histogram(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	for _, c := range h.Classes[:min(len(h.Classes), maxTypes)] {
-		lines = append(lines, fmt.Sprintf("%d × %s, %s", c.Instances, c.Name, breakdown.Size(&c.Bytes)))
 	}
 	return lines, nil
 }
