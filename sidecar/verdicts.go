@@ -49,6 +49,8 @@ func ParseEvidence(list string) (evidence.Allowed, error) {
 type verdict struct {
 	incidents.Container
 	last *diagnosis.Diagnosis
+	// named: the log has the direct cause of the verdict.
+	named bool
 }
 
 // judge diagnoses the containers of a report when a judgment is due, and when one of them
@@ -81,7 +83,12 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 		}
 		v.last = found
 		l.gather(ctx, r.Time, c, found)
+		named := found.NameCause()
+		if change == "" && named && !v.named {
+			change = diagnosis.CauseNamed
+		}
 		if change != "" {
+			v.named = named
 			if err := l.options.Log.Diagnosis(ctx, r.Time, r.Pod, found, change); err != nil {
 				return err
 			}
@@ -125,6 +132,5 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.Suspected)
 		}
 	}
-	d.NameOwner()
 	l.evidence.Baseline(ctx, now, c)
 }

@@ -42,7 +42,7 @@ func (f *Finding) WriteJSON(w io.Writer) error {
 
 // WriteText writes it for a terminal.
 func (f *Finding) WriteText(w io.Writer) error {
-	_, err := fmt.Fprintln(w, strings.Join(evidence.CauseLines(&f.Finding), "\n"))
+	_, err := fmt.Fprintln(w, strings.Join(f.Lines(), "\n"))
 	return err
 }
 

@@ -39,16 +39,27 @@ func (d *Diagnosis) OwnersOf() []*owners.Report {
 	})
 }
 
-// NameOwner adds to the summary whose native memory grows, once the evidence for the first
-// finding has it.
-func (d *Diagnosis) NameOwner() {
+// NameCause adds the direct cause to the summary, once the evidence for the first finding has
+// it: whose native memory grows, or the line of code that leaks. It reports whether there is one.
+func (d *Diagnosis) NameCause() (named bool) {
 	if len(d.Findings) == 0 || d.Findings[0].Gathered == nil || d.Findings[0].Verdict != d.Verdict {
-		return
+		return false
 	}
-	report, owner := leadingOwner(d.Findings[0].Gathered.Owners)
-	if owner == nil {
-		return
+	g := d.Findings[0].Gathered
+	if report, owner := leadingOwner(g.Owners); owner != nil {
+		d.nameOwner(report, owner)
+		named = owner.Name() != ""
 	}
+	for _, c := range g.Causes {
+		if line := c.Sentence(); line != "" {
+			d.Summary += "; " + line
+			return true
+		}
+	}
+	return named
+}
+
+func (d *Diagnosis) nameOwner(report *owners.Report, owner *owners.Owner) {
 	name := owner.Name()
 	sentence := strings.TrimPrefix(owner.Sentence(true), name+": ")
 	if name != "" && d.Verdict != rows.VerdictDirectBuffers { // the phrase says more of these

@@ -4,11 +4,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-func TestNameOwner(t *testing.T) {
+func TestNameCause(t *testing.T) {
 	since := time.Date(2026, 11, 29, 7, 0, 0, 0, time.UTC)
 	zlib := owners.Owner{
 		Relation: owners.PointsTo, Library: "libz.so.1.2.13", JavaClass: "java.util.zip.Deflater$DeflaterZStreamRef", Share: 0.97,
@@ -42,10 +43,28 @@ func TestNameOwner(t *testing.T) {
 			Findings: []Finding{{Verdict: tt.verdict, Gathered: &Gathered{Owners: []*owners.Report{{Since: &since}, &report}}}},
 		}
 		report.Growth.ResidentBytes = 30 << 20
-		d.NameOwner()
-		if d.Summary != tt.want {
+		if named := d.NameCause(); d.Summary != tt.want || named != (tt.owner.Name() != "" && tt.owner.Share > leading) {
 			t.Errorf("%s:\n%s, want\n%s", tt.name, d.Summary, tt.want)
 		}
+	}
+}
+
+// TestNameLine: the line that a recording shows is in the summary, what none shows is not.
+func TestNameLine(t *testing.T) {
+	line := cause.Cause{Line: cause.Line{Class: "com.acme.OrderSync", Method: "connect", File: "OrderSync.java", Line: 42}, Count: 118, Share: 118. / 120}
+	d := Diagnosis{
+		Verdict: rows.VerdictThreads, Summary: "threads leak",
+		Findings: []Finding{{Verdict: rows.VerdictThreads, Gathered: &Gathered{Causes: []*cause.Finding{
+			{Kind: cause.Threads, Reason: "3 threads are too few"}, {Kind: cause.Threads, Total: 120, Causes: []cause.Cause{line}},
+		}}}},
+	}
+	const want = "threads leak; started by com.acme.OrderSync.connect(OrderSync.java:42), 118 of 120 threads that stay (98 %)"
+	if !d.NameCause() || d.Summary != want {
+		t.Error(d.Summary)
+	}
+	d.Findings[0].Gathered.Causes = d.Findings[0].Gathered.Causes[:1]
+	if d.Summary = "threads leak"; d.NameCause() || d.Summary != "threads leak" {
+		t.Error(d.Summary)
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	Appeared Change = "verdict_appeared"
 	Changed  Change = "verdict_changed"
 	Cleared  Change = "verdict_cleared"
+	// CauseNamed means that the evidence, which comes later, names the direct cause.
+	CauseNamed Change = "cause_named"
 )
 
 // settle is how often in a row a verdict that is no leak must be found to be reported:

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -129,6 +130,8 @@ type Gathered struct {
 	Text []string `json:"text,omitempty"`
 	// Owners of native memory, of each JVM that was looked at.
 	Owners []*owners.Report `json:"owners,omitempty"`
+	// Causes are the lines of code that recordings show, one for each JVM.
+	Causes []*cause.Finding `json:"causes,omitempty"`
 	// Failed is the reason why evidence is missing.
 	Failed string `json:"failed,omitempty"`
 }

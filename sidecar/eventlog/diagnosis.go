@@ -10,7 +10,8 @@ import (
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 )
 
-// Diagnosis writes that the verdict on a container appeared, changed or cleared.
+// Diagnosis writes that the verdict on a container appeared, changed or cleared, or that its cause
+// is known now, which is no alert of its own.
 func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d *diagnosis.Diagnosis, change diagnosis.Change) error {
 	summary := d.Summary
 	if change == diagnosis.Cleared {
@@ -22,7 +23,10 @@ func (l *Log) Diagnosis(ctx context.Context, at time.Time, pod *breakdown.Pod, d
 		container: d.Identity, pod: pod,
 	}
 	if d.Verdict.Alert() {
-		e.level, e.kind = slog.LevelWarn, "alert"
+		e.level = slog.LevelWarn
+		if change != diagnosis.CauseNamed {
+			e.kind = "alert"
+		}
 	}
 	return e.write(ctx, l.diagnoses, verdict(d))
 }

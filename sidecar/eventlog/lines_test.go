@@ -47,7 +47,7 @@ func realLines(t *testing.T) []string {
 		if i%2 == 1 {
 			minutes = before(t)
 		}
-		check(log.Diagnosis(t.Context(), r.Time, r.Pod, d, []diagnosis.Change{diagnosis.Appeared, diagnosis.Changed, diagnosis.Cleared}[i%3]))
+		check(log.Diagnosis(t.Context(), r.Time, r.Pod, d, []diagnosis.Change{diagnosis.Appeared, diagnosis.Changed, diagnosis.Cleared, diagnosis.CauseNamed}[i%4]))
 		for _, death := range deaths(r.Time) {
 			last := containers[i%len(containers)]
 			last.JVMs[0].PID = death.PID

@@ -249,7 +249,12 @@ func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
 			add(a.tried, a.failed)
 		}
 		if r, ok := i.recordings[p]; ok {
-			g.Text = append(g.Text, r.lines...)
+			if r.found != nil {
+				g.Causes = append(g.Causes, r.found)
+				g.Text = append(g.Text, r.found.Lines()...)
+			} else if r.begun != "" {
+				g.Text = append(g.Text, r.begun)
+			}
 			add(r.at, r.failed)
 		}
 	}

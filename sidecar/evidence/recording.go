@@ -46,8 +46,9 @@ func (c *Collector) recordedFor(f *diagnosis.Finding, stage Stage) cause.Kind {
 type recorded struct {
 	at     time.Time
 	until  time.Time // when it has to be stopped; zero: it has ended, or could not be started
-	lines  []string  // for people
-	failed string    // why it could not be started or read
+	begun  string    // that it runs, for people
+	found  *cause.Finding
+	failed string // why it could not be started or read
 }
 
 // record starts and stops the recordings that are due.
@@ -98,7 +99,7 @@ func (c *Collector) step(ctx context.Context, now time.Time, p *jvm.Process, kin
 		if kind == cause.Threads || kind == cause.ClassLoader {
 			length = countTime
 		}
-		r = recorded{at: now, until: now.Add(length), lines: []string{fmt.Sprintf("which line of code leaks is being recorded with JFR, for %s", length)}}
+		r = recorded{at: now, until: now.Add(length), begun: fmt.Sprintf("which line of code leaks is being recorded with JFR, for %s", length)}
 		if found, err = c.start(ctx, p, kind, cause.Options{}, length); found == nil && err == nil {
 			return r
 		}
@@ -108,7 +109,7 @@ func (c *Collector) step(ctx context.Context, now time.Time, p *jvm.Process, kin
 	if err != nil {
 		return recorded{at: now, failed: jvm.Printable(err.Error(), maxFailureBytes)}
 	}
-	return recorded{at: now, lines: CauseLines(found)}
+	return recorded{at: now, found: found}
 }
 
 // recordingNow reports whether a recording of this JVM runs for another incident. That one may
@@ -146,55 +147,3 @@ func CheckRoom(of *breakdown.Container) error {
 	}
 	return nil
 }
-
-// whatLeaks names what a line does, and what is counted, by kind.
-var whatLeaks = map[cause.Kind][2]string{
-	cause.Threads:       {"started by", "threads that stay"},
-	cause.ClassLoader:   {"defined by", "classes"},
-	cause.Heap:          {"allocated by", "objects that stay"},
-	cause.DirectBuffers: {"allocated by", "buffers that stay"},
-	cause.MappedFiles:   {"mapped by", "mappings that stay"},
-	cause.Zip:           {"created by", "Deflaters and Inflaters that stay"},
-	cause.Sockets:       {"opened by", "sockets that stay"},
-}
-
-// CauseLines describes what a recording shows.
-func CauseLines(f *cause.Finding) []string {
-	what := whatLeaks[f.Kind]
-	counted := what[1]
-	if f.Sampled {
-		counted = "sampled " + counted
-	}
-	var lines []string
-	for i, c := range f.Causes {
-		line := fmt.Sprintf("%s %s, %d of %d %s (%.0f %%)", what[0], c.Line, c.Count, f.Total, counted, 100*c.Share)
-		if i > 0 {
-			line = "also " + line
-		}
-		if c.What != "" {
-			line += ": " + c.What
-		}
-		if c.HeldBy != "" {
-			line += ", held by " + c.HeldBy
-		}
-		lines = append(lines, jvm.Printable(line, maxLineBytes))
-		if i == 0 {
-			for _, frame := range c.Stack[:min(len(c.Stack), maxStackLines)] {
-				lines = append(lines, "  at "+jvm.Printable(frame, maxLineBytes))
-			}
-		}
-	}
-	if len(f.Causes) == 0 {
-		lines = append(lines, "no line of code is named: "+f.Reason)
-	}
-	lines = append(lines, fmt.Sprintf("seen by %s from %s for %s", f.Seen, f.From.UTC().Format(time.RFC3339), f.To.Sub(f.From).Round(time.Second)))
-	for _, note := range f.Notes {
-		lines = append(lines, "note: "+note)
-	}
-	return lines
-}
-
-const (
-	maxLineBytes  = 500
-	maxStackLines = 8
-)
