@@ -24,6 +24,8 @@ const (
 	incidentGap = time.Hour
 	// firstRetry is the delay after the first failure. It doubles up to lastRetry.
 	firstRetry, lastRetry = time.Minute, time.Hour
+	// A difference over less than minApart is mostly chance: after lastApart one more is taken.
+	minApart, lastApart = time.Minute, 5 * time.Minute
 	// maxFailureBytes bounds what is reported of a query that failed.
 	maxFailureBytes = 500
 )
@@ -103,6 +105,12 @@ func (a answer) retryAt() time.Time {
 	return a.tried.Add(delay)
 }
 
+// again reports whether the answer to a confirmed leak has to be compared with a later one.
+// That of owners has been compared with a baseline.
+func (a answer) again(now time.Time) bool {
+	return a.stage == Confirmed && !a.compared && a.owners == nil && now.Sub(a.tried) >= lastApart
+}
+
 // New returns a Collector. proc is the mount point of procfs.
 func New(proc string, allowed Allowed, lend Lend) *Collector {
 	c := &Collector{allowed: allowed, lend: lend, start: evidence.StartRecording, stop: evidence.StopRecording, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
@@ -111,8 +119,9 @@ func New(proc string, allowed Allowed, lend Lend) *Collector {
 }
 
 // Gather returns the evidence for a finding, and queries the JVMs that have not been
-// queried in this incident; those that were when it was suspected are queried again, once,
-// if a difference says more. nil: there is none, or none yet.
+// queried in this incident; those that were when it was suspected are queried again when it
+// is confirmed, if a difference says more, and those that were queried too late for that
+// some minutes later. nil: there is none, or none yet.
 func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Container, f *diagnosis.Finding, stage Stage) *diagnosis.Gathered {
 	if c.allowed.None {
 		return nil
@@ -130,7 +139,7 @@ func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Con
 		if f.Verdict == rows.VerdictHeap && of.HeadroomBytes != nil && *of.HeadroomBytes < minHistogramRoom {
 			i.refuse(now, due, "no class histogram: the JVM needs some MiB for it, and the limit is near")
 		} else {
-			i.query(ctx, of, due, stage, query, c.lend)
+			i.query(ctx, now, of, due, stage, query, c.lend)
 			i.poll()
 		}
 	}
@@ -169,7 +178,7 @@ func (i *incident) due(now time.Time, of *breakdown.Container, stage Stage) map[
 		p := process{j.PID, j.StartTicks}
 		a, ok := i.answers[p]
 		switch {
-		case !ok, a.failed != "" && !now.Before(a.retryAt()), a.failed == "" && a.stage < stage && a.comparable():
+		case !ok, a.failed != "" && !now.Before(a.retryAt()), a.failed == "" && a.comparable() && (a.stage < stage || a.again(now)):
 			due[p] = true
 		}
 	}
@@ -184,7 +193,7 @@ func (i *incident) refuse(now time.Time, due map[process]bool, reason string) {
 }
 
 // query queries the JVMs that are due.
-func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[process]bool, stage Stage, query query, lend Lend) {
+func (i *incident) query(ctx context.Context, now time.Time, of *breakdown.Container, due map[process]bool, stage Stage, query query, lend Lend) {
 	answers := make(chan map[process]answer, 1)
 	before := maps.Clone(i.answers)
 	lent := lend(ctx, of, func(ctx context.Context, jvms []*jvm.Process) {
@@ -195,13 +204,15 @@ func (i *incident) query(ctx context.Context, of *breakdown.Container, due map[p
 			if !due[id] {
 				continue
 			}
-			a := answer{stage: stage, tried: time.Now()}
+			earlier := before[id]
+			a := answer{stage: stage, tried: now}
 			var err error
-			if a.reading, err = query(ctx, p, before[id].reading); err != nil {
+			if a.reading, err = query(ctx, p, earlier.reading); err != nil {
 				a.failed = jvm.Printable(err.Error(), maxFailureBytes)
 			}
-			if a.at = a.tried; a.lines == nil { // what was read before remains
-				a.reading = before[id].reading
+			a.at, a.compared = time.Now(), earlier.comparable() && now.Sub(earlier.tried) >= minApart
+			if a.lines == nil { // what was read before remains
+				a.reading = earlier.reading
 			}
 			all[id] = a
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/evidence"
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -28,6 +29,7 @@ type asked struct {
 	answers []string // of one query each
 	loaders *evidence.Loaders
 	objects *evidence.Objects
+	owners  *owners.Report
 	before  reading // of the last query
 	err     error
 	queries int
@@ -69,7 +71,7 @@ func newAsked(t *testing.T) *asked {
 			}
 			a.queries++
 			a.before = before
-			return reading{lines: a.answers, loaders: a.loaders, objects: a.objects}, a.err
+			return reading{lines: a.answers, loaders: a.loaders, objects: a.objects, owners: a.owners}, a.err
 		}
 	}
 	return a
@@ -173,13 +175,6 @@ func TestEvidenceRetried(t *testing.T) {
 		}
 		if a.queries > before {
 			at = append(at, after)
-			// The time of the answer is that of the clock: move it to the test's.
-			for _, i := range a.incidents {
-				for p, answer := range i.answers {
-					answer.tried = begun.Add(after)
-					i.answers[p] = answer
-				}
-			}
 		}
 	}
 	want := []time.Duration{0, 1, 3, 7, 15, 31, 63, 123, 183}
@@ -237,6 +232,37 @@ func TestHistogramNeedsRoom(t *testing.T) {
 	for _, stage := range []Stage{Suspected, Confirmed} {
 		if New("/proc", Allowed{}, nil).Gather(t.Context(), now, &a.of, &leak, stage) != nil {
 			t.Error("a histogram that was not enabled")
+		}
+	}
+}
+
+// TestEvidenceApart: what was not compared over a minute or more is read once more.
+func TestEvidenceApart(t *testing.T) {
+	type at struct {
+		stage Stage
+		after time.Duration
+	}
+	for name, tt := range map[string]struct {
+		asked   []at
+		queries int
+		owners  bool
+	}{
+		"suspected long before":   {[]at{{Suspected, 0}, {Suspected, 20 * time.Minute}, {Confirmed, 30 * time.Minute}, {Confirmed, 60 * time.Minute}}, 2, false},
+		"suspected just before":   {[]at{{Suspected, 0}, {Confirmed, 6 * time.Second}, {Confirmed, 4 * time.Minute}, {Confirmed, 6 * time.Minute}, {Confirmed, 50 * time.Minute}}, 3, false},
+		"confirmed at once":       {[]at{{Confirmed, 0}, {Confirmed, 4 * time.Minute}, {Confirmed, 5 * time.Minute}, {Confirmed, 50 * time.Minute}}, 2, false},
+		"compared with baselines": {[]at{{Confirmed, 0}, {Confirmed, 50 * time.Minute}}, 1, true},
+	} {
+		a := newAsked(t)
+		a.answers, a.objects = []string{"9 × byte[]"}, &evidence.Objects{}
+		if tt.owners {
+			a.owners = &owners.Report{}
+		}
+		begun := time.Now()
+		for _, step := range tt.asked {
+			a.gatherAt(t, step.stage, begun.Add(step.after), diagnosis.Finding{Verdict: rows.VerdictHeap})
+		}
+		if a.queries != tt.queries {
+			t.Errorf("%s: %d queries, want %d", name, a.queries, tt.queries)
 		}
 	}
 }

@@ -27,6 +27,8 @@ type query func(ctx context.Context, p *jvm.Process, before reading) (reading, e
 type reading struct {
 	at    time.Time
 	lines []string // for people
+	// compared: lines are a difference over minApart or more.
+	compared bool
 	// What a later reading is compared with; nil: nothing.
 	loaders *evidence.Loaders
 	arenas  *evidence.Arenas
