@@ -39,8 +39,7 @@
 //
 // # Sources
 //
-// ELF symbols: System V gABI, chapter 5, and DT_GNU_HASH, from the library in memory; the
-// file, which the observed container controls, is not opened. Only exported names are there.
+// ELF symbols: jvm/elfimage, so only exported names are there.
 // Java objects: jvm/vmstructs. Arenas of threads: struct pthread of glibc on x86-64, tried
 // with 2.36; elsewhere no threads are named. Pages have 4 KiB.
 package owners

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -121,13 +122,11 @@ func (p *process) openStructs() []ranges.Range {
 
 // locate finds malloc's memory and the Java heap.
 func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.Range) {
-	find := func(search func([]ranges.Range) ([]ranges.Range, error)) ranges.FindMalloc {
-		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) { return search(spans) }
+	find := func(search func(io.ReaderAt, malloc.Pages, []ranges.Range) ([]ranges.Range, error)) ranges.FindMalloc {
+		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) { return search(mem, pagemap, spans) }
 	}
 	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
-	all := reported.Map(p.mappings,
-		find(func(spans []ranges.Range) ([]ranges.Range, error) { return malloc.Arenas(mem, pagemap, spans) }),
-		find(func(spans []ranges.Range) ([]ranges.Range, error) { return malloc.Find(mem, pagemap, spans) }))
+	all := reported.Map(p.mappings, find(malloc.Arenas), find(malloc.Find))
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
 	p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
 	slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
