@@ -9,6 +9,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -41,7 +42,7 @@ type Collector struct {
 	look      looker
 	incidents map[key]*incident
 	baselines map[process]*baseline
-	takes     <-chan []taken // nil: no baseline is being taken
+	takes     <-chan map[process]*owners.Snapshot // nil: no baseline is being taken
 	// find returns queryFor, or a fault in tests.
 	find func(*diagnosis.Finding, Stage) query
 	// start and stop are those of package jvm/evidence, or faults in tests.
@@ -194,33 +195,41 @@ func (i *incident) refuse(now time.Time, due map[process]bool, reason string) {
 
 // query queries the JVMs that are due.
 func (i *incident) query(ctx context.Context, now time.Time, of *breakdown.Container, due map[process]bool, stage Stage, query query, lend Lend) {
-	answers := make(chan map[process]answer, 1)
 	before := maps.Clone(i.answers)
+	i.pending = lendDue(ctx, lend, of, due, func(ctx context.Context, p *jvm.Process, id process) answer {
+		earlier := before[id]
+		a := answer{stage: stage, tried: now}
+		var err error
+		if a.reading, err = query(ctx, p, earlier.reading); err != nil {
+			a.failed = jvm.Printable(err.Error(), maxFailureBytes)
+		}
+		a.at, a.compared = time.Now(), earlier.comparable() && now.Sub(earlier.tried) >= minApart
+		if a.lines == nil { // what was read before remains
+			a.reading = earlier.reading
+		}
+		return a
+	})
+}
+
+// lendDue calls use with each JVM of a container that is due. All results arrive at once; nil:
+// the JVMs are not available now.
+func lendDue[D, R any](ctx context.Context, lend Lend, of *breakdown.Container, due map[process]D, use func(context.Context, *jvm.Process, process) R) <-chan map[process]R {
+	results := make(chan map[process]R, 1)
 	lent := lend(ctx, of, func(ctx context.Context, jvms []*jvm.Process) {
-		all := make(map[process]answer)
+		all := make(map[process]R)
 		for _, p := range jvms {
 			status := p.Status()
 			id := process{status.PID, status.StartTicks}
-			if !due[id] {
-				continue
+			if _, ok := due[id]; ok {
+				all[id] = use(ctx, p, id)
 			}
-			earlier := before[id]
-			a := answer{stage: stage, tried: now}
-			var err error
-			if a.reading, err = query(ctx, p, earlier.reading); err != nil {
-				a.failed = jvm.Printable(err.Error(), maxFailureBytes)
-			}
-			a.at, a.compared = time.Now(), earlier.comparable() && now.Sub(earlier.tried) >= minApart
-			if a.lines == nil { // what was read before remains
-				a.reading = earlier.reading
-			}
-			all[id] = a
 		}
-		answers <- all
+		results <- all
 	})
-	if lent {
-		i.pending = answers
+	if !lent {
+		return nil
 	}
+	return results
 }
 
 // poll takes the answers if they have arrived.

@@ -52,12 +52,6 @@ func (b *baseline) oldest() *owners.Snapshot {
 	return b.newer
 }
 
-// taken is a snapshot of a JVM.
-type taken struct {
-	of       process
-	snapshot *owners.Snapshot
-}
-
 // Baseline takes a baseline of the native memory of the JVMs that are due: 5 minutes after
 // their start, then hourly, but not while that memory is suspected to leak. A look reads
 // all headers of malloc, 0.4 to 0.8 s of CPU time for each GiB, and no block changes.
@@ -82,28 +76,20 @@ func (c *Collector) Baseline(ctx context.Context, now time.Time, of *breakdown.C
 	if len(due) == 0 || c.takes != nil || c.suspects(of) {
 		return
 	}
-	takes := make(chan []taken, 1)
-	lent := c.lend(ctx, of, func(_ context.Context, jvms []*jvm.Process) {
-		var all []taken
-		for _, p := range jvms {
-			status := p.Status()
-			if id := (process{status.PID, status.StartTicks}); due[id] {
-				// Without one, a later look reports all that is in use; with one that is not
-				// complete, it says so.
-				if s, err := c.look.take(status.PID); err == nil {
-					all = append(all, taken{id, s})
-				}
-			}
+	c.takes = lendDue(ctx, c.lend, of, due, func(_ context.Context, p *jvm.Process, _ process) *owners.Snapshot {
+		// Without one, a later look reports all that is in use; with one that is not
+		// complete, it says so.
+		if s, err := c.look.take(p.Status().PID); err == nil {
+			return s
 		}
-		takes <- all
+		return nil
 	})
-	if !lent {
+	if c.takes == nil {
 		return
 	}
 	for p := range due {
 		c.baselines[p].taken = now
 	}
-	c.takes = takes
 	c.pollBaselines(now)
 }
 
@@ -127,9 +113,9 @@ func (c *Collector) pollBaselines(now time.Time) {
 	select {
 	case all := <-c.takes: // nil blocks
 		c.takes = nil
-		for _, t := range all {
-			if b := c.baselines[t.of]; b != nil {
-				b.older, b.newer = b.newer, t.snapshot
+		for p, s := range all {
+			if b := c.baselines[p]; b != nil && s != nil {
+				b.older, b.newer = b.newer, s
 			}
 		}
 	default:

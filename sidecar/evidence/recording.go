@@ -73,21 +73,10 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 	if len(due) == 0 {
 		return
 	}
-	results := make(chan map[process]recorded, 1)
-	if c.lend(ctx, of, func(ctx context.Context, jvms []*jvm.Process) {
-		all := make(map[process]recorded)
-		for _, p := range jvms {
-			status := p.Status()
-			id := process{status.PID, status.StartTicks}
-			if r, ok := due[id]; ok {
-				all[id] = c.step(ctx, now, p, kind, r)
-			}
-		}
-		results <- all
-	}) {
-		i.recording = results
-		i.pollRecording()
-	}
+	i.recording = lendDue(ctx, c.lend, of, due, func(ctx context.Context, p *jvm.Process, id process) recorded {
+		return c.step(ctx, now, p, kind, due[id])
+	})
+	i.pollRecording()
 }
 
 // step starts a recording, or stops the one that has begun.
