@@ -71,7 +71,7 @@ func parseState(b []byte, addr uint64) (mallocState, bool) {
 }
 
 // findMain finds the main arena: a malloc_state in the variables of libc whose top is in
-// the brk heap.
+// the brk heap, which may have grown since its mapping was read.
 func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState, bool) {
 	if brk.End == 0 {
 		return mallocState{}, false
@@ -86,7 +86,7 @@ func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState
 					continue
 				}
 				top := binary.LittleEndian.Uint64(held[at:])
-				if top < brk.Start || top >= brk.End {
+				if top < brk.Start || top >= brk.End+heapMax {
 					continue
 				}
 				if a, ok := parseState(held[offset:], m.start+uint64(offset)); ok && a.layout == l {
@@ -102,9 +102,10 @@ func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState
 // heaps returns the heaps of those arenas that were recognised.
 func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 	if main, ok := m.findMain(areas.Library, areas.Brk); ok {
-		main.found = areas.Brk.End - areas.Brk.Start
-		arenas = append(arenas, &main)
-		heaps = append(heaps, &heap{first: alignUp(areas.Brk.Start, 16), end: areas.Brk.End, arena: &main, mapped: areas.Brk})
+		h := &heap{first: alignUp(areas.Brk.Start, 16), end: areas.Brk.End, arena: &main, mapped: areas.Brk}
+		m.refresh(h)
+		main.found = h.end - h.mapped.Start
+		heaps, arenas = append(heaps, h), append(arenas, &main)
 	}
 	byAddr := make(map[uint64]*mallocState)
 	for _, r := range areas.Found {
@@ -115,7 +116,7 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 		if info == nil {
 			continue
 		}
-		addr, size := binary.LittleEndian.Uint64(info[0:]), binary.LittleEndian.Uint64(info[16:])
+		addr, size := binary.LittleEndian.Uint64(info), heapSize(info)
 		a, known := byAddr[addr]
 		if !known {
 			if found, ok := parseState(m.read(addr, stateBytes), addr); ok {
@@ -126,7 +127,7 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 		}
 		// heap_info has 32 bytes, from glibc 2.35 on 48; the arena follows the first.
 		infoBytes := addr & (heapMax - 1)
-		if a == nil || infoBytes != 0x20 && infoBytes != 0x30 || size > r.End-r.Start {
+		if a == nil || infoBytes != 0x20 && infoBytes != 0x30 || size == 0 {
 			continue
 		}
 		first := r.Start + infoBytes
@@ -142,6 +143,16 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 	return heaps, arenas
 }
 
+// heapSize returns how much of a heap is used, by its heap_info: more than was mapped when
+// the mappings were read, if it grew since. 0: it is none.
+func heapSize(info []byte) uint64 {
+	size, mprotected := binary.LittleEndian.Uint64(info[16:]), binary.LittleEndian.Uint64(info[24:])
+	if size > mprotected || mprotected > heapMax {
+		return 0
+	}
+	return size
+}
+
 // refresh reads again how far a heap and its arena reach.
 func (m *memory) refresh(h *heap) {
 	if top := m.word(h.arena.addr + h.arena.layout.top); top != 0 {
@@ -149,13 +160,15 @@ func (m *memory) refresh(h *heap) {
 	}
 	if h.arena.main {
 		_, size := m.header(h.arena.top)
-		if end := h.arena.top + size&^flagBits; end > h.end && end-h.end <= heapMax {
+		if end := h.arena.top + size&^flagBits; end > h.end && end <= h.mapped.End+2*heapMax {
 			h.end = end
 		}
 		return
 	}
-	if size := m.word(h.mapped.Start + 16); size > 0 && size <= h.mapped.End-h.mapped.Start {
-		h.end = h.mapped.Start + size
+	if info := m.read(h.mapped.Start, heapInfo); info != nil {
+		if size := heapSize(info); size > 0 {
+			h.end = h.mapped.Start + size
+		}
 	}
 }
 

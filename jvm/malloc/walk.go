@@ -79,7 +79,8 @@ func NewAreas(mappings []pages.Mapping, found []ranges.Range) Areas {
 	return areas
 }
 
-// Totals is what a walk saw. The sum of its bytes is what was resident of the areas.
+// Totals is what a walk saw. The sum of its bytes is what was resident of the areas, and of
+// what heaps grew since these were mapped so.
 type Totals struct {
 	// Blocks and ResidentBytes are by State.
 	Blocks        [states]int64
@@ -240,9 +241,11 @@ func (w *walker) walk(h *heap) {
 		switch {
 		case w.err != nil:
 			return
-		case v == broken && tries < retriesHere && w.retries < maxRetries:
-			tries++
-			w.retries++
+		case v == broken && tries < retriesHere && w.retries < maxRetries, v == last && tries == 0:
+			tries++ // at the last, as the heap may have grown since its top was read
+			if v == broken {
+				w.retries++
+			}
 			w.forget()
 			w.refresh(h)
 			continue
