@@ -19,7 +19,7 @@ import (
 // PATH): how long its threads are stopped for one question in all and at most at
 // once, by its own log of safepoints; its CPU; and by how much it grew meanwhile.
 func BenchmarkEvidence(b *testing.B) {
-	stack := func(ctx context.Context, p *jvm.Process) error { _, err := PoolStack(ctx, p, "exec-#"); return err }
+	stack := func(ctx context.Context, p *jvm.Process) error { _, err := PoolStacks(ctx, p, "exec-#"); return err }
 	histogram := func(ctx context.Context, p *jvm.Process) error { _, err := Histogram(ctx, p); return err }
 	for _, of := range []struct {
 		name, grow string

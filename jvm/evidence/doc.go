@@ -1,9 +1,9 @@
-// Package evidence queries one JVM for evidence of a suspected leak: PoolStack,
+// Package evidence queries one JVM for evidence of a suspected leak: PoolStacks,
 // ClassLoaders, NativeHeap, Histogram. Each is collected rarely,
 // because all of them make the application wait.
 //
 //	evidence       command                 cost for the application
-//	PoolStack      Thread.print            two or three safepoints; refused above 1000 threads
+//	PoolStacks     Thread.print            two or three safepoints; refused above 1000 threads
 //	ClassLoaders   VM.classloader_stats    one safepoint
 //	NativeHeap     System.native_heap_info each malloc arena is locked for a moment (JDK 21 and newer)
 //	Histogram      GC.class_histogram      THE APPLICATION STOPS while every object is visited

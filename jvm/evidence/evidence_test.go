@@ -30,7 +30,7 @@ func TestEvidenceRefuses(t *testing.T) {
 	defer p.Close()
 	want := func(name string, kinds ...error) {
 		t.Helper()
-		_, stack := PoolStack(t.Context(), p, "worker-#")
+		_, stack := PoolStacks(t.Context(), p, "worker-#")
 		_, loaders := ClassLoaders(t.Context(), p)
 		_, heap := NativeHeap(t.Context(), p)
 		_, histogram := Histogram(t.Context(), p)
@@ -60,11 +60,11 @@ func TestEvidenceRefuses(t *testing.T) {
 	status.State = 'S'
 	f.SetStatus(status)
 
-	if _, err := PoolStack(t.Context(), p, "another"); !errors.Is(err, ErrNoThread) {
+	if _, err := PoolStacks(t.Context(), p, "another"); !errors.Is(err, ErrNoThread) {
 		t.Errorf("no such pool: %v", err)
 	}
 	f.SetThreads(make([]string, maxDumpThreads+1)...)
-	if _, err := PoolStack(t.Context(), p, "worker-#"); !errors.Is(err, ErrTooManyThreads) {
+	if _, err := PoolStacks(t.Context(), p, "worker-#"); !errors.Is(err, ErrTooManyThreads) {
 		t.Errorf("many threads: %v", err)
 	}
 
@@ -100,9 +100,9 @@ func TestEvidenceOfLongReply(t *testing.T) {
 	if _, err := p.Query(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	stack, err := PoolStack(t.Context(), p, "worker-#")
-	if err != nil || !stack.Partial || stack.Threads != 1 || len(stack.Frames) != dcmd.MaxFrames || stack.Depth != 5<<20/len(frame) {
-		t.Errorf("%+v, %v", stack, err)
+	stacks, err := PoolStacks(t.Context(), p, "worker-#")
+	if err != nil || !stacks.Partial || stacks.Threads != 1 || len(stacks.Groups[0].Frames) != dcmd.MaxFrames || stacks.Groups[0].Depth != 5<<20/len(frame) {
+		t.Errorf("%+v, %v", stacks, err)
 	}
 	loaders, err := ClassLoaders(t.Context(), p)
 	if err != nil || loaders.Total != nil || len(loaders.Types) != 1 || loaders.Types[0].Loaders != 8<<20/int64(len(loader)) {
@@ -114,18 +114,19 @@ func TestEvidenceOfLongReply(t *testing.T) {
 	}
 }
 
-func TestPoolStack(t *testing.T) {
+func TestPoolStacks(t *testing.T) {
 	sleep, work := []string{"java.lang.Thread.sleep(Native Method)", "a.Idle.run(Idle.java:1)"}, []string{"a.Work.run(Work.java:\x1b1)"}
-	got := commonStack(map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true}, dcmd.ThreadDump{Complete: true, Threads: []dcmd.Thread{
+	got := group(map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true}, dcmd.ThreadDump{Complete: true, Threads: []dcmd.Thread{
 		{Name: "exec-1", NativeID: 1, State: "RUNNABLE", Frames: work, Depth: 1},
 		{Name: "exec\n-2", NativeID: 2, State: "TIMED_WAITING (sleeping)", Frames: sleep, Depth: 2},
 		{Name: "exec\n-3", NativeID: 3, State: "TIMED_WAITING (sleeping)", Frames: sleep, Depth: 2},
 		{Name: "other", NativeID: 0, State: "RUNNABLE", Frames: work},
 		{Name: "exec-4", NativeID: 4, Frames: work, Depth: 1},
 	}})
-	want := &Stack{Name: `exec\n-#`, Threads: 4, Sharing: 2, Frames: sleep, Depth: 2,
-		States: map[string]int{"RUNNABLE": 1, "TIMED_WAITING (sleeping)": 2, "unknown": 1}}
-	// Of two that are as common, the one that was so first.
+	want := &Stacks{Threads: 4, States: map[string]int{"RUNNABLE": 1, "TIMED_WAITING (sleeping)": 2, "unknown": 1}, Groups: []Group{
+		{Name: "exec-#", Sharing: 2, Frames: []string{`a.Work.run(Work.java:\x1b1)`}, Depth: 1}, // of two that are as common, the first
+		{Name: `exec\n-#`, Sharing: 2, Frames: sleep, Depth: 2},
+	}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -70,18 +70,18 @@ func testEvidence(t *testing.T, home string) {
 		t.Errorf("%d mmapped chunks reported, %d counted", *told.MmapChunks, *counted.MmapChunks)
 	}
 
-	stack, err := PoolStack(t.Context(), p, pool.Name)
-	for deadline := time.Now().Add(time.Minute); err == nil && stack.Sharing < execs && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		stack, err = PoolStack(t.Context(), p, pool.Name) // some are on their way to sleep
+	stacks, err := PoolStacks(t.Context(), p, pool.Name)
+	for deadline := time.Now().Add(time.Minute); err == nil && stacks.Groups[0].Sharing < execs && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		stacks, err = PoolStacks(t.Context(), p, pool.Name) // some are on their way to sleep
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stack.Name != "http-nio-8080-exec-#" || stack.Threads != execs || stack.Sharing != execs || stack.Partial ||
-		stack.States["TIMED_WAITING (sleeping)"] != execs || stack.Depth < len(stack.Frames) || !slices.ContainsFunc(stack.Frames, func(frame string) bool {
+	if stack := stacks.Groups[0]; stack.Name != "http-nio-8080-exec-#" || stacks.Threads != execs || stack.Sharing != execs || stacks.Partial ||
+		stacks.States["TIMED_WAITING (sleeping)"] != execs || stack.Depth < len(stack.Frames) || !slices.ContainsFunc(stack.Frames, func(frame string) bool {
 		return strings.HasPrefix(frame, "java.lang.Thread.sleep(")
 	}) || !slices.ContainsFunc(stack.Frames, func(frame string) bool { return strings.HasPrefix(frame, "Threads.lambda$threads$") }) {
-		t.Errorf("%+v", stack)
+		t.Errorf("%+v", stacks)
 	}
 
 	classes, err := ClassLoaders(t.Context(), p)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -20,31 +21,39 @@ const (
 	maxDumpThreads = 1000
 	maxNameBytes   = 100 // of a thread's name
 	maxFrameBytes  = 300
+	maxGroups      = 20
 )
 
-// Stack is the stack that most threads of a pool have.
-type Stack struct {
-	// Name is the whole name of those threads with "#" for its numbers. That of the pool in
-	// jvm.Facts is cut if the JVM's memory may not be read.
-	Name string `json:"name"`
+// Stacks are the stacks of the threads of a pool.
+type Stacks struct {
 	// Threads is the number of threads of the pool that the JVM knows, without those of
 	// native code.
 	Threads int `json:"threads"`
-	// Sharing is the number of them with this stack.
-	Sharing int `json:"sharing"`
 	// States is the number of threads by state: "TIMED_WAITING (sleeping)".
 	States map[string]int `json:"states"`
-	// Frames are the innermost frames, the innermost first, without the numbers of
-	// generated classes; empty for HotSpot's own threads. Depth is the number of frames of the stack.
-	Frames []string `json:"frames"`
-	Depth  int      `json:"depth"`
+	// Groups are the threads by stack: those with the twenty stacks that most threads have, the most
+	// common first.
+	Groups []Group `json:"groups"`
 	// Partial: more threads of the pool may have been in the part that is missing.
 	Partial bool `json:"partial,omitempty"`
 }
 
-// PoolStack finds the most common stack in a pool of jvm.Facts.Threads. It takes two or
+// Group is the threads with one stack.
+type Group struct {
+	// Name is the whole name of the threads with "#" for its numbers. That of the pool in
+	// jvm.Facts is cut if the JVM's memory may not be read.
+	Name string `json:"name"`
+	// Sharing is the number of threads.
+	Sharing int `json:"sharing"`
+	// Frames are the innermost frames, the innermost first, without the numbers of
+	// generated classes; empty for HotSpot's own threads. Depth is the number of frames of the stack.
+	Frames []string `json:"frames"`
+	Depth  int      `json:"depth"`
+}
+
+// PoolStacks groups the threads of a pool of jvm.Facts.Threads by stack. It takes two or
 // three safepoints, and is refused (ErrTooManyThreads) where these are long.
-func PoolStack(ctx context.Context, p *jvm.Process, pool string) (*Stack, error) {
+func PoolStacks(ctx context.Context, p *jvm.Process, pool string) (*Stacks, error) {
 	if _, err := p.Session(); err != nil {
 		return nil, err
 	}
@@ -69,11 +78,11 @@ func PoolStack(ctx context.Context, p *jvm.Process, pool string) (*Stack, error)
 	if err != nil {
 		return nil, notParsed(p, attach.ThreadPrint, err)
 	}
-	stack := commonStack(members, dump)
+	stacks := group(members, dump)
 	switch {
-	case stack.Threads > 0:
-		return stack, nil
-	case stack.Partial:
+	case stacks.Threads > 0:
+		return stacks, nil
+	case stacks.Partial:
 		return nil, p.Refuse(ErrNoThread, fmt.Sprintf("the pool %q is in the part of the thread dump that was truncated", pool), "")
 	}
 	return nil, p.Refuse(ErrNoThread,
@@ -81,29 +90,33 @@ func PoolStack(ctx context.Context, p *jvm.Process, pool string) (*Stack, error)
 		"check the native libraries of the application")
 }
 
-// commonStack returns the stack that most members have; the first one if there are several.
-func commonStack(members map[int]bool, dump dcmd.ThreadDump) *Stack {
-	s := &Stack{States: make(map[string]int), Frames: []string{}, Partial: !dump.Complete}
-	sharing := make(map[string]int)
-	var most dcmd.Thread
+// group groups the members by stack. Of two stacks that are as common, the one that is
+// first in the dump is the first.
+func group(members map[int]bool, dump dcmd.ThreadDump) *Stacks {
+	s := &Stacks{States: make(map[string]int), Groups: []Group{}, Partial: !dump.Complete}
+	index := make(map[string]int)
 	for _, t := range dump.Threads {
 		if !members[t.NativeID] {
 			continue
 		}
 		s.Threads++
 		s.States[cmp.Or(jvm.Printable(t.State, maxNameBytes), "unknown")]++
-		for i, frame := range t.Frames {
-			t.Frames[i] = plain(frame)
+		frames := make([]string, 0, len(t.Frames))
+		for _, frame := range t.Frames {
+			frames = append(frames, strings.Clone(jvm.Printable(plain(frame), maxFrameBytes))) // the reply is not kept
 		}
-		stack := strings.Join(t.Frames, "\n")
-		if sharing[stack]++; sharing[stack] > s.Sharing {
-			s.Sharing, most = sharing[stack], t
+		stack := strings.Join(frames, "\n")
+		i, ok := index[stack]
+		if !ok {
+			i = len(s.Groups)
+			index[stack] = i
+			name := strings.Clone(jvm.Printable(threads.PoolName(t.Name), maxNameBytes))
+			s.Groups = append(s.Groups, Group{Name: name, Frames: frames, Depth: t.Depth})
 		}
+		s.Groups[i].Sharing++
 	}
-	s.Name, s.Depth = jvm.Printable(threads.PoolName(most.Name), maxNameBytes), most.Depth
-	for _, frame := range most.Frames {
-		s.Frames = append(s.Frames, jvm.Printable(frame, maxFrameBytes))
-	}
+	slices.SortStableFunc(s.Groups, func(a, b Group) int { return cmp.Compare(b.Sharing, a.Sharing) })
+	s.Groups = s.Groups[:min(len(s.Groups), maxGroups)]
 	return s
 }
 
@@ -117,4 +130,17 @@ func ownIDs(p *jvm.Process, list []threads.Thread) map[int]bool {
 		}
 	}
 	return ids
+}
+
+// Unlisted returns the most threads that can share a stack that is not in Groups; 0: all
+// are in it. It is unknown if the dump is Partial.
+func (s *Stacks) Unlisted() int {
+	left := s.Threads
+	for _, g := range s.Groups {
+		left -= g.Sharing
+	}
+	if left == 0 {
+		return 0
+	}
+	return min(left, s.Groups[len(s.Groups)-1].Sharing)
 }

@@ -84,3 +84,38 @@ func TestHistogramsOfJVM(t *testing.T) {
 		t.Errorf("%q: %v", second.lines, err)
 	}
 }
+
+func TestStackLines(t *testing.T) {
+	stacks := func(idle, leaked, other int) *evidence.Stacks {
+		s := &evidence.Stacks{Threads: idle + leaked + other, States: map[string]int{"WAITING (parking)": idle + leaked + other}}
+		for name, n := range map[string]int{"Idle": idle, "Leak": leaked, "Other": other} {
+			if n > 0 {
+				s.Groups = append(s.Groups, evidence.Group{Name: "pool-#", Sharing: n, Frames: []string{"a." + name + ".run(A.java:1)"}, Depth: 3})
+			}
+		}
+		slices.SortFunc(s.Groups, func(a, b evidence.Group) int { return b.Sharing - a.Sharing })
+		return s
+	}
+	partial, rest := stacks(90, 10, 0), stacks(90, 10, 0)
+	partial.Partial = true
+	rest.Threads += 40 // of other stacks, not more than 10 of one
+	for name, tt := range map[string]struct {
+		before, now *evidence.Stacks
+		want, frame string
+	}{
+		"the first":      {nil, stacks(90, 10, 1), "90 of 101 threads pool-# have this stack (WAITING (parking) 101):", "Idle"},
+		"one grew":       {stacks(90, 10, 1), stacks(88, 50, 3), "50 of 141 threads pool-# have this stack, +40 in 5m0s, in which the pool gained 40 (WAITING (parking) 141):", "Leak"},
+		"new":            {stacks(90, 0, 0), stacks(90, 40, 0), "40 of 130 threads pool-# have this stack, +40 in 5m0s, in which the pool gained 40 (WAITING (parking) 130):", "Leak"},
+		"several grew":   {stacks(90, 50, 0), stacks(100, 60, 30), "30 of 190 threads pool-# have this stack, +30 in 5m0s, in which the pool gained 50 (WAITING (parking) 190):", "Other"},
+		"none by half":   {stacks(90, 50, 40), stacks(100, 60, 50), "100 of 210 threads pool-# have this stack (WAITING (parking) 210):", "Idle"},
+		"did not grow":   {stacks(50, 90, 0), stacks(90, 50, 0), "90 of 140 threads pool-# have this stack (WAITING (parking) 140):", "Idle"},
+		"partial before": {partial, stacks(90, 50, 0), "90 of 140 threads pool-# have this stack (WAITING (parking) 140):", "Idle"},
+		"perhaps unlisted": {rest, stacks(90, 10, 60), "60 of 160 threads pool-# have this stack, at least +50 in 5m0s, in which the pool gained 20 (WAITING (parking) 160):",
+			"Other"},
+	} {
+		got := stackLines(tt.now, reading{stacks: tt.before, at: time.Now().Add(-5 * time.Minute)})
+		if want := []string{tt.want, "  at a." + tt.frame + ".run(A.java:1)", "  and 2 more"}; !slices.Equal(got, want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

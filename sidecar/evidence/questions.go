@@ -34,10 +34,11 @@ type reading struct {
 	arenas  *evidence.Arenas
 	owners  *owners.Report
 	objects *evidence.Objects
+	stacks  *evidence.Stacks
 }
 
 func (r *reading) comparable() bool {
-	return r.loaders != nil || r.arenas != nil || r.owners != nil || r.objects != nil
+	return r.loaders != nil || r.arenas != nil || r.owners != nil || r.objects != nil || r.stacks != nil
 }
 
 // since is the time between two readings.
@@ -63,7 +64,7 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 	}
 	switch f.Verdict {
 	case rows.VerdictThreads:
-		return once(func(ctx context.Context, p *jvm.Process) ([]string, error) { return poolStack(ctx, p, f.Subject) })
+		return poolStacks(f.Subject)
 	case rows.VerdictHeapFull:
 		return once(outOfMemoryErrors)
 	}
@@ -78,24 +79,55 @@ func once(lines func(context.Context, *jvm.Process) ([]string, error)) query {
 	}
 }
 
-func poolStack(ctx context.Context, p *jvm.Process, pool string) ([]string, error) {
-	stack, err := evidence.PoolStack(ctx, p, pool)
-	if err != nil {
-		return nil, err
+func poolStacks(pool string) query {
+	return func(ctx context.Context, p *jvm.Process, before reading) (reading, error) {
+		stacks, err := evidence.PoolStacks(ctx, p, pool)
+		if err != nil {
+			return reading{}, err
+		}
+		return reading{lines: stackLines(stacks, before), stacks: stacks}, nil
 	}
-	states := make([]string, 0, len(stack.States))
-	for _, state := range slices.Sorted(maps.Keys(stack.States)) {
-		states = append(states, fmt.Sprintf("%s %d", state, stack.States[state]))
+}
+
+// stackLines describes the stack that at least half of the threads have that the pool
+// gained; if there is none, that of most threads.
+func stackLines(now *evidence.Stacks, before reading) []string {
+	stack := now.Groups[0]
+	gained := ""
+	if was := before.stacks; was != nil && !was.Partial && !now.Partial && now.Threads > was.Threads {
+		top := changes(now.Groups, was.Groups, stackOf, func(g evidence.Group, earlier *evidence.Group) evidence.Group {
+			if earlier != nil {
+				g.Sharing -= earlier.Sharing
+			} else {
+				g.Sharing -= was.Unlisted()
+			}
+			return g
+		}, func(g evidence.Group) int64 { return int64(g.Sharing) })[0]
+		if 2*top.gained.Sharing >= now.Threads-was.Threads {
+			stack = top.now
+			gained = fmt.Sprintf("%+d in %s, in which the pool gained %d", top.gained.Sharing, since(before), now.Threads-was.Threads)
+			if top.was == nil && was.Unlisted() > 0 {
+				gained = "at least " + gained
+			}
+			gained = ", " + gained
+		}
 	}
-	lines := []string{fmt.Sprintf("%d of %d threads %s have this stack (%s):", stack.Sharing, stack.Threads, stack.Name, strings.Join(states, ", "))}
+	states := make([]string, 0, len(now.States))
+	for _, state := range slices.Sorted(maps.Keys(now.States)) {
+		states = append(states, fmt.Sprintf("%s %d", state, now.States[state]))
+	}
+	lines := []string{fmt.Sprintf("%d of %d threads %s have this stack%s (%s):", stack.Sharing, now.Threads, stack.Name, gained, strings.Join(states, ", "))}
 	for _, frame := range stack.Frames {
 		lines = append(lines, "  at "+frame)
 	}
 	if more := stack.Depth - len(stack.Frames); more > 0 {
 		lines = append(lines, fmt.Sprintf("  and %d more", more))
 	}
-	return lines, nil
+	return lines
 }
+
+// stackOf tells one stack from another.
+func stackOf(g evidence.Group) string { return strings.Join(g.Frames, "\n") }
 
 func classLoaders(ctx context.Context, p *jvm.Process, before reading) (reading, error) {
 	loaders, err := evidence.ClassLoaders(ctx, p)
