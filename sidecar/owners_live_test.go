@@ -37,7 +37,7 @@ func TestLiveOwnerInVerdict(t *testing.T) {
 		if g := leak.Gathered; g == nil || len(g.Owners) != 1 || g.Owners[0].Since == nil {
 			t.Fatalf("no owners since the baseline: %+v", g)
 		}
-		d := diagnosis.Diagnosis{Verdict: leak.Verdict, Summary: diagnosis.Phrase(leak.Verdict) + ", +20 MiB", Findings: []diagnosis.Finding{leak}}
+		d := diagnosis.Diagnosis{Verdict: leak.Verdict, Summary: diagnosis.Phrase(leak.Verdict, "") + ", +20 MiB", Findings: []diagnosis.Finding{leak}}
 		d.NameCause()
 		if strings.HasPrefix(d.Summary, "libz (java.util.zip.Deflater") && strings.Contains(d.Summary, " leaks native memory, +20 MiB; ") {
 			return

@@ -1,7 +1,11 @@
 package sidecar
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,8 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/byhand"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
@@ -96,4 +103,87 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 		t.Errorf("nothing was read: %+v", c.Sources)
 	}
 	return text
+}
+
+// TestNoSecretsOfRecordings: what a recording shows, of jvmem's own and of somebody else that
+// holds the properties and the environment of the JVM, has none of them, in JSON, text and log.
+func TestNoSecretsOfRecordings(t *testing.T) {
+	const secret = "s3cr3t-hunter3"
+	for _, tt := range []struct {
+		name  string
+		flags []string
+		kinds []cause.Kind
+	}{
+		{"own", nil, []cause.Kind{cause.Threads}},
+		{"of somebody else", []string{"-XX:StartFlightRecording=settings=default,maxsize=16M,dumponexit=false"}, []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			j := jvmtest.Start(t, jvmtest.Options{
+				JVMFlags: append([]string{"-Xmx64m", "-XX:+UseSerialGC", "-Ddb.password=" + secret}, tt.flags...),
+				Env:      []string{"DB_PASSWORD=" + secret}, LimitBytes: 256 * mib,
+			})
+			if tt.flags != nil {
+				j.Do("threads 30 16 leak")
+				awaitRecorded(t, j.PID, secret)
+			}
+			for _, kind := range tt.kinds {
+				ctx, stop := context.WithCancel(t.Context())
+				var progress io.Writer = onWrite(func() { // it records: show it a leak, then end it
+					j.Do("threads 30 16 leak")
+					stop()
+				})
+				if tt.flags != nil {
+					progress = io.Discard
+				}
+				o := byhand.RecordOptions{Options: sample.Options{Proc: "/proc", PID: j.PID}, Kind: string(kind), Duration: time.Minute, Consent: true}
+				found, err := byhand.Record(ctx, o, progress)
+				stop()
+				if err != nil {
+					t.Fatalf("%s: %v", kind, err)
+				}
+				if kind == cause.Threads && len(found.Causes) == 0 {
+					t.Errorf("nothing was read: %+v", found)
+				}
+				asJSON, err := json.Marshal(found)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var log bytes.Buffer
+				d := diagnosis.Diagnosis{Verdict: rows.VerdictThreads, Findings: []diagnosis.Finding{{Verdict: rows.VerdictThreads, Gathered: &diagnosis.Gathered{Text: found.Lines()}}}}
+				if err := eventlog.New(&log, "test").Diagnosis(t.Context(), time.Now(), nil, &d, diagnosis.Changed); err != nil {
+					t.Fatal(err)
+				}
+				for where, text := range map[string]string{"JSON": string(asJSON), "text": strings.Join(found.Lines(), "\n"), "log": log.String()} {
+					if text == "" || strings.Contains(text, secret) {
+						t.Errorf("%s, %s: %q", kind, where, text)
+					}
+				}
+			}
+		})
+	}
+}
+
+// onWrite calls a function each time something is written.
+type onWrite func()
+
+func (f onWrite) Write(p []byte) (int, error) {
+	f()
+	return len(p), nil
+}
+
+// awaitRecorded waits until the file of JFR holds a text: it is written once a second.
+func awaitRecorded(t *testing.T, pid int, text string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		for _, file := range files {
+			if target, _ := os.Readlink(file); !strings.Contains(target, ".jfr") {
+				continue
+			}
+			if content, _ := os.ReadFile(file); bytes.Contains(content, []byte(text)) {
+				return
+			}
+		}
+	}
+	t.Fatal("the recording of somebody else lacks the secret")
 }

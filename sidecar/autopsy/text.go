@@ -46,9 +46,9 @@ func (a *Autopsy) summary() string {
 		b.WriteString("; this could be an OOM kill: the container's counters could not be read")
 	}
 	if a.Cause != "" {
-		b.WriteString(": " + diagnosis.Phrase(a.Cause))
-		if a.Subject != "" {
-			b.WriteString(" (" + a.Subject + ")")
+		b.WriteString(": " + diagnosis.Phrase(a.Cause, a.Subject))
+		if d := a.Diagnosis; d != nil && d.Verdict == a.Cause && d.Line() != "" {
+			b.WriteString(", " + d.Line())
 		}
 	}
 	if a.Kind.OutOfMemory() {

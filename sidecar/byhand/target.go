@@ -46,10 +46,11 @@ func open(ctx context.Context, o sample.Options) (*target, error) {
 
 func (t *target) close() { _ = t.sampler.Close() } // nothing was written
 
-// use calls f with the JVM, which is not read meanwhile, and returns its error.
+// use calls f with the JVM, which is not read meanwhile, and returns its error. It waits for f
+// also after the end of ctx: f ends what it began, such as a recording.
 func (t *target) use(ctx context.Context, f func(*jvm.Process) error) error {
 	err := jvm.ErrGone
-	lent := t.sampler.Lend(ctx, &t.before, func(_ context.Context, jvms []*jvm.Process) {
+	lent := t.sampler.Lend(context.WithoutCancel(ctx), &t.before, func(_ context.Context, jvms []*jvm.Process) {
 		for _, p := range jvms {
 			if p.Status().PID == t.jvm.PID {
 				err = f(p)

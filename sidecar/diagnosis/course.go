@@ -17,13 +17,10 @@ func (i *Incident) Text() string {
 
 // phrase is what leaks, or may leak.
 func (i *Incident) phrase() string {
-	switch {
-	case i.State == Suspected && i.Uncollected:
+	if i.State == Suspected && i.Uncollected {
 		return "the old generation of the Java heap grows"
-	case i.Subject != "":
-		return phrases[i.Verdict] + " (" + i.Subject + ")"
 	}
-	return phrases[i.Verdict]
+	return Phrase(i.Verdict, i.Subject)
 }
 
 // course returns the times of an incident, for a terminal.

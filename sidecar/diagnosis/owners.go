@@ -42,21 +42,35 @@ func (d *Diagnosis) OwnersOf() []*owners.Report {
 // NameCause adds the direct cause to the summary, once the evidence for the first finding has
 // it: whose native memory grows, or the line of code that leaks. It reports whether there is one.
 func (d *Diagnosis) NameCause() (named bool) {
-	if len(d.Findings) == 0 || d.Findings[0].Gathered == nil || d.Findings[0].Verdict != d.Verdict {
-		return false
+	g := d.gathered()
+	if line := d.Line(); line != "" { // first: where it is cut, as in the chart, it remains
+		first := Phrase(d.Verdict, d.Subject) + ", "
+		d.Summary = strings.Replace(d.Summary, first, first+line+"; ", 1)
+		named = true
 	}
-	g := d.Findings[0].Gathered
 	if report, owner := leadingOwner(g.Owners); owner != nil {
 		d.nameOwner(report, owner)
-		named = owner.Name() != ""
-	}
-	for _, c := range g.Causes {
-		if line := c.Sentence(); line != "" {
-			d.Summary += "; " + line
-			return true
-		}
+		named = named || owner.Name() != ""
 	}
 	return named
+}
+
+// Line says which line of code the leak of the verdict comes from; "": it is not known.
+func (d *Diagnosis) Line() string {
+	for _, c := range d.gathered().Causes {
+		if line := c.Sentence(); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// gathered is the evidence for the verdict, empty if there is none.
+func (d *Diagnosis) gathered() *Gathered {
+	if len(d.Findings) == 0 || d.Findings[0].Gathered == nil || d.Findings[0].Verdict != d.Verdict {
+		return &Gathered{}
+	}
+	return d.Findings[0].Gathered
 }
 
 func (d *Diagnosis) nameOwner(report *owners.Report, owner *owners.Owner) {

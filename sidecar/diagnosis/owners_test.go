@@ -53,12 +53,12 @@ func TestNameCause(t *testing.T) {
 func TestNameLine(t *testing.T) {
 	line := cause.Cause{Line: cause.Line{Class: "com.acme.OrderSync", Method: "connect", File: "OrderSync.java", Line: 42}, Count: 118, Share: 118. / 120}
 	d := Diagnosis{
-		Verdict: rows.VerdictThreads, Summary: "threads leak",
+		Verdict: rows.VerdictThreads, Subject: "order-#", Summary: "thread leak (order-#), +118 threads since then",
 		Findings: []Finding{{Verdict: rows.VerdictThreads, Gathered: &Gathered{Causes: []*cause.Finding{
 			{Kind: cause.Threads, Reason: "3 threads are too few"}, {Kind: cause.Threads, Total: 120, Causes: []cause.Cause{line}},
 		}}}},
 	}
-	const want = "threads leak; started by com.acme.OrderSync.connect(OrderSync.java:42), 118 of 120 threads that stay (98 %)"
+	const want = "thread leak (order-#), started by com.acme.OrderSync.connect(OrderSync.java:42), 118 of 120 threads that stay (98 %); +118 threads since then"
 	if !d.NameCause() || d.Summary != want {
 		t.Error(d.Summary)
 	}

@@ -181,8 +181,8 @@ func TestPageCacheStays(t *testing.T) {
 func TestPriority(t *testing.T) {
 	all := rows.States()
 	for i, v := range all {
-		if Phrase(v) == "" || v.Leak() {
-			t.Errorf("%s: phrase %q", v, Phrase(v))
+		if Phrase(v, "") == "" || v.Leak() {
+			t.Errorf("%s: phrase %q", v, Phrase(v, ""))
 		}
 		if v.Urgent() && i > 0 && !all[i-1].Urgent() {
 			t.Errorf("%s is after what is not urgent", v)

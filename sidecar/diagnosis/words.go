@@ -122,8 +122,14 @@ var phrases = map[rows.Verdict]string{
 	rows.VerdictNone:               "no sustained growth",
 }
 
-// Phrase returns the meaning of a verdict in a few words.
-func Phrase(v rows.Verdict) string { return phrases[v] }
+// Phrase returns the meaning of a verdict in a few words, with what leaks: "thread leak
+// (http-nio-#)".
+func Phrase(v rows.Verdict, subject string) string {
+	if subject == "" {
+		return phrases[v]
+	}
+	return phrases[v] + " (" + subject + ")"
+}
 
 // summary is the sentence for log lines and the page.
 func (j *judge) summary(d *Diagnosis) string {
@@ -141,10 +147,7 @@ func (j *judge) summary(d *Diagnosis) string {
 	if d.Verdict == rows.VerdictNone {
 		b.WriteString(d.calmText())
 	} else {
-		b.WriteString(phrases[d.Verdict])
-	}
-	if d.Subject != "" {
-		b.WriteString(" (" + d.Subject + ")")
+		b.WriteString(Phrase(d.Verdict, d.Subject))
 	}
 	switch {
 	case d.Verdict.Leak() && d.Incidents[0].State == Paused:

@@ -60,7 +60,8 @@ export function moment(millis, seconds = true) {
 // local replaces times in UTC, which Go writes, by those of the page's time zone.
 const local = (text) => text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, date, time) => moment(Date.parse(`${date}T${time}Z`), false));
 
-export const sentence = (s) => (s ? local(s[0].toUpperCase() + s.slice(1)) + (/[.!?]$/.test(s) ? '' : '.') : '');
+// sentence begins with a capital letter, unless it is that of a library or class.
+export const sentence = (s) => (s ? local((/^(lib(?!rar)|\S+\.\S)/.test(s) ? s[0] : s[0].toUpperCase()) + s.slice(1)) + (/[.!?]$/.test(s) ? '' : '.') : '');
 
 // limits are those that are reached below the limit of the container.
 export const limits = { heap_limit: 'heap full', direct_limit: 'direct memory full' };
