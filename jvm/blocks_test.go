@@ -56,6 +56,30 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// TestBlocksGrown: what an arena grew since the pages were counted is seen.
+func TestBlocksGrown(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xmx32m", "-Xint"}})
+	p, err := Open("/proc", j.PID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	before := walk(t, p, true)
+	a, err := p.Query(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := p.Resident(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Do("unsafe 8 3000")
+	p.WalkBlocks(&f)
+	if grown := f.Blocks.UntrackedBytes - before.UntrackedBytes; p.walked.err != nil || grown < 8*mib || grown > 9*mib {
+		t.Errorf("%d bytes more are in use, want %d: %v", grown, 8*mib, p.walked.err)
+	}
+}
+
 const mib = 1 << 20
 
 // walk counts the pages and walks through the blocks.
