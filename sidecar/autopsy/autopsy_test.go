@@ -18,6 +18,8 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -345,5 +347,22 @@ func TestOpenIncident(t *testing.T) {
 		if strings.Contains(text.String(), "open incident: thread leak (leak-#), "+string(state)+": gained 83 threads since 2026-11-26 00:50 UTC") != open {
 			t.Errorf("%s: %s", state, text)
 		}
+	}
+}
+
+// TestDirectCause: the sentence has whose native memory leaked, and the line of code.
+func TestDirectCause(t *testing.T) {
+	since := end.Add(-time.Hour)
+	owner := owners.Owner{Relation: owners.ReferredTo, Library: "libz.so.1.2.13", JavaClass: "java.util.zip.Deflater$DeflaterZStreamRef", Share: 0.97}
+	line := cause.Cause{Line: cause.Line{Class: "com.acme.Zip", Method: "pack", File: "Zip.java", Line: 4}, Count: 40, Share: 1}
+	d := &diagnosis.Diagnosis{Verdict: rows.VerdictNativeUntracked, Findings: []diagnosis.Finding{{Verdict: rows.VerdictNativeUntracked, Gathered: &diagnosis.Gathered{
+		Owners: []*owners.Report{{Since: &since, Owners: []owners.Owner{owner}}},
+		Causes: []*cause.Finding{{Kind: cause.Zip, Total: 40, Sampled: true, Causes: []cause.Cause{line}}},
+	}}}}
+	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Reading: reading(230, 256)},
+		State{Last: container(nil), LastTime: end, Diagnosis: d, Before: before(map[string][2]float64{"row/native": {20, 160}, "detail/native/untracked": {5, 145}})})
+	const want = ", owned by libz (java.util.zip.Deflater), created by com.acme.Zip.pack(Zip.java:4), 40 of 40 sampled Deflaters and Inflaters that stay (100 %); in the last"
+	if !strings.Contains(a.Summary, want) {
+		t.Errorf("%s, want %s", a.Summary, want)
 	}
 }

@@ -47,8 +47,8 @@ func (a *Autopsy) summary() string {
 	}
 	if a.Cause != "" {
 		b.WriteString(": " + diagnosis.Phrase(a.Cause, a.Subject))
-		if d := a.Diagnosis; d != nil && d.Verdict == a.Cause && d.Line() != "" {
-			b.WriteString(", " + d.Line())
+		if d := a.Diagnosis; d != nil && d.Verdict == a.Cause && d.DirectCause() != "" {
+			b.WriteString(", " + d.DirectCause())
 		}
 	}
 	if a.Kind.OutOfMemory() {

@@ -55,6 +55,18 @@ func (d *Diagnosis) NameCause() (named bool) {
 	return named
 }
 
+// DirectCause says whose native memory leaks, or which line of code leaks; "": it is not known.
+func (d *Diagnosis) DirectCause() string {
+	var all []string
+	if _, owner := leadingOwner(d.gathered().Owners); owner != nil && owner.Name() != "" {
+		all = append(all, "owned by "+owner.Name())
+	}
+	if line := d.Line(); line != "" {
+		all = append(all, line)
+	}
+	return strings.Join(all, ", ")
+}
+
 // Line says which line of code the leak of the verdict comes from; "": it is not known.
 func (d *Diagnosis) Line() string {
 	for _, c := range d.gathered().Causes {

@@ -35,5 +35,7 @@ func (a Amount) text() string {
 	if a.Blocks == 1 {
 		noun = "block"
 	}
-	return fmt.Sprintf("%.1f MiB in %s %s", float64(a.Bytes)/(1<<20), grouped(a.Blocks), noun)
+	return fmt.Sprintf("%s in %s %s, %s of it resident", size(a.Bytes), grouped(a.Blocks), noun, size(a.ResidentBytes))
 }
+
+func size(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

@@ -176,7 +176,7 @@ func (p *process) walk(see func(*malloc.Block)) (reason string, err error) {
 	case err != nil:
 		return "", err
 	case !totals.Complete():
-		return fmt.Sprintf("%d bytes of malloc's memory changed while they were read, and %d were not found", totals.LostBytes, totals.UnseenBytes), nil
+		return fmt.Sprintf("%s of malloc's memory changed while it was read, and %s was not found", size(totals.LostBytes), size(totals.UnseenBytes)), nil
 	}
 	return "", nil
 }
