@@ -17,7 +17,7 @@ import (
 )
 
 // ownersSchema is the version of the JSON form of ownersDocument.
-const ownersSchema = "jvmem.owners/v1"
+const ownersSchema = "jvmem.container_owners/v1"
 
 // ownersDocument has the owners of native memory, as far as they were looked for: while a
 // leak of it is suspected or confirmed.
