@@ -116,7 +116,7 @@ const inRoot = `
 	exec chroot "$root" /opt/jdk/bin/java "$@"`
 
 func (p *program) jvmFlags() []string {
-	return []string{"-XX:+Use" + strings.TrimSuffix(p.collector(), "GC") + "GC", "-Xmx192m", "-XX:NativeMemoryTracking=" + p.tracking(), "-Djava.awt.headless=true"}
+	return []string{"-XX:+Use" + strings.TrimSuffix(p.collector(), "GC") + "GC", "-Xmx192m", "-XX:TieredStopAtLevel=1", "-XX:NativeMemoryTracking=" + p.tracking(), "-Djava.awt.headless=true"}
 }
 
 // look runs `jvmem owners`.
