@@ -1,9 +1,9 @@
 package evidence
 
 import (
-	"cmp"
 	"context"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -105,7 +105,7 @@ func topObjects(rows []dcmd.ClassCount) []dcmd.ClassCount {
 		all[i].Instances += c.Instances
 		all[i].Bytes += c.Bytes
 	}
-	slices.SortStableFunc(all, func(a, b dcmd.ClassCount) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Bytes > all[j].Bytes })
 	top := slices.Clone(all[:min(len(all), topClasses)])
 	for i := range top {
 		top[i].Name = strings.Clone(jvm.Printable(top[i].Name, maxClassBytes)) // the reply is not kept

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -115,7 +115,7 @@ func group(members map[int]bool, dump dcmd.ThreadDump) *Stacks {
 		}
 		s.Groups[i].Sharing++
 	}
-	slices.SortStableFunc(s.Groups, func(a, b Group) int { return cmp.Compare(b.Sharing, a.Sharing) })
+	sort.SliceStable(s.Groups, func(i, j int) bool { return s.Groups[i].Sharing > s.Groups[j].Sharing })
 	s.Groups = s.Groups[:min(len(s.Groups), maxGroups)]
 	return s
 }
