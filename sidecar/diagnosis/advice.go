@@ -164,7 +164,7 @@ func (a adviser) threads(pool string) []string {
 		return []string{"run " + a.jcmd("Thread.print") + ": look for the thread names that repeat"}
 	}
 	return []string{
-		"find the code that starts the threads " + pool + " and never ends them: usually an executor that is created per request or reconnect and not shut down",
+		"find out why the threads " + pool + " never end: usually they are of an executor that is created per request or reconnect and not shut down",
 		"run " + a.jcmd("Thread.print | grep -F -A 15 '"+quoted(pool)+"'") + " to see what they do",
 	}
 }
