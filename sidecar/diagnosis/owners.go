@@ -71,7 +71,7 @@ func (d *Diagnosis) DirectCause() string {
 func (d *Diagnosis) Line() string {
 	for _, c := range d.gathered().Causes {
 		if line := c.Sentence(); line != "" {
-			return line
+			return strings.TrimSuffix(line, ": "+d.Subject) // which is said before
 		}
 	}
 	return ""

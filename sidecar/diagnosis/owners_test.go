@@ -51,7 +51,7 @@ func TestNameCause(t *testing.T) {
 
 // TestNameLine: the line that a recording shows is in the summary, what none shows is not.
 func TestNameLine(t *testing.T) {
-	line := cause.Cause{Line: cause.Line{Class: "com.acme.OrderSync", Method: "connect", File: "OrderSync.java", Line: 42}, Count: 118, Share: 118. / 120}
+	line := cause.Cause{Line: cause.Line{Class: "com.acme.OrderSync", Method: "connect", File: "OrderSync.java", Line: 42}, Count: 118, Share: 118. / 120, What: "order-#"}
 	d := Diagnosis{
 		Verdict: rows.VerdictThreads, Subject: "order-#", Summary: "thread leak (order-#), +118 threads since then",
 		Findings: []Finding{{Verdict: rows.VerdictThreads, Gathered: &Gathered{Causes: []*cause.Finding{
