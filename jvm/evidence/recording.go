@@ -65,7 +65,7 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 	case err != nil:
 		return nil, err
 	case !strings.Contains(text, "No available recordings"):
-		return ReadRecording(p, kind)
+		return ReadRecording(ctx, p, kind)
 	}
 	command := attach.StartRecording{Duration: d + RecordingGrace}
 	for _, s := range settings {
@@ -173,33 +173,59 @@ func StopRecording(ctx context.Context, p *jvm.Process, kind cause.Kind) (*cause
 	if !strings.Contains(text, "Stopped recording") {
 		return nil, p.Refuse(ErrNoRecording, "the recording has ended: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "")
 	}
-	return findCause(p, chunk, kind)
+	return findCause(chunk, kind)
 }
+
+const (
+	// firstFlush is how long JDK 17 and newer may take until a chunk can be read: they write
+	// once a second.
+	firstFlush = 5 * time.Second
+	flushPoll  = 100 * time.Millisecond
+)
 
 // ReadRecording returns what the recording of somebody else shows so far. It sends nothing
 // to the JVM, which goes on recording.
-func ReadRecording(p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
+func ReadRecording(ctx context.Context, p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
 	if cause.Settings(kind, cause.Options{}) == nil {
 		return nil, p.Refuse(ErrNoSuchCause, "no recording shows the cause of this kind of leak", "")
 	}
+	session, err := p.Session()
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(firstFlush); ; {
+		found, err := readChunk(p, kind)
+		switch {
+		case !errors.Is(err, jfr.ErrNoMetadata):
+			return found, err
+		case session.Major < firstInline:
+			return nil, p.Refuse(ErrRecording, "the recording of somebody else cannot be read before its end: JDK 8 and 11 write what is needed last", "stop it and start none for some minutes, or use JDK 17 or newer")
+		case time.Now().After(end):
+			return nil, p.Refuse(ErrRecording, "the recording of somebody else has nothing that can be read yet", "try again in a minute")
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(flushPoll):
+		}
+	}
+}
+
+func readChunk(p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
 	chunk, err := openChunk(p)
 	if err != nil {
 		return nil, err
 	}
 	defer chunk.Close()
-	return findCause(p, chunk, kind)
+	return findCause(chunk, kind)
 }
 
-func findCause(p *jvm.Process, chunk *os.File, kind cause.Kind) (*cause.Finding, error) {
+func findCause(chunk *os.File, kind cause.Kind) (*cause.Finding, error) {
 	info, err := chunk.Stat()
 	if err != nil {
 		return nil, err
 	}
-	found, err := cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, time.Now())
-	if errors.Is(err, jfr.ErrNoMetadata) {
-		err = p.Refuse(ErrRecording, "the recording of somebody else cannot be read before its end: JDK 8 and 11 write what is needed last", "stop it and start none for some minutes, or use JDK 17 or newer")
-	}
-	return found, err
+	return cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, time.Now())
 }
 
 // chunkName is a file of a repository of JFR: 2026_11_29_08_08_05.jfr, also of several in one

@@ -101,7 +101,7 @@ func TestRecordingOfSomebodyElse(t *testing.T) {
 		}
 	}
 	for _, kind := range []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap} {
-		found, err := ReadRecording(p, kind)
+		found, err := ReadRecording(t.Context(), p, kind)
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
@@ -141,7 +141,7 @@ func TestHostileChunk(t *testing.T) {
 	}
 	for what, text := range map[string]string{"empty": "", "no recording": strings.Repeat("root:x:0:0\n", 1000), "a head": "FLR\x00" + strings.Repeat("\xff", 100)} {
 		link(func() error { return os.WriteFile(name, []byte(text), 0o600) })
-		if found, err := ReadRecording(p, cause.Threads); err == nil && len(found.Causes) > 0 {
+		if found, err := ReadRecording(t.Context(), p, cause.Threads); err == nil && len(found.Causes) > 0 {
 			t.Errorf("%s: %+v", what, found)
 		} else if err != nil && strings.Contains(err.Error(), "root:x") {
 			t.Errorf("%s: %v", what, err)
