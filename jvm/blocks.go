@@ -30,6 +30,13 @@ type Blocks struct {
 	Malloc *Malloc     `json:"malloc,omitempty"`
 }
 
+// Outdated reports whether malloc's resident memory, now that size, changed so much since the
+// walk that another one is due.
+func (b *Blocks) Outdated(resident int64) bool {
+	moved := max(resident-b.ResidentBytes, b.ResidentBytes-resident)
+	return moved > max(movedBytes, b.ResidentBytes/100)
+}
+
 // walked holds what a Process keeps of its walks. Only WalkBlocks writes it.
 type walked struct {
 	blocks *Blocks // of the last one that was complete; nil: there was none

@@ -65,7 +65,7 @@ func TestSplitBlocks(t *testing.T) {
 			accounts(j, -4, 4)
 			j.Report.Categories[2].MallocBytes -= 4 * mib
 		}, 2, 3, 1, 2, 13, 9},
-		"the JVM does not answer": {func(j *jvm.Facts) { j.Report = nil; grow(j, 2) }, 2, 3, 1, 6, 15, 5},
+		"the JVM does not answer": {func(j *jvm.Facts) { j.Report = nil; grow(j, 1) }, 2, 3, 1, 6, 14, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := walkedJVM()
@@ -92,6 +92,19 @@ func TestSplitBlocksWithoutNMT(t *testing.T) {
 	p := splitNative(&j, true)
 	if p.internal != nil || p.direct != nil || p.untracked != nil || *p.malloc != 25*mib || *p.mmap != 3*mib || *p.retained != 5*mib {
 		t.Errorf("%+v", p)
+	}
+}
+
+// TestOutdatedBlocks: when much changed since the walk, and nothing reports what, malloc is not
+// divided until the next one.
+func TestOutdatedBlocks(t *testing.T) {
+	for _, now := range []int64{28 * mib, 32 * mib} {
+		j := walkedJVM()
+		j.Report, j.Resident[ranges.MallocArena] = nil, resident.Bytes{AnonBytes: now}
+		p := splitNative(&j, true)
+		if p.internal != nil || p.direct != nil || p.untracked != nil || p.retained != nil || *p.malloc != now {
+			t.Errorf("%d MiB: %+v", now/mib, p)
+		}
 	}
 }
 

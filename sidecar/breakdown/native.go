@@ -45,10 +45,10 @@ type nativeParts struct {
 	mmap       *int64 // unnamed mappings that cannot be divided further
 }
 
-// splitNative divides the resident bytes by malloc's blocks (splitBlocks). Without these it
-// divides them by what NMT and glibc report as allocated. Both
-// include memory that was never touched. The excess over the resident bytes is taken from
-// HotSpot's large tables first, which are touched as they fill, then from untracked
+// splitNative divides the resident bytes by malloc's blocks (splitBlocks). Without these, or if
+// they changed and nothing reports how, it divides them by what NMT and glibc report as
+// allocated. Both include memory that was never touched. The excess over the resident bytes is
+// taken from HotSpot's large tables first, which are touched as they fill, then from untracked
 // memory, then from direct buffers, which Java zeroes.
 func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	var p nativeParts
@@ -60,7 +60,7 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	known := j.Malloc // glibc's own statistics, meaningless for another allocator
 	if !slices.Contains(j.Named, ranges.MallocArena) {
 		malloc, mmap, known = malloc+mmap, 0, nil
-	} else if j.Blocks != nil {
+	} else if j.Blocks != nil && (j.Report != nil || j.Malloc != nil || !j.Blocks.Outdated(malloc)) {
 		return splitBlocks(j, malloc, mmap, vm)
 	}
 	if known != nil {
