@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// startTimeout limits the start of one daemon. The slowest takes 8 s on two idle cores, 2
+	// startTimeout limits the start of one daemon. The slowest takes 8 s on two idle cores, 25 s to 3
 	// minutes in the guest.
 	startTimeout = 15 * time.Minute
 	pollInterval = 100 * time.Millisecond
