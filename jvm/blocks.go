@@ -57,7 +57,7 @@ const (
 
 var (
 	// errIncomplete means that a walk saw too little.
-	errIncomplete = errors.New("they changed too much while they were read, or were not found")
+	errIncomplete = errors.New("they changed too much while they were read")
 	// errHeaders means that the blocks are not those of NMT's report.
 	errHeaders = errors.New("their headers are not those of NMT")
 )
@@ -107,8 +107,8 @@ func (p *Process) walkBlocks(f *Facts) (*Blocks, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !totals.Complete():
-		return nil, fmt.Errorf("%w: %d of %d bytes were lost, %d were not found", errIncomplete, totals.LostBytes, totals.Resident(), totals.UnseenBytes)
+	case totals.LostBytes > totals.Resident()/100: // what was not found is not counted as malloc's, either
+		return nil, fmt.Errorf("%w: %d of %d bytes", errIncomplete, totals.LostBytes, totals.Resident())
 	}
 	b := &Blocks{ResidentBytes: totals.Resident(), FreeBytes: totals.Resident() - totals.ResidentBytes[malloc.InUse]}
 	return b, p.nameCategories(b, split.Result(malloc.JVM{Feature: f.Major, NMT: f.NMT}), f)
