@@ -24,3 +24,16 @@ func TestCPUTimeOfManyThreads(t *testing.T) {
 		}
 	}
 }
+
+// TestCPUTimeOfReadings: samples and light readings, which take turns, both know it every
+// other time.
+func TestCPUTimeOfReadings(t *testing.T) {
+	p := &Process{status: proc.Status{PID: os.Getpid(), Threads: 2000}}
+	r := &LightReading{process: p}
+	for i, want := range []bool{true, false, true} {
+		_, read := r.CPUMillis()
+		if sampled := p.cpuSeconds() != nil; sampled != want || read != want {
+			t.Errorf("turn %d: known to the sample %v, to the reading %v, want %v", i, sampled, read, want)
+		}
+	}
+}

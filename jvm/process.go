@@ -34,7 +34,7 @@ type Process struct {
 	fresh      bool          // Same has just read status, for the next Query
 	lib        *proc.Library // nil: no permission to read the mappings
 	stackBytes uint64        // as proc.StackBytes
-	cpuRead    bool          // by the last cpuTime
+	cpuRead    bool          // by the last cpuSeconds
 
 	// Opened by the first Query that can, and kept.
 	counters   *hsperf.Reader
@@ -221,9 +221,11 @@ func (p *Process) readMounts() error {
 // left out every other time. Nothing needs it in each sample.
 const manyThreads = 1000
 
-// cpuTime returns the CPU time of all threads, and whether it is known.
-func (p *Process) cpuTime() (spent time.Duration, ok bool) {
-	if p.cpuRead = p.status.Threads <= manyThreads || !p.cpuRead; !p.cpuRead {
+// cpuTime returns the CPU time of all threads, and whether it is known. read is whether the
+// last call for the same reader read it: samples and light readings take turns, so one of them
+// would never read it otherwise.
+func (p *Process) cpuTime(read *bool) (spent time.Duration, ok bool) {
+	if *read = p.status.Threads <= manyThreads || !*read; !*read {
 		return 0, false
 	}
 	return proc.CPUTime(p.status.PID)
@@ -231,7 +233,7 @@ func (p *Process) cpuTime() (spent time.Duration, ok bool) {
 
 // cpuSeconds is cpuTime in seconds; nil: unknown.
 func (p *Process) cpuSeconds() *float64 {
-	spent, ok := p.cpuTime()
+	spent, ok := p.cpuTime(&p.cpuRead)
 	if !ok {
 		return nil
 	}

@@ -14,6 +14,7 @@ type LightReading struct {
 	buf     []byte // room for the counters
 	text    []byte // the counters of the last Read; nil: unknown
 	places  hsperf.Places
+	cpuRead bool // by the last CPUMillis
 }
 
 // LightReading opens one descriptor, until Close. The counters are known after the
@@ -68,6 +69,6 @@ func (r *LightReading) OldCollections() (n int64, ok bool) { return r.places.Old
 
 // CPUMillis returns Facts.CPUSeconds now, in milliseconds, and whether it is known.
 func (r *LightReading) CPUMillis() (n int64, ok bool) {
-	spent, ok := r.process.cpuTime()
+	spent, ok := r.process.cpuTime(&r.cpuRead)
 	return spent.Milliseconds(), ok
 }
