@@ -3,6 +3,7 @@ package jvm
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -124,7 +125,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 		f.worked(SourcePagemap)
 	}
 	find := mallocFinder{mem: filepath.Join(p.Dir(), "mem"), source: source, renew: a.renew}
-	named := reported.Map(mappings, find.in(&p.arenas), find.in(&p.chunks))
+	named := reported.Map(mappings, uint64(os.Getpagesize()), find.in(&p.arenas), find.in(&p.chunks))
 	f.Ranges, f.Named = named.Source, named.Complete
 	f.reportMissing(named.Missing())
 	counts := resident.CountPages(mappings, named.Ranges, p.mounts.Tmpfs, counter)

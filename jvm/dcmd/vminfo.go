@@ -25,7 +25,7 @@ type VMInfo struct {
 	// Ranges are the address ranges in the reply, sorted and disjoint: the heap
 	// (reserved; Epsilon without compressed oops: committed; ZGC: none), the CDS
 	// archives, the compressed class space (reserved), and the collector's card table,
-	// refinement table and bitmaps (rounded out to 4 KiB).
+	// refinement table and bitmaps (which may end inside of a page).
 	Ranges []ranges.Range
 
 	// CHeapOutstandingBytes is the memory that the whole process allocated with malloc and did
@@ -173,10 +173,7 @@ func (p *processSection) line(line string) {
 		}
 	case strings.Contains(line, "byte_map: ["), strings.Contains(line, "Bits: "):
 		if a := addresses(line); len(a) == 2 {
-			const page = 4096
-			if end := (a[1] + page - 1) &^ (page - 1); end > a[0] {
-				p.add(a[0]&^(page-1), end, ranges.GC)
-			}
+			p.add(a[0], a[1], ranges.GC)
 		}
 	default:
 		p.heap.line(line)

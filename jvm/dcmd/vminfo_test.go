@@ -112,7 +112,7 @@ func TestVMInfoExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := info.Ranges[2]; got != (ranges.Range{Start: 0x7f6d603a5000, End: 0x7f6d60650000, Kind: ranges.GC}) {
+	if got := info.Ranges[2]; got != (ranges.Range{Start: 0x7f6d603a5000, End: 0x7f6d6064fc00, Kind: ranges.GC}) {
 		t.Errorf("got %x", got)
 	}
 }
@@ -140,7 +140,7 @@ func TestVMInfoForms(t *testing.T) {
 		"dynamic archive too": {"CDS archive(s) mapped at: [0x1000-0x2000-0x3000), size 8192\n", []ranges.Range{{Start: 0x1000, End: 0x3000, Kind: ranges.CDS}}},
 		"heap history":        {"Polling page: 0x1000\n garbage-first heap   total 1K, used 1K [0x1000, 0x9000)\n", nil},
 		"turned around":       {"Compressed class space mapped at: 0x9000-0x1000, reserved size: 1\nCard table byte_map: [0x9000,0x1000] _byte_map_base: 0x0\n", nil},
-		"end of all memory":   {"Heap address: 0xfffffffffffff000, size: 2 MB\n Bits: [0xfffffffffffff000, 0xffffffffffffffff)\n", nil},
+		"end of all memory":   {"Heap address: 0xfffffffffffff000, size: 2 MB\n Bits: [0xfffffffffffff000, 0xffffffffffffffff)\n", []ranges.Range{{Start: 0xfffffffffffff000, End: 0xffffffffffffffff, Kind: ranges.GC}}},
 	} {
 		info, err := ParseVMInfo(process + c.text)
 		if err != nil {

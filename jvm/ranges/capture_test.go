@@ -99,6 +99,6 @@ func TestStacksMatchNMT(t *testing.T) {
 // stacksOf returns the stacks in mappings of which no source reports anything.
 func stacksOf(mappings []pages.Mapping) []ranges.Range {
 	none := func([]ranges.Range, []int64) ([]ranges.Range, error) { return nil, nil }
-	m := new(ranges.Reported).Map(mappings, none, none)
+	m := new(ranges.Reported).Map(mappings, 4096, none, none)
 	return slices.DeleteFunc(m.Ranges, func(r ranges.Range) bool { return r.Kind != ranges.Stack })
 }

@@ -66,9 +66,10 @@ func (r *Reported) Source() Source {
 	return FromPatterns
 }
 
-// merged returns the reported ranges. Java stacks have their threads: they come before
-// all others.
-func (r *Reported) merged() []Range {
+// merged returns the reported ranges in whole pages, so that each page is counted once: the JVM
+// reports stacks (musl; pages of 64 KiB) and bitmaps that end inside of a page. Java stacks have
+// their threads: they come before all others.
+func (r *Reported) merged(pageBytes uint64) []Range {
 	var stacks, structs []Range
 	for _, s := range r.Structs {
 		if s.Kind == Stack {
@@ -77,7 +78,11 @@ func (r *Reported) merged() []Range {
 			structs = append(structs, s)
 		}
 	}
-	return Merge(stacks, r.NMT, r.Heap, r.Code, r.Nodes, r.Info, structs)
+	lists := [][]Range{stacks, r.NMT, r.Heap, r.Code, r.Nodes, r.Info, structs}
+	for i := range lists {
+		lists[i] = wholePages(lists[i], pageBytes)
+	}
+	return Merge(lists...)
 }
 
 // complete returns the kinds all of whose ranges are reported.
@@ -133,14 +138,15 @@ func (e *OtherAllocatorError) Error() string {
 // is the resident size of the mapping of each span.
 type FindMalloc func(spans []Range, bytes []int64) ([]Range, error)
 
-// Map adds the ranges that only the mappings show to the reported ones.
-func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMalloc) Map {
-	known, complete := r.merged(), r.complete()
+// Map adds the ranges that only the mappings show to the reported ones. pageBytes is the size of
+// a page where the process runs.
+func (r *Reported) Map(mappings []pages.Mapping, pageBytes uint64, findArenas, findChunks FindMalloc) Map {
+	known, complete := r.merged(pageBytes), r.complete()
 	// Before the stacks: above the unused rest of a full arena, the next one looks
 	// like a stack above its guard. An error is found again with the chunks.
 	arenas, _ := findArenas(UnknownSpans(mappings, known))
 	known = Merge(known, arenas)
-	stacks, sure := findStacks(mappings, known, r.StackBytes)
+	stacks, sure := findStacks(mappings, known, r.StackBytes, pageBytes)
 	known = Merge(known, stacks)
 	if sure {
 		complete = append(complete, Stack)
@@ -150,7 +156,7 @@ func (r *Reported) Map(mappings []pages.Mapping, findArenas, findChunks FindMall
 	}
 	var nodes []Range
 	if len(r.ConstantPools) > 0 {
-		nodes = findMetaspace(mappings, known, r.ConstantPools, r.Classes, r.Major)
+		nodes = findMetaspace(mappings, known, r.ConstantPools, r.Classes, r.Major, pageBytes)
 		known = Merge(known, nodes)
 		complete = append(complete, Metaspace, ClassSpace)
 	}

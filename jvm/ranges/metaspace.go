@@ -23,13 +23,13 @@ const (
 // of the first class to the end of the mapping, the committed part of a reservation.
 // Before, it reaches from the first class to the last: memory of malloc below or above
 // may be in the same mapping (widen).
-func findMetaspace(mappings []pages.Mapping, known []Range, constantPools, classes []uint64, major int) []Range {
-	nodes := nodesWith(mappings, known, constantPools, Metaspace, major)
+func findMetaspace(mappings []pages.Mapping, known []Range, constantPools, classes []uint64, major int, pageBytes uint64) []Range {
+	nodes := nodesWith(mappings, known, constantPools, Metaspace, major, pageBytes)
 	known = Merge(known, nodes)
-	return append(nodes, nodesWith(mappings, known, classes, ClassSpace, major)...)
+	return append(nodes, nodesWith(mappings, known, classes, ClassSpace, major, pageBytes)...)
 }
 
-func nodesWith(mappings []pages.Mapping, known []Range, addresses []uint64, kind Kind, major int) []Range {
+func nodesWith(mappings []pages.Mapping, known []Range, addresses []uint64, kind Kind, major int, pageBytes uint64) []Range {
 	var nodes []Range
 	slices.Sort(addresses)
 	for _, addr := range addresses {
@@ -43,15 +43,14 @@ func nodesWith(mappings []pages.Mapping, known []Range, addresses []uint64, kind
 		if m == nil || !m.Anonymous() {
 			continue
 		}
-		const page = 4096
-		start := addr &^ (page - 1)
+		start := addr &^ (pageBytes - 1)
 		switch {
 		case major >= elasticMajor:
 			nodes = append(nodes, Range{Start: max(m.Start, addr&^(rootChunk-1)), End: m.End, Kind: kind})
 		case len(nodes) > 0 && nodes[len(nodes)-1].Start >= m.Start && start <= nodes[len(nodes)-1].End+nodeBytes:
-			nodes[len(nodes)-1].End = start + page
+			nodes[len(nodes)-1].End = start + pageBytes
 		default:
-			nodes = append(nodes, Range{Start: start, End: start + page, Kind: kind})
+			nodes = append(nodes, Range{Start: start, End: start + pageBytes, Kind: kind})
 		}
 	}
 	return nodes

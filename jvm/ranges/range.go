@@ -83,6 +83,20 @@ func Cut(ranges []Range, start, end uint64, rest Kind, parts []Range) []Range {
 	return parts
 }
 
+// wholePages returns the ranges with all pages that they have a part of; the same list where all
+// of them are whole pages, as usual.
+func wholePages(list []Range, pageBytes uint64) []Range {
+	if !slices.ContainsFunc(list, func(r Range) bool { return (r.Start|r.End)&(pageBytes-1) != 0 }) {
+		return list
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		r := &list[i]
+		r.Start, r.End = r.Start&^(pageBytes-1), (r.End+pageBytes-1)&^(pageBytes-1)
+	}
+	return list
+}
+
 // Merge returns the ranges sorted by Start and without overlaps. Where ranges
 // of different lists overlap, the earlier list wins and the later range is cut;
 // within a list the range that starts first wins.

@@ -6,12 +6,18 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-const (
-	// maxGuard is the largest guard below a stack: one page by glibc, or HotSpot's red,
-	// yellow, reserved and shadow zones.
-	maxGuard = 5 * 4096
-	minStack = 64 << 10
-)
+const minStack = 64 << 10
+
+// maxGuard returns the size of the largest guard below a stack: a page by glibc, and HotSpot's
+// red, yellow and reserved zones, which have 16 KiB, or a page each where that is more
+// (stackOverflow.hpp; on JDK 8 three pages). Larger pages also make the unused rest of the
+// collector's tables that small, so where Java's stacks are known it is one of them.
+func maxGuard(pageBytes uint64, java bool) uint64 {
+	if java {
+		return max(5*4096, pageBytes)
+	}
+	return 5 * pageBytes
+}
 
 // findStacks finds thread stacks: writable anonymous memory that newer kernels mark as
 // MAP_STACK ("nh", in smaps only), that has guard regions (glibc 2.43, reported by a
@@ -23,7 +29,7 @@ const (
 // it contains a known stack, the rest is not taken for one. If the stacks of Java
 // threads are known, others are no larger than native, unless that is 0. Otherwise the
 // end of a stack is unknown, and sure is false.
-func findStacks(mappings []pages.Mapping, known []Range, native uint64) (stacks []Range, sure bool) {
+func findStacks(mappings []pages.Mapping, known []Range, native, pageBytes uint64) (stacks []Range, sure bool) {
 	java := slices.ContainsFunc(known, func(r Range) bool { return r.Kind == Stack })
 	sure = java
 	for i := range mappings {
@@ -35,7 +41,7 @@ func findStacks(mappings []pages.Mapping, known []Range, native uint64) (stacks 
 		if m.Flags&pages.NoHuge != 0 || m.Guarded {
 			sure = true
 		} else {
-			if i == 0 || !isGuard(&mappings[i-1], m) || holdsStack(m, known) {
+			if i == 0 || !isGuard(&mappings[i-1], m, maxGuard(pageBytes, java)) || holdsStack(m, known) {
 				continue
 			}
 			if java && native > 0 {
@@ -58,7 +64,7 @@ func holdsStack(m *pages.Mapping, known []Range) bool {
 }
 
 // isGuard reports whether guard may be the guard of a stack m.
-func isGuard(guard, m *pages.Mapping) bool {
+func isGuard(guard, m *pages.Mapping, maxBytes uint64) bool {
 	return guard.End == m.Start && guard.Anonymous() && guard.Perm == 0 && guard.Flags&pages.NoReserve == 0 &&
-		guard.End-guard.Start <= maxGuard && m.End-guard.Start >= minStack
+		guard.End-guard.Start <= maxBytes && m.End-guard.Start >= minStack
 }

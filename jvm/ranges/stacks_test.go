@@ -1,6 +1,7 @@
 package ranges
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/pages"
@@ -35,10 +36,68 @@ func TestFindStacks(t *testing.T) {
 		"shared memory":                {[]pages.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
 		"a guard alone is not a stack": {[]pages.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, pages.NoHuge)}, 0},
 	} {
-		got, _ := findStacks(tt.mappings, nil, 0)
+		got, _ := findStacks(tt.mappings, nil, 0, 4096)
 		last := tt.mappings[len(tt.mappings)-1]
 		if len(got) != tt.want || len(got) == 1 && got[0] != (Range{Start: last.Start, End: last.End, Kind: Stack}) {
 			t.Errorf("%s: %x", name, got)
+		}
+	}
+}
+
+// TestGuards: the guards below a stack are whole pages.
+func TestGuards(t *testing.T) {
+	const kib, mib = 1 << 10, 1 << 20
+	java := []Range{{Start: 64 * mib, End: 65 * mib, Kind: Stack, Thread: 7}} // elsewhere
+	for _, tt := range []struct {
+		name             string
+		pageBytes, guard uint64
+		known            []Range
+		want             bool
+	}{
+		{"glibc's", 4 * kib, 4 * kib, java, true},
+		{"glibc's", 16 * kib, 16 * kib, java, true},
+		{"glibc's", 64 * kib, 64 * kib, java, true},
+		{"HotSpot's", 4 * kib, 16 * kib, nil, true},
+		{"HotSpot's", 16 * kib, 3 * 16 * kib, nil, true},
+		{"HotSpot's", 64 * kib, 3 * 64 * kib, nil, true},
+		{"HotSpot's and glibc's", 4 * kib, 20 * kib, nil, true},
+		{"HotSpot's and glibc's", 64 * kib, 4 * 64 * kib, nil, true},
+		{"more than a stack has", 4 * kib, 24 * kib, nil, false},
+		{"more than a stack has", 64 * kib, 6 * 64 * kib, nil, false},
+		{"the rest of a table", 16 * kib, 2 * 16 * kib, java, false},
+		{"the rest of a table", 64 * kib, 3 * 64 * kib, java, false},
+	} {
+		mappings := []pages.Mapping{{Start: mib - tt.guard, End: mib}, {Start: mib, End: 3 * mib, Perm: pages.Read | pages.Write}}
+		if got, _ := findStacks(mappings, tt.known, 8*mib, tt.pageBytes); (len(got) == 1) != tt.want {
+			t.Errorf("%s, pages of %d KiB, a guard of %d KiB: %x", tt.name, tt.pageBytes/kib, tt.guard/kib, got)
+		}
+	}
+}
+
+// TestWholePages: no page belongs to two ranges, whatever the sources report.
+func TestWholePages(t *testing.T) {
+	none := func([]Range, []int64) ([]Range, error) { return nil, nil }
+	reported := Reported{
+		// A stack of musl, and one of glibc with pages of 64 KiB, end inside of a page.
+		Structs: []Range{{Start: 0x7f0000, End: 0x900a00, Kind: Stack, Thread: 7}, {Start: 0x1003000, End: 0x1204000, Kind: Stack, Thread: 8}},
+		Info:    []Range{{Start: 0x900a00, End: 0x98a010, Kind: GC}, {Start: 0x98a010, End: 0x9fff00, Kind: GC}, {Start: 1<<64 - 4096, End: 1<<64 - 1, Kind: GC}}, // the last page has no end
+	}
+	for pageBytes, want := range map[uint64][]Range{
+		4 << 10: {
+			{Start: 0x7f0000, End: 0x901000, Kind: Stack, Thread: 7}, {Start: 0x901000, End: 0x98b000, Kind: GC}, {Start: 0x98b000, End: 0xa00000, Kind: GC},
+			{Start: 0x1003000, End: 0x1204000, Kind: Stack, Thread: 8},
+		},
+		16 << 10: {
+			{Start: 0x7f0000, End: 0x904000, Kind: Stack, Thread: 7}, {Start: 0x904000, End: 0x98c000, Kind: GC}, {Start: 0x98c000, End: 0xa00000, Kind: GC},
+			{Start: 0x1000000, End: 0x1204000, Kind: Stack, Thread: 8},
+		},
+		64 << 10: {
+			{Start: 0x7f0000, End: 0x910000, Kind: Stack, Thread: 7}, {Start: 0x910000, End: 0x990000, Kind: GC}, {Start: 0x990000, End: 0xa00000, Kind: GC},
+			{Start: 0x1000000, End: 0x1210000, Kind: Stack, Thread: 8},
+		},
+	} {
+		if got := reported.Map(nil, pageBytes, none, none).Ranges; !slices.Equal(got, want) {
+			t.Errorf("pages of %d KiB:\n%x, want\n%x", pageBytes>>10, got, want)
 		}
 	}
 }
@@ -52,16 +111,16 @@ func TestStackMergedWithMalloc(t *testing.T) {
 		{Start: mib, End: 4 * mib, Perm: pages.Read | pages.Write, AnonymousBytes: 3 * mib},
 	}
 	stack := []Range{{Start: mib - 4*4096, End: 2 * mib, Kind: Stack, Thread: 7}}
-	if got, _ := findStacks(mappings, stack, 0); len(got) != 0 {
+	if got, _ := findStacks(mappings, stack, 0, 4096); len(got) != 0 {
 		t.Errorf("more than the known stack: %x", got)
 	}
-	if got, _ := findStacks(mappings, nil, 0); len(got) != 1 {
+	if got, _ := findStacks(mappings, nil, 0, 4096); len(got) != 1 {
 		t.Errorf("an unknown stack: %x", got)
 	}
 
 	// What lies above a stack that is not Java's ends where such a stack must.
 	java := []Range{{Start: 8 * mib, End: 9 * mib, Kind: Stack, Thread: 7}}
-	if got, _ := findStacks(mappings, java, 2*mib); len(got) != 1 || got[0].End != 3*mib-4*4096 {
+	if got, _ := findStacks(mappings, java, 2*mib, 4096); len(got) != 1 || got[0].End != 3*mib-4*4096 {
 		t.Errorf("a native stack of 2 MiB with its guard: %x", got)
 	}
 }
@@ -71,7 +130,7 @@ func TestStackMergedWithMalloc(t *testing.T) {
 func TestWiden(t *testing.T) {
 	const mib = 1 << 20
 	mappings := []pages.Mapping{{Start: mib, End: 40 * mib, Perm: pages.Read | pages.Write}}
-	nodes := findMetaspace(mappings, nil, []uint64{21 * mib, 20*mib + 8, 22*mib + 16}, nil, 8)
+	nodes := findMetaspace(mappings, nil, []uint64{21 * mib, 20*mib + 8, 22*mib + 16}, nil, 8, 4096)
 	if want := (Range{Start: 20 * mib, End: 22*mib + 4096, Kind: Metaspace}); len(nodes) != 1 || nodes[0] != want {
 		t.Fatalf("classes lie in %x, want %x", nodes, want)
 	}

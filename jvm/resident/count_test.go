@@ -168,7 +168,7 @@ func TestCountPagesLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		none := func([]ranges.Range, []int64) ([]ranges.Range, error) { return nil, nil }
-		found := (&ranges.Reported{NMT: report.Regions}).Map(mappings, none, none)
+		found := (&ranges.Reported{NMT: report.Regions}).Map(mappings, 4096, none, none)
 		for name, list := range map[string][]ranges.Range{
 			"none": nil, "NMT's map": ranges.Merge(report.Regions), "NMT's map and patterns": found.Ranges,
 		} {

@@ -24,9 +24,12 @@ type Heap struct {
 	Queries, Doubted int
 }
 
+// exactBytes is by how much two sums of the same memory may differ: it moves while they are read.
+const exactBytes = 1 << 20
+
 // HeapOf returns what a count of all pages says. rssAnon was read after it.
 func (Policy) HeapOf(list []ranges.Range, c *Counts, rssAnon int64, queries int) Heap {
-	h := Heap{Exact: distance(c.AnonBytes(), rssAnon) <= driftBytes && c.Err == nil, Queries: queries}
+	h := Heap{Exact: distance(c.AnonBytes(), rssAnon) <= exactBytes && c.Err == nil, Queries: queries}
 	for _, r := range list {
 		if r.Kind == ranges.Heap {
 			h.Spans = append(h.Spans, pages.Span{Start: r.Start, End: r.End})
@@ -75,7 +78,7 @@ func (Policy) VerifyHeap(processes, charged *int64) Decision {
 	switch {
 	case processes == nil || charged == nil:
 		return Decision{Count, "the sum of the processes' memory is unknown"}
-	case distance(*processes, *charged) > driftBytes:
+	case distance(*processes, *charged) > exactBytes:
 		return Decision{Count, "the processes' memory does not add up to what the cgroup is charged"}
 	}
 	return Decision{}

@@ -15,7 +15,11 @@ import (
 //
 //	before counting   Reuse for each JVM, then ReuseContainer: all Use, or count all
 //	after counting    Growth for each JVM, then Accept: Use, Count or Query
-type Policy struct{}
+type Policy struct {
+	// PageBytes is the size of a page of this machine. Only ReuseContainer, Accept and Drifted
+	// need it.
+	PageBytes int64
+}
 
 // Action is what to do next.
 type Action uint8
@@ -49,6 +53,10 @@ const (
 	// indicator shows.
 	recountEvery = 30
 
+	// chargedPages is by how much a container's usage may change without any growth: the kernel
+	// charges each CPU as many pages in advance (MEMCG_CHARGE_BATCH).
+	chargedPages = 64
+
 	// unmovedBytes is by how much an indicator may differ for a count to be reused. The
 	// kernel's counters lag by some 100 KiB.
 	unmovedBytes = 256 << 10
@@ -67,9 +75,9 @@ const (
 	// VM.info is sent again: it is the most expensive command.
 	infoBytes = 1 << 20
 
-	// driftBytes is by how much the container's usage may change while pages are
+	// driftPages is by how much the container's usage may change while pages are
 	// counted. A count takes some milliseconds, and the container is not stopped.
-	driftBytes = 1 << 20
+	driftPages = 4 * chargedPages
 	// maxCounts bounds the counts for one sample.
 	maxCounts = 3
 )
@@ -147,11 +155,11 @@ func sameCommitted(was, now *nmt.Report, tolerance int64) bool {
 // ReuseContainer decides whether the counts of all JVMs of a container still explain
 // what the kernel charges now: Use or Count. was and now are what no row explains; nil:
 // unknown.
-func (Policy) ReuseContainer(was, now *int64, tolerance int64) Decision {
+func (p Policy) ReuseContainer(was, now *int64, tolerance int64) Decision {
 	if was == nil || now == nil {
 		return Decision{Count, "the unattributed memory is unknown"}
 	}
-	if distance(*was, *now) > tolerance {
+	if distance(*was, *now) > max(tolerance, chargedPages*p.PageBytes) {
 		return Decision{Count, "the unattributed memory changed"}
 	}
 	return Decision{}
@@ -198,7 +206,7 @@ func (p Policy) Accept(attempt int, drift int64, growth Decision) Decision {
 
 // Drifted reports whether usage changed so much during a count that its rows are of
 // different moments.
-func (Policy) Drifted(drift int64) bool { return distance(drift, 0) > driftBytes }
+func (p Policy) Drifted(drift int64) bool { return distance(drift, 0) > driftPages*p.PageBytes }
 
 // Info holds what other sources reported about malloc when VM.info was last sent.
 type Info struct {

@@ -81,6 +81,9 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
+// machine has the common page size.
+var machine = Policy{PageBytes: 4 * kib}
+
 func TestReuseContainer(t *testing.T) {
 	for name, tt := range map[string]struct {
 		was, now *int64
@@ -93,8 +96,27 @@ func TestReuseContainer(t *testing.T) {
 		"it was not used": {nil, new(int64(0)), Decision{Count, "the unattributed memory is unknown"}},
 		"unknown now":     {new(int64(0)), nil, Decision{Count, "the unattributed memory is unknown"}},
 	} {
-		if got := (Policy{}).ReuseContainer(tt.was, tt.now, 256*kib); got != tt.want {
+		if got := machine.ReuseContainer(tt.was, tt.now, 256*kib); got != tt.want {
 			t.Errorf("%s: %v (%s), want %v (%s)", name, got.Action, got.Reason, tt.want.Action, tt.want.Reason)
+		}
+	}
+}
+
+// TestLargePages: the kernel charges a container for 64 pages at a time, which have 4 MiB on some
+// machines.
+func TestLargePages(t *testing.T) {
+	for pageKiB, stock := range map[int64]int64{4: 256 * kib, 16: mib, 64: 4 * mib} {
+		p := Policy{PageBytes: pageKiB * kib}
+		for _, tt := range []struct {
+			moved  int64
+			reused bool
+		}{{0, true}, {stock, true}, {-stock, true}, {stock + 1, false}, {-stock - 1, false}} {
+			if got := p.ReuseContainer(new(int64(0)), &tt.moved, 256*kib); (got.Action == Use) != tt.reused {
+				t.Errorf("pages of %d KiB, %d bytes: %v (%s)", pageKiB, tt.moved, got.Action, got.Reason)
+			}
+		}
+		if p.Drifted(4*stock) || !p.Drifted(4*stock+1) {
+			t.Errorf("pages of %d KiB: drift", pageKiB)
 		}
 	}
 }
@@ -146,7 +168,7 @@ func TestAccept(t *testing.T) {
 		"the last, drifted":       {3, 9 * mib, Decision{}, Decision{Use, "it is the last of 3 counts"}},
 		"the last, without names": {3, 0, growth, Decision{Use, "it is the last of 3 counts"}},
 	} {
-		if got := (Policy{}).Accept(tt.attempt, tt.drift, tt.growth); got != tt.want {
+		if got := machine.Accept(tt.attempt, tt.drift, tt.growth); got != tt.want {
 			t.Errorf("%s: %v (%s), want %v (%s)", name, got.Action, got.Reason, tt.want.Action, tt.want.Reason)
 		}
 	}

@@ -85,7 +85,7 @@ func checkForm(t *testing.T, s Snapshot) {
 	t.Helper()
 	stacks := map[int]ranges.Range{}
 	for _, r := range s.Ranges {
-		if r.Start == 0 || r.Start >= r.End || r.End > addressLimit || r.Start%pageBytes != 0 || r.End%pageBytes != 0 {
+		if r.Start == 0 || r.Start >= r.End || r.End > addressLimit || r.Kind != ranges.Stack && (r.Start|r.End)%pageBytes != 0 {
 			t.Errorf("range %v %#x to %#x", r.Kind, r.Start, r.End)
 		}
 		if r.Kind == ranges.Unknown || (r.Kind == ranges.Stack) != (r.Thread != 0) {

@@ -7,6 +7,7 @@ import (
 )
 
 const (
+	// pageBytes divides the size of a page on each machine.
 	pageBytes = 4096
 	// aheadPages is the size of one read of the library: the strings of the
 	// tables lie close together.

@@ -60,7 +60,7 @@ type Thread struct {
 
 // Snapshot is the result of one Read.
 type Snapshot struct {
-	// Ranges are unsorted address ranges, rounded to whole pages: the reserved
+	// Ranges are unsorted address ranges, those of stacks not always whole pages: the reserved
 	// heap (none for ZGC), code heaps and their segment maps, CDS archives, the
 	// compressed class space, the collector's card table, and the stacks of
 	// Threads.
@@ -163,12 +163,7 @@ func (r *Reader) Read(sameThreads bool) (Snapshot, error) {
 	}
 	out.Threads = threads
 	for _, t := range threads {
-		// On musl the stack ends inside of a page, below its thread-local
-		// storage.
-		out.Ranges = append(out.Ranges, ranges.Range{
-			Start: t.StackStart / pageBytes * pageBytes, End: (t.StackEnd + pageBytes - 1) / pageBytes * pageBytes,
-			Kind: ranges.Stack, Thread: t.OSThreadID,
-		})
+		out.Ranges = append(out.Ranges, ranges.Range{Start: t.StackStart, End: t.StackEnd, Kind: ranges.Stack, Thread: t.OSThreadID})
 	}
 	return out, nil
 }

@@ -195,6 +195,23 @@ func TestEvidenceTakenAway(t *testing.T) {
 	}
 }
 
+// TestKernelStacks: on v1 they are computed, and have at least a page.
+func TestKernelStacks(t *testing.T) {
+	f := recorded(t, "jdk17-g1-nmt-summary")[0]
+	f.CgroupVersion, f.Memory.Kernel.TotalBytes = 1, new(int64(1<<30))
+	threads := int64(f.JVMs[0].Threads.Live)
+	for _, p := range f.Others {
+		threads += int64(p.Threads)
+	}
+	for pageKiB, stackKiB := range map[int64]int64{0: 16, 4: 16, 16: 16, 64: 64} {
+		f.PageBytes = pageKiB << 10
+		c := Attribute(f)
+		if d := c.Row(rows.Kernel).Detail[0]; d.Name != rows.KernelStacks || *d.Bytes != threads*stackKiB<<10 {
+			t.Errorf("pages of %d KiB: %s of %d threads have %d bytes", pageKiB, d.Name, threads, *d.Bytes)
+		}
+	}
+}
+
 // TestNoLimit: "none" is no number, and what matters then is said.
 func TestNoLimit(t *testing.T) {
 	f := recorded(t, "jdk17-g1-nmt-summary")[0]

@@ -13,6 +13,8 @@ import (
 // Facts holds what was read of one container at one time.
 type Facts struct {
 	rows.Identity
+	// PageBytes is the size of a page; 0: not recorded, at most 16 KiB.
+	PageBytes int64 `json:"page_bytes,omitempty"`
 	// Root: the JVM is in v1's root cgroup, whose usage is that of the whole machine
 	// without kernel memory.
 	Root bool `json:"root,omitempty"`

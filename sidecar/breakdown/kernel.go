@@ -2,7 +2,8 @@ package breakdown
 
 import "github.com/jvmem/jvmem/sidecar/rows"
 
-// kernelStackBytes is THREAD_SIZE on amd64 and arm64 (4 KiB pages).
+// kernelStackBytes is THREAD_SIZE on amd64 and arm64, whose stacks are whole pages
+// (CONFIG_VMAP_STACK).
 const kernelStackBytes = 16 << 10
 
 // kernelRow is the cgroup's kernel memory. v2 reports its parts. On v1 two of them are
@@ -41,12 +42,13 @@ func kernelRow(f *Facts) Row {
 
 // kernelOfProcesses returns the kernel stacks and page tables of all processes.
 func (f *Facts) kernelOfProcesses() (stacks, tables int64) {
+	stack := max(kernelStackBytes, f.PageBytes)
 	for i := range f.JVMs {
-		stacks += int64(f.JVMs[i].Threads.Live) * kernelStackBytes
+		stacks += int64(f.JVMs[i].Threads.Live) * stack
 		tables += f.JVMs[i].PageTablesBytes
 	}
 	for _, p := range f.Others {
-		stacks += int64(p.Threads) * kernelStackBytes
+		stacks += int64(p.Threads) * stack
 		tables += p.PageTablesBytes
 	}
 	return stacks, tables

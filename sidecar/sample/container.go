@@ -142,7 +142,10 @@ func (j job) reuse(answers []answer) (r result, ok bool) {
 }
 
 func (j job) facts() *breakdown.Facts {
-	return &breakdown.Facts{Identity: rows.Identity{ID: j.path.ContainerID(), Cgroup: j.path.Name, CgroupVersion: j.path.Version}}
+	return &breakdown.Facts{
+		Identity:  rows.Identity{ID: j.path.ContainerID(), Cgroup: j.path.Name, CgroupVersion: j.path.Version},
+		PageBytes: j.policy.PageBytes,
+	}
 }
 
 // countPages adds the JVMs to f, with their resident pages, and the other processes.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/watch"
 )
@@ -70,7 +72,10 @@ type container struct {
 func (c *container) busy() bool { return c.done != nil }
 
 func (c *container) job(procfs string) job {
-	j := job{proc: procfs, path: c.path, others: c.others, group: c.group, groupErr: c.groupErr, rest: c.rest}
+	j := job{
+		proc: procfs, path: c.path, others: c.others, group: c.group, groupErr: c.groupErr, rest: c.rest,
+		policy: resident.Policy{PageBytes: int64(os.Getpagesize())},
+	}
 	for _, m := range c.jvms {
 		j.jvms = append(j.jvms, m.process)
 	}

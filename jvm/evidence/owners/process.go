@@ -126,7 +126,7 @@ func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.
 		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) { return search(mem, pagemap, spans) }
 	}
 	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
-	all := reported.Map(p.mappings, find(malloc.Arenas), find(malloc.Find))
+	all := reported.Map(p.mappings, uint64(os.Getpagesize()), find(malloc.Arenas), find(malloc.Find))
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
 	p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
 	slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
