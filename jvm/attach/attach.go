@@ -129,6 +129,9 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
+	if c.answered == nil {
+		c.release(ctx, p)
+	}
 	conn, err := c.connect(ctx, p)
 	if err != nil {
 		return Reply{}, err

@@ -45,6 +45,10 @@ type HeapDump struct {
 // HeapDumpFile is the name of the file in the JVM's /tmp.
 func HeapDumpFile(nspid int) string { return fmt.Sprintf(".jvmem_heap%d", nspid) }
 
+// HeapDumpObjects is the name of a second file, into which JDK 22 and newer write the objects
+// (DumpMerger::get_writer_path).
+func HeapDumpObjects(dump string) string { return dump + ".p0" }
+
 // String returns the command.
 func (d HeapDump) String() string {
 	if d.NSPID <= 0 {

@@ -90,8 +90,7 @@ func dumpHeap(ctx context.Context, p *jvm.Process, session *jvm.Session, command
 		return err
 	}
 	defer d.main.close()
-	// Its name is HotSpot's: DumpMerger::get_writer_path.
-	if d.objects, err = newFIFO(p, name+".p0"); err != nil {
+	if d.objects, err = newFIFO(p, attach.HeapDumpObjects(name)); err != nil {
 		return err
 	}
 	defer d.objects.close()
