@@ -305,6 +305,20 @@ func TestDoRefusesForeignSockets(t *testing.T) {
 	}
 }
 
+// TestDoOtherNamespace: a signal would reach another process than the one that procfs shows.
+func TestDoOtherNamespace(t *testing.T) {
+	f := jvmtest.NewFake(t)
+	self := f.Proc + "/self"
+	if err := errors.Join(os.Remove(self), os.Mkdir(self, 0o755), os.WriteFile(self+"/status", []byte("NSpid:\t4711\t7\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	listener := f.Listen(jvmtest.Answer(0, ""))
+	_, err := newClient(t, f, Options{}).Do(t.Context(), VMVersion)
+	if e := wantKind(t, err, ErrSystem); e.Fix == "" || len(listener.Requests()) != 0 {
+		t.Errorf("fix %q, %d requests", e.Fix, len(listener.Requests()))
+	}
+}
+
 func TestDoLeaksNoDescriptor(t *testing.T) {
 	count := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 func wantVersion(t *testing.T, c *Client) {
@@ -276,6 +278,47 @@ func TestLiveUsers(t *testing.T) {
 				p.wantQuiet(t)
 			})
 		})
+	}
+}
+
+// TestLiveSharedTmp: two JVMs share a /tmp, each is the first process of a PID namespace of its
+// own, and so both have the same socket. Who sees only one of them is not answered by the other.
+func TestLiveSharedTmp(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Fatal("PID namespaces need root")
+	}
+	java := javas(t)[0]
+	shared := t.TempDir()
+	if err := os.CopyFS(shared, os.DirFS(jvmtest.Classes(t, java))); err != nil {
+		t.Fatal(err)
+	}
+	inNamespace := func() *child {
+		p := start(t, 0, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", `mount --bind "$0" /tmp && exec "$@"`,
+			shared, java, "-Xmx32m", "-XX:+UseSerialGC", "-cp", "/tmp", "Workload").awaitReady(t)
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.pid, p.pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	first, second := inNamespace(), inNamespace()
+	wantVersion(t, second.client(Options{}))
+	_, err := first.client(Options{}).Do(t.Context(), VMVersion) // both are visible
+	wantKind(t, err, ErrForeign)
+
+	program, err := os.Open("/proc/self/exe") // its folder is not visible there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	cmd := exec.Command("nsenter", "--target", strconv.Itoa(first.pid), "--pid", "--mount", "/proc/self/fd/3", "-test.run=^TestHelper$")
+	cmd.Env, cmd.ExtraFiles = append(os.Environ(), "ATTACH_HELPER=1"), []*os.File{program}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "a process of another PID namespace (UID 0) listens on the attach socket, not the JVM") {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

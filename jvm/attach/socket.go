@@ -56,7 +56,7 @@ const mountTmp = "mount an emptyDir at /tmp in the JVM's container"
 // opens another socket when it is signalled, and closes this one.
 func (c *Client) dial(ctx context.Context, until time.Time, p proc.Status) (*conn, error) {
 	if c.socket != nil {
-		if conn, err := c.dialFile(ctx, until, c.socket, p); !errors.Is(err, errNoListener) {
+		if conn, err := c.dialFile(ctx, until, c.socket); !errors.Is(err, errNoListener) {
 			return conn, err
 		}
 		_ = c.Close() // nothing was written
@@ -65,7 +65,7 @@ func (c *Client) dial(ctx context.Context, until time.Time, p proc.Status) (*con
 	if err != nil {
 		return nil, err
 	}
-	conn, err := c.dialFile(ctx, until, socket, p)
+	conn, err := c.dialFile(ctx, until, socket)
 	if err != nil {
 		_ = socket.Close()
 		return nil, err
@@ -117,11 +117,11 @@ func (c *Client) checkSocket(fd int, p proc.Status) error {
 
 // dialFile connects through the open file, which cannot be replaced and whose path is never
 // too long for a socket address, and checks who listens.
-func (c *Client) dialFile(ctx context.Context, until time.Time, socket *os.File, p proc.Status) (*conn, error) {
+func (c *Client) dialFile(ctx context.Context, until time.Time, socket *os.File) (*conn, error) {
 	conn, err := connectTo(ctx, fmt.Sprintf("/proc/self/fd/%d", socket.Fd()), until)
 	switch {
 	case err == nil:
-		if err := c.verifyPeer(conn, p); err != nil {
+		if err := c.verifyPeer(conn); err != nil {
 			_ = conn.Close() // refused: nothing was sent
 			return nil, err
 		}
@@ -139,15 +139,16 @@ func (c *Client) dialFile(ctx context.Context, until time.Time, socket *os.File,
 }
 
 // verifyPeer checks that the JVM itself listens: two JVMs that share a /tmp and have the
-// same PID in their namespaces use the same socket name.
-func (c *Client) verifyPeer(conn *conn, p proc.Status) error {
+// same PID in their namespaces use the same socket name. The other one has another PID in
+// the reader's namespace, or none (0).
+func (c *Client) verifyPeer(conn *conn) error {
 	peer, err := conn.peer()
 	switch {
 	case err != nil:
 		return c.procError("connect", c.socketName(), err)
-	case peer.Pid == 0 && int64(peer.Uid) != int64(p.UID):
-		return c.foreign(fmt.Sprintf("a process of UID %d listens on the attach socket", peer.Uid))
-	case peer.Pid != 0 && int(peer.Pid) != c.target.PID:
+	case peer.Pid == 0:
+		return c.foreign(fmt.Sprintf("a process of another PID namespace (UID %d) listens on the attach socket, not the JVM", peer.Uid))
+	case int(peer.Pid) != c.target.PID:
 		return c.foreign(fmt.Sprintf("PID %d listens on the attach socket, not the JVM", peer.Pid))
 	}
 	return nil

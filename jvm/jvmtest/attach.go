@@ -47,6 +47,7 @@ func NewFake(tb testing.TB) *Fake {
 		f.must(os.MkdirAll(dir, 0o755))
 	}
 	f.must(os.Symlink(filepath.Join("root", "app"), filepath.Join(f.dir(), "cwd")))
+	f.must(os.Symlink("/proc/self", filepath.Join(f.Proc, "self")))
 	f.SetStatus(Status{State: 'S', UID: os.Geteuid(), GID: os.Getegid(), SigCgt: SigQuit})
 	f.SetStat('S', 4711)
 	f.write("statm", "1 1 1 1 0 1 0\n")

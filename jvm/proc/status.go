@@ -94,6 +94,22 @@ func HasMemory(procfs string, pid int) bool {
 	return err == nil && has
 }
 
+// OwnNamespace reports whether procfs belongs to the PID namespace of this process, so that
+// its PIDs are those of system calls. Before Linux 4.1 it is not known, and taken to be so.
+func OwnNamespace(procfs string) bool {
+	own := true
+	err := read(filepath.Join(procfs, "self", "status"), func(r io.Reader) error {
+		lines := scanLines(r, maxStatusBytes, maxStatusBytes)
+		for lines.Scan() {
+			if ids, ok := strings.CutPrefix(lines.Text(), "NSpid:"); ok {
+				own = len(strings.Fields(ids)) == 1 // one for each namespace from that of procfs on
+			}
+		}
+		return lines.Err()
+	})
+	return err == nil && own // self leads nowhere where this process is not visible
+}
+
 func read(path string, parse func(io.Reader) error) error {
 	f, err := OpenShort(path)
 	if err != nil {

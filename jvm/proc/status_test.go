@@ -191,3 +191,19 @@ func TestHasMemory(t *testing.T) {
 		t.Error("a process that is gone has some")
 	}
 }
+
+func TestOwnNamespace(t *testing.T) {
+	if !OwnNamespace("/proc") {
+		t.Error("/proc is not of this process' PID namespace")
+	}
+	for status, want := range map[string]bool{"Pid:\t7\nNSpid:\t7\n": true, "Pid:\t4711\nNSpid:\t4711\t7\n": false, "Pid:\t7\n": true, "": true} {
+		procfs := t.TempDir()
+		if OwnNamespace(procfs) {
+			t.Error("this process is not visible there")
+		}
+		err := errors.Join(os.Mkdir(procfs+"/self", 0o755), os.WriteFile(procfs+"/self/status", []byte(status), 0o644))
+		if got := OwnNamespace(procfs); err != nil || got != want {
+			t.Errorf("%q: %v, %v", status, got, err)
+		}
+	}
+}

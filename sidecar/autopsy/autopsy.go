@@ -103,7 +103,7 @@ type Autopsy struct {
 	Diagnosis      *diagnosis.Diagnosis `json:"diagnosis"`
 	// Incident is the leak that was open: suspected, confirmed or paused.
 	Incident *diagnosis.Incident `json:"incident"`
-	// Before is the history of the minutes before the end.
+	// Before is the history of the minutes before the end, the older steps thinned out.
 	Before *history.Track `json:"before"`
 
 	// RestartedAt is when the next JVM of the container was observed.

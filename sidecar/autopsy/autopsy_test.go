@@ -309,6 +309,34 @@ func TestRestartOfNameless(t *testing.T) {
 	}
 }
 
+// TestShortInterval: the size of an autopsy does not depend on the interval, and what it says
+// comes from all that was sampled.
+func TestShortInterval(t *testing.T) {
+	const steps = 3000 // five minutes each 100 ms
+	track := &history.Track{Series: map[string]*history.Column{history.JVMGeneration: {}, history.Unreclaimable: {}}}
+	for i := range 90 {
+		track.Series[fmt.Sprintf("row/series %d", i)] = &history.Column{}
+	}
+	track.Series["row/native"] = &history.Column{}
+	for i := range steps {
+		track.Times = append(track.Times, end.Add(-time.Duration(steps-i)*100*time.Millisecond).UnixMilli())
+		for _, c := range track.Series {
+			c.Last = append(c.Last, int64(i)*1_000_000)
+		}
+	}
+	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
+	if times := a.Before.Times; len(times) != lastSteps+stepsBefore || times[len(times)-1] != track.Times[steps-1] || times[0]-track.Times[0] > 10_000 {
+		t.Errorf("%d steps from %d to %d", len(times), times[0], times[len(times)-1])
+	}
+	if a.GrewSeconds < 299 || a.Grew[0].Bytes != (steps-1)*1_000_000 {
+		t.Errorf("grew %+v in %g s", a.Grew[:1], a.GrewSeconds)
+	}
+	var b bytes.Buffer
+	if err := (&Report{Schema: Schema, Autopsies: []Autopsy{a}}).WriteJSON(&b); err != nil || b.Len() > 150<<10 {
+		t.Errorf("%d bytes, %v", b.Len(), err)
+	}
+}
+
 func TestText(t *testing.T) {
 	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1)), Exit: signal(syscall.SIGKILL), Reading: reading(230, 256)},
 		State{Last: container(nil), LastTime: end.Add(-400 * time.Millisecond), Before: before(map[string][2]float64{"row/native": {20, 160}, "detail/native/untracked": {5, 145}})})

@@ -15,6 +15,9 @@ const (
 	full = 0.95
 	// exitOnOutOfMemory is HotSpot's exit code with -XX:+ExitOnOutOfMemoryError.
 	exitOnOutOfMemory = 3
+	// lastSteps and stepsBefore are how much of the history an autopsy keeps: about as much
+	// as the default interval takes in five minutes, whatever the interval is.
+	lastSteps, stepsBefore = 10, 30
 )
 
 // Explain explains an end.
@@ -51,6 +54,9 @@ func Explain(d Death, s State) Autopsy {
 		a.findCause()
 	}
 	a.Summary = a.summary()
+	if a.Before != nil {
+		a.Before = a.Before.Thinned(lastSteps, stepsBefore)
+	}
 	return a
 }
 

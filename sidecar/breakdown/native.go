@@ -64,7 +64,7 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 		return splitBlocks(j, malloc, mmap, vm)
 	}
 	if known != nil {
-		p.retained = new(min(max(0, malloc-known.InUseBytes), max(0, known.FreeBytes)))
+		p.retained = new(min(max(0, malloc-max(0, known.InUseBytes)), max(0, known.FreeBytes)))
 		malloc -= *p.retained
 	}
 	if j.Report == nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -482,5 +483,30 @@ func TestReadingsKeepSamples(t *testing.T) {
 	}
 	if samples < length/10-1 || readings < finePoints/readingsShare || samples+readings > finePoints*9/8+1 {
 		t.Errorf("%d samples of %d, %d readings", samples, length/10, readings)
+	}
+}
+
+// TestThinned keeps the last steps and, of each part of the time before, the last sample, or
+// the last reading if there is no sample.
+func TestThinned(t *testing.T) {
+	const known = 1
+	track := &Track{Series: map[string]*Column{JVMGeneration: {}, Usage: {}}}
+	for i, generation := range []int64{known, Unknown, Unknown, known, Unknown, Unknown, Unknown, Unknown, known, known} {
+		track.Times = append(track.Times, int64(i)*1000)
+		track.Series[JVMGeneration].Last = append(track.Series[JVMGeneration].Last, generation)
+		track.Series[Usage].Last = append(track.Series[Usage].Last, int64(i))
+	}
+	for _, tt := range []struct {
+		last, before int
+		want         Values
+	}{
+		{2, 8, Values{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+		{2, 4, Values{0, 3, 6, 7, 8, 9}},
+		{3, 1, Values{3, 7, 8, 9}},
+	} {
+		got := track.Thinned(tt.last, tt.before)
+		if !slices.Equal(got.Series[Usage].Last, tt.want) || len(got.Times) != len(tt.want) || !got.check() {
+			t.Errorf("%d and %d before: %v, want %v", tt.last, tt.before, got.Series[Usage].Last, tt.want)
+		}
 	}
 }

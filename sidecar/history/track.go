@@ -228,18 +228,41 @@ func (c *Column) empty() bool {
 // resampled returns the track from a time on in steps of at least step; 0 keeps the
 // steps.
 func (t *Track) resampled(since, step int64) *Track {
-	out := &Track{StepMillis: max(step, t.StepMillis)}
+	return t.selected(max(step, t.StepMillis), func(i int) bool { return t.Times[i] >= since })
+}
+
+// selected returns a track of these steps.
+func (t *Track) selected(step int64, want func(i int) bool) *Track {
+	out := &Track{StepMillis: step}
 	names := make([]string, 0, len(t.Series))
 	columns := make([]*Column, 0, len(t.Series))
 	for name, c := range t.Series {
 		names, columns = append(names, name), append(columns, c)
 	}
 	for i, time := range t.Times {
-		if time >= since {
+		if want(i) {
 			out.add(time, names, func(k int) Point { return columns[k].At(i) })
 		}
 	}
 	return out
+}
+
+// Thinned returns a track of the last steps, and of some before them, spread evenly over the
+// time: of each part the last full sample, or the last reading if it has none.
+func (t *Track) Thinned(last, before int) *Track {
+	head := len(t.Times) - last
+	if head <= before {
+		return t
+	}
+	parts := make([]int, before) // of each part the step that is kept, plus one
+	from, span := t.Times[0], t.Times[head]-t.Times[0]+1
+	for i := range head {
+		part := &parts[(t.Times[i]-from)*int64(before)/span]
+		if *part == 0 || t.IsSample(i) || !t.IsSample(*part-1) {
+			*part = i + 1
+		}
+	}
+	return t.selected(t.StepMillis, func(i int) bool { return i >= head || slices.Contains(parts, i+1) })
 }
 
 // cutAfter removes the steps after a time.

@@ -107,7 +107,7 @@ func TestKubeletNames(t *testing.T) {
 	f.SetCgroup(path("own", "a") + "\n")
 	f.SetMounts(mounts("own", "orders"))
 	self := filepath.Join(f.Proc, "self")
-	if err := errors.Join(os.Mkdir(self, 0o755), os.WriteFile(filepath.Join(self, "mountinfo"), []byte(mounts("own", "jvmem")), 0o600)); err != nil {
+	if err := errors.Join(os.Remove(self), os.Mkdir(self, 0o755), os.WriteFile(filepath.Join(self, "mountinfo"), []byte(mounts("own", "jvmem")), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	s := New(Options{Proc: f.Proc, ContainerName: "app"})
