@@ -111,7 +111,7 @@ func Open(procfs string, pid int) (*Process, error) {
 	return &Process{
 		proc: procfs, status: status, lib: lib, stackBytes: proc.StackBytes(procfs, pid),
 		counted: counted{mallocErr: errNotCounted},
-		arenas:  malloc.NewCache(malloc.Arenas), chunks: malloc.NewCache(malloc.Find),
+		arenas:  malloc.NewCache(malloc.Arenas), chunks: malloc.NewCache(new(malloc.Finder).Find),
 	}, nil
 }
 

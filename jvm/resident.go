@@ -124,7 +124,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 		counter = source
 		f.worked(SourcePagemap)
 	}
-	find := mallocFinder{mem: filepath.Join(p.Dir(), "mem"), source: source, renew: a.renew}
+	find := mallocFinder{mem: filepath.Join(p.Dir(), "mem"), source: source, mappings: mappings, renew: a.renew}
 	named := reported.Map(mappings, uint64(os.Getpagesize()), find.in(&p.arenas), find.in(&p.chunks))
 	f.Ranges, f.Named = named.Source, named.Complete
 	f.reportMissing(named.Missing())
@@ -217,9 +217,10 @@ func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
 
 // mallocFinder looks for malloc's memory in a process.
 type mallocFinder struct {
-	mem    string // /proc/<pid>/mem
-	source resident.PageSource
-	renew  bool
+	mem      string // /proc/<pid>/mem
+	source   resident.PageSource
+	mappings []pages.Mapping
+	renew    bool
 }
 
 var errNoPagemap = errors.New("no permission to read pagemap")
@@ -229,7 +230,7 @@ func (m mallocFinder) in(c *malloc.Cache) ranges.FindMalloc {
 		if m.source == nil {
 			return nil, errNoPagemap
 		}
-		return c.Find(m.mem, m.source, spans, bytes, m.renew)
+		return c.Find(m.mem, m.source, m.mappings, spans, bytes, m.renew)
 	}
 }
 

@@ -2,6 +2,8 @@ package malloc
 
 import (
 	"encoding/binary"
+	"io"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
@@ -174,18 +176,33 @@ func (m *memory) refresh(h *heap) {
 
 // mmappedBytes returns the size of all mmapped chunks by malloc's own account: mmapped_mem
 // of struct malloc_par, a variable of libc. It is followed by its maximum and by the start
-// of the brk heap (sbrk_base), which nothing else there has. 0: it was not found.
-func (m *memory) mmappedBytes(areas Areas) uint64 {
-	var account uint64
+// of the brk heap (sbrk_base), which nothing else there has. told: it was found.
+func (m *memory) mmappedBytes(areas Areas) (account uint64, told bool) {
+	if areas.Brk.Start == 0 {
+		return 0, false
+	}
 	for _, r := range areas.Library {
 		m.load(r.Start, r.End)
 		held := m.at(m.start, m.end-m.start)
 		for ; len(held) >= 3*8; held = held[8:] {
 			now, most, base := binary.LittleEndian.Uint64(held), binary.LittleEndian.Uint64(held[8:]), binary.LittleEndian.Uint64(held[16:])
-			if base != 0 && base == areas.Brk.Start && now <= most && now%pageSize == 0 && most%pageSize == 0 && most < addressLimit {
-				account = max(account, now)
+			if base == areas.Brk.Start && now <= most && now%pageSize == 0 && most%pageSize == 0 && most < addressLimit {
+				account, told = max(account, now), true
 			}
 		}
 	}
-	return account
+	return account, told
 }
+
+// mmappedBytes is as memory's, for one look.
+func mmappedBytes(mem io.ReaderAt, pages Pages, areas Areas) (account uint64, told bool) {
+	var most uint64
+	for _, r := range areas.Library {
+		most = max(most, r.End-r.Start)
+	}
+	m := newMemory(mem, pages, Budget{Reads: accountReads, Time: time.Second}, min(most, windowBytes))
+	return m.mmappedBytes(areas)
+}
+
+// accountReads bound a look at malloc's account, which takes two of each mapping.
+const accountReads = 256

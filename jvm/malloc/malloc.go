@@ -1,8 +1,10 @@
 package malloc
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
+	"slices"
 
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
@@ -20,8 +22,8 @@ const (
 	minChunk = 128 << 10
 	pageSize = 4096
 	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses the
-	// pages of one span that do not begin a chunk, so that memory of others leaves
-	// enough probes for the rest.
+	// pages of one span that do not begin a chunk, so that memory of others costs little.
+	// Malloc's own account tells whether that was enough.
 	maxProbes = 65536
 	maxMisses = 2048
 )
@@ -32,23 +34,50 @@ type Pages interface {
 	Pages(start, end uint64, yield func(addr uint64)) error
 }
 
-// Find returns the arena heaps and mmapped chunks in spans (readable, writable,
-// private, anonymous, and not known to be anything else; sorted). mem is the process'
-// memory by address (/proc/<pid>/mem). The error is ranges.ErrBounded if the search
-// ended early.
-func Find(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, error) {
-	f := finder{mem: mem, pages: pages, probes: maxProbes}
+// Search is a search for malloc's memory in spans: readable, writable, private, anonymous, and
+// not known to be anything else; sorted. mem is the process' memory by address
+// (/proc/<pid>/mem). areas says where malloc's variables are; without them less may be found.
+type Search func(mem io.ReaderAt, pages Pages, areas Areas, spans []ranges.Range) ([]ranges.Range, error)
+
+// Find returns the arena heaps and mmapped chunks in spans. The error is ranges.ErrBounded if
+// the search ended early.
+func Find(mem io.ReaderAt, pages Pages, areas Areas, spans []ranges.Range) ([]ranges.Range, error) {
+	return new(Finder).Find(mem, pages, areas, spans)
+}
+
+// Finder finds in one process again and again, and does not lose what it found before.
+type Finder struct {
+	found []ranges.Range // by the last Find
+	// missing is what malloc has by its own account and a search of all pages did not find;
+	// bounded: that search ended early.
+	missing uint64
+	bounded bool
+}
+
+// Find is as the function of that name.
+func (r *Finder) Find(mem io.ReaderAt, pages Pages, areas Areas, spans []ranges.Range) ([]ranges.Range, error) {
+	f := finder{mem: mem, pages: pages, probes: maxProbes, misses: maxMisses, before: r.found}
+	account, told := mmappedBytes(mem, pages, areas) // first: what is mmapped meanwhile is not missing
 	for _, s := range spans {
 		f.span(s)
 	}
-	if f.err == nil && f.bounded {
+	bounded := f.bounded || len(f.skipped) > 0
+	if told && account >= f.chunkBytes {
+		if missing := account - f.chunkBytes; missing > 0 && missing != r.missing {
+			f.rest()
+			r.missing, r.bounded = account-min(account, f.chunkBytes), f.bounded
+		}
+		bounded = account > f.chunkBytes && r.bounded
+	}
+	if f.err == nil && bounded {
 		f.err = ranges.ErrBounded
 	}
+	r.found = f.found
 	return f.found, f.err
 }
 
-// Arenas is Find for the arena heaps alone. It reads one page in 64 MiB.
-func Arenas(mem io.ReaderAt, pages Pages, spans []ranges.Range) ([]ranges.Range, error) {
+// Arenas is a Search for the arena heaps alone. It reads one page in 64 MiB.
+func Arenas(mem io.ReaderAt, pages Pages, _ Areas, spans []ranges.Range) ([]ranges.Range, error) {
 	f := finder{mem: mem, pages: pages, probes: maxProbes}
 	for _, s := range spans {
 		f.found = append(f.found, f.heaps(s)...)
@@ -73,14 +102,20 @@ func CountArenas(mem io.ReaderAt, list []ranges.Range) int {
 	return len(arenas)
 }
 
+// finder is one search.
 type finder struct {
 	mem    io.ReaderAt
 	pages  Pages
-	probes int
-	// bounded: some memory was not searched.
+	probes int // left
+	misses int // allowed in a span
+	before []ranges.Range
+	// bounded: there were not enough probes.
 	bounded bool
 	found   []ranges.Range
-	err     error
+	// chunkBytes are those of the mmapped chunks found.
+	chunkBytes uint64
+	skipped    []ranges.Range // parts of spans with too many misses
+	err        error
 }
 
 // heaps finds the arena heaps. They are aligned, so few pages are read.
@@ -106,35 +141,74 @@ func (f *finder) span(s ranges.Range) {
 }
 
 // chunks reads the resident pages of [start, end): each may begin a chunk, and a chunk
-// has its size.
+// has its size. The kernel joins adjacent mappings, so chunks may lie anywhere in memory of
+// others. After too many misses only those are looked at that were found before.
 func (f *finder) chunks(start, end uint64) {
 	if end < start+pageSize {
 		return
 	}
-	misses := 0
+	misses, skipped := 0, uint64(0)
 	err := f.pages.Pages(start, end, func(addr uint64) {
 		if addr < start {
 			return
 		}
-		if misses++; misses > maxMisses {
-			f.bounded = true
+		if misses++; misses > f.misses && !f.foundBefore(addr) {
+			if skipped == 0 {
+				skipped = addr
+			}
 			return
 		}
-		var header [chunkHeader]byte
-		if !f.read(header[:], addr) {
+		length := f.chunk(addr, end)
+		if length == 0 {
 			return
 		}
-		length := mmapped(header[:])
-		if length == 0 || length > end-addr || length < minChunk && !f.follows(addr+length, end) {
-			return
+		if skipped != 0 {
+			f.skip(skipped, addr)
+			skipped = 0
 		}
 		start = addr + length
 		misses--
 		f.found = append(f.found, ranges.Range{Start: addr, End: start, Kind: ranges.MallocChunk})
+		f.chunkBytes += length
 	})
+	if skipped != 0 {
+		f.skip(skipped, end)
+	}
 	if err != nil && f.err == nil {
 		f.err = err
 	}
+}
+
+// chunk returns the length of the mmapped chunk that begins at addr, before end; 0: none does.
+func (f *finder) chunk(addr, end uint64) uint64 {
+	var header [chunkHeader]byte
+	if !f.read(header[:], addr) {
+		return 0
+	}
+	length := mmapped(header[:])
+	if length == 0 || length > end-addr || length < minChunk && !f.follows(addr+length, end) {
+		return 0
+	}
+	return length
+}
+
+func (f *finder) foundBefore(addr uint64) bool {
+	i := ranges.Find(f.before, addr)
+	return i < len(f.before) && f.before[i].Start == addr
+}
+
+func (f *finder) skip(start, end uint64) {
+	f.skipped = append(f.skipped, ranges.Range{Start: start, End: end})
+}
+
+// rest searches what was skipped.
+func (f *finder) rest() {
+	skipped := f.skipped
+	f.skipped, f.misses = nil, maxProbes
+	for _, s := range skipped {
+		f.chunks(s.Start, s.End)
+	}
+	slices.SortFunc(f.found, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
 }
 
 // follows reports whether the memory ends at addr, or another chunk begins: a chunk that

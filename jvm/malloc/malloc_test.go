@@ -136,11 +136,11 @@ func TestFind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := newProcess()
 			tt.fill(p)
-			got, err := Find(p, p, tt.spans)
+			got, err := Find(p, p, Areas{}, tt.spans)
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Errorf("got %x, want %x, %v", got, tt.want, err)
 			}
-			arenas, err := Arenas(p, p, tt.spans)
+			arenas, err := Arenas(p, p, Areas{}, tt.spans)
 			isChunk := func(r ranges.Range) bool { return r.Kind != ranges.MallocArena }
 			if want := slices.DeleteFunc(slices.Clone(tt.want), isChunk); err != nil || !slices.Equal(arenas, want) {
 				t.Errorf("arenas %x, want %x, %v", arenas, want, err)
@@ -162,13 +162,68 @@ func TestFindIsBounded(t *testing.T) {
 	}
 	const above = base + 64*mib
 	p.chunk(above, mib)
-	got, err := Find(p, p, []ranges.Range{span(base, base+pages*pageSize), span(above, above+mib)})
+	got, err := Find(p, p, Areas{}, []ranges.Range{span(base, base+pages*pageSize), span(above, above+mib)})
 	if !errors.Is(err, ranges.ErrBounded) || p.reads > maxMisses+4 { // and two heap headers
 		t.Errorf("%d reads, %v", p.reads, err)
 	}
 	if !slices.Equal(got, []ranges.Range{chunk(above, above+mib)}) {
 		t.Errorf("found %x", got)
 	}
+}
+
+// TestFindBehindOthers: the kernel joined a chunk and more memory of others than is searched
+// without a reason, below it.
+func TestFindBehindOthers(t *testing.T) {
+	const (
+		others    = base + 64*mib
+		pages     = 4 * maxMisses
+		at        = others + pages*pageSize
+		variables = base
+		brk       = base - 64*mib
+	)
+	spans := []ranges.Range{span(others, at+2*mib)}
+	want := []ranges.Range{chunk(at, at+mib), chunk(at+mib, at+2*mib)}
+	areas := Areas{Brk: span(brk, brk+mib), Library: []ranges.Range{span(variables, variables+2*pageSize)}}
+	fill := func(account uint64) *process {
+		p := newProcess()
+		for i := range uint64(pages) {
+			p.put(others+i*pageSize, 1)
+		}
+		p.chunk(at, mib)
+		p.chunk(at+mib, mib)
+		p.put(variables+pageSize, 7, account, 3*mib, brk)
+		return p
+	}
+	for name, tt := range map[string]struct {
+		account uint64
+		areas   Areas
+		want    []ranges.Range
+		err     error
+	}{
+		"malloc has them":              {2 * mib, areas, want, nil},
+		"malloc has more":              {3 * mib, areas, want, nil},
+		"malloc has none":              {0, areas, nil, nil}, // they are not its
+		"malloc's account is not told": {2 * mib, Areas{Brk: areas.Brk}, nil, ranges.ErrBounded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := fill(tt.account)
+			got, err := Find(p, p, tt.areas, spans)
+			if !errors.Is(err, tt.err) || !slices.Equal(got, tt.want) || len(p.looked) > 0 {
+				t.Errorf("%x, %v, want %x, %v; read %x", got, err, tt.want, tt.err, p.looked)
+			}
+		})
+	}
+	t.Run("found before", func(t *testing.T) {
+		p := fill(3 * mib) // one is never found
+		var f Finder
+		if got, err := f.Find(p, p, areas, spans); err != nil || !slices.Equal(got, want) {
+			t.Fatalf("%x, %v", got, err)
+		}
+		p.reads = 0
+		if got, err := f.Find(p, p, areas, spans); err != nil || !slices.Equal(got, want) || p.reads > 2*maxMisses {
+			t.Errorf("again, %d reads: %x, %v", p.reads, got, err)
+		}
+	})
 }
 
 var errGone = errors.New("process is gone")
@@ -185,10 +240,10 @@ func TestFindErrors(t *testing.T) {
 	p := newProcess()
 	p.chunk(base+mib, mib)
 	spans := []ranges.Range{span(base+mib, base+3*mib)}
-	if got, err := Find(gone{p}, p, spans); !errors.Is(err, errGone) || len(got) > 0 {
+	if got, err := Find(gone{p}, p, Areas{}, spans); !errors.Is(err, errGone) || len(got) > 0 {
 		t.Errorf("memory that cannot be read: %x, %v", got, err)
 	}
-	if got, err := Find(p, unmapped{p}, spans); !errors.Is(err, errGone) || len(got) > 0 {
+	if got, err := Find(p, unmapped{p}, Areas{}, spans); !errors.Is(err, errGone) || len(got) > 0 {
 		t.Errorf("pages that cannot be read: %x, %v", got, err)
 	}
 }
@@ -245,7 +300,7 @@ func find(t *testing.T, pid int) map[ranges.Kind]int64 {
 		t.Fatal(err)
 	}
 	defer mem.Close()
-	found, err := Find(mem, pages, spans)
+	found, err := Find(mem, pages, Areas{}, spans)
 	if err != nil && !errors.Is(err, ranges.ErrBounded) { // the Java heap is among the spans
 		t.Fatal(err)
 	}
@@ -317,7 +372,7 @@ func FuzzFind(f *testing.F) {
 				}
 			}
 		}
-		found, err := Find(p, p, spans)
+		found, err := Find(p, p, Areas{}, spans)
 		if err != nil && !errors.Is(err, ranges.ErrBounded) {
 			t.Fatal(err)
 		}

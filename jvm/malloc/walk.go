@@ -123,7 +123,7 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 	if os.Getpagesize() != pageSize {
 		return Totals{}, ErrPageSize
 	}
-	w := walker{memory: newMemory(mem, pages, budget), see: see, caches: caches{library: areas.Library}}
+	w := walker{memory: newMemory(mem, pages, budget, windowBytes), see: see, caches: caches{library: areas.Library}}
 	heaps, arenas := w.heaps(areas)
 	w.totals.Arenas = len(arenas)
 	for _, a := range arenas {
@@ -160,7 +160,7 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 			w.totals.LostBytes += w.resident(r.Start, r.End) // its arena is none
 		}
 	}
-	if account := w.mmappedBytes(areas); w.err == nil && account > w.totals.mapped {
+	if account, _ := w.mmappedBytes(areas); w.err == nil && account > w.totals.mapped {
 		w.totals.UnseenBytes += int64(account - w.totals.mapped)
 	}
 	w.totals.Reads = budget.Reads - max(w.reads, 0)

@@ -55,7 +55,7 @@ func openLive(t testing.TB, pid int) live {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.pagemap.Close() })
-	found, err := Find(l.mem, l.pagemap, spans)
+	found, err := Find(l.mem, l.pagemap, NewAreas(mappings, nil), spans)
 	if err != nil && !errors.Is(err, ranges.ErrBounded) { // a Java heap is among the spans
 		t.Fatal(err)
 	}
@@ -147,6 +147,17 @@ func TestWalkProgram(t *testing.T) {
 	t.Logf("%+v", totals)
 	if totals.LostBytes != 0 || totals.UnseenBytes != 0 || totals.Arenas != 4 {
 		t.Errorf("lost %d bytes, %d unseen, %d arenas, want 0, 0 and 4", totals.LostBytes, totals.UnseenBytes, totals.Arenas)
+	}
+}
+
+// TestFindJoined: a chunk behind 32 MiB of other memory in the same mapping is found.
+func TestFindJoined(t *testing.T) {
+	pid, lines := start(t, build(t, "joined.c"))
+	for addr := range readTruth(t, lines).used {
+		found := openLive(t, pid).areas.Found
+		if i := ranges.Find(found, addr); i == len(found) || found[i].Start != addr-chunkHeader {
+			t.Errorf("no chunk at %#x: %x", addr, found)
+		}
 	}
 }
 

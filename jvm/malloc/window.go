@@ -78,8 +78,9 @@ func (m *memory) nearby(addr, n uint64) []byte {
 	return l.bytes[addr-page:][:n]
 }
 
-func newMemory(mem io.ReaderAt, pages Pages, b Budget) *memory {
-	return &memory{mem: mem, pages: pages, reads: b.Reads, until: time.Now().Add(b.Time), buf: make([]byte, windowBytes)}
+// newMemory returns memory with a window of that many bytes, at most windowBytes.
+func newMemory(mem io.ReaderAt, pages Pages, b Budget, window uint64) *memory {
+	return &memory{mem: mem, pages: pages, reads: b.Reads, until: time.Now().Add(b.Time), buf: make([]byte, window)}
 }
 
 // spend reports whether one more system call is allowed.
@@ -118,7 +119,7 @@ func (m *memory) nextResident(addr, end uint64) uint64 {
 // zeros.
 func (m *memory) load(addr, limit uint64) {
 	m.start = addr &^ (pageSize - 1)
-	m.end = min(m.start+windowBytes, alignUp(limit, pageSize))
+	m.end = min(m.start+uint64(len(m.buf)), alignUp(limit, pageSize))
 	clear(m.present[:])
 	m.each(m.start, m.end, func(page uint64) {
 		if page >= m.start && page < m.end {

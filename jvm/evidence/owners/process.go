@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,8 +121,11 @@ func (p *process) openStructs() []ranges.Range {
 
 // locate finds malloc's memory and the Java heap.
 func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.Range) {
-	find := func(search func(io.ReaderAt, malloc.Pages, []ranges.Range) ([]ranges.Range, error)) ranges.FindMalloc {
-		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) { return search(mem, pagemap, spans) }
+	areas := malloc.NewAreas(p.mappings, nil)
+	find := func(search malloc.Search) ranges.FindMalloc {
+		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) {
+			return search(mem, pagemap, areas, spans)
+		}
 	}
 	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
 	all := reported.Map(p.mappings, uint64(os.Getpagesize()), find(malloc.Arenas), find(malloc.Find))
