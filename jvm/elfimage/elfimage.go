@@ -23,7 +23,6 @@ const (
 
 	maxSegments     = 64 // program headers; libjvm.so has 8 to 12
 	maxDynamicBytes = 1 << 16
-	pageBytes       = 4096
 	addressLimit    = 1 << 56 // above every user address
 )
 
@@ -78,6 +77,7 @@ func Open(read ReadFunc, start uint64) (Image, error) {
 // place reads the program headers.
 func place(segments []byte, start uint64) (Image, error) {
 	low, high, dynamic, dynamicBytes := uint64(addressLimit), uint64(0), uint64(0), uint64(0)
+	var offset uint64 // of the lowest segment in the file
 	var data, dataBytes, constant uint64
 	for ; len(segments) > 0; segments = segments[56:] {
 		address, size := binary.LittleEndian.Uint64(segments[16:]), binary.LittleEndian.Uint64(segments[40:])
@@ -86,7 +86,10 @@ func place(segments []byte, start uint64) (Image, error) {
 		}
 		switch elf.ProgType(binary.LittleEndian.Uint32(segments)) {
 		case elf.PT_LOAD:
-			low, high = min(low, address), max(high, address+size)
+			if address < low {
+				low, offset = address, binary.LittleEndian.Uint64(segments[8:])
+			}
+			high = max(high, address+size)
 			if elf.ProgFlag(binary.LittleEndian.Uint32(segments[4:]))&elf.PF_W != 0 {
 				data, dataBytes = address, min(size, binary.LittleEndian.Uint64(segments[32:]))
 			}
@@ -96,8 +99,10 @@ func place(segments []byte, start uint64) (Image, error) {
 			dynamic, dynamicBytes = address, size
 		}
 	}
-	low -= low % pageBytes
-	if high <= low || high-low > MaxBytes {
+	if offset > low { // the file is mapped from its first byte on
+		return Image{}, fmt.Errorf("%w: implausible ELF segments", ErrFormat)
+	}
+	if low -= offset; high <= low || high-low > MaxBytes {
 		return Image{}, fmt.Errorf("%w: implausible ELF segments", ErrFormat)
 	}
 	bias := start - low

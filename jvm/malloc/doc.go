@@ -31,8 +31,7 @@
 // from the source. Parts of the main arena outside [heap], which malloc maps if the heap
 // cannot grow, are not found, but told (UnseenBytes); so are mmapped chunks, by malloc's own
 // account of them (mmapped_mem of struct malloc_par). A heap that grew since its mapping was
-// read is walked through as far as it reaches now. Where pages do not have 4 KiB, nothing is
-// read.
+// read is walked through as far as it reaches now.
 //
 // Memory is read in windows of 256 KiB, and none of it is kept. A block that changes
 // just now is read again. If the chain of blocks is broken, the walk goes on where 16

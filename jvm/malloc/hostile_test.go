@@ -314,6 +314,7 @@ func TestGrowing(t *testing.T) {
 
 type brokenPages struct{ err error }
 
+func (b brokenPages) PageSize() uint64                        { return pageSize }
 func (b brokenPages) Present(uint64) bool                     { return false }
 func (b brokenPages) Pages(_, _ uint64, _ func(uint64)) error { return b.err }
 

@@ -20,6 +20,7 @@ const (
 	// minChunk is the smallest size of an mmapped chunk, unless realloc made it smaller. By
 	// default malloc uses mmap from 128 KiB on (M_MMAP_THRESHOLD).
 	minChunk = 128 << 10
+	// pageSize is the smallest of all: larger pages are read as several of these.
 	pageSize = 4096
 	// maxProbes bounds the headers read in one Find, some 1 µs each; maxMisses the
 	// pages of one span that do not begin a chunk, so that memory of others costs little.
@@ -28,8 +29,9 @@ const (
 	maxMisses = 2048
 )
 
-// Pages reports which private pages are resident (pages.Pagemap).
+// Pages reports which private pages are resident, and their size (pages.Pagemap).
 type Pages interface {
+	PageSize() uint64
 	Present(addr uint64) bool
 	Pages(start, end uint64, yield func(addr uint64)) error
 }
@@ -185,7 +187,7 @@ func (f *finder) chunk(addr, end uint64) uint64 {
 	if !f.read(header[:], addr) {
 		return 0
 	}
-	length := mmapped(header[:])
+	length := mmapped(header[:], f.pages.PageSize())
 	if length == 0 || length > end-addr || length < minChunk && !f.follows(addr+length, end) {
 		return 0
 	}
@@ -218,18 +220,18 @@ func (f *finder) follows(addr, end uint64) bool {
 		return true
 	}
 	var header [chunkHeader]byte
-	return f.pages.Present(addr) && f.read(header[:], addr) && mmapped(header[:]) > 0
+	return f.pages.Present(addr) && f.read(header[:], addr) && mmapped(header[:], f.pages.PageSize()) > 0
 }
 
 // mmapped returns the length of the mapping that begins with the header of an mmapped
 // chunk; 0: it is none.
-func mmapped(header []byte) uint64 {
+func mmapped(header []byte, page uint64) uint64 {
 	prevSize, size := binary.LittleEndian.Uint64(header), binary.LittleEndian.Uint64(header[8:])
 	length := size &^ flagBits
-	if (length+chunkHeader)%pageSize == 0 {
+	if (length+chunkHeader)%page == 0 {
 		length += chunkHeader // glibc 2.43
 	}
-	if prevSize != 0 || size&flagBits != isMmapped || length%pageSize != 0 {
+	if prevSize != 0 || size&flagBits != isMmapped || length%page != 0 {
 		return 0
 	}
 	return length

@@ -148,7 +148,7 @@ func (h Headers) Parse(b *Block) (category uint8, size uint64, ok bool) {
 // pages.
 func (b *Block) fits(bytes uint64) bool {
 	if b.Arena == 0 {
-		return b.Bytes >= bytes+chunkHeader && b.Bytes < bytes+2*pageSize
+		return b.Bytes >= bytes+chunkHeader && b.Bytes < bytes+2*b.page
 	}
 	need := max(alignUp(bytes+8, 16), 2*chunkHeader)
 	return b.Bytes == need || b.Bytes == need+16

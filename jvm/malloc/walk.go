@@ -4,18 +4,13 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-var (
-	// ErrUnknown means that the memory has no arenas of a glibc that is known here.
-	ErrUnknown = errors.New("no arena of a known glibc was found")
-	// ErrPageSize means that pages do not have 4 KiB, which is not supported.
-	ErrPageSize = errors.New("malloc's blocks are read only where pages have 4 KiB")
-)
+// ErrUnknown means that the memory has no arenas of a glibc that is known here.
+var ErrUnknown = errors.New("no arena of a known glibc was found")
 
 // State is what malloc uses a block for.
 type State uint8
@@ -50,6 +45,8 @@ type Block struct {
 	// Head has the first bytes at Addr: zeros where they are not resident. It is valid
 	// until the next block.
 	Head []byte
+
+	page uint64 // bytes of a page, where it was mmapped
 }
 
 // Areas says where to look for blocks.
@@ -117,12 +114,9 @@ func (t *Totals) Resident() int64 {
 
 // Walk calls see for each block in the areas. mem is the process' memory by address
 // (/proc/<pid>/mem), pages is its pagemap at the time of the walk. The process runs on, so
-// each block is as it was at some time during the walk. The error is ErrUnknown, ErrPageSize,
+// each block is as it was at some time during the walk. The error is ErrUnknown,
 // ErrBudget, or what reading pagemap returned; the Totals are of what was seen before.
 func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Block)) (Totals, error) {
-	if os.Getpagesize() != pageSize {
-		return Totals{}, ErrPageSize
-	}
 	w := walker{memory: newMemory(mem, pages, budget, windowBytes), see: see, caches: caches{library: areas.Library}}
 	heaps, arenas := w.heaps(areas)
 	w.totals.Arenas = len(arenas)
@@ -316,17 +310,17 @@ func (w *walker) count() {
 
 // mapped hands out an mmapped chunk.
 func (w *walker) mapped(r ranges.Range) {
-	w.load(r.Start, r.Start+pageSize)
+	w.load(r.Start, r.Start+w.page)
 	resident, length := w.resident(r.Start, r.End), r.End-r.Start
 	switch {
 	case w.err != nil:
-	case mmapped(w.at(r.Start, chunkHeader)) != length:
+	case mmapped(w.at(r.Start, chunkHeader), w.page) != length:
 		w.totals.LostBytes += resident // unmapped since, or another
 	default:
 		header := w.aligned(r)
 		user := header + chunkHeader
 		w.totals.mapped += length
-		w.block = Block{Addr: user, Bytes: r.End - header, ResidentBytes: resident}
+		w.block = Block{Addr: user, Bytes: r.End - header, ResidentBytes: resident, page: w.page}
 		if !w.holds(user, HeadBytes) {
 			w.load(user, user+pageSize)
 		}
@@ -340,16 +334,16 @@ func (w *walker) mapped(r ranges.Range) {
 func (w *walker) aligned(r ranges.Range) uint64 {
 	moved := func(b []byte, gap uint64) bool {
 		before, size := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
-		return before == gap && size&flagBits == isMmapped && (gap+size&^flagBits+chunkHeader)&^(pageSize-1) == r.End-r.Start
+		return before == gap && size&flagBits == isMmapped && (gap+size&^flagBits+chunkHeader)&^(w.page-1) == r.End-r.Start
 	}
-	for gap := uint64(chunkHeader); gap < pageSize; gap = 2*gap + chunkHeader {
+	for gap := uint64(chunkHeader); gap < w.page && w.holds(r.Start+gap, chunkHeader); gap = 2*gap + chunkHeader {
 		if moved(w.at(r.Start+gap, chunkHeader), gap) {
 			return r.Start + gap
 		}
 	}
 	// Aligned to several pages: those in between were not touched.
-	page := w.nextResident(r.Start+pageSize, r.End) &^ (pageSize - 1)
-	gap := page + pageSize - chunkHeader - r.Start
+	page := w.nextResident(r.Start+w.page, r.End) &^ (w.page - 1)
+	gap := page + w.page - chunkHeader - r.Start
 	if b := w.read(r.Start+gap, chunkHeader); b != nil && moved(b, gap) {
 		return r.Start + gap
 	}

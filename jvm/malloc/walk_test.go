@@ -210,7 +210,7 @@ func checkSum(t testing.TB, pages Pages, areas Areas, totals Totals) {
 	t.Helper()
 	var want int64
 	for _, r := range append([]ranges.Range{areas.Brk}, areas.Found...) {
-		if err := pages.Pages(r.Start, r.End, func(uint64) { want += pageSize }); err != nil {
+		if err := pages.Pages(r.Start, r.End, func(uint64) { want += int64(pages.PageSize()) }); err != nil {
 			t.Fatal(err)
 		}
 	}

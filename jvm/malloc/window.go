@@ -33,7 +33,8 @@ type Budget struct {
 type memory struct {
 	mem   io.ReaderAt
 	pages Pages
-	reads int // left
+	page  uint64 // the size of one
+	reads int    // left
 	until time.Time
 	err   error // ErrBudget, or why pagemap could not be read
 
@@ -80,7 +81,7 @@ func (m *memory) nearby(addr, n uint64) []byte {
 
 // newMemory returns memory with a window of that many bytes, at most windowBytes.
 func newMemory(mem io.ReaderAt, pages Pages, b Budget, window uint64) *memory {
-	return &memory{mem: mem, pages: pages, reads: b.Reads, until: time.Now().Add(b.Time), buf: make([]byte, window)}
+	return &memory{mem: mem, pages: pages, page: pages.PageSize(), reads: b.Reads, until: time.Now().Add(b.Time), buf: make([]byte, window)}
 }
 
 // spend reports whether one more system call is allowed.
@@ -95,11 +96,16 @@ func (m *memory) spend() bool {
 	return true
 }
 
-// each calls yield for the resident pages of [start, end), whole pages.
+// each calls yield for each resident pageSize of [start, end), which begins and ends with one.
 func (m *memory) each(start, end uint64, yield func(addr uint64)) {
 	for start < end && m.spend() {
 		next := min(end, start+pieceBytes)
-		if err := m.pages.Pages(start, next, yield); err != nil {
+		err := m.pages.Pages(start, next, func(page uint64) {
+			for at := max(page, start); at < min(page+m.page, next); at += pageSize {
+				yield(at)
+			}
+		})
+		if err != nil {
 			m.err = err
 		}
 		start = next

@@ -37,6 +37,9 @@ func OpenPagemap(path string) (*Pagemap, error) {
 // Close closes the file.
 func (p *Pagemap) Close() error { return p.file.Close() }
 
+// PageSize returns the size of a page in bytes.
+func (p *Pagemap) PageSize() uint64 { return p.pageSize }
+
 // Resident returns how many bytes of [start, end) are resident: private pages (as
 // Anonymous in smaps), and pages of files or shared memory. The shared zero page is not
 // counted, as in smaps; the huge zero page is counted as a file's.

@@ -243,6 +243,9 @@ func (s *Scan) within(start, end uint64, yield func(run)) {
 	}
 }
 
+// PageSize is as Pagemap's, after the first Read.
+func (s *Scan) PageSize() uint64 { return s.pageSize }
+
 // Resident is as Pagemap's, but does not count the huge zero page either.
 func (s *Scan) Resident(start, end uint64) (anonymous, file int64, err error) {
 	s.within(start, end, func(r run) {

@@ -41,5 +41,5 @@
 //
 // ELF symbols: jvm/elfimage, so only exported names are there.
 // Java objects: jvm/vmstructs. Arenas of threads: struct pthread of glibc on x86-64, tried
-// with 2.36; elsewhere no threads are named. Pages have 4 KiB.
+// with 2.36; elsewhere no threads are named.
 package owners

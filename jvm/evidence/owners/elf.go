@@ -64,7 +64,7 @@ func (i *image) countSymbols(m *memory) uint64 {
 
 // end is where a library ends in memory, its .bss included; 0: unknown.
 func (l *library) end(m *memory) uint64 {
-	return (l.read(m).End + pageSize - 1) &^ (pageSize - 1)
+	return (l.read(m).End + m.page - 1) &^ (m.page - 1)
 }
 
 func (l *library) read(m *memory) *image {

@@ -26,8 +26,10 @@ func (f fakeMemory) Present(addr uint64) bool {
 	return n == 1
 }
 
+func (f fakeMemory) PageSize() uint64 { return 4096 }
+
 func (f fakeMemory) Pages(start, end uint64, yield func(addr uint64)) error {
-	for at := start &^ (pageSize - 1); at < end; at += pageSize {
+	for at := start &^ (f.PageSize() - 1); at < end; at += f.PageSize() {
 		if f.Present(at) {
 			yield(at)
 		}

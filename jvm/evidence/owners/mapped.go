@@ -30,7 +30,7 @@ func (p *process) countMapped(c *counter) {
 	left := maxMappedPages
 	for _, span := range p.unknown {
 		p.resident(span.Start, span.End, false, func(start, end uint64) {
-			for at := start; at < end && left > 0 && p.read(at, head) == len(head); at += pageSize {
+			for at := start; at < end && left > 0 && p.read(at, head) == len(head); at += p.page {
 				left--
 				target, offset := p.telling(head)
 				if s := p.libraries.at(target); target == 0 || s.library.role != own || !s.code && !s.writable && !s.relocated {

@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	pageSize = 4096
 	// pieceBytes is one read of memory, mapBytes the addresses of one read of pagemap.
 	pieceBytes = 256 << 10
 	mapBytes   = 32 << 20
@@ -28,14 +27,15 @@ type residency interface {
 type memory struct {
 	source io.ReaderAt
 	pages  residency
-	left   int // reads
+	page   uint64 // the size of one
+	left   int    // reads
 	until  time.Time
 	err    error // malloc.ErrBudget, or why pagemap could not be read
 	buf    []byte
 }
 
 func newMemory(source io.ReaderAt, pages residency, b malloc.Budget) *memory {
-	return &memory{source: source, pages: pages, left: b.Reads, until: time.Now().Add(b.Time), buf: make([]byte, pieceBytes)}
+	return &memory{source: source, pages: pages, page: pages.PageSize(), left: b.Reads, until: time.Now().Add(b.Time), buf: make([]byte, pieceBytes)}
 }
 
 // budget is what is left.
@@ -118,7 +118,7 @@ func (m *memory) resident(start, end uint64, shared bool, yield func(start, end 
 		walk = m.pages.SharedPages
 	}
 	var from, to uint64
-	for at := start &^ (pageSize - 1); at < end && m.spend(); at += mapBytes {
+	for at := start &^ (m.page - 1); at < end && m.spend(); at += mapBytes {
 		err := walk(at, min(at+mapBytes, end), func(page uint64) {
 			if page != to && to > from {
 				yield(max(from, start), min(to, end))
@@ -126,7 +126,7 @@ func (m *memory) resident(start, end uint64, shared bool, yield func(start, end 
 			if page != to {
 				from = page
 			}
-			to = page + pageSize
+			to = page + m.page
 		})
 		if err != nil {
 			m.err = err

@@ -291,7 +291,7 @@ func newTargets(nodes []node, first int32) targets {
 		t.spans = append(t.spans, span{n.start, n.end, first + int32(i)})
 		t.low, t.high = min(t.low, n.start), max(t.high, n.end)
 		// Of a large block only the beginning counts: references lead there.
-		for page := n.start / pageSize; page <= (min(n.end, n.start+maxDelta)-1)/pageSize; page++ {
+		for page := n.start / chapterBytes; page <= (min(n.end, n.start+maxDelta)-1)/chapterBytes; page++ {
 			word, bit := pageBit(page)
 			t.pages[word] |= bit
 		}
@@ -309,7 +309,7 @@ func pageBit(page uint64) (word, bit uint64) {
 }
 
 func (t *targets) find(addr uint64) (node int32, delta uint32, ok bool) {
-	if word, bit := pageBit(addr / pageSize); t.pages[word]&bit == 0 || addr%4 != 0 {
+	if word, bit := pageBit(addr / chapterBytes); t.pages[word]&bit == 0 || addr%4 != 0 {
 		return 0, 0, false
 	}
 	i, found := slices.BinarySearchFunc(t.spans, addr, func(s span, a uint64) int { return cmp.Compare(s.start, a) })

@@ -199,28 +199,31 @@ func (r *references) isBlock(addr, size uint64) bool {
 	return ok && words[0]&^7 == size
 }
 
-// blockSet has addresses of blocks, which are multiples of 16.
-type blockSet map[uint64]*[pageSize / 16 / 64]uint64
+// blockSet has addresses of blocks, which are multiples of 16: a bit of each, by the chapter
+// that they are in.
+type blockSet map[uint64]*[chapterBytes / 16 / 64]uint64
+
+const chapterBytes = 4096
 
 // add reports whether addr is new; ok: there was room for it.
 func (s blockSet) add(addr uint64) (added, ok bool) {
-	page := s[addr/pageSize]
-	if page == nil {
+	chapter := s[addr/chapterBytes]
+	if chapter == nil {
 		if len(s) == maxSeenPages {
 			return false, false
 		}
-		page = new([pageSize / 16 / 64]uint64)
-		s[addr/pageSize] = page
+		chapter = new([chapterBytes / 16 / 64]uint64)
+		s[addr/chapterBytes] = chapter
 	}
-	slot := addr % pageSize / 16
-	added = page[slot/64]>>(slot%64)&1 == 0
-	page[slot/64] |= 1 << (slot % 64)
+	slot := addr % chapterBytes / 16
+	added = chapter[slot/64]>>(slot%64)&1 == 0
+	chapter[slot/64] |= 1 << (slot % 64)
 	return added, true
 }
 
 func (s blockSet) has(addr uint64) bool {
-	page, slot := s[addr/pageSize], addr%pageSize/16
-	return page != nil && page[slot/64]>>(slot%64)&1 != 0
+	chapter, slot := s[addr/chapterBytes], addr%chapterBytes/16
+	return chapter != nil && chapter[slot/64]>>(slot%64)&1 != 0
 }
 
 // follow returns what blocks of a size lead to, from one on, and blocks of other sizes that

@@ -52,11 +52,11 @@ func TestFollow(t *testing.T) {
 func TestBlockSet(t *testing.T) {
 	s := make(blockSet)
 	for i := range uint64(maxSeenPages) {
-		if added, ok := s.add(i * pageSize); !added || !ok {
+		if added, ok := s.add(i * chapterBytes); !added || !ok {
 			t.Fatal(i)
 		}
 	}
-	if _, ok := s.add(maxSeenPages * pageSize); ok || len(s) != maxSeenPages {
+	if _, ok := s.add(maxSeenPages * chapterBytes); ok || len(s) != maxSeenPages {
 		t.Errorf("%d pages", len(s))
 	}
 	if added, ok := s.add(0); added || !ok {
