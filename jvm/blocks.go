@@ -1,6 +1,7 @@
 package jvm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -147,7 +148,7 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 	}
 	if f.Report != nil {
 		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+movedBytes {
-			return errHeaders
+			return cmp.Or(p.counted.mallocErr, errHeaders) // perhaps not all was found
 		}
 	}
 	return nil
