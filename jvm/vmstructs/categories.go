@@ -10,9 +10,8 @@ import (
 const (
 	// maxCategories is more than HotSpot has; fewestCategories is less than JDK 8 has.
 	maxCategories, fewestCategories = 64, 12
-	maxCategoryName                 = 32
 	maxDataBytes                    = 4 << 20 // of libjvm.so's variables: JDK 17 has 210 KiB
-	// maxProbes bounds the texts that are read, 1 µs each.
+	// maxProbes bounds the texts that are looked at.
 	maxProbes = 1 << 13
 )
 
@@ -33,6 +32,9 @@ func (r *Reader) Categories() ([]string, error) {
 	if n < len(data) {
 		return nil, fmt.Errorf("%w: %w", ErrNoCategories, err)
 	}
+	// The texts are spread over some 250 pages.
+	constants := &image{memory: r.memory, start: r.start, end: r.dataStart, unit: pageBytes, ahead: 1, units: map[uint64][]byte{}, left: maxImageBytes}
+	var first [len("Java Heap") + 1]byte
 	for probes, texts := 0, pointers(data, r.start, r.dataStart); len(texts) >= fewestCategories; texts = texts[1:] {
 		if texts[0] == 0 {
 			continue
@@ -40,11 +42,11 @@ func (r *Reader) Categories() ([]string, error) {
 		if probes++; probes > maxProbes {
 			break
 		}
-		if name, _ := r.memory.text(texts[0], maxCategoryName); name != "Java Heap" {
+		if constants.read(texts[0], first[:]) != nil || string(first[:]) != "Java Heap\x00" {
 			continue
 		}
 		for step := 1; step <= 2; step++ {
-			if names := r.categories(texts, step); len(names) >= fewestCategories {
+			if names := categories(constants, texts, step); len(names) >= fewestCategories {
 				return names, nil
 			}
 		}
@@ -71,9 +73,9 @@ func pointers(data []byte, start, end uint64) []uint64 {
 }
 
 // categories returns every text at that step, up to the last category.
-func (r *Reader) categories(texts []uint64, step int) (names []string) {
+func categories(constants *image, texts []uint64, step int) (names []string) {
 	for i := 0; i < len(texts) && len(names) < maxCategories; i += step {
-		name, err := r.memory.text(texts[i], maxCategoryName)
+		name, err := constants.text(texts[i])
 		if err != nil || len(names) == 1 && name != "Class" || !isCategory(name) {
 			return nil
 		}

@@ -43,7 +43,7 @@ func library(texts []string, variables ...int) *Reader {
 		offsets = append(offsets, base+uint64(len(content)))
 		content = append(append(content, text...), 0)
 	}
-	content = append(content, make([]byte, 64)...)
+	content = append(content, make([]byte, pageBytes-len(content)%pageBytes)...) // constants are in pages of their own
 	start := uint64(base + len(content))
 	for _, v := range variables {
 		word := uint64(v)
