@@ -13,6 +13,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/rows"
+	"github.com/jvmem/jvmem/sidecar/sizing"
 )
 
 // The evidence that may be collected, by name. Several are separated by commas.
@@ -60,6 +61,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	if due := l.pace.Sample(); !due && !slices.ContainsFunc(r.Containers, isNew) {
 		return nil
 	}
+	sizes := &sizing.Report{Schema: sizing.Schema, Time: r.Time, Pod: r.Pod, Containers: []sizing.Container{}}
 	d := &diagnosis.Report{Schema: diagnosis.Schema, Time: r.Time, Pod: r.Pod, Containers: []diagnosis.Diagnosis{}}
 	verdicts := make(map[rows.Key]*verdict)
 	changed := false
@@ -77,6 +79,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 		l.history.Container(c, func(h *history.Container) {
 			judged, changed := v.Judge(h)
 			found, change = &judged, changed
+			sizes.Containers = append(sizes.Containers, sizing.Of(h, found))
 		})
 		if found == nil {
 			continue // more containers than are remembered
@@ -114,6 +117,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 	l.warn("incidents", l.incidents.Save(r.Time, changed, kept))
 	l.verdicts = verdicts
 	l.state.SetDiagnosis(d)
+	l.state.SetSizes(sizes)
 	return nil
 }
 

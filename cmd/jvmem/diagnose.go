@@ -42,18 +42,27 @@ func diagnose(_ context.Context, e environment, args []string) (int, error) {
 	if o.file == "" {
 		return exitError, errors.New("--file is missing: curl -s localhost:9753/history > history.json")
 	}
+	recorded, err := readHistory(o.file, e)
+	if err != nil {
+		return exitError, err
+	}
+	return exitOK, write(diagnosis.DiagnoseAll(recorded), o.format, e.stdout)
+}
+
+// readHistory reads a recorded history; -: from standard input.
+func readHistory(path string, e environment) (*history.Document, error) {
 	in := e.stdin
-	if o.file != "-" {
-		file, err := os.Open(o.file)
+	if path != "-" {
+		file, err := os.Open(path)
 		if err != nil {
-			return exitError, err
+			return nil, err
 		}
 		defer file.Close()
 		in = file
 	}
 	recorded, err := history.Read(in)
 	if err != nil {
-		return exitError, fmt.Errorf("%s: %w", o.file, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return exitOK, write(diagnosis.DiagnoseAll(recorded), o.format, e.stdout)
+	return recorded, nil
 }

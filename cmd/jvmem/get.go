@@ -20,7 +20,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar"
 )
 
-const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, owners, oom or history.
+const getUsage = `Print what the running sidecar reports: breakdown, diagnosis, owners, sizing, oom or history.
 
   jvmem get diagnosis
   jvmem get oom --format json
@@ -45,7 +45,9 @@ const (
 )
 
 // reports returns what can be printed.
-func reports() []string { return []string{"breakdown", "diagnosis", "owners", "oom", "history"} }
+func reports() []string {
+	return []string{"breakdown", "diagnosis", "owners", "sizing", "oom", "history"}
+}
 
 type getOptions struct{ listen, format, user string }
 
@@ -67,27 +69,33 @@ func get(ctx context.Context, e environment, args []string) (int, error) {
 	if err := parse(flags, args, e.getenv); err != nil {
 		return exitError, err
 	}
-	if o.user == sidecar.UserJVM && !flags.Changed("user") {
-		o.user = "" // JVMEM_USER=jvm of the container is meant for jvmem serve
-	}
-	if err := checkFormat(o.format); err != nil {
+	if err := o.check(flags); err != nil {
 		return exitError, err
 	}
 	if !slices.Contains(reports(), report) {
 		return exitError, fmt.Errorf("report %q: must be one of %s", report, strings.Join(reports(), ", "))
 	}
-	return exitOK, o.print(ctx, report, e)
+	return exitOK, o.print(ctx, report, url.Values{}, e)
+}
+
+// check checks the options after they were parsed.
+func (o *getOptions) check(flags *pflag.FlagSet) error {
+	if o.user == sidecar.UserJVM && !flags.Changed("user") {
+		o.user = "" // JVMEM_USER=jvm of the container is meant for jvmem serve
+	}
+	return checkFormat(o.format)
 }
 
 // print requests a report and copies it.
-func (o *getOptions) print(ctx context.Context, report string, e environment) error {
+func (o *getOptions) print(ctx context.Context, report string, query url.Values, e environment) error {
 	address, err := localAddress(o.listen)
 	if err != nil {
 		return fmt.Errorf("--listen %q: %w", o.listen, err)
 	}
 	request := url.URL{Scheme: "https", Host: address, Path: "/" + report}
 	if report != "history" {
-		request.RawQuery = "format=" + o.format
+		query.Set("format", o.format)
+		request.RawQuery = query.Encode()
 	}
 	if o.user != "" {
 		password, err := bufio.NewReader(e.stdin).ReadString('\n')

@@ -95,7 +95,7 @@ func TestGetErrors(t *testing.T) {
 	}))
 	address := busy.Listener.Addr().String()
 	for args, want := range map[string]string{
-		"":                        `report "": must be one of breakdown, diagnosis, owners, oom, history`,
+		"":                        `report "": must be one of breakdown, diagnosis, owners, sizing, oom, history`,
 		"metrics":                 `report "metrics"`,
 		"oom --format xml":        `--format "xml"`,
 		"oom --listen 9753":       `--listen "9753"`,

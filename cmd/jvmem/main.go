@@ -60,6 +60,7 @@ func commands() []command {
 		{name: "owners", about: "print who owns the native memory of a JVM and exit", flags: func(f *pflag.FlagSet) { new(ownersOptions).define(f) }, run: printOwners},
 		{name: "get", about: "print a report of the running sidecar", words: reports(), flags: func(f *pflag.FlagSet) { new(getOptions).define(f) }, run: get},
 		{name: "diagnose", about: "diagnose a recorded history", flags: func(f *pflag.FlagSet) { new(diagnoseOptions).define(f) }, run: diagnose},
+		{name: "sizing", about: "print what to set: the memory limit and flags of the JVM", flags: func(f *pflag.FlagSet) { new(sizingOptions).define(f) }, run: size},
 		{name: "evidence", about: "record which line of code leaks", flags: func(f *pflag.FlagSet) { new(evidenceOptions).define(f) }, run: record},
 		{name: "heapdump", about: "write a heap dump to standard output; stops the JVM", flags: func(f *pflag.FlagSet) { new(heapDumpOptions).define(f) }, run: heapDump},
 		{name: "try", about: "send a command that acts on the JVM, and print what it proves", words: interventions(), flags: func(f *pflag.FlagSet) { new(tryOptions).define(f) }, run: try},

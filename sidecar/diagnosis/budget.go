@@ -7,40 +7,21 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// budget compares the limit with the maximum heap and everything else at its present
-// size. Nil: the limit or the maximum is unknown.
+// budget compares the limit with the maximum heap and everything else at its peak. Nil: the
+// limit or the maximum is unknown.
 func (j *judge) budget() *BudgetCheck {
 	limit, limited := j.now(history.Limit)
 	maxHeap, reported := j.maxHeap()
-	unreclaimable, known := j.now(history.Unreclaimable)
-	heap, knownHeap := j.now(history.Row(rows.Heap))
-	if !limited || !reported || !known || !knownHeap || limit <= 0 {
+	if !limited || !reported || limit <= 0 {
 		return nil
 	}
-	b := &BudgetCheck{LimitBytes: int64(limit)}
-	part := func(name string, bytes float64) {
-		if bytes > 0 {
-			b.Parts = append(b.Parts, BudgetPart{name, int64(bytes)})
-			b.NeededBytes += int64(bytes)
-		}
+	needs := j.needs()
+	if needs == nil {
+		return nil
 	}
-	part("heap", maxHeap)
-	rest := unreclaimable - heap
-	for _, row := range rows.All() {
-		now, ok := j.now(history.Row(row.Name))
-		if !ok || !row.Sized || row.Name == rows.Heap {
-			continue
-		}
-		rest -= now
-		if committed, ok := j.now(history.Committed(rows.Heap)); ok && row.Name == rows.GC && committed > 0 {
-			// The collector's structures grow with the heap.
-			now *= max(1, min(maxHeap/committed, maxHeap/max(heap, 1)))
-		}
-		part(string(row.Name), now)
-	}
-	part("other", rest)
+	b := &BudgetCheck{LimitBytes: int64(limit), DeclaredBytes: j.declared(maxHeap)}
+	b.Parts, b.NeededBytes = needs.At(int64(maxHeap))
 	b.Fits = b.NeededBytes <= b.LimitBytes
-	b.DeclaredBytes = j.declared(maxHeap)
 	return b
 }
 
@@ -73,15 +54,15 @@ func (j *judge) overBudget(b *BudgetCheck) (Finding, bool) {
 	maxHeap := float64(b.Parts[0].Bytes)
 	rest := float64(b.NeededBytes) - maxHeap
 	f.Evidence = []string{
-		fmt.Sprintf("maximum heap %s (MaxHeapSize) + everything else now %s = %s, the limit is %s",
+		fmt.Sprintf("maximum heap %s (MaxHeapSize) + everything else at its peak %s = %s, the limit is %s",
 			bytesText(maxHeap), bytesText(rest), bytesText(float64(b.NeededBytes)), bytesText(float64(b.LimitBytes))),
 	}
 	if heap, ok := j.now(history.Row(rows.Heap)); ok {
 		f.Evidence = append(f.Evidence, fmt.Sprintf("the heap is %s now: an OOM kill follows when it has grown by another %s", bytesText(heap), bytesText(max(0, maxHeap-heap-over))))
 	}
-	f.Next = []string{fmt.Sprintf("raise the memory limit to %s or more", bytesText(1.1*float64(b.NeededBytes)))}
+	f.Next = []string{fmt.Sprintf("raise the memory limit to %s or more", bytesText(float64(LimitFor(b.NeededBytes))))}
 	initial, _ := j.flag("InitialHeapSize")
-	if fit := 0.9*float64(b.LimitBytes) - rest; fit >= max(16<<20, initial) {
+	if fit := float64(Usable(b.LimitBytes)) - rest; fit >= max(16<<20, initial) {
 		f.Next = append(f.Next, fmt.Sprintf("or set -Xmx%dm (leaves a tenth of the limit free); -Xms must not be larger", int64(fit)>>20))
 	}
 	return f, true

@@ -105,7 +105,7 @@ const (
 )
 
 // BudgetCheck compares the limit with the memory that the JVM may use: the maximum heap,
-// and everything else at its present size.
+// and everything else at its peak since the JVM started.
 type BudgetCheck struct {
 	Fits        bool         `json:"fits"`
 	LimitBytes  int64        `json:"limit_bytes"`

@@ -13,6 +13,7 @@ const paths = `jvmem: attributes every byte of a JVM container's memory
 /breakdown  memory by row: JSON; ?format=text for a table
 /diagnosis  what grows, and when the limit is reached: JSON; ?format=text
 /owners     whose native memory grows: JSON; ?format=text
+/sizing     what to set: JSON; ?format=text; ?limit=512Mi
 /history    memory over time: JSON; ?since=1h&step=1m
 /chart.svg  memory over time: picture; ?since=1h&container=app
 /oom        autopsies of JVMs that ended: JSON; ?format=text

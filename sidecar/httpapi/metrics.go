@@ -28,6 +28,8 @@ const (
 	stateFound
 	incidentState
 	budgetFits
+	recommendedLimit
+	recommendedHeap
 	oomKills
 	logDropped
 	sourceUp
@@ -57,7 +59,9 @@ var metricTable = [numMetrics]struct {
 	leakSuspected:     {"jvmem_leak_suspected", "1 for each cause with a confirmed leak incident, also while its growth pauses, 0 for each other cause; absent without enough history.", []string{"container", "cause"}},
 	stateFound:        {"jvmem_state", "1 for each state beside leaks that the container is in, 0 for each other one; without enough history only those that it is in.", []string{"container", "state"}},
 	incidentState:     {"jvmem_incident_state", "1 for the state of each leak incident that is not closed, 0 for the states that it is not in.", []string{"container", "cause", "state"}},
-	budgetFits:        {"jvmem_budget_fits", "Whether the maximum heap plus the current other memory fits the limit (0 or 1).", []string{"container"}},
+	budgetFits:        {"jvmem_budget_fits", "Whether the maximum heap plus the peak of all other memory fits the limit (0 or 1).", []string{"container"}},
+	recommendedLimit:  {"jvmem_recommended_limit_bytes", "Memory limit that suffices for what was seen, with headroom; absent while something leaks or too little was seen.", []string{"container"}},
+	recommendedHeap:   {"jvmem_recommended_max_heap_bytes", "Maximum heap that belongs to the recommended limit.", []string{"container"}},
 	oomKills:          {"jvmem_oom_kills_total", "Processes of the container that were OOM-killed, by cause.", []string{"container", "cause"}},
 	logDropped:        {"jvmem_log_lines_dropped_total", "Log lines dropped because standard output was not read.", nil},
 	sourceUp:          {"jvmem_source_up", "Whether a source could be read completely (0 or 1).", []string{"container", "source"}},
@@ -112,6 +116,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out.costs(c.state.costs())
 	if verdicts := c.state.latestDiagnosis(); verdicts != nil {
 		out.verdicts(labels, report, verdicts)
+	}
+	if sizes := c.state.latestSizes(); sizes != nil {
+		out.sizes(labels, report, sizes)
 	}
 	if c.state.Autopsies != nil {
 		out.kills(labels, c.state.Autopsies.Report().Kills)

@@ -26,6 +26,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
+	"github.com/jvmem/jvmem/sidecar/sizing"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -93,6 +94,10 @@ func observed(tb testing.TB) *State {
 	s.SetReport(r)
 	s.Tick(Cost{SampleInterval: new(25 * time.Second), CPURatio: new(0.00082), MaxCPURatio: new(0.001)})
 	s.SetDiagnosis(d)
+	s.SetSizes(&sizing.Report{Schema: sizing.Schema, Time: r.Time, Containers: []sizing.Container{
+		{Identity: app.Identity, Recommended: &sizing.Settings{LimitBytes: 448 << 20, MaxHeapBytes: 256 << 20, Options: []string{"-Xmx256m"}}},
+		{Identity: young.Identity, Missing: []string{"history"}},
+	}})
 	return s
 }
 

@@ -91,6 +91,7 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	mux.HandleFunc("GET /breakdown", s.breakdown)
 	mux.HandleFunc("GET /diagnosis", s.diagnose)
 	mux.HandleFunc("GET /owners", s.owners)
+	mux.HandleFunc("GET /sizing", s.sizing)
 	few := make(chan struct{}, maxLarge)
 	mux.HandleFunc("GET /history", large(few, s.history))
 	mux.HandleFunc("GET /oom", large(few, func(w http.ResponseWriter, r *http.Request) { show(w, r, s.Autopsies.Report()) }))

@@ -10,6 +10,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/sizing"
 )
 
 // State hands results from the loop to the requests. Its methods may be called
@@ -28,6 +29,7 @@ type State struct {
 	mu        sync.RWMutex
 	report    *breakdown.Report
 	diagnosis *diagnosis.Report
+	sizes     *sizing.Report
 	ticked    time.Time
 	cost      Cost
 }
@@ -112,6 +114,20 @@ func (s *State) SetDiagnosis(d *diagnosis.Report) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.diagnosis = d
+}
+
+// SetSizes sets the latest sizes, which must not be changed afterwards.
+func (s *State) SetSizes(sizes *sizing.Report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sizes = sizes
+}
+
+// latestSizes returns the sizes, nil before the first diagnosis.
+func (s *State) latestSizes() *sizing.Report {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.sizes
 }
 
 // latestDiagnosis returns the diagnosis, nil before the first.

@@ -35,7 +35,7 @@ export function showBudget(b) {
     const over = b.needed_bytes - b.limit_bytes;
     return [
       make('p', { class: b.fits ? 'fits' : 'fits not' }, make('strong', {}, b.fits ? 'They fit.' : 'They do not fit.'),
-        ` With the maximum heap and the current other memory, the container needs ${size(b.needed_bytes)} of ${size(b.limit_bytes)}: ${b.fits ? `${size(-over)} to spare.` : `${size(over)} too much.`}`),
+        ` With the maximum heap and the peak of all other memory, the container needs ${size(b.needed_bytes)} of ${size(b.limit_bytes)}: ${b.fits ? `${size(-over)} to spare.` : `${size(over)} too much.`}`),
       make('table', { class: 'plain' }, make('tbody', {}, b.parts.map((p) => make('tr', {},
         make('th', { scope: 'row' }, p.name === 'heap' ? 'maximum heap' : p.name.replaceAll('_', ' ')),
         make('td', { class: 'picture' }, bar(p.bytes / whole, 'usage')), make('td', { class: 'number' }, size(p.bytes)))))),

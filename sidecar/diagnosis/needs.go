@@ -1,0 +1,231 @@
+package diagnosis
+
+import (
+	"iter"
+	"math"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// Life is what a JVM did since its start, as far as the history has it.
+type Life struct{ j *judge }
+
+// LifeOf returns that of the JVM, or the JVMs, that run in a container now.
+func LifeOf(c *history.Container) *Life { return &Life{newJudge(c)} }
+
+// Needs is what the memory of a container needed at most since its JVM started. The budget
+// and the sizing reckon with it.
+type Needs struct {
+	// Parts is everything but the heap, at the moment when it was most, which is RestBytes.
+	Parts     []BudgetPart
+	RestBytes int64
+	// heap and committed are the most of the heap: resident, and as the JVM reports it.
+	heap, committed float64
+}
+
+// Needs returns nil if the heap, or what cannot be reclaimed, was never known.
+func (l *Life) Needs() *Needs { return l.j.needs() }
+
+func (j *judge) needs() *Needs {
+	n := &Needs{RestBytes: -1}
+	heaps := make(map[int64]int64) // the light readings have no rows
+	for at, p := range j.lifetime(history.Row(rows.Heap)) {
+		heaps[at] = p.Last
+		n.heap = max(n.heap, float64(p.Max))
+	}
+	when, unreclaimable := int64(0), int64(0)
+	for at, p := range j.lifetime(history.Unreclaimable) {
+		if heap, known := heaps[at]; known && p.Last-heap > n.RestBytes {
+			when, unreclaimable, n.RestBytes = at, p.Last, max(0, p.Last-heap)
+		}
+	}
+	if n.RestBytes < 0 {
+		return nil
+	}
+	for _, p := range j.lifetime(history.Committed(rows.Heap)) {
+		n.committed = max(n.committed, float64(p.Max))
+	}
+	rest := unreclaimable - heaps[when]
+	for _, row := range rows.All() {
+		if bytes := int64(j.valueAt(history.Row(row.Name), when)); row.Sized && row.Name != rows.Heap && bytes > 0 {
+			n.Parts = append(n.Parts, BudgetPart{string(row.Name), bytes})
+			rest -= bytes
+		}
+	}
+	if rest > 0 {
+		n.Parts = append(n.Parts, BudgetPart{"other", rest})
+	}
+	return n
+}
+
+// At returns what is needed with a maximum heap: the heap itself, and everything else.
+func (n *Needs) At(maxHeap int64) (parts []BudgetPart, sum int64) {
+	parts = append(parts, BudgetPart{string(rows.Heap), maxHeap})
+	for _, p := range n.Parts {
+		if p.Name == string(rows.GC) && n.committed > 0 {
+			// The collector's structures grow with the heap.
+			grows := max(1, min(float64(maxHeap)/n.committed, float64(maxHeap)/max(n.heap, 1)))
+			p.Bytes = int64(grows * float64(p.Bytes))
+		}
+		parts = append(parts, p)
+	}
+	for _, p := range parts {
+		sum += p.Bytes
+	}
+	return parts, sum
+}
+
+const (
+	// usable is the part of a limit that is planned for, and leastHeadroom what it leaves at
+	// least: samples miss short peaks, and the code that runs must stay in the page cache.
+	usable, leastHeadroom = 0.9, 16 << 20
+	// limitStep is what limits are rounded up to.
+	limitStep = 4 << 20
+)
+
+// LimitFor is the limit for what is needed.
+func LimitFor(needed int64) int64 {
+	limit := max(int64(float64(needed)/usable), needed+leastHeadroom)
+	return (limit + limitStep - 1) / limitStep * limitStep
+}
+
+// Usable is what may be needed within a limit.
+func Usable(limit int64) int64 {
+	return max(0, min(int64(usable*float64(limit)), limit-leastHeadroom))
+}
+
+// Flag is the sum of a flag of all JVMs; not ok: one of them does not tell it, or has no
+// maximum.
+func (l *Life) Flag(name string) (value int64, ok bool) {
+	sum, ok := l.j.flag(name)
+	return int64(sum), ok
+}
+
+// Time is from the first to the last sample of the JVM.
+func (l *Life) Time() time.Duration { return time.Duration(l.j.at-l.j.started) * time.Millisecond }
+
+// Peak is the most of a series, and that of the first half of the time; nil: never known.
+func (l *Life) Peak(series string) (whole, firstHalf *int64) {
+	middle := l.j.started + (l.j.at-l.j.started)/2
+	for at, p := range l.j.lifetime(series) {
+		if whole == nil || p.Max > *whole {
+			whole = new(p.Max)
+		}
+		if at <= middle {
+			firstHalf = whole
+		}
+	}
+	return whole, firstHalf
+}
+
+// lifetime yields the points of a series since the JVM started.
+func (j *judge) lifetime(series string) iter.Seq2[int64, history.Point] {
+	return func(yield func(int64, history.Point) bool) {
+		for at, p := range j.c.PointsSince(series, j.started) {
+			if at == j.started { // the step may hold points of an earlier JVM
+				p.Min, p.Max = p.Last, p.Last
+			}
+			if at > j.at || !yield(at, p) {
+				return
+			}
+		}
+	}
+}
+
+// minute is the time over which what survived, and the load, are looked at.
+const minute = 60 * 1000
+
+// Survived is what was left in the heap after its collections, at most, that of the first half
+// of the time, and how many of these were of the old generation. Of those the least in the
+// minute after counts, as some collectors free what they found later. Without any, it is what
+// collections of the young generation left, garbage too. Nil: no collection was seen.
+func (l *Life) Survived() (whole, firstHalf *int64, old int) {
+	times := l.j.collectionTimes(window{l.j.started, l.j.at})
+	var left []survival
+	if len(times) == 0 {
+		left = l.leftByYoung()
+	} else {
+		left = l.leftByOld(times)
+	}
+	middle := l.j.started + (l.j.at-l.j.started)/2
+	for _, s := range left {
+		if whole == nil || s.after > float64(*whole) {
+			whole = new(int64(s.after))
+		}
+		if s.at <= middle {
+			firstHalf = whole
+		}
+	}
+	return whole, firstHalf, len(times)
+}
+
+// leftByOld is the least in each minute with a collection, or after one.
+func (l *Life) leftByOld(times []int64) (all []survival) {
+	collected := make(map[int64]bool)
+	for _, at := range times {
+		collected[at/minute], collected[at/minute+1] = true, true
+	}
+	for at, p := range l.j.lifetime(history.OldUsed) {
+		n := len(all)
+		switch {
+		case !collected[at/minute]:
+		case n > 0 && all[n-1].at/minute == at/minute:
+			all[n-1].after = min(all[n-1].after, float64(p.Min))
+		default:
+			all = append(all, survival{at: at, after: float64(p.Min)})
+		}
+	}
+	return all
+}
+
+// fallsTogether is how many falls of the heap's use show what is left: a sample comes some time
+// after each one, when there is new garbage.
+const fallsTogether = 3
+
+// leftByYoung is the least that was in use of the heap after each few falls of it.
+func (l *Life) leftByYoung() (all []survival) {
+	limit, _ := l.j.maxHeap()
+	falls, last := 0, int64(0)
+	least := math.Inf(1)
+	for at, p := range l.j.lifetime(history.Used(rows.Heap)) {
+		if float64(last-p.Min) > dropShare*limit {
+			falls, least = falls+1, min(least, float64(p.Min))
+			if falls%fallsTogether == 0 {
+				all, least = append(all, survival{at: at, after: least}), math.Inf(1)
+			}
+		}
+		last = p.Last
+	}
+	return all
+}
+
+// idleWork is what a JVM that hardly works counts as using, in cores: a pause of a few
+// milliseconds is then a large part of its CPU time.
+const idleWork = 0.1
+
+// Collecting is the part of the JVM's CPU time that pauses for collections took; not ok: unknown.
+func (l *Life) Collecting() (share float64, ok bool) {
+	spent, seconds, known := l.j.gained(history.GCMillis, l.j.started)
+	work, _, worked := l.j.gained(history.CPUMillis, l.j.started)
+	if !known || !worked || seconds <= 0 {
+		return 0, false
+	}
+	return min(spent/max(work, 1000*idleWork*seconds), 1), true
+}
+
+// Load is how many cores the JVM used, on average and in the busiest minute but the first one,
+// in which it started; not ok: unknown.
+func (l *Life) Load() (mean, busiest float64, ok bool) {
+	work, known := l.j.work(l.j.started, l.j.at)
+	if !known || l.j.at <= l.j.started {
+		return 0, 0, false
+	}
+	mean = work / float64(l.j.at-l.j.started)
+	for from := l.j.started + minute; from+minute <= l.j.at; from += minute {
+		work, _ := l.j.work(from, from+minute)
+		busiest = max(busiest, work/minute)
+	}
+	return mean, max(mean, busiest), true
+}

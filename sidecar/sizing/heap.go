@@ -1,0 +1,99 @@
+package sizing
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+const (
+	// A heap is made this many times what survives, at least: concurrent collectors need room
+	// for what is allocated while they work.
+	roomFactor, concurrentFactor = 2, 2.5
+	// leastFactor is for a heap of which collections are known to take little time.
+	leastFactor = 1.3
+	// minHeap is what a server needs to start, whatever survives.
+	minHeap = 32 << 20
+	// targetShare of the JVM's CPU time may go to collections in the heap that is recommended,
+	// as reckoned. A heap in which they take fewShare or less is large enough.
+	targetShare, fewShare = 0.025, 0.05
+	// mostGrowth is how much larger than the heap that was seen the recommended one may be:
+	// beyond, what collections take is a guess.
+	mostGrowth = 2
+)
+
+// heap is what is known of a Java heap.
+type heap struct {
+	live        int64 // what survives
+	rising      int64 // what is still to come of it
+	collections int   // of the old generation that showed it
+	capacity    int64 // the most it was committed
+	share       float64
+	timed       bool // share, of the CPU time, is known
+	concurrent  bool
+}
+
+// heapOf returns nil if no collection was seen.
+func heapOf(life *diagnosis.Life, jvms []breakdown.JVM) *heap {
+	live, half, collections := life.Survived()
+	capacity, _ := life.Peak(history.Committed(rows.Heap))
+	if capacity == nil {
+		capacity, _ = life.Peak(history.Row(rows.Heap))
+	}
+	if live == nil || capacity == nil {
+		return nil
+	}
+	h := &heap{live: *live, collections: collections, capacity: *capacity}
+	if half != nil {
+		h.rising = rises(*live, *half)
+	}
+	h.concurrent = slices.ContainsFunc(jvms, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
+	h.share, h.timed = life.Collecting()
+	h.timed = h.timed && !h.concurrent // else it is that of the pauses
+	return h
+}
+
+// need is the size of the heap.
+func (h *heap) need() int64 {
+	live, capacity := float64(h.live+h.rising), float64(h.capacity)
+	factor := roomFactor
+	if h.concurrent {
+		return roundUp(max(int64(concurrentFactor*live), minHeap), sizeStep)
+	}
+	need := max(float64(factor)*live, minHeap)
+	if h.timed && capacity > live {
+		// Collections come as often as the room fills, and each takes as long.
+		need = max(need, min(live+(capacity-live)*h.share/targetShare, mostGrowth*capacity))
+		if h.share <= fewShare {
+			need = min(need, max(capacity, leastFactor*live))
+		}
+	}
+	return roundUp(int64(need), sizeStep)
+}
+
+// expected is the part of the CPU time that collections would take in a heap of a size; not
+// ok: unknown.
+func (h *heap) expected(size int64) (share float64, ok bool) {
+	if !h.timed || size <= h.live || h.capacity <= h.live {
+		return 0, false
+	}
+	return h.share * float64(h.capacity-h.live) / float64(size-h.live), true
+}
+
+func (h *heap) why() string {
+	text := fmt.Sprintf("%s or less survive: the old generation was not collected", size(h.live))
+	if h.collections > 0 {
+		text = fmt.Sprintf("%s survive at most, seen in %d collections of the old generation", size(h.live), h.collections)
+	}
+	if h.rising > 0 {
+		text += ", and it still rises: another " + size(h.rising) + " are reckoned with"
+	}
+	if h.timed {
+		text += fmt.Sprintf("; pauses took %.1f %% of the CPU time at %s", 100*h.share, size(h.capacity))
+	}
+	return text
+}

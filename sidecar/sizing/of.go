@@ -1,0 +1,183 @@
+package sizing
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+const (
+	// A day shows the daily peak, an hour that the JVM is warm.
+	day, hour = 20 * time.Hour, time.Hour
+	// idleCores: a JVM that uses no more than that in its busiest minute had no load.
+	idleCores = 0.02
+	// A row rises if the second half of the time brought risingShare and leastRise more.
+	risingShare, leastRise = 0.02, mib
+	// stackKernel is what the kernel keeps of a thread.
+	stackKernel = 22 << 10
+)
+
+// Of sizes a container, by its history and the diagnosis of it. It keeps nothing of the
+// history.
+func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
+	life := diagnosis.LifeOf(c)
+	out := Container{Identity: c.Identity, LimitBytes: c.Latest(history.Limit), Rows: []Row{}}
+	out.see(life)
+	leaks := out.leaking(d)
+	h := heapOf(life, c.JVMs)
+	rising := out.addRows(life, h, leaks)
+	needs := life.Needs()
+	if needs != nil {
+		out.present(life, needs)
+	}
+	out.judge(c, d, h, needs)
+	if len(out.Missing) == 0 && len(out.Leaks) == 0 {
+		out.plan = newPlan(life, needs, h, &c.JVMs[0], rising)
+		out.Recommended = out.plan.recommend()
+		if out.LimitBytes != nil {
+			out.ForLimit = out.plan.fit(*out.LimitBytes)
+		}
+		out.note(life, &c.JVMs[0])
+		out.waste()
+	}
+	out.doubt(d, h)
+	return out
+}
+
+// see notes what the sizes are based on.
+func (c *Container) see(life *diagnosis.Life) {
+	c.Seen.Seconds = life.Time().Seconds()
+	if mean, busiest, ok := life.Load(); ok {
+		c.Seen.MeanCores, c.Seen.BusiestCores = &mean, &busiest
+	}
+	if share, ok := life.Collecting(); ok {
+		c.Seen.CollectingShare = &share
+	}
+	_, _, c.Seen.Collections = life.Survived()
+}
+
+// leaking notes the leaks, and returns them by row.
+func (c *Container) leaking(d *diagnosis.Diagnosis) map[rows.Name]string {
+	leaks := make(map[rows.Name]string)
+	for k := range d.Incidents {
+		i := &d.Incidents[k]
+		if i.State == diagnosis.Confirmed || i.State == diagnosis.Paused {
+			leaks[i.Row] = diagnosis.Phrase(i.Verdict, i.Subject)
+			c.Leaks = append(c.Leaks, leaks[i.Row])
+		}
+	}
+	return leaks
+}
+
+// addRows returns what is still to come of rows that rise.
+func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]string) map[rows.Name]int64 {
+	rising := make(map[rows.Name]int64)
+	for _, row := range rows.All() {
+		if !row.Sized {
+			continue
+		}
+		peak, half := life.Peak(history.Row(row.Name))
+		r := Row{Name: row.Name, PeakBytes: peak}
+		switch leak := leaks[row.Name]; {
+		case leak != "":
+			r.Why = leak + ": no size before it is mended"
+		case peak == nil:
+			r.Why = "unknown"
+		case row.Name == rows.Heap && h == nil:
+			r.Why = "no garbage collection was seen"
+		case row.Name == rows.Heap:
+			r.NeedBytes, r.Why = new(h.need()), h.why()
+		default:
+			r.NeedBytes, r.Why = new(*peak), "peak"
+			if half != nil && rises(*peak, *half) > 0 {
+				more := rises(*peak, *half)
+				rising[row.Name] = more
+				*r.NeedBytes += more
+				r.Why = fmt.Sprintf("it still rises: the %s of the second half of the time are added once more", size(more))
+			}
+			if text := perThread(life, row.Name, *peak); text != "" {
+				r.Why += "; " + text
+			}
+		}
+		c.Rows = append(c.Rows, r)
+	}
+	return rising
+}
+
+// rises is what the second half of the time brought of what rises.
+func rises(whole, firstHalf int64) int64 {
+	if more := whole - firstHalf; more >= leastRise && float64(more) >= risingShare*float64(whole) {
+		return more
+	}
+	return 0
+}
+
+func perThread(life *diagnosis.Life, name rows.Name, bytes int64) string {
+	threads, _ := life.Peak(history.Threads)
+	if name != rows.Threads || threads == nil || *threads == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d threads, %s of stack each are resident", *threads, size(bytes / *threads))
+}
+
+// judge notes what is missing for sizes.
+func (c *Container) judge(h *history.Container, d *diagnosis.Diagnosis, seen *heap, needs *diagnosis.Needs) {
+	miss := func(when bool, what string) {
+		if when {
+			c.Missing = append(c.Missing, what)
+		}
+	}
+	miss(d.Verdict == rows.VerdictNotObservable, "the JVM's memory cannot be read")
+	miss(d.Verdict == rows.VerdictNotEnoughHistory, fmt.Sprintf("history: %s since the JVM started are too short", diagnosis.Span(time.Duration(c.Seen.Seconds*float64(time.Second)))))
+	miss(needs == nil, "how large the heap is, and what cannot be reclaimed")
+	miss(seen == nil && needs != nil, "a garbage collection: what survives is not known")
+	miss(len(h.JVMs) != 1, fmt.Sprintf("a container with one JVM: this one has %d", len(h.JVMs)))
+}
+
+// doubt sets how sure the sizes are, and notes what would make them surer.
+func (c *Container) doubt(d *diagnosis.Diagnosis, h *heap) {
+	c.Sure = High
+	lower := func(to Sure, what string) {
+		if c.Sure != Low {
+			c.Sure = to
+		}
+		c.Missing = append(c.Missing, what)
+	}
+	if c.Recommended == nil {
+		c.Sure = Low
+		return
+	}
+	switch seen := time.Duration(c.Seen.Seconds * float64(time.Second)); {
+	case seen < hour:
+		lower(Low, fmt.Sprintf("an hour of history: there are %s", diagnosis.Span(seen)))
+	case seen < day:
+		lower(Medium, fmt.Sprintf("a day of history, with its busiest hour: there are %s", diagnosis.Span(seen)))
+	}
+	switch {
+	case c.Seen.BusiestCores == nil:
+		lower(Low, "the JVM's CPU time: whether there was load is not known")
+	case *c.Seen.BusiestCores < idleCores:
+		lower(Low, fmt.Sprintf("load: in its busiest minute the JVM used %.3f cores", *c.Seen.BusiestCores))
+	}
+	if h.collections == 0 {
+		lower(Low, "a collection of the old generation: what survives may be less")
+	}
+	for k := range d.Incidents {
+		if i := &d.Incidents[k]; i.State == diagnosis.Suspected {
+			lower(Low, "whether it leaks: suspected is "+diagnosis.Phrase(i.Verdict, i.Subject))
+		}
+	}
+	var unknown []string
+	for _, r := range c.Rows {
+		if r.PeakBytes == nil {
+			unknown = append(unknown, string(r.Name))
+		}
+	}
+	if unknown != nil {
+		lower(Medium, "rows that are unknown, and counted with the others: "+strings.Join(unknown, ", "))
+	}
+}

@@ -1,0 +1,175 @@
+package sizing
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+const (
+	mib = 1 << 20
+	// sizeStep is what heaps are rounded to, guardStep the other maxima.
+	sizeStep, guardStep = 4 * mib, 16 * mib
+)
+
+// Settings fit together. A maximum that is null is not known, and stays as it is.
+type Settings struct {
+	LimitBytes int64 `json:"limit_bytes"`
+	// Fits: what was seen fits the limit. Note says why not.
+	Fits bool `json:"fits"`
+	// NeededBytes is the heap at its maximum and everything else at its peak; HeadroomBytes is
+	// what the limit leaves.
+	NeededBytes   int64 `json:"needed_bytes"`
+	HeadroomBytes int64 `json:"headroom_bytes"`
+	// MaxHeapBytes is -Xmx. MaxRAMPercentage stands for the same size.
+	MaxHeapBytes     int64   `json:"max_heap_bytes"`
+	MaxRAMPercentage float64 `json:"max_ram_percentage"`
+	// CollectingShare is the part of the CPU time that collections are expected to take.
+	CollectingShare *float64 `json:"collecting_share"`
+	// The other maxima are guards: an OutOfMemoryError comes before an OOM kill.
+	MaxMetaspaceBytes      *int64 `json:"max_metaspace_bytes"`
+	ReservedCodeCacheBytes *int64 `json:"reserved_code_cache_bytes"`
+	MaxDirectMemoryBytes   *int64 `json:"max_direct_memory_bytes"`
+	// Options are the JVM's, as on its command line.
+	Options []string `json:"options"`
+	Note    string   `json:"note,omitempty"`
+}
+
+// plan is what settings are made of.
+type plan struct {
+	needs  diagnosis.Needs
+	rising int64 // what is still to come of rows that rise
+	heap   heap
+
+	collector               string // the flag that selects it
+	initialHeap             int64
+	metaspace, code, direct *int64 // guards
+}
+
+// needed is what is needed with a maximum heap.
+func (p *plan) needed(maxHeap int64) int64 {
+	_, sum := p.needs.At(maxHeap)
+	return sum + p.rising
+}
+
+// recommend returns what was seen needs.
+func (p *plan) recommend() *Settings {
+	maxHeap := p.heap.need()
+	return p.settings(diagnosis.LimitFor(p.needed(maxHeap)), maxHeap)
+}
+
+// fit returns what fits a limit: a heap as large as can be.
+func (p *plan) fit(limit int64) *Settings {
+	if p == nil {
+		return nil
+	}
+	room := diagnosis.Usable(limit)
+	maxHeap := room
+	for range 3 { // what else is needed grows with the heap
+		maxHeap = max(0, room-(p.needed(maxHeap)-maxHeap))
+	}
+	return p.settings(limit, maxHeap/mib*mib)
+}
+
+func (p *plan) settings(limit, maxHeap int64) *Settings {
+	s := &Settings{
+		LimitBytes: limit, NeededBytes: p.needed(maxHeap), MaxHeapBytes: maxHeap,
+		MaxMetaspaceBytes: p.metaspace, ReservedCodeCacheBytes: p.code, MaxDirectMemoryBytes: p.direct,
+		Options: []string{},
+	}
+	s.HeadroomBytes = limit - s.NeededBytes
+	s.MaxRAMPercentage = math.Floor(1000*float64(maxHeap)/float64(limit)) / 10
+	least := int64(leastFactor * float64(p.heap.live))
+	s.Fits = maxHeap >= max(least, minHeap/2)
+	share, known := p.heap.expected(maxHeap)
+	switch {
+	case !s.Fits:
+		s.Note = fmt.Sprintf("does not fit: %s would be left for the heap, of which %s survive collections", size(maxHeap), size(p.heap.live))
+		return s
+	case known:
+		s.CollectingShare = new(share)
+		if share > fewShare {
+			s.Note = fmt.Sprintf("collections are expected to take %.0f %% of the CPU time: %s of heap would be better", 100*share, size(p.heap.need()))
+		}
+	}
+	s.Options = p.options(maxHeap)
+	return s
+}
+
+// options are those of the JVM.
+func (p *plan) options(maxHeap int64) []string {
+	var all []string
+	if p.collector != "" {
+		all = append(all, "-XX:+"+p.collector)
+	}
+	all = append(all, fmt.Sprintf("-Xmx%dm", maxHeap/mib))
+	if p.initialHeap > maxHeap {
+		all = append(all, fmt.Sprintf("-Xms%dm", maxHeap/mib))
+	}
+	for _, guard := range []struct {
+		flag  string
+		bytes *int64
+	}{{"MaxMetaspaceSize", p.metaspace}, {"ReservedCodeCacheSize", p.code}, {"MaxDirectMemorySize", p.direct}} {
+		if guard.bytes != nil {
+			all = append(all, fmt.Sprintf("-XX:%s=%dm", guard.flag, *guard.bytes/mib))
+		}
+	}
+	return all
+}
+
+// newPlan is for a container with one JVM.
+func newPlan(life *diagnosis.Life, needs *diagnosis.Needs, h *heap, j *breakdown.JVM, rising map[rows.Name]int64) *plan {
+	p := &plan{needs: *needs, heap: *h, collector: collectorFlag(j.GC)}
+	for _, bytes := range rising {
+		p.rising += bytes
+	}
+	p.initialHeap, _ = life.Flag("InitialHeapSize")
+	p.guard(life, rising)
+	return p
+}
+
+// guard sets the maxima that are no plan: well above what was seen.
+func (p *plan) guard(life *diagnosis.Life, rising map[rows.Name]int64) {
+	if peak, _ := life.Peak(history.Committed(rows.Metaspace)); peak != nil {
+		p.metaspace = new(roundUp(max((*peak+rising[rows.Metaspace])*3/2, 32*mib), guardStep))
+	}
+	if peak, _ := life.Peak(history.Used(rows.CodeCache)); peak != nil {
+		p.code = new(roundUp(max(2*(*peak+rising[rows.CodeCache]), 48*mib), guardStep))
+		if present, ok := life.Flag("ReservedCodeCacheSize"); ok && present <= *p.code {
+			p.code = nil // it stays
+		}
+	}
+	present, ok := life.Flag("MaxDirectMemorySize")
+	maxHeap, known := life.Flag("MaxHeapSize")
+	switch peak, _ := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); {
+	case peak != nil:
+		p.direct = new(roundUp(max(3**peak, 64*mib), guardStep))
+		if ok && present > 0 && present <= *p.direct {
+			p.direct = nil
+		}
+	case ok && present == 0 && known:
+		p.direct = new(roundUp(maxHeap, mib)) // its default; it would fall with -Xmx
+	}
+}
+
+// collectorFlag selects a collector: the sizes hold for it, and HotSpot would select Serial in
+// a small container.
+func collectorFlag(gc string) string {
+	switch gc {
+	case "G1", "Serial", "Parallel", "Shenandoah":
+		return "Use" + gc + "GC"
+	case "ZGC":
+		return "UseZGC"
+	case "CMS":
+		return "UseConcMarkSweepGC"
+	}
+	return ""
+}
+
+func roundUp(bytes, step int64) int64 { return (bytes + step - 1) / step * step }
+
+func size(bytes int64) string { return breakdown.Size(&bytes) }

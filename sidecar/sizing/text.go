@@ -1,0 +1,122 @@
+package sizing
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/breakdown"
+	"github.com/jvmem/jvmem/sidecar/diagnosis"
+)
+
+// WriteText writes the report for a terminal.
+func (r *Report) WriteText(w io.Writer) error {
+	var b strings.Builder
+	for i := range r.Containers {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		r.Containers[i].writeText(&b)
+	}
+	if len(r.Containers) == 0 {
+		b.WriteString("no JVM found yet\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (c *Container) writeText(b *strings.Builder) {
+	fmt.Fprintf(b, "container %s: %s\n", cmp.Or(c.Label(), "unknown"), c.Summary())
+	fmt.Fprintf(b, "seen: %s\n", c.Seen.text())
+	for _, what := range c.Missing {
+		fmt.Fprintf(b, "missing: %s\n", what)
+	}
+	for _, leak := range c.Leaks {
+		fmt.Fprintf(b, "first mend: %s\n", leak)
+	}
+	b.WriteString("\n")
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "%-15s\t%11s\t%11s\t%s\n", "", "PEAK", "NEEDS", "")
+	for _, r := range c.Rows {
+		if r.PeakBytes != nil && *r.PeakBytes == 0 {
+			continue
+		}
+		fmt.Fprintf(table, "%-15s\t%11s\t%11s\t%s\n", r.Name, breakdown.Size(r.PeakBytes), breakdown.Size(r.NeedBytes), r.Why)
+	}
+	_ = table.Flush() // a strings.Builder does not fail
+	if c.Recommended != nil {
+		b.WriteString("\nrecommended:\n")
+		c.Recommended.writeText(b)
+	}
+	if p := c.Present; p != nil {
+		fmt.Fprintf(b, "\npresent settings: %s\n", p.text())
+	}
+	if c.ForLimit != nil {
+		fmt.Fprintf(b, "\nwhat fits a limit of %s:\n", size(c.ForLimit.LimitBytes))
+		c.ForLimit.writeText(b)
+	}
+	for i, w := range c.Wasted {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		fmt.Fprintf(b, "wasted: %s\n", w.Text)
+	}
+	for _, n := range c.Notes {
+		fmt.Fprintf(b, "note: %s\n", n)
+	}
+}
+
+// Summary is one line for the page and for people.
+func (c *Container) Summary() string {
+	present := "no limit"
+	if c.LimitBytes != nil {
+		present = "the limit is " + size(*c.LimitBytes)
+	}
+	switch {
+	case c.Recommended != nil:
+		return fmt.Sprintf("a limit of %s and -Xmx%dm are enough for what was seen (%s; sure: %s)", size(c.Recommended.LimitBytes), c.Recommended.MaxHeapBytes/mib, present, c.Sure)
+	case len(c.Leaks) > 0:
+		return "no sizes while something leaks (" + present + ")"
+	}
+	return "no sizes yet (" + present + ")"
+}
+
+func (s *Seen) text() string {
+	text := diagnosis.Span(time.Duration(s.Seconds * float64(time.Second)))
+	if s.MeanCores != nil && s.BusiestCores != nil {
+		text += fmt.Sprintf(", %.2f cores on average and %.2f in the busiest minute", *s.MeanCores, *s.BusiestCores)
+	}
+	text += fmt.Sprintf(", %d collections of the old generation", s.Collections)
+	if s.CollectingShare != nil {
+		text += fmt.Sprintf(", %.1f %% of the CPU time for collections", 100**s.CollectingShare)
+	}
+	return text
+}
+
+func (p *Present) text() string {
+	text := fmt.Sprintf("a maximum heap of %s and everything else at its peak are %s, which need a limit of %s", size(p.MaxHeapBytes), size(p.NeededBytes), size(p.NeedsLimitBytes))
+	switch {
+	case p.Fits == nil:
+		return text
+	case *p.Fits:
+		return "they fit: " + text + "; " + p.Breaks
+	}
+	return "they do not fit: " + text + "; " + p.Breaks
+}
+
+func (s *Settings) writeText(b *strings.Builder) {
+	fmt.Fprintf(b, "  limit    %s = %s needed + %s of headroom\n", size(s.LimitBytes), size(s.NeededBytes), size(s.HeadroomBytes))
+	if len(s.Options) > 0 {
+		fmt.Fprintf(b, "  options  %s\n", strings.Join(s.Options, " "))
+		fmt.Fprintf(b, "           instead of -Xmx: -XX:MaxRAMPercentage=%.1f\n", s.MaxRAMPercentage)
+	}
+	if s.CollectingShare != nil {
+		fmt.Fprintf(b, "  expected %.1f %% of the CPU time for collections\n", 100**s.CollectingShare)
+	}
+	if s.Note != "" {
+		fmt.Fprintf(b, "  note     %s\n", s.Note)
+	}
+}
