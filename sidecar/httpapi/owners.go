@@ -64,7 +64,7 @@ func (d *ownersDocument) WriteText(w io.Writer) error {
 			b.WriteString("no leak of native memory is suspected; `jvmem owners` looks at once\n")
 		}
 		for _, r := range c.JVMs {
-			fmt.Fprintf(&b, "JVM %d at %s\n%s\n", r.PID, r.Time.UTC().Format(time.RFC3339), strings.Join(r.Lines(), "\n"))
+			b.WriteString(r.Text())
 		}
 	}
 	if len(d.Containers) == 0 {

@@ -4,22 +4,33 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Lines describes the report for people, in one line each.
+// Text describes the report for a terminal.
+func (r *Report) Text() string {
+	return fmt.Sprintf("JVM %d at %s\n%s\n", r.PID, r.Time.UTC().Format(time.RFC3339), strings.Join(r.Lines(), "\n"))
+}
+
+// Lines describes the report for people, in one line each. Those of owners begin with their
+// resident size.
 func (r *Report) Lines() []string {
 	what := "in use"
 	if r.Since != nil {
-		what = "new since " + r.Since.UTC().Format("15:04 MST")
+		what = fmt.Sprintf("new in %s, since %s", r.Time.Sub(*r.Since).Round(time.Second), r.Since.UTC().Format("15:04 MST"))
 	}
 	lines := []string{"native memory " + what + ": " + r.Growth.text()}
+	owned := func(a Amount, text string) {
+		lines = append(lines, fmt.Sprintf("%12s  %s", size(a.ResidentBytes), text))
+	}
 	named := true
 	for i := range r.Owners {
-		named = named && r.Owners[i].Relation != NotNamed
-		lines = append(lines, "  "+r.Owners[i].Sentence(r.Since != nil))
+		o := &r.Owners[i]
+		named = named && o.Relation != NotNamed
+		owned(o.Amount, o.Sentence(r.Since != nil))
 	}
 	if r.Other.Blocks > 0 {
-		lines = append(lines, "  others: "+r.Other.text())
+		owned(r.Other, counted(r.Other.Blocks, "other block"))
 	}
 	if !named && len(r.Libraries) > 0 {
 		lines = append(lines, "third-party libraries loaded: "+strings.Join(slices.Sorted(slices.Values(r.Libraries)), ", "))
@@ -31,11 +42,7 @@ func (r *Report) Lines() []string {
 }
 
 func (a Amount) text() string {
-	noun := "blocks"
-	if a.Blocks == 1 {
-		noun = "block"
-	}
-	return fmt.Sprintf("%s in %s %s, %s of it resident", size(a.Bytes), grouped(a.Blocks), noun, size(a.ResidentBytes))
+	return fmt.Sprintf("%s in %s, %s of it resident", size(a.Bytes), counted(a.Blocks, "block"), size(a.ResidentBytes))
 }
 
 func size(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

@@ -53,15 +53,15 @@ func (o *Owner) Sentence(growth bool) string {
 // blocks are "800 blocks of 65,552 bytes": those of the size that takes the most.
 func (o *Owner) blocks() string {
 	if o.Mapped {
-		return grouped(o.Blocks) + " mappings"
+		return counted(o.Blocks, "mapping")
 	}
 	if len(o.Sizes) == 0 || o.Sizes[0].BlockBytes == 0 {
-		return grouped(o.Blocks) + " blocks"
+		return counted(o.Blocks, "block")
 	}
 	first := o.Sizes[0]
-	text := fmt.Sprintf("%s blocks of %s bytes", grouped(first.Blocks), grouped(int64(first.BlockBytes)))
+	text := fmt.Sprintf("%s of %s bytes", counted(first.Blocks, "block"), grouped(int64(first.BlockBytes)))
 	if more := o.Blocks - first.Blocks; more > 0 {
-		text += fmt.Sprintf(" and %s others", grouped(more))
+		text += " and " + counted(more, "other")
 	}
 	return text
 }
@@ -106,6 +106,14 @@ func (o *Owner) by() string {
 func shortLibrary(file string) string {
 	name, _, _ := strings.Cut(file, ".so")
 	return name
+}
+
+// counted is "1 block" or "800 blocks".
+func counted(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return grouped(n) + " " + noun
 }
 
 // grouped writes a number as 65,552.
