@@ -30,7 +30,7 @@ type evidenceOptions struct {
 func (o *evidenceOptions) define(flags *pflag.FlagSet) {
 	observeFlags(flags, &o.Options, &o.user)
 	flags.StringVar(&o.Kind, "kind", "", "what leaks: "+strings.Join(byhand.Kinds(), ", "))
-	flags.DurationVar(&o.Duration, "duration", time.Minute, "how long to record; 5m to 15m for heap")
+	flags.DurationVar(&o.Duration, "duration", time.Minute, "how long to record at most; 5m to 15m for heap")
 	flags.BoolVar(&o.Consent, "yes", false, "start the recording")
 	flags.BoolVar(&o.Roots, "roots", false, "also search what holds the objects; stops the JVM for up to 0.3 s")
 	flags.BoolVar(&o.Trace, "trace", false, "count calls instead of samples (JDK 25 and newer); the JVM transforms classes for it")

@@ -115,6 +115,17 @@ func (s Setting) plain() bool {
 		})
 }
 
+// DumpRecording is "JFR.dump" of jvmem's recording to nowhere. It goes on in another chunk, and
+// the samples of objects, which JFR keeps until a recording is dumped or ends, are in the last one.
+type DumpRecording struct{}
+
+// String returns the command.
+func (DumpRecording) String() string {
+	return "JFR.dump name=" + RecordingName + " filename=/dev/null"
+}
+
+func (DumpRecording) limit(o Options) time.Duration { return o.SlowTimeout }
+
 // StopRecording is "JFR.stop" of jvmem's recording.
 type StopRecording struct{}
 

@@ -38,34 +38,52 @@ const (
 	RecordingBytes = 48 << 20
 	// maxChunkBytes bounds the file that is read: HotSpot begins another one at 12 MiB.
 	maxChunkBytes = 64 << 20
+	// shortestLook is the shortest time that objects are sampled before a Look.
+	shortestLook = time.Minute
 	// RecordingGrace is how long after the end of its time a recording remains, to be read. It
 	// ends then if jvmem does not end it.
 	RecordingGrace = 3 * time.Minute
 )
 
+// Recording is a recording that StartRecording started.
+type Recording struct {
+	kind    cause.Kind
+	sampled bool
+	found   *cause.Finding // by the last Look; nil: there was none
+}
+
+// Sampled reports whether objects are sampled. Then it is worth a Look before its end; what
+// is counted would be missing in a later one.
+func (r *Recording) Sampled() bool { return r.sampled }
+
+// LookInterval is the time between two looks at a recording of samples that may take d. It
+// is stopped as soon as one names a line.
+func LookInterval(d time.Duration) time.Duration { return max(d/3, shortestLook) }
+
 // StartRecording starts to record the cause of a leak for a time, if nobody else records.
-// Else it returns what their recording shows so far, as ReadRecording does; nil: it started.
+// Else it returns what their recording shows so far, as ReadRecording does.
 // The JVM must have RecordingBytes of unreclaimable memory left to its limit: the caller
 // knows it. JFR keeps 12 to 31 MiB of the JVM for good, and uses about a second of CPU time
 // the first time; nothing of it remains in the JVM's file system but an empty folder of JFR.
-func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o cause.Options, d time.Duration) (*cause.Finding, error) {
+func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o cause.Options, d time.Duration) (started *Recording, theirs *cause.Finding, err error) {
 	session, err := p.Session()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	o.JDK = session.Major
 	settings := cause.Settings(kind, o)
 	if err := refuseRecording(p, session.Collector, settings, o); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	text, err := session.Send(ctx, attach.RecordingCheck)
 	switch {
 	case errors.Is(err, attach.ErrCommand):
-		return nil, p.Refuse(ErrNoRecorder, "this JVM has no Flight Recorder: JFR.check was refused", "JDK 11 and newer have it, and JDK 8 from 8u262 on in most builds")
+		return nil, nil, p.Refuse(ErrNoRecorder, "this JVM has no Flight Recorder: JFR.check was refused", "JDK 11 and newer have it, and JDK 8 from 8u262 on in most builds")
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case !strings.Contains(text, "No available recordings"):
-		return ReadRecording(ctx, p, kind)
+		theirs, err = ReadRecording(ctx, p, kind)
+		return nil, theirs, err
 	}
 	command := attach.StartRecording{Duration: d + RecordingGrace}
 	for _, s := range settings {
@@ -75,7 +93,7 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 		command.NSPID = cmp.Or(p.Status().NSPID, p.Status().PID)
 		remove, err := writeSettings(p, attach.SettingsFile(command.NSPID), settings)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer remove()
 	}
@@ -83,7 +101,10 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 	if err == nil && !strings.Contains(text, "Started recording") {
 		err = p.Refuse(ErrNoRecorder, "JFR did not start: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "check that java.io.tmpdir of the JVM is writable")
 	}
-	return nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return &Recording{kind: kind, sampled: cause.Samples(settings)}, nil, nil
 }
 
 // firstInline is the first JDK whose JFR.start takes settings on its command line.
@@ -97,18 +118,16 @@ func refuseRecording(p *jvm.Process, collector string, settings []cause.Setting,
 	if o.Roots > MaxRoots {
 		return p.Refuse(ErrRootsTooLong, fmt.Sprintf("a search for GC roots of %s stops the JVM for too long", o.Roots), fmt.Sprintf("allow at most %s", MaxRoots))
 	}
-	for _, s := range settings {
-		if s.Event != "jdk.OldObjectSample" {
-			continue
-		}
-		switch collector {
-		case "ZGC": // JDK-8382740: the generational one may crash; the older one samples nothing
-			return p.Refuse(ErrNotSafe, "objects are not sampled with ZGC: the JVM may crash (JDK-8382740)", "take a class histogram (--evidence=heap) or a heap dump")
-		case "Shenandoah":
-			return p.Refuse(ErrNotSafe, "objects are not sampled with Shenandoah, for which it has not been verified", "take a class histogram (--evidence=heap) or a heap dump")
-		case "":
-			return p.Refuse(ErrNotSafe, "objects are not sampled, as the collector is unknown", "")
-		}
+	if !cause.Samples(settings) {
+		return nil
+	}
+	switch collector {
+	case "ZGC": // JDK-8382740: the generational one may crash; the older one samples nothing
+		return p.Refuse(ErrNotSafe, "objects are not sampled with ZGC: the JVM may crash (JDK-8382740)", "take a class histogram (--evidence=heap) or a heap dump")
+	case "Shenandoah":
+		return p.Refuse(ErrNotSafe, "objects are not sampled with Shenandoah, for which it has not been verified", "take a class histogram (--evidence=heap) or a heap dump")
+	case "":
+		return p.Refuse(ErrNotSafe, "objects are not sampled, as the collector is unknown", "")
 	}
 	return nil
 }
@@ -155,25 +174,39 @@ func settingsXML(settings []cause.Setting) string {
 	return b.String()
 }
 
-// StopRecording ends the recording that StartRecording started, and returns what it shows.
-func StopRecording(ctx context.Context, p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
+// Look returns what the recording shows so far. It goes on.
+func (r *Recording) Look(ctx context.Context, p *jvm.Process) (*cause.Finding, error) {
+	found, err := r.end(ctx, p, attach.DumpRecording{}, "Dumped recording")
+	if err == nil {
+		r.found = found
+	}
+	return found, err
+}
+
+// Stop ends the recording, and returns what it shows. ErrNoRecording: it has ended before.
+func (r *Recording) Stop(ctx context.Context, p *jvm.Process) (*cause.Finding, error) {
+	return r.end(ctx, p, attach.StopRecording{}, "Stopped recording")
+}
+
+// end reads the chunk that a command ends. JFR may remove its name, but it is open here.
+func (r *Recording) end(ctx context.Context, p *jvm.Process, command attach.Command, done string) (*cause.Finding, error) {
 	session, err := p.Session()
 	if err != nil {
 		return nil, err
 	}
-	chunk, err := openChunk(p) // its name is removed by the stop
-	text, stopErr := session.Send(ctx, attach.StopRecording{})
+	chunk, err := openChunk(p)
+	text, sendErr := session.Send(ctx, command)
 	if err != nil {
-		return nil, errors.Join(err, stopErr)
+		return nil, errors.Join(err, sendErr)
 	}
 	defer chunk.Close()
-	if stopErr != nil {
-		return nil, stopErr
+	if sendErr != nil {
+		return nil, sendErr
 	}
-	if !strings.Contains(text, "Stopped recording") {
+	if !strings.Contains(text, done) {
 		return nil, p.Refuse(ErrNoRecording, "the recording has ended: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "")
 	}
-	return findCause(chunk, kind)
+	return findCause(chunk, r.kind, r.found)
 }
 
 const (
@@ -217,15 +250,15 @@ func readChunk(p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
 		return nil, err
 	}
 	defer chunk.Close()
-	return findCause(chunk, kind)
+	return findCause(chunk, kind, nil)
 }
 
-func findCause(chunk *os.File, kind cause.Kind) (*cause.Finding, error) {
+func findCause(chunk *os.File, kind cause.Kind, before *cause.Finding) (*cause.Finding, error) {
 	info, err := chunk.Stat()
 	if err != nil {
 		return nil, err
 	}
-	return cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, time.Now())
+	return cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, before, time.Now())
 }
 
 // chunkName is a file of a repository of JFR: 2026_11_29_08_08_05.jfr, also of several in one

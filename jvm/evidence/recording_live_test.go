@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -24,13 +25,17 @@ func TestRecording(t *testing.T) {
 		t.Chdir(cwd)
 		j, p, _ := queried(t, jvmtest.Options{JavaHome: home, JVMFlags: []string{"-Xmx64m", "-XX:+UseSerialGC"}})
 		for range 2 { // the second time JFR is there already
-			if theirs, err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); theirs != nil || err != nil {
+			recording, theirs, err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute)
+			if theirs != nil || err != nil {
 				t.Fatal(theirs, err)
 			}
 			j.Do("threads 30 16 leak")
-			found, err := StopRecording(t.Context(), p, cause.Threads)
+			found, err := recording.Stop(t.Context(), p)
 			if err != nil || found.Seen == "" {
 				t.Fatalf("%+v, %v", found, err)
+			}
+			if _, err := recording.Stop(t.Context(), p); err == nil {
+				t.Error("stopped what does not run")
 			}
 		}
 		session, err := p.Session()
@@ -46,8 +51,35 @@ func TestRecording(t *testing.T) {
 		if left, err := os.ReadDir(cwd); err != nil || len(left) > 0 {
 			t.Errorf("left in the working directory: %v, %v", left, err)
 		}
-		if _, err := StopRecording(t.Context(), p, cause.Threads); err == nil {
-			t.Error("stopped what does not run")
+		wantTidy(t, j.PID)
+	})
+}
+
+// TestLook: a look shows the samples so far, and the recording goes on: what was known of its
+// earlier chunks is in its result.
+func TestLook(t *testing.T) {
+	eachJDK(t, func(t *testing.T, home string) {
+		cwd := t.TempDir()
+		t.Chdir(cwd)
+		j, p, _ := queried(t, jvmtest.Options{JavaHome: home, JVMFlags: []string{"-Xmx128m", "-XX:+UseSerialGC"}})
+		recording, theirs, err := StartRecording(t.Context(), p, cause.Heap, cause.Options{}, time.Minute)
+		if theirs != nil || err != nil || !recording.Sampled() {
+			t.Fatal(recording, theirs, err)
+		}
+		j.Do("heap 24")
+		j.Do("gc")
+		first, err := recording.Look(t.Context(), p)
+		if err != nil || first.OldCollected.IsZero() || !first.Sampled {
+			t.Fatalf("%+v, %v", first, err)
+		}
+		for _, read := range []func(context.Context, *jvm.Process) (*cause.Finding, error){recording.Look, recording.Stop} {
+			found, err := read(t.Context(), p)
+			if err != nil || !found.From.Equal(first.From) || !found.OldCollected.Equal(first.OldCollected) || !found.Sampled {
+				t.Errorf("%+v, %v; first %+v", found, err, first)
+			}
+		}
+		if left, err := os.ReadDir(cwd); err != nil || len(left) > 0 {
+			t.Errorf("left in the working directory: %v, %v", left, err)
 		}
 		wantTidy(t, j.PID)
 	})
@@ -66,7 +98,7 @@ func TestRecordingRefused(t *testing.T) {
 		{cause.Threads, cause.Options{Roots: time.Second}, ErrRootsTooLong},
 		{"kernel", cause.Options{}, ErrNoSuchCause},
 	} {
-		if _, err := StartRecording(t.Context(), p, tt.kind, tt.o, time.Minute); !errors.Is(err, tt.want) {
+		if _, _, err := StartRecording(t.Context(), p, tt.kind, tt.o, time.Minute); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v", tt.kind, err)
 		}
 	}
@@ -83,7 +115,7 @@ func TestRecordingOfSomebodyElse(t *testing.T) {
 		Env:      []string{"DB_PASSWORD=" + secret},
 	})
 	j.Do("threads 30 16 leak")
-	if theirs, err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); theirs == nil || err != nil {
+	if _, theirs, err := StartRecording(t.Context(), p, cause.Threads, cause.Options{}, time.Minute); theirs == nil || err != nil {
 		t.Fatalf("started a second one: %v", err)
 	}
 	chunk, err := openChunk(p)

@@ -70,28 +70,57 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	}
 	var found *cause.Finding
 	err = t.use(ctx, func(p *jvm.Process) error {
-		var err error
-		if found, err = jvmevidence.StartRecording(ctx, p, kind, options, o.Duration); err != nil {
+		recording, theirs, err := jvmevidence.StartRecording(ctx, p, kind, options, o.Duration)
+		if err != nil {
 			return err
 		}
-		if found != nil {
+		if found = theirs; found != nil {
 			fmt.Fprintln(progress, "somebody else records: what follows is what that recording shows so far")
 			return nil
 		}
 		fmt.Fprintf(progress, "recording for %s: %s\n", o.Duration, cost)
-		select {
-		case <-ctx.Done():
-		case <-time.After(o.Duration):
-		}
+		looked := await(ctx, p, recording, o.Duration, progress)
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout) // also after Ctrl-C
 		defer cancel()
-		found, err = jvmevidence.StopRecording(stopping, p, kind)
+		if found, err = recording.Stop(stopping, p); looked != nil {
+			found, err = looked, nil // the recording ends by itself
+		}
 		return err
 	})
 	if err != nil {
 		return nil, withFix(err)
 	}
 	return &Finding{*found}, nil
+}
+
+// await waits for the end of a recording, or until a look at it names a line: then it returns
+// what it saw.
+func await(ctx context.Context, p *jvm.Process, recording *jvmevidence.Recording, d time.Duration, progress io.Writer) *cause.Finding {
+	end := time.After(d)
+	var look <-chan time.Time // nil blocks
+	if recording.Sampled() {
+		ticker := time.NewTicker(jvmevidence.LookInterval(d))
+		defer ticker.Stop()
+		look = ticker.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-end:
+			return nil
+		case <-look:
+		}
+		found, err := recording.Look(ctx, p)
+		switch {
+		case err != nil:
+			fmt.Fprintf(progress, "what it shows so far could not be read: %v\n", err)
+		case len(found.Causes) > 0:
+			return found
+		default:
+			fmt.Fprintf(progress, "so far no line of code is named: %s\n", found.Reason)
+		}
+	}
 }
 
 // withFix appends what the user can change.

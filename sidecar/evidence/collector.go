@@ -2,12 +2,12 @@ package evidence
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
-	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -45,9 +45,8 @@ type Collector struct {
 	takes     <-chan map[process]*owners.Snapshot // nil: no baseline is being taken
 	// find returns queryFor, or a fault in tests.
 	find func(*diagnosis.Finding, Stage) query
-	// start and stop are those of package jvm/evidence, or faults in tests.
-	start func(context.Context, *jvm.Process, cause.Kind, cause.Options, time.Duration) (*cause.Finding, error)
-	stop  func(context.Context, *jvm.Process, cause.Kind) (*cause.Finding, error)
+	// start is startRecording, or a fault in tests.
+	start func(context.Context, *jvm.Process, cause.Kind, time.Duration) (recording, *cause.Finding, error)
 }
 
 // Allowed is the evidence that a user has to enable, and None disables all of it.
@@ -99,11 +98,15 @@ type answer struct {
 
 // retryAt is the time of the next query after a failure.
 func (a answer) retryAt() time.Time {
-	delay := lastRetry
-	if a.failures < 7 {
-		delay = min(firstRetry<<(a.failures-1), lastRetry)
+	return a.tried.Add(retryDelay(a.failures))
+}
+
+// retryDelay returns the time until the next try after failures in a row.
+func retryDelay(failures int) time.Duration {
+	if failures < 7 {
+		return min(firstRetry<<(failures-1), lastRetry)
 	}
-	return a.tried.Add(delay)
+	return lastRetry
 }
 
 // again reports whether the answer to a confirmed leak has to be compared with a later one.
@@ -114,7 +117,7 @@ func (a answer) again(now time.Time) bool {
 
 // New returns a Collector. proc is the mount point of procfs.
 func New(proc string, allowed Allowed, lend Lend) *Collector {
-	c := &Collector{allowed: allowed, lend: lend, start: evidence.StartRecording, stop: evidence.StopRecording, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
+	c := &Collector{allowed: allowed, lend: lend, start: startRecording, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
 	c.find = c.queryFor
 	return c
 }
@@ -272,8 +275,8 @@ func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
 			if r.found != nil {
 				g.Causes = append(g.Causes, r.found)
 				g.Text = append(g.Text, r.found.Lines()...)
-			} else if r.begun != "" {
-				g.Text = append(g.Text, r.begun)
+			} else if r.running != nil {
+				g.Text = append(g.Text, fmt.Sprintf("which line of code leaks is being recorded with JFR, until %s at the latest", r.end.UTC().Format(time.TimeOnly)))
 			}
 			add(r.at, r.failed)
 		}

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -16,11 +17,28 @@ import (
 
 const (
 	// countTime and sampleTime are how long is recorded what is counted, and what is sampled.
-	countTime, sampleTime = 2 * time.Minute, 10 * time.Minute
+	countTime, sampleTime = 2 * time.Minute, 15 * time.Minute
+	// maxRecordings bounds how often a recording is tried that fails, or names no line.
+	maxRecordings = 5
 )
 
+// recording is an evidence.Recording, or a fault in tests.
+type recording interface {
+	Sampled() bool
+	Look(context.Context, *jvm.Process) (*cause.Finding, error)
+	Stop(context.Context, *jvm.Process) (*cause.Finding, error)
+}
+
+func startRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, d time.Duration) (recording, *cause.Finding, error) {
+	started, theirs, err := evidence.StartRecording(ctx, p, kind, cause.Options{}, d)
+	if started == nil {
+		return nil, theirs, err
+	}
+	return started, nil, nil
+}
+
 // recordedFor returns the kind of leak to record for a finding; "": none. It is recorded
-// once for each incident and JVM, when the leak is confirmed.
+// when the leak is confirmed, until a line is named.
 func (c *Collector) recordedFor(f *diagnosis.Finding, stage Stage) cause.Kind {
 	if !c.allowed.Recordings || stage != Confirmed {
 		return ""
@@ -42,31 +60,49 @@ func (c *Collector) recordedFor(f *diagnosis.Finding, stage Stage) cause.Kind {
 	return ""
 }
 
-// recorded is a recording of a JVM.
+// recorded is what is known of a JVM by recordings.
 type recorded struct {
-	at     time.Time
-	until  time.Time // when it has to be stopped; zero: it has ended, or could not be started
-	begun  string    // that it runs, for people
-	found  *cause.Finding
-	failed string // why it could not be started or read
+	at      time.Time
+	running recording // nil: none
+	// next is when to look at it or to stop it, or to start another one; end is when it ends.
+	next, end time.Time
+	tries     int // that failed, or named no line
+	found     *cause.Finding
+	failed    string // why it could not be started or read
 }
 
-// record starts and stops the recordings that are due.
+// wanted reports whether a recording has to be started.
+func (r recorded) wanted(now time.Time) bool {
+	return r.at.IsZero() || r.tries > 0 && r.tries < maxRecordings && !now.Before(r.next)
+}
+
+// without returns what is known after a try that named no line.
+func (r recorded) without(now time.Time, err error) recorded {
+	r.at, r.tries = now, r.tries+1
+	if err == nil { // the same again would name none either
+		r.next = now.Add(lastRetry)
+		return r
+	}
+	r.next, r.failed = now.Add(retryDelay(r.tries)), jvm.Printable(err.Error(), maxFailureBytes)
+	return r
+}
+
+// record starts, looks at and stops the recordings that are due.
 func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Container, i *incident, kind cause.Kind) {
 	i.pollRecording()
 	due := make(map[process]recorded)
 	for _, j := range of.JVMs {
 		p := process{j.PID, j.StartTicks}
-		r, known := i.recordings[p]
+		r := i.recordings[p]
 		switch {
 		case i.recording != nil:
-		case !known && !c.recordingNow(now, p):
+		case r.running != nil && !now.Before(r.next):
+			due[p] = r
+		case r.running == nil && r.wanted(now) && !c.recordingNow(now, p):
 			if err := CheckRoom(of); err != nil {
-				i.recordings[p] = recorded{at: now, failed: err.Error()}
+				i.recordings[p] = r.without(now, err)
 				continue
 			}
-			due[p] = r
-		case known && !r.until.IsZero() && !now.Before(r.until):
 			due[p] = r
 		}
 	}
@@ -74,38 +110,72 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		return
 	}
 	i.recording = lendDue(ctx, c.lend, of, due, func(ctx context.Context, p *jvm.Process, id process) recorded {
-		return c.step(ctx, now, p, kind, due[id])
+		if due[id].running == nil {
+			return c.startRecording(ctx, now, p, kind, due[id])
+		}
+		return due[id].step(ctx, now, p)
 	})
 	i.pollRecording()
 }
 
-// step starts a recording, or stops the one that has begun.
-func (c *Collector) step(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, r recorded) recorded {
-	var found *cause.Finding
-	var err error
-	if r.until.IsZero() {
-		length := sampleTime
-		if kind == cause.Threads || kind == cause.ClassLoader {
-			length = countTime
-		}
-		r = recorded{at: now, until: now.Add(length), begun: fmt.Sprintf("which line of code leaks is being recorded with JFR, for %s", length)}
-		if found, err = c.start(ctx, p, kind, cause.Options{}, length); found == nil && err == nil {
+// startRecording starts a recording, or reads that of somebody else.
+func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, r recorded) recorded {
+	length := sampleTime
+	if kind == cause.Threads || kind == cause.ClassLoader {
+		length = countTime
+	}
+	r.failed = ""
+	started, theirs, err := c.start(ctx, p, kind, length)
+	if started == nil {
+		return r.read(now, theirs, err)
+	}
+	r.at, r.running, r.end = now, started, now.Add(length)
+	r.next = r.end
+	if started.Sampled() {
+		r.next = now.Add(evidence.LookInterval(length))
+	}
+	return r
+}
+
+// step looks at a recording, and stops it at its end or if it names a line.
+func (r recorded) step(ctx context.Context, now time.Time, p *jvm.Process) recorded {
+	var looked *cause.Finding
+	if now.Before(r.end) {
+		var err error
+		if looked, err = r.running.Look(ctx, p); err != nil || len(looked.Causes) == 0 {
+			r.next = now.Add(evidence.LookInterval(sampleTime))
 			return r
 		}
-	} else {
-		found, err = c.stop(ctx, p, kind)
 	}
+	found, err := r.running.Stop(ctx, p)
+	switch {
+	case looked != nil: // the recording ends by itself
+		found, err = looked, nil
+	case err != nil && !errors.Is(err, evidence.ErrNoRecording) && now.Before(r.end.Add(evidence.RecordingGrace)):
+		return r.without(now, err) // it still runs, to be stopped
+	}
+	r.running = nil
+	return r.read(now, found, err)
+}
+
+// read returns what is known after a recording was read.
+func (r recorded) read(now time.Time, found *cause.Finding, err error) recorded {
 	if err != nil {
-		return recorded{at: now, failed: jvm.Printable(err.Error(), maxFailureBytes)}
+		return r.without(now, err)
 	}
-	return recorded{at: now, found: found}
+	r.at, r.found, r.failed = now, found, ""
+	if len(found.Causes) == 0 {
+		return r.without(now, nil)
+	}
+	r.tries = 0
+	return r
 }
 
 // recordingNow reports whether a recording of this JVM runs for another incident. That one may
 // be over: then the recording ends by itself.
 func (c *Collector) recordingNow(now time.Time, p process) bool {
 	for _, i := range c.incidents {
-		if now.Before(i.recordings[p].until.Add(evidence.RecordingGrace)) {
+		if r := i.recordings[p]; r.running != nil && now.Before(r.end.Add(evidence.RecordingGrace)) {
 			return true
 		}
 	}

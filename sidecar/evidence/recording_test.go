@@ -23,65 +23,163 @@ var leaking = &cause.Finding{
 	From: time.Date(2026, 11, 29, 8, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 29, 8, 2, 0, 0, time.UTC),
 }
 
-// TestRecordingOfIncident: one recording for each incident and JVM, when it is confirmed.
-func TestRecordingOfIncident(t *testing.T) {
-	a := newAsked(t)
+// fakeRecording shows what its test sets.
+type fakeRecording struct {
+	sampled      bool
+	shows        *cause.Finding
+	failed       error
+	looks, stops int
+}
+
+func (r *fakeRecording) Sampled() bool { return r.sampled }
+
+func (r *fakeRecording) Look(context.Context, *jvm.Process) (*cause.Finding, error) {
+	r.looks++
+	return r.shows, r.failed
+}
+
+func (r *fakeRecording) Stop(context.Context, *jvm.Process) (*cause.Finding, error) {
+	r.stops++
+	return r.shows, r.failed
+}
+
+// newRecorded is a container with room for recordings of a JVM, which are the fake one.
+func newRecorded(t *testing.T, r *fakeRecording) (a *asked, starts *int) {
+	a, starts = newAsked(t), new(int)
 	a.allowed.Recordings = true
 	a.of.Limited, a.of.LimitBytes, a.of.UsageBytes, a.of.ReclaimableBytes = new(true), new(int64(512<<20)), new(int64(300<<20)), new(int64(0))
 	a.answers = []string{"stack"}
-	starts, stops := 0, 0
-	var theirs *cause.Finding
-	a.Collector.start = func(_ context.Context, _ *jvm.Process, kind cause.Kind, o cause.Options, d time.Duration) (*cause.Finding, error) {
-		if starts++; kind != cause.Threads || o != (cause.Options{}) || d != countTime {
-			t.Errorf("%s, %+v, %s", kind, o, d)
+	a.Collector.start = func(_ context.Context, _ *jvm.Process, _ cause.Kind, d time.Duration) (recording, *cause.Finding, error) {
+		*starts++
+		if want := map[bool]time.Duration{true: sampleTime, false: countTime}[r.sampled]; d != want {
+			t.Errorf("for %s", d)
 		}
-		return theirs, nil
+		return r, nil, nil
 	}
-	var failed error
-	a.stop = func(context.Context, *jvm.Process, cause.Kind) (*cause.Finding, error) {
-		stops++
-		return leaking, failed
-	}
+	return a, starts
+}
+
+const leakingLine = `started by com.acme.OrderSync.connect(OrderSync.java:42), 118 of 120 threads that stay (98 %): order-\x1bsync-#`
+
+// TestRecordingOfIncident: one recording for each incident and JVM, when it is confirmed.
+func TestRecordingOfIncident(t *testing.T) {
+	r := &fakeRecording{shows: leaking}
+	a, starts := newRecorded(t, r)
 	leak := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}
 	now := time.Now()
-	const line = `started by com.acme.OrderSync.connect(OrderSync.java:42), 118 of 120 threads that stay (98 %): order-\x1bsync-#`
 	step := func(name string, after time.Duration, wantStarts, wantStops int, begins string) {
 		t.Helper()
 		got := a.gather(t, now.Add(after), leak)
-		if starts != wantStarts || stops != wantStops || !strings.HasPrefix(got, begins) {
-			t.Errorf("%s: %d starts, %d stops, %q", name, starts, stops, got)
+		if *starts != wantStarts || r.stops != wantStops || r.looks > 0 || !strings.HasPrefix(got, begins) {
+			t.Errorf("%s: %d starts, %d stops, %d looks, %q", name, *starts, r.stops, r.looks, got)
 		}
 	}
-	if a.gatherAt(t, Suspected, now, leak); starts > 0 {
+	if a.gatherAt(t, Suspected, now, leak); *starts > 0 {
 		t.Error("a suspicion was recorded")
 	}
 	step("confirmed", 0, 1, 0, "which line of code leaks is being recorded")
 	step("meanwhile", countTime-time.Second, 1, 0, "which line")
 	other := leak
 	other.Subject = "b-#"
-	if a.gather(t, now, other); starts > 1 {
+	if a.gather(t, now, other); *starts > 1 {
 		t.Error("two recordings at once")
 	}
-	step("at its end", countTime, 1, 1, line)
-	step("later", 30*time.Minute, 1, 1, line)
+	step("at its end", countTime, 1, 1, leakingLine)
+	step("later", 30*time.Minute, 1, 1, leakingLine)
 	a.start(9999)
 	step("restarted", 31*time.Minute, 2, 1, "which line")
-	failed = errors.New("it has ended")
-	step("failed", 40*time.Minute, 2, 2, "stack|it has ended")
 
 	a.start(10_000)
 	a.of.UsageBytes = new(int64(512<<20 - evidence.RecordingBytes + 1))
-	step("no room", 41*time.Minute, 2, 2, "stack|no recording: JFR makes the JVM use 12 to 31 MiB for good, and only 48.0 MiB are left")
-	a.start(10_001)
+	step("no room", 41*time.Minute, 2, 1, "stack|no recording: JFR makes the JVM use 12 to 31 MiB for good, and only 48.0 MiB are left")
 	a.of.UsageBytes = new(int64(300 << 20))
-	theirs = leaking
-	step("of somebody else", 42*time.Minute, 3, 2, line)
+	step("room again", 43*time.Minute, 3, 1, "which line")
 	a.of.UsageBytes = nil
 	a.start(10_002)
-	step("unknown", 43*time.Minute, 3, 2, "stack|no recording: it is unknown")
+	step("unknown", 44*time.Minute, 3, 1, "stack|no recording: it is unknown")
+	a.of.UsageBytes = new(int64(300 << 20))
+	a.start(10_003)
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, time.Duration) (recording, *cause.Finding, error) {
+		return nil, leaking, nil
+	}
+	step("of somebody else", 45*time.Minute, 3, 1, leakingLine)
 
 	a.allowed = Allowed{None: true}
 	if got := a.gather(t, now, leak); got != "" {
 		t.Errorf("with none: %q", got)
 	}
+}
+
+// TestRecordingOfSamples: it is looked at, and ends when it names a line; one that names none
+// is repeated an hour later, not for ever.
+func TestRecordingOfSamples(t *testing.T) {
+	nothing := &cause.Finding{Kind: cause.Heap, Reason: "not enough samples"}
+	r := &fakeRecording{sampled: true, shows: nothing}
+	a, starts := newRecorded(t, r)
+	leak := diagnosis.Finding{Verdict: rows.VerdictHeap}
+	now := time.Now()
+	interval := evidence.LookInterval(sampleTime)
+	step := func(name string, after time.Duration, wantStarts, wantLooks, wantStops int, contains string) {
+		t.Helper()
+		got := a.gather(t, now.Add(after), leak)
+		if *starts != wantStarts || r.looks != wantLooks || r.stops != wantStops || !strings.Contains(got, contains) {
+			t.Errorf("%s: %d starts, %d looks, %d stops, %q", name, *starts, r.looks, r.stops, got)
+		}
+	}
+	step("confirmed", 0, 1, 0, 0, "is being recorded")
+	step("nothing yet", interval, 1, 1, 0, "is being recorded")
+	r.failed = errors.New("busy")
+	step("a look fails", 2*interval, 1, 2, 0, "is being recorded")
+	r.failed = nil
+	step("the end", sampleTime, 1, 2, 1, "not enough samples")
+	step("too early", sampleTime+lastRetry-time.Minute, 1, 2, 1, "not enough samples")
+	again := sampleTime + lastRetry
+	step("again", again, 2, 2, 1, "not enough samples")
+	r.shows = leaking
+	step("a look names a line", again+interval, 2, 3, 2, leakingLine)
+	step("later", again+interval+30*time.Minute, 2, 3, 2, leakingLine)
+	a.start(9999)
+	r.shows = nothing
+	for i := range 3 * maxRecordings {
+		now = now.Add(sampleTime + lastRetry)
+		a.gather(t, now.Add(again), leak)
+		a.gather(t, now.Add(again+sampleTime), leak)
+		if want := min(i+1, maxRecordings); *starts != 2+want {
+			t.Errorf("%d starts, want %d", *starts, 2+want)
+		}
+	}
+}
+
+// TestRecordingRetried: a recording that could not be started or stopped is tried again.
+func TestRecordingRetried(t *testing.T) {
+	r := &fakeRecording{shows: leaking}
+	a, starts := newRecorded(t, r)
+	good := a.Collector.start
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, time.Duration) (recording, *cause.Finding, error) {
+		*starts++
+		return nil, nil, errors.New("no reply")
+	}
+	leak := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}
+	now := time.Now()
+	step := func(name string, after time.Duration, wantStarts, wantStops int, contains string) {
+		t.Helper()
+		now = now.Add(after)
+		got := a.gather(t, now, leak)
+		if *starts != wantStarts || r.stops != wantStops || !strings.Contains(got, contains) {
+			t.Errorf("%s: %d starts, %d stops, %q", name, *starts, r.stops, got)
+		}
+	}
+	step("confirmed", 0, 1, 0, "stack|no reply")
+	step("too early", firstRetry-time.Second, 1, 0, "stack|no reply")
+	a.Collector.start = good
+	step("again", time.Second, 2, 0, "is being recorded")
+	r.failed = errors.New("busy")
+	step("cannot be stopped", countTime, 2, 1, "is being recorded")
+	r.failed = nil
+	step("can be stopped", retryDelay(2), 2, 2, leakingLine)
+	a.start(9999)
+	step("restarted", 0, 3, 2, "is being recorded")
+	r.failed = evidence.ErrNoRecording
+	step("it has ended", countTime, 3, 3, "stack|no recording is open")
+	step("another one", firstRetry, 4, 3, "is being recorded")
 }

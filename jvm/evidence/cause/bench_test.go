@@ -15,7 +15,7 @@ func BenchmarkFind(b *testing.B) {
 			b.SetBytes(int64(len(recording)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Find(bytes.NewReader(recording), int64(len(recording)), kind, time.Time{}); err != nil {
+				if _, err := Find(bytes.NewReader(recording), int64(len(recording)), kind, nil, time.Time{}); err != nil {
 					b.Fatal(err)
 				}
 			}

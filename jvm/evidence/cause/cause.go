@@ -48,6 +48,9 @@ type Finding struct {
 	// From and To are the time that was recorded.
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// OldCollected is when the last collection of the old generation began, which finds the
+	// objects in it that stay; zero: there was none, or it is not needed.
+	OldCollected time.Time `json:"old_collected,omitzero"`
 	// Seen is how it was seen: "jdk.ThreadStart, jdk.ThreadEnd".
 	Seen string `json:"seen"`
 	// Sampled: the counts are of a sample, not of all.

@@ -20,10 +20,11 @@ type counter interface {
 }
 
 // Find reads size bytes of a recording and finds the cause of a leak. ended is when the
-// recording was stopped or read; zero: as late as the recording says. An error of the file, of
-// its format or jfr.ErrBudget is returned even if some events were read: the end of a thread may
-// be in the rest.
-func Find(file io.ReaderAt, size int64, kind Kind, ended time.Time) (*Finding, error) {
+// recording was stopped or read; zero: as late as the recording says. before is what earlier
+// chunks of the same recording showed, if a dump ended them; nil: there are none. Of what they
+// counted only the sampled objects are in a later chunk. An error of the file, of its format or
+// jfr.ErrBudget is returned even if some events were read: the end of a thread may be in the rest.
+func Find(file io.ReaderAt, size int64, kind Kind, before *Finding, ended time.Time) (*Finding, error) {
 	source, ok := sources[kind]
 	if !ok {
 		return nil, fmt.Errorf("no recording shows the cause of %q", kind)
@@ -59,6 +60,9 @@ func Find(file io.ReaderAt, size int64, kind Kind, ended time.Time) (*Finding, e
 	}
 	info := r.Info()
 	f := &Finding{Kind: kind, Causes: []Cause{}, From: info.From, To: info.To, Seen: seen(wanted, counts)}
+	if before != nil {
+		f.From, f.OldCollected = before.From, before.OldCollected
+	}
 	if ended.After(f.To) {
 		f.To = ended
 	}

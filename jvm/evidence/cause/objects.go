@@ -105,11 +105,14 @@ func (c *objectCounter) finish(f *Finding) {
 		return
 	}
 	f.Sampled = true
-	if c.lastGC.IsZero() {
+	if c.lastGC.After(f.OldCollected) {
+		f.OldCollected = c.lastGC
+	}
+	if f.OldCollected.IsZero() {
 		f.Reason = "the old generation was not collected while it was recorded: it is unknown which objects stay"
 		return
 	}
-	oldest := c.lastGC.Add(-f.least())
+	oldest := f.OldCollected.Add(-f.least())
 	for _, s := range c.old {
 		if s.allocated.Before(oldest) {
 			c.sites.add(s.site, 1, s.what, s.held)

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -45,6 +46,12 @@ func Settings(kind Kind, o Options) []Setting {
 		settings = append(settings, Setting{event, "stackTrace", "true"})
 	}
 	return settings
+}
+
+// Samples reports whether objects are sampled: JFR keeps the samples until the recording is
+// dumped or ends.
+func Samples(settings []Setting) bool {
+	return slices.ContainsFunc(settings, func(s Setting) bool { return s.Event == oldObjectSample })
 }
 
 // Event types.
