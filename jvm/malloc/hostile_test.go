@@ -348,12 +348,7 @@ func FuzzWalk(f *testing.F) {
 			return
 		}
 		r := all[int(data[0])%len(all)].clone()
-		addresses := r.addresses()
-		for data = data[1:]; len(data) >= 12; data = data[12:] {
-			page := addresses[int(binary.LittleEndian.Uint16(data))%len(addresses)]
-			word := uint64(binary.LittleEndian.Uint16(data[2:])) % (pageSize / 8)
-			r.set(page+8*word, binary.LittleEndian.Uint64(data[4:]))
-		}
+		r.change(data[1:])
 		var s Split
 		totals, err := Walk(r, r, r.areas, Budget{Reads: 20_000, Time: time.Minute}, func(b *Block) {
 			if b.ResidentBytes < 0 || uint64(b.ResidentBytes) > b.Bytes || len(b.Head) > HeadBytes {

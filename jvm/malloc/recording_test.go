@@ -42,9 +42,19 @@ func record(t *testing.T, to string, l live, lines []string) {
 	}
 	defer file.Close()
 	zip, _ := gzip.NewWriterLevel(file, gzip.BestCompression)
-	for i, r := range slices.Concat([]ranges.Range{l.areas.Brk}, l.areas.Library, l.areas.Found) {
+	list := slices.Concat([]ranges.Range{l.areas.Brk}, l.areas.Library, l.areas.Found)
+	if l.areas.Allocator != Glibc {
+		fmt.Fprintf(zip, "allocator %d %s\n", l.areas.Allocator, l.areas.Name)
+		for _, r := range l.areas.Library {
+			fmt.Fprintf(zip, "library %x %x\n", r.Start, r.End)
+		}
+		list = l.private
+	}
+	for i, r := range list {
 		kind := "library"
 		switch {
+		case l.areas.Allocator != Glibc:
+			kind = "memory"
 		case i == 0:
 			kind = "brk"
 		case r.Kind == ranges.MallocArena:
@@ -88,12 +98,17 @@ func loadRecording(t testing.TB, name string) *recording {
 			r.pages[addr] = (*[pageSize]byte)(page)
 			continue
 		}
+		if kind == "allocator" {
+			fmt.Sscan(rest, &r.areas.Allocator, &r.areas.Name)
+			continue
+		}
 		if kind != "use" && kind != "free" && kind != "start" {
 			if _, err := fmt.Sscanf(rest, "%x %x", &s.Start, &s.End); err != nil {
 				t.Fatal(err)
 			}
 		}
 		switch kind {
+		case "memory": // where pages are
 		case "brk":
 			r.areas.Brk = s
 		case "library":

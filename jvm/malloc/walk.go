@@ -9,8 +9,8 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// ErrUnknown means that the memory has no arenas of a glibc that is known here.
-var ErrUnknown = errors.New("no arena of a known glibc was found")
+// ErrUnknown means that the memory has no structures of an allocator that is known here.
+var ErrUnknown = errors.New("no arena of a known malloc was found")
 
 // State is what malloc uses a block for.
 type State uint8
@@ -35,7 +35,8 @@ const HeadBytes = 256
 type Block struct {
 	// Addr is what malloc returns for it, 16 bytes behind the beginning of the chunk.
 	Addr uint64
-	// Bytes of the chunk, with malloc's own 8, or 16 where it was mmapped.
+	// Bytes of the chunk, with malloc's own 8, or 16 where it was mmapped. Other allocators
+	// than glibc's have nothing of their own in a block: their size class.
 	Bytes uint64
 	// ResidentBytes is the part of them on resident pages.
 	ResidentBytes int64
@@ -46,14 +47,27 @@ type Block struct {
 	// until the next block.
 	Head []byte
 
-	page uint64 // bytes of a page, where it was mmapped
+	page    uint64 // bytes of a page, where it was mmapped
+	classed bool   // there is nothing of malloc's in it
+}
+
+// End is where the part of the block ends that the program may use.
+func (b *Block) End() uint64 {
+	if b.classed {
+		return b.Addr + b.Bytes
+	}
+	return b.Addr + b.Bytes - 8
 }
 
 // Areas says where to look for blocks.
 type Areas struct {
+	// Allocator is whose malloc it is, and Name that of its library if it is not glibc's.
+	Allocator Allocator
+	Name      string
 	// Brk is the mapping [heap]; zero if there is none.
 	Brk ranges.Range
 	// Library has the writable mappings of libc, with its variables: the main arena is one.
+	// Those of another allocator are joined where they adjoin.
 	Library []ranges.Range
 	// Found is the result of Find.
 	Found []ranges.Range
@@ -62,6 +76,11 @@ type Areas struct {
 // NewAreas returns the areas in the mappings of a process. found is the result of Find.
 func NewAreas(mappings []pages.Mapping, found []ranges.Range) Areas {
 	areas := Areas{Found: found}
+	areas.Allocator, areas.Name = findAllocator(mappings)
+	if areas.Allocator != Glibc {
+		areas.Library = variablesOf(mappings, areas.Name)
+		return areas
+	}
 	for i := range mappings {
 		m := &mappings[i]
 		r := ranges.Range{Start: m.Start, End: m.End}
@@ -118,6 +137,15 @@ func (t *Totals) Resident() int64 {
 // ErrBudget, or what reading pagemap returned; the Totals are of what was seen before.
 func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Block)) (Totals, error) {
 	w := walker{memory: newMemory(mem, pages, budget, windowBytes), see: see, caches: caches{library: areas.Library}}
+	if areas.Allocator != Glibc {
+		if j, err := areas.open(&w); err != nil {
+			w.err = err
+		} else {
+			j.walk(areas.Library)
+		}
+		w.totals.Reads = w.spent(budget)
+		return w.totals, w.err
+	}
 	heaps, arenas := w.heaps(areas)
 	w.totals.Arenas = len(arenas)
 	for _, a := range arenas {
@@ -157,7 +185,7 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 	if account, _ := w.mmappedBytes(areas); w.err == nil && account > w.totals.mapped {
 		w.totals.UnseenBytes += int64(account - w.totals.mapped)
 	}
-	w.totals.Reads = budget.Reads - max(w.reads, 0)
+	w.totals.Reads = w.spent(budget)
 	return w.totals, w.err
 }
 

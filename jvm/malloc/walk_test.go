@@ -25,6 +25,7 @@ type live struct {
 	mem     *os.File
 	pagemap *pages.Pagemap
 	areas   Areas
+	private []ranges.Range // all writable private memory
 }
 
 func openLive(t testing.TB, pid int) live {
@@ -35,10 +36,13 @@ func openLive(t testing.TB, pid int) live {
 	}
 	defer text.Close()
 	var mappings []pages.Mapping
-	var spans []ranges.Range
+	var spans, private []ranges.Range
 	var reader pages.Reader
 	err = reader.ReadMaps(text, func(m *pages.Mapping) {
 		mappings = append(mappings, *m)
+		if m.Perm&pages.Write != 0 && m.Perm&pages.Shared == 0 {
+			private = append(private, span(m.Start, m.End))
+		}
 		if m.Anonymous() && m.Perm == pages.Read|pages.Write {
 			spans = append(spans, span(m.Start, m.End))
 		}
@@ -46,7 +50,7 @@ func openLive(t testing.TB, pid int) live {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var l live
+	l := live{private: private}
 	if l.mem, err = os.Open(fmt.Sprintf("/proc/%d/mem", pid)); err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,9 @@ func (m *memory) spend() bool {
 	return true
 }
 
+// spent is the number of system calls of that budget that were used.
+func (m *memory) spent(of Budget) int { return of.Reads - max(m.reads, 0) }
+
 // each calls yield for each resident pageSize of [start, end), which begins and ends with one.
 func (m *memory) each(start, end uint64, yield func(addr uint64)) {
 	for start < end && m.spend() {

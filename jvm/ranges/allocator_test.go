@@ -1,14 +1,13 @@
 package ranges
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-// TestOtherAllocator: memory is glibc's malloc only where nothing replaces it.
-func TestOtherAllocator(t *testing.T) {
+// TestAllocator: memory is glibc's malloc only where nothing replaces it.
+func TestAllocator(t *testing.T) {
 	const glibc = "/usr/lib/x86_64-linux-gnu/libc.so.6"
 	for name, tt := range map[string]struct {
 		paths []string
@@ -28,10 +27,8 @@ func TestOtherAllocator(t *testing.T) {
 			for _, path := range tt.paths {
 				mappings = append(mappings, pages.Mapping{Path: path})
 			}
-			err := otherAllocator(mappings)
-			var other *OtherAllocatorError
-			if (err == nil) != tt.glibc || err != nil && (!errors.As(err, &other) || other.Name != tt.want) {
-				t.Errorf("%v, want %q", err, tt.want)
+			if name, glibc := Allocator(mappings); glibc != tt.glibc || name != tt.want {
+				t.Errorf("%q, %v, want %q", name, glibc, tt.want)
 			}
 		})
 	}

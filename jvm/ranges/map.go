@@ -164,8 +164,8 @@ func (r *Reported) Map(mappings []pages.Mapping, pageBytes uint64, findArenas, f
 	// Where all other kinds are complete, memory that the search did not reach can only
 	// be native: it counts as mmapped by native code.
 	reached := err == nil || (errors.Is(err, ErrBounded) && slices.Contains(complete, GC))
-	if other := otherAllocator(mappings); other != nil {
-		err = other
+	if name, glibc := Allocator(mappings); !glibc {
+		err = &OtherAllocatorError{name}
 	} else if reached {
 		complete = append(complete, MallocArena, MallocChunk)
 	}
@@ -207,23 +207,20 @@ func UnknownSpans(mappings []pages.Mapping, known []Range) (spans []Range, bytes
 	return spans, bytes
 }
 
-// otherAllocator returns nil if the C library is glibc and no other allocator replaces its
-// malloc.
-func otherAllocator(mappings []pages.Mapping) error {
-	glibc, musl := false, ""
+// Allocator returns the name of the library whose malloc the process uses, "" if it is
+// unknown. glibc: it is that of glibc, which no other replaces.
+func Allocator(mappings []pages.Mapping) (name string, glibc bool) {
+	musl := ""
 	for i := range mappings {
-		name := filepath.Base(mappings[i].Path)
+		file := filepath.Base(mappings[i].Path)
 		switch {
-		case name == "libc.so.6", strings.HasPrefix(name, "libc-2."):
+		case file == "libc.so.6", strings.HasPrefix(file, "libc-2."):
 			glibc = true
-		case strings.HasPrefix(name, "libjemalloc"), strings.HasPrefix(name, "libtcmalloc"), strings.HasPrefix(name, "libmimalloc"):
-			return &OtherAllocatorError{name}
-		case strings.HasPrefix(name, "ld-musl-"):
-			musl = name
+		case strings.HasPrefix(file, "libjemalloc"), strings.HasPrefix(file, "libtcmalloc"), strings.HasPrefix(file, "libmimalloc"):
+			return file, false
+		case strings.HasPrefix(file, "ld-musl-"):
+			musl = file
 		}
 	}
-	if glibc {
-		return nil
-	}
-	return &OtherAllocatorError{musl}
+	return musl, glibc
 }

@@ -29,7 +29,7 @@ type grown struct {
 }
 
 // sample is one block.
-type sample struct{ addr, size, arena uint64 }
+type sample struct{ addr, end, arena uint64 }
 
 // growthOf returns the kinds that grew, most first, and the sum.
 func growthOf(since, now *Snapshot, l *libraries) (list []*grown, sum Amount) {
@@ -109,7 +109,7 @@ func (p *process) takeSamples(list []*grown, now *Snapshot) (reason string, err 
 		if g == nil {
 			return
 		}
-		s := sample{b.Addr, b.Bytes, b.Arena}
+		s := sample{b.Addr, b.End(), b.Arena}
 		if g.seen++; len(g.samples) < maxSamples {
 			g.samples = append(g.samples, s)
 		} else if i := random.Int64N(g.seen); i < maxSamples {

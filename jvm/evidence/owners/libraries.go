@@ -59,7 +59,7 @@ func roleOf(name string) role {
 	if name == "libjvm.so" {
 		return hotspot
 	}
-	for _, prefix := range []string{"libc.so", "libc-2.", "ld-", "libpthread", "libdl", "librt", "libm.", "libm-2.", "libgcc_s", "libstdc++", "libc++", "libjli", "libjsig", "libnss_", "libresolv"} {
+	for _, prefix := range []string{"libc.so", "libc-2.", "ld-", "libpthread", "libdl", "librt", "libm.", "libm-2.", "libgcc_s", "libstdc++", "libc++", "libjli", "libjsig", "libnss_", "libresolv", "libjemalloc"} {
 		if strings.HasPrefix(name, prefix) {
 			return anyone
 		}

@@ -30,7 +30,7 @@ type Target struct {
 func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 2_000_000, Time: 30 * time.Second} }
 
 // Take returns what is in use now, for a later Find. The errors are proc.ErrGone, those of
-// permission, and malloc.ErrUnknown where the allocator is not glibc's.
+// permission, and malloc.ErrUnknown where the allocator is not known.
 func Take(t Target, b malloc.Budget) (*Snapshot, error) {
 	p, err := open(t, b)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 	for _, g := range chosen {
 		for _, s := range g.samples {
 			arenas[s.arena] = true
-			r.node(s.addr, s.size, g.key)
+			r.node(s.addr, s.end, g.key)
 		}
 	}
 	delete(arenas, 0)

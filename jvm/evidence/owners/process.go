@@ -20,8 +20,10 @@ import (
 )
 
 const (
-	// probeReads bounds the walk that finds out which headers of NMT there are.
+	// probeReads bounds the walk that finds out which headers of NMT there are, probeOther
+	// that with another allocator than glibc's, which reads the caches of all threads first.
 	probeReads   = 2048
+	probeOther   = 1 << 16
 	trackingFlag = "NativeMemoryTracking"
 )
 
@@ -34,6 +36,7 @@ type process struct {
 	libraries libraries
 	areas     malloc.Areas
 	mallocs   []ranges.Range // the same, sorted
+	lookup    *malloc.Lookup // nil: the allocator is glibc's
 	headers   malloc.Headers
 	stacks    []ranges.Range
 	unknown   []ranges.Range // anonymous memory of which nothing is known
@@ -86,7 +89,9 @@ func (p *process) open(b malloc.Budget) (err error) {
 	}
 	p.memory = newMemory(mem, pagemap, b)
 	p.libraries = findLibraries(p.mappings, p.memory)
-	p.locate(mem, pagemap, p.openStructs())
+	if err := p.locate(mem, pagemap, p.openStructs()); err != nil {
+		return err
+	}
 	return p.probe()
 }
 
@@ -120,7 +125,7 @@ func (p *process) openStructs() []ranges.Range {
 }
 
 // locate finds malloc's memory and the Java heap.
-func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.Range) {
+func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.Range) (err error) {
 	areas := malloc.NewAreas(p.mappings, nil)
 	find := func(search malloc.Search) ranges.FindMalloc {
 		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) {
@@ -130,9 +135,13 @@ func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.
 	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
 	all := reported.Map(p.mappings, uint64(os.Getpagesize()), find(malloc.Arenas), find(malloc.Find))
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
-	p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
-	slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
-	p.unknown, _ = ranges.UnknownSpans(p.mappings, all.Ranges)
+	if p.areas.Allocator == malloc.Glibc {
+		p.mallocs = append(slices.Clone(all.Malloc), p.areas.Brk)
+		slices.SortFunc(p.mallocs, func(a, b ranges.Range) int { return cmp.Compare(a.Start, b.Start) })
+	} else if err = p.locateOther(); err != nil {
+		return err
+	}
+	p.unknown, _ = ranges.UnknownSpans(p.mappings, ranges.Merge(all.Ranges, p.mallocs))
 	file := ranges.MapsHeapFile(p.mappings)
 	for _, r := range all.Ranges {
 		switch {
@@ -147,13 +156,29 @@ func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.
 			p.heap = append(p.heap, heapSpan{m.Start, m.End, true, m.Offset})
 		}
 	}
+	return nil
+}
+
+// locateOther finds the memory of an allocator that is not glibc's.
+func (p *process) locateOther() (err error) {
+	var reads int
+	p.mallocs, reads, err = malloc.Memory(p.source, p.pages, p.areas, p.budget())
+	if p.left -= reads; err != nil {
+		return err
+	}
+	p.lookup, err = malloc.NewLookup(p.source, p.pages, p.areas, p.budget())
+	return err
 }
 
 // probe finds out which headers of NMT there are, by a part of the blocks.
 func (p *process) probe() error {
 	var split malloc.Split
 	b := p.budget()
-	b.Reads = min(b.Reads, probeReads)
+	if p.lookup == nil {
+		b.Reads = min(b.Reads, probeReads)
+	} else {
+		b.Reads = min(b.Reads, probeOther)
+	}
 	totals, err := malloc.Walk(p.source, p.pages, p.areas, b, split.Add)
 	p.left -= totals.Reads
 	p.headers = split.Result(malloc.JVM{Feature: p.feature, NMT: p.tracking}).Headers

@@ -84,7 +84,7 @@ func (r *references) id(n name) int32 {
 }
 
 // node returns the number of a block; not ok if there are too many.
-func (r *references) node(start, size uint64, k key) (int32, bool) {
+func (r *references) node(start, end uint64, k key) (int32, bool) {
 	if id, ok := r.byStart[start]; ok {
 		return id, true
 	}
@@ -93,7 +93,7 @@ func (r *references) node(start, size uint64, k key) (int32, bool) {
 		return 0, false
 	}
 	id := int32(len(r.nodes))
-	r.nodes = append(r.nodes, node{start: start, end: start + size - 8, key: k})
+	r.nodes = append(r.nodes, node{start: start, end: end, key: k})
 	r.byStart[start] = id
 	return id, true
 }
@@ -183,12 +183,12 @@ func (r *references) inBlocks() error {
 		for i < len(hits) && hits[i].at < b.Addr {
 			i++
 		}
-		for ; i < len(hits) && hits[i].at < b.Addr+b.Bytes-8; i++ {
+		for ; i < len(hits) && hits[i].at < b.End(); i++ {
 			h := hits[i]
 			if r.nodes[h.node].start == b.Addr {
 				continue // to itself
 			}
-			if from, ok := r.node(b.Addr, b.Bytes, r.classify(b)); ok {
+			if from, ok := r.node(b.Addr, b.End(), r.classify(b)); ok {
 				r.refer(h.node, from, h.delta)
 			}
 		}

@@ -195,6 +195,9 @@ func (r *references) inArea(addr uint64) bool {
 
 // isBlock reports whether a block of that size may begin at addr.
 func (r *references) isBlock(addr, size uint64) bool {
+	if r.lookup != nil {
+		return r.lookup.Bytes(addr) == size
+	}
 	words, ok := r.words(addr-8, 1)
 	return ok && words[0]&^7 == size
 }
@@ -231,18 +234,22 @@ func (s blockSet) has(addr uint64) bool {
 func (r *references) follow(from, size uint64) blockSet {
 	seen := make(blockSet)
 	seen.add(from)
-	buf := make([]byte, 8+min(size-8, linkBytes))
+	header := uint64(8) // glibc's, with the size
+	if r.lookup != nil {
+		header = 0
+	}
+	buf := make([]byte, header+min(size-8, linkBytes))
 	for queue := []uint64{from}; len(queue) > 0; {
 		at := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
-		n := r.read(at-8, buf)
+		n := r.read(at-header, buf)
 		if r.err != nil {
 			return nil
 		}
-		if n < len(buf) || binary.LittleEndian.Uint64(buf)&^7 != size {
+		if n < len(buf) || header > 0 && binary.LittleEndian.Uint64(buf)&^7 != size || header == 0 && !r.isBlock(at, size) {
 			continue
 		}
-		for b := buf[8:]; len(b) >= 8; b = b[8:] {
+		for b := buf[header:]; len(b) >= 8; b = b[8:] {
 			to := binary.LittleEndian.Uint64(b)
 			if to%16 != 0 || !r.inArea(to) {
 				continue

@@ -1,0 +1,104 @@
+package malloc
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/jvmem/jvmem/jvm/pages"
+	"github.com/jvmem/jvmem/jvm/ranges"
+)
+
+// Allocator is whose malloc a process uses.
+type Allocator uint8
+
+const (
+	// Glibc is also what is looked for where no other is known.
+	Glibc Allocator = iota
+	// Jemalloc is that of version 5.3.
+	Jemalloc
+	// Unsupported allocators are known by the name of their library only.
+	Unsupported
+)
+
+// findAllocator returns the allocator that replaces glibc's, and its library.
+func findAllocator(mappings []pages.Mapping) (Allocator, string) {
+	name, glibc := ranges.Allocator(mappings)
+	switch {
+	case glibc, name == "":
+		return Glibc, ""
+	case strings.HasPrefix(name, "libjemalloc"):
+		return Jemalloc, name
+	}
+	return Unsupported, name
+}
+
+// variablesOf returns the writable memory of a library, with what follows its file (.bss).
+func variablesOf(mappings []pages.Mapping, library string) (list []ranges.Range) {
+	for i := range mappings {
+		m := &mappings[i]
+		follows := len(list) > 0 && list[len(list)-1].End == m.Start
+		if m.Perm&pages.Write == 0 || m.Perm&pages.Shared != 0 || path.Base(m.Path) != library && !(follows && m.Anonymous()) {
+			continue
+		}
+		if follows {
+			list[len(list)-1].End = m.End
+		} else {
+			list = append(list, ranges.Range{Start: m.Start, End: m.End})
+		}
+	}
+	return list
+}
+
+// open recognises the allocator by its variables. The error is ErrUnknown if it has none of
+// those known here, or that of memory.
+func (a Areas) open(w *walker) (*jemalloc, error) {
+	j := &jemalloc{walker: w}
+	switch found := a.Allocator == Jemalloc && j.findTree(a.Library); {
+	case w.err != nil:
+		return nil, w.err
+	case !found:
+		return nil, fmt.Errorf("%w: %s", ErrUnknown, a.Name)
+	}
+	return j, nil
+}
+
+// maxRanges bounds the ranges of Memory: 2 MiB.
+const maxRanges = 64 << 10
+
+// Memory returns the address ranges in which blocks may be in use, sorted and disjoint, if
+// the allocator is not glibc's, whose are Areas.Brk and Areas.Found. reads is the number of
+// system calls. The errors are those of Walk.
+func Memory(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (list []ranges.Range, reads int, err error) {
+	w := &walker{memory: newMemory(mem, pages, budget, 0)}
+	j, err := areas.open(w)
+	if err != nil {
+		return nil, w.spent(budget), err
+	}
+	j.extents(func(x *extent) {
+		n := len(list)
+		switch start, end := x.base(), x.base()+x.size; {
+		case x.state != extentActive:
+		case n > 0 && list[n-1].End == start:
+			list[n-1].End = end
+		case n == maxRanges:
+			w.err = ErrBudget
+		default:
+			list = append(list, ranges.Range{Start: start, End: end, Kind: ranges.MallocArena})
+		}
+	})
+	return list, w.spent(budget), w.err
+}
+
+// Lookup finds single blocks of an allocator that is not glibc's.
+type Lookup struct{ of *jemalloc }
+
+// NewLookup returns a Lookup, which has the errors of Walk.
+func NewLookup(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (*Lookup, error) {
+	j, err := areas.open(&walker{memory: newMemory(mem, pages, budget, 0)})
+	return &Lookup{j}, err
+}
+
+// Bytes returns the size of the block at addr; 0: none begins there, or the budget is spent.
+func (l *Lookup) Bytes(addr uint64) uint64 { return l.of.blockAt(addr) }
