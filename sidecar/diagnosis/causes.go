@@ -136,7 +136,7 @@ func (j *judge) row(v rows.Verdict, series, subject string) func() (Finding, boo
 			t, ok = j.stairs(series, manyBuffers*j.scale())
 			ok = ok && j.resident(series, &t)
 		}
-		if !ok {
+		if !ok || v == rows.VerdictAllocatorRetention && !j.fragmented() {
 			return Finding{}, false
 		}
 		f, ok := j.finding(v, subject, series, t)

@@ -65,11 +65,39 @@ func (j *judge) survivors(w window) (trend, bool) {
 	if j.fullCollections() {
 		return j.liveSets(w)
 	}
-	n := min(j.collections(w), bins)
-	if n < minCollections {
+	end := j.collectedUntil(w)
+	n := min(j.collections(end), bins)
+	if n < minCollections || end.to-end.from < (w.to-w.from)/2 {
 		return trend{}, false
 	}
-	return j.trendOfParts(history.OldUsed, w, n)
+	t, ok := j.trendOfParts(history.OldUsed, end, n)
+	if ok {
+		t.lasting()
+	}
+	return t, ok
+}
+
+// collectedUntil is a window up to the collection whose garbage is not gone yet, if there is one.
+func (j *judge) collectedUntil(w window) window {
+	all, settled := j.survivals(history.OldUsed), j.settled()
+	if n := len(settled); n < len(all) {
+		w.to = min(w.to, j.x(all[n].at)-1)
+	}
+	return w
+}
+
+// lasting replaces each floor by the least one from there on: what leaked stays in use, so
+// whatever a later collection freed was no leak. Whether the floors rise at all is still that of
+// the floors before.
+func (t *trend) lasting() {
+	z, tau := t.z, t.tau
+	floors := slices.Clone(t.floors)
+	for i := len(floors) - 2; i >= 0; i-- {
+		floors[i].value = min(floors[i].value, floors[i+1].value)
+	}
+	t.floors, t.jump = floors, 0
+	t.fit()
+	t.z, t.tau = z, tau
 }
 
 // liveSets is the trend of what each collection left, of a collector that frees all

@@ -110,6 +110,9 @@ func (i *Incident) open() bool { return i.State == Confirmed || i.State == Pause
 func (i *Incident) see(f *Finding, at time.Time) {
 	i.Sightings++
 	i.InARow++
+	if i.InARow >= sightingsInARow {
+		i.Sightings = max(i.Sightings, sightingsInAll) // it stands, also where growth is found only after a pause
+	}
 	i.Seen, i.finding, i.Waiting, i.Uncollected = at, *f, f.waiting, f.uncollected
 	i.Rate, i.Share, i.Confidence = f.Rate, f.Share, f.Confidence
 	if renamed(i.Measure, f.measure) {

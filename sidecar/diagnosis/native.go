@@ -122,3 +122,24 @@ func (j *judge) heapFalls(from int64) (n int) {
 	}
 	return n
 }
+
+// fragments is how many times what was in use at its peak the native row must be, to be held by an
+// allocator that retains more and more.
+const fragments = 2
+
+// fragmented reports whether much of the native row was never in use at once. An allocator keeps what
+// a peak took; it takes more than that only where freed memory does not serve the next request.
+func (j *judge) fragmented() bool {
+	retained := make(map[int64]int64)
+	for time, p := range j.c.Points(history.Detail(rows.Native, rows.AllocatorRetained)) {
+		retained[time] = p.Last
+	}
+	peak := int64(0)
+	for time, p := range j.c.Points(history.Row(rows.Native)) {
+		if kept, ok := retained[time]; ok && time >= j.started && time <= j.at {
+			peak = max(peak, p.Max-kept)
+		}
+	}
+	now, ok := j.now(history.Row(rows.Native))
+	return ok && now >= fragments*float64(peak)
+}

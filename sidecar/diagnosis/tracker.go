@@ -88,7 +88,7 @@ func (t *Tracker) take(j *judge, found []Finding) {
 			t.Incidents = append(t.Incidents, Incident{Verdict: f.Verdict, State: Suspected, Opened: at})
 			i = &t.Incidents[len(t.Incidents)-1]
 			i.begin(f, j)
-		} else if i.Uncollected && !f.uncollected {
+		} else if i.State == Suspected && i.Verdict == rows.VerdictHeap && i.Waiting != "" && f.waiting == "" {
 			i.begin(f, j) // what was found before may have been garbage
 		}
 		i.see(f, at)
