@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/dcmd"
@@ -261,7 +262,7 @@ func (p *Process) sendInfo(r *round, a *Answers) {
 	if reply.Ranges == nil { // it answered, but without a range: ZGC on JDK 11
 		p.queried.ranges.Info = []ranges.Range{}
 	}
-	i := vmInfo{version: reply.Version, collector: reply.GC, then: resident.Info{
+	i := vmInfo{version: strings.Clone(reply.Version), collector: strings.Clone(reply.GC), then: resident.Info{
 		MallocBytes: p.counted.mallocBytes, Collections: a.collections, Moved: p.queried.info.then.Moved,
 	}}
 	if reply.CHeapOutstandingBytes != nil && reply.CHeapRetainedBytes != nil {

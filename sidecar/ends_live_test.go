@@ -61,6 +61,7 @@ func (l *lines) of(t *testing.T, dataset string) []map[string]any {
 
 // served is a Serve that observes only the given JVMs.
 type served struct {
+	pid int // of the command
 	url string
 	log *lines
 	end func()
@@ -121,6 +122,7 @@ func startCommand(t *testing.T, before []string, args ...string) *served {
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.pid = serve.Process.Pid
 	s.end = func() {
 		_ = serve.Process.Kill()
 		_ = serve.Wait()

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -148,7 +150,11 @@ func (c *Client) do(ctx context.Context, commands []Command) (Reply, error) {
 	if _, err := conn.Write(message); err != nil && !errors.Is(err, unix.EPIPE) {
 		return Reply{}, c.commandError(ctx, timeout, err)
 	}
-	reply, err := readReply(conn, c.options.MaxReplyBytes, &c.buffer)
+	var from io.Reader = conn
+	if slices.Contains(commands, Command(VMInfo)) {
+		from = newWithoutMappings(conn)
+	}
+	reply, err := readReply(from, c.options.MaxReplyBytes, &c.buffer)
 	if c.buffer.Cap() > maxKeptBytes {
 		c.buffer = bytes.Buffer{}
 	}

@@ -23,7 +23,7 @@ type Query uint8
 // threads for a short safepoint, ClassHistogram until every object was visited.
 const (
 	VMVersion           Query = iota + 1 // "VM.version"
-	VMInfo                               // "VM.info": like the head of a crash report; unknown to JDK 8
+	VMInfo                               // "VM.info": like the head of a crash report, here without the JVM's mappings; unknown to JDK 8
 	NativeMemorySummary                  // "VM.native_memory summary": in KB
 	NativeMemoryDetail                   // "VM.native_memory detail": up to some MB; needs NMT=detail
 	MetaspaceBasic                       // "VM.metaspace basic": unknown to JDK 8

@@ -1,6 +1,7 @@
 package attach
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -67,6 +68,57 @@ func readReply(r io.Reader, maxBytes int64, buffer *bytes.Buffer) (Reply, error)
 	}
 	reply.Truncated = readErr != nil
 	return reply, readErr
+}
+
+// maxMappingsBytes bounds the mappings in a reply: some 2.5 million.
+const maxMappingsBytes = 256 << 20
+
+// withoutMappings is a reply to VM.info without the lines of the JVM's own /proc/self/maps
+// ("Dynamic libraries"): a JVM may have tens of thousands of mappings, and nobody reads them
+// there.
+type withoutMappings struct {
+	lines  *bufio.Reader
+	rest   []byte // of the current line
+	middle bool   // the next part continues a line
+	left   int64  // bytes of mappings
+}
+
+func newWithoutMappings(r io.Reader) *withoutMappings {
+	return &withoutMappings{lines: bufio.NewReaderSize(r, usualBytes), left: maxMappingsBytes}
+}
+
+// Read implements io.Reader.
+func (w *withoutMappings) Read(p []byte) (int, error) {
+	for len(w.rest) == 0 {
+		line, err := w.lines.ReadSlice('\n')
+		if w.middle || !isMapping(line) {
+			w.rest = line
+		} else if w.left -= int64(len(line)); w.left < 0 {
+			return 0, errTooLarge
+		}
+		w.middle = errors.Is(err, bufio.ErrBufferFull)
+		if err != nil && !w.middle {
+			n := copy(p, w.rest)
+			if w.rest = w.rest[n:]; len(w.rest) > 0 {
+				break // the error comes again
+			}
+			return n, err
+		}
+	}
+	n := copy(p, w.rest)
+	w.rest = w.rest[n:]
+	return n, nil
+}
+
+// isMapping recognizes "7f1c2c000000-7f1c2c021000 rw-p 00000000 00:00 0".
+func isMapping(line []byte) bool {
+	start, rest, _ := bytes.Cut(line, []byte{'-'})
+	end, rest, _ := bytes.Cut(rest, []byte{' '})
+	return isAddress(start) && isAddress(end) && len(rest) > 4 && rest[4] == ' ' && bytes.IndexByte([]byte("ps"), rest[3]) >= 0
+}
+
+func isAddress(b []byte) bool {
+	return len(b) >= 8 && len(b) <= 16 && len(bytes.Trim(b, "0123456789abcdef")) == 0
 }
 
 // parseCode accepts what printf("%d") writes and nothing else.

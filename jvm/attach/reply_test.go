@@ -3,12 +3,17 @@ package attach
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/jvmem/jvmem/jvm/dcmd"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
 func TestReadReply(t *testing.T) {
@@ -43,6 +48,46 @@ func TestReadReply(t *testing.T) {
 				t.Errorf("got %+v, %v; want %+v, %v", got, err, test.want, test.err)
 			}
 		})
+	}
+}
+
+// TestWithoutMappings: of a reply to VM.info the lines of /proc/self/maps are left out, however
+// the bytes are divided into reads, and all others remain.
+func TestWithoutMappings(t *testing.T) {
+	const mapping = "7f1c2c000000-7f1c2c021000 rw-s 00000000 fe:00 42                     /data/index of %d\n"
+	long := strings.Repeat("a", 3*usualBytes)
+	var reply strings.Builder
+	reply.WriteString("0\n# JRE version 17\n" + long + "\nDynamic libraries:\n")
+	for i := range 2000 {
+		fmt.Fprintf(&reply, mapping, i)
+	}
+	reply.WriteString("\nVM Arguments:\nf0000000-ffe00000 of the heap\n7f1c2c000000-7f1c2c021000\nEND.")
+	want := "# JRE version 17\n" + long + "\nDynamic libraries:\n\nVM Arguments:\nf0000000-ffe00000 of the heap\n7f1c2c000000-7f1c2c021000\nEND."
+	for name, r := range map[string]io.Reader{
+		"whole": strings.NewReader(reply.String()), "byte by byte": iotest.OneByteReader(strings.NewReader(reply.String())),
+		"with the end": iotest.DataErrReader(strings.NewReader(reply.String())),
+	} {
+		got, err := readReply(newWithoutMappings(r), 1<<20, new(bytes.Buffer))
+		if err != nil || got.Text != want || got.Truncated {
+			t.Errorf("%s: %d bytes, want %d, %v", name, len(got.Text), len(want), err)
+		}
+	}
+	endless := newWithoutMappings(strings.NewReader("0\n" + strings.Repeat(mapping, 2)))
+	endless.left = int64(len(mapping))
+	if _, err := readReply(endless, 1<<20, new(bytes.Buffer)); !errors.Is(err, errTooLarge) {
+		t.Errorf("more mappings than are read: %v", err)
+	}
+	for _, path := range jvmtest.Captures(t, "../dcmd/testdata/jdk*/*/vm_info.txt.gz", 62) {
+		info := jvmtest.CaptureText(t, path)
+		got, err := readReply(newWithoutMappings(strings.NewReader("0\n"+info)), 1<<20, new(bytes.Buffer))
+		if err != nil || strings.Contains(got.Text, "libjvm.so\n") {
+			t.Errorf("%s: %d of %d bytes, %v", path, len(got.Text), len(info), err)
+		}
+		parsed, err := dcmd.ParseVMInfo(got.Text)
+		want, wantErr := dcmd.ParseVMInfo(info)
+		if !reflect.DeepEqual(parsed, want) || err != nil || wantErr != nil {
+			t.Errorf("%s: %+v, %v; want %+v, %v", path, parsed, err, want, wantErr)
+		}
 	}
 }
 

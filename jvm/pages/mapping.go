@@ -48,6 +48,16 @@ type Mapping struct {
 	HugetlbBytes int64
 }
 
+// Join adds the adjacent mapping above, with its pages.
+func (m *Mapping) Join(above *Mapping) {
+	m.End = above.End
+	m.RSSBytes += above.RSSBytes
+	m.AnonymousBytes += above.AnonymousBytes
+	m.PSSBytes += above.PSSBytes
+	m.SwapBytes += above.SwapBytes
+	m.HugetlbBytes += above.HugetlbBytes
+}
+
 // Anonymous reports whether the mapping is private memory without a file. It
 // may have a name (PR_SET_VMA_ANON_NAME, glibc.mem.decorate_maps): "[anon:name]".
 func (m *Mapping) Anonymous() bool {

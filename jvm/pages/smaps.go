@@ -17,6 +17,9 @@ var ErrTruncated = errors.New("smaps ends in the middle of a mapping")
 // which the kernel may print as a 4-byte octal escape.
 const maxLine = 20 << 10
 
+// maxPaths bounds the paths that a Reader keeps.
+const maxPaths = 1 << 12
+
 // Reader parses smaps and maps. It keeps its buffers and the paths it has seen, so that
 // reading the same process again allocates nothing. Not safe for concurrent use.
 type Reader struct {
@@ -58,7 +61,7 @@ func (r *Reader) reset(src io.Reader) {
 		r.buf = bufio.NewReaderSize(src, maxLine)
 	}
 	r.buf.Reset(src)
-	if r.paths == nil || len(r.paths) > 1<<14 {
+	if r.paths == nil {
 		r.paths = make(map[string]string)
 	}
 }
@@ -163,6 +166,9 @@ func (r *Reader) header(line []byte, m *Mapping) error {
 	if len(rest) > 0 {
 		path, known := r.paths[string(rest)] // no allocation for a known path
 		if !known {
+			if len(r.paths) >= maxPaths {
+				clear(r.paths)
+			}
 			path = string(rest)
 			r.paths[path] = path
 		}

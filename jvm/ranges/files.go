@@ -48,17 +48,43 @@ func (f Files) Kind(m *pages.Mapping) Kind {
 	case m.Path == "" || m.Path[0] == '[': // also [anon:name]
 		return Unknown
 	}
-	// The JDK maps its class library (lib/modules), jar files and CDS archives.
-	switch filepath.Ext(strings.TrimSuffix(m.Path, " (deleted)")) {
+	kind := kindOfName(m.Path)
+	if kind == MappedFile && f.executable[m.Inode] {
+		kind = Library
+	}
+	return kind
+}
+
+// kindOfName returns the kind of a file of which no part is executable. The JDK maps its
+// class library (lib/modules), jar files and CDS archives.
+func kindOfName(path string) Kind {
+	switch filepath.Ext(strings.TrimSuffix(path, " (deleted)")) {
 	case ".so", ".jar", ".jmod":
 		return Library
 	case ".jsa":
 		return CDS
 	}
-	if f.executable[m.Inode] || strings.HasSuffix(m.Path, "/lib/modules") {
+	if strings.HasSuffix(path, "/lib/modules") {
 		return Library
 	}
 	return MappedFile
+}
+
+// Alike reports whether two mappings are of the same file, or of data files of the same file
+// system, with the same access: their pages are of one kind. Servers map tens of thousands of
+// them. Executables are mapped privately.
+func Alike(a, b *pages.Mapping) bool {
+	switch {
+	case a.Inode == 0 || b.Inode == 0 || a.Dev != b.Dev || a.Perm != b.Perm || a.Flags != b.Flags:
+		return false
+	case a.Inode == b.Inode:
+		return a.Path == b.Path
+	}
+	return a.Perm&(pages.Shared|pages.Exec) == pages.Shared && isData(a.Path) && isData(b.Path)
+}
+
+func isData(path string) bool {
+	return path != "" && path[0] == '/' && !isSharedMemory(path) && kindOfName(path) == MappedFile
 }
 
 // Shared reports whether the mapping's pages that are not anonymous are shared memory
@@ -67,10 +93,9 @@ func (f Files) Shared(m *pages.Mapping) bool {
 	if m.Path == "" || strings.HasPrefix(m.Path, "[anon_shmem") {
 		return m.Perm&pages.Shared != 0
 	}
-	for _, prefix := range []string{"/memfd:", "/dev/zero", "/SYSV", "/dev/shm/"} {
-		if strings.HasPrefix(m.Path, prefix) {
-			return true
-		}
-	}
-	return m.Dev != 0 && f.tmpfs[m.Dev]
+	return isSharedMemory(m.Path) || m.Dev != 0 && f.tmpfs[m.Dev]
+}
+
+func isSharedMemory(path string) bool {
+	return slices.ContainsFunc([]string{"/memfd:", "/dev/zero", "/SYSV", "/dev/shm/"}, func(prefix string) bool { return strings.HasPrefix(path, prefix) })
 }

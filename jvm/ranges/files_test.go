@@ -48,3 +48,39 @@ func TestTmpfsOfThisProcess(t *testing.T) {
 	}
 	t.Error("the mapping was not found")
 }
+
+// TestAlike: mappings are joined only if their pages are of one kind whatever else is mapped.
+func TestAlike(t *testing.T) {
+	const shared = pages.Read | pages.Shared
+	index := pages.Mapping{Path: "/data/1.idx", Inode: 1, Dev: 7, Perm: shared}
+	for name, tt := range map[string]struct {
+		change func(*pages.Mapping)
+		want   bool
+	}{
+		"the same file":      {func(*pages.Mapping) {}, true},
+		"another data file":  {func(m *pages.Mapping) { m.Path, m.Inode = "/data/2.idx", 2 }, true},
+		"a deleted one":      {func(m *pages.Mapping) { m.Path, m.Inode = "/data/2.idx (deleted)", 2 }, true},
+		"another device":     {func(m *pages.Mapping) { m.Path, m.Inode, m.Dev = "/data/2.idx", 2, 8 }, false},
+		"another access":     {func(m *pages.Mapping) { m.Perm |= pages.Write }, false},
+		"a jar file":         {func(m *pages.Mapping) { m.Path, m.Inode = "/app/app.jar", 2 }, false},
+		"the class library":  {func(m *pages.Mapping) { m.Path, m.Inode = "/jdk/lib/modules", 2 }, false},
+		"a library":          {func(m *pages.Mapping) { m.Path, m.Inode = "/lib/libz.so", 2 }, false},
+		"a memory file":      {func(m *pages.Mapping) { m.Path, m.Inode = "/memfd:java_heap (deleted)", 2 }, false},
+		"System V's":         {func(m *pages.Mapping) { m.Path, m.Inode = "/SYSV00000000 (deleted)", 2 }, false},
+		"no file":            {func(m *pages.Mapping) { m.Path, m.Inode, m.Dev = "", 0, 0 }, false},
+		"a replaced file":    {func(m *pages.Mapping) { m.Path = "/data/1.idx (deleted)" }, false},
+		"marked differently": {func(m *pages.Mapping) { m.Flags = pages.NoHuge }, false},
+	} {
+		other := index
+		tt.change(&other)
+		if got := ranges.Alike(&index, &other); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	private := index
+	private.Perm = pages.Read
+	other := private
+	if other.Path, other.Inode = "/usr/bin/java", 2; ranges.Alike(&private, &other) {
+		t.Error("one of two private mappings may be of an executable")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/malloc"
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 // PageSource reports which pages are resident: pages.Scan, or pages.Pagemap where the
@@ -76,11 +77,21 @@ func (m *Memory) readFile(name string, read func(io.Reader, func(*pages.Mapping)
 	}
 	defer file.Close()
 	m.mappings = m.mappings[:0]
-	if err := read(file, func(mapping *pages.Mapping) { m.mappings = append(m.mappings, *mapping) }); err != nil {
+	if err := read(file, m.add); err != nil {
 		return err
 	}
 	if len(m.mappings) == 0 {
 		return proc.ErrGone
 	}
 	return nil
+}
+
+// add adds a mapping, or joins it to the one before. A server may map tens of thousands of
+// files.
+func (m *Memory) add(mapping *pages.Mapping) {
+	if n := len(m.mappings); n > 0 && m.mappings[n-1].End == mapping.Start && ranges.Alike(&m.mappings[n-1], mapping) {
+		m.mappings[n-1].Join(mapping)
+		return
+	}
+	m.mappings = append(m.mappings, *mapping)
 }
