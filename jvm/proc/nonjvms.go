@@ -12,6 +12,11 @@ const (
 	// recheckEvery is after how many calls of Contains a process is forgotten if the size of
 	// its address space has changed: any program may load libjvm.so later.
 	recheckEvery = 6
+	// lastingSeconds is the age from which on a process hardly ever runs another program, as
+	// scripts do that wait for something before they start a JVM.
+	lastingSeconds = 120
+	// skips is how many calls of Still take such a process for the same one.
+	skips = 9
 )
 
 // NonJVMs remembers processes that are not JVMs, because reading the mappings of each of them
@@ -27,7 +32,9 @@ type nonJVM struct {
 	program program
 	size    uint64 // of its address space when it was examined
 	serial  int
-	checks  int // calls of Contains since it was added
+	checks  int // calls of Contains or Still since it was added
+	lasting bool
+	inode   uint64 // as Entry.Inode, in the last call of Still; 0: there was none
 }
 
 // program identifies what a process runs: exec changes the start of its main stack.
@@ -49,7 +56,8 @@ func (s *NonJVMs) Add(pid int) {
 
 func (s *NonJVMs) remember(pid int, of program, size uint64) {
 	s.added++
-	s.known[pid] = nonJVM{program: of, size: size, serial: s.added}
+	age := Uptime(of.startTicks)
+	s.known[pid] = nonJVM{program: of, size: size, serial: s.added, lasting: age != nil && *age >= lastingSeconds}
 }
 
 // Added returns a number that changes when a process is examined again, at least at every
@@ -77,6 +85,25 @@ func (s *NonJVMs) Contains(pid int) bool {
 	default:
 		s.known[pid] = was
 	}
+	return true
+}
+
+// Still is Contains for a process of a listing that was just made. A process that has run for
+// two minutes is examined by each tenth call only, as long as its inode is the same: it may
+// have run another program for as long as that.
+func (s *NonJVMs) Still(e Entry) bool {
+	was := s.known[e.PID]
+	if was.lasting && was.inode != 0 && was.inode == e.Inode && was.checks < skips {
+		was.checks++
+		s.known[e.PID] = was
+		return true
+	}
+	if !s.Contains(e.PID) {
+		return false
+	}
+	was = s.known[e.PID]
+	was.inode = e.Inode
+	s.known[e.PID] = was
 	return true
 }
 

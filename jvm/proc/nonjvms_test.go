@@ -2,7 +2,9 @@ package proc
 
 import (
 	"io"
+	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 )
@@ -81,5 +83,67 @@ func TestNonJVMs(t *testing.T) {
 	}
 	if s.Contains(pid) {
 		t.Error("known, though it runs another program")
+	}
+}
+
+// TestStill: a process that has run for long is not examined again as long as it has its
+// inode, but by each tenth call.
+func TestStill(t *testing.T) {
+	pid := os.Getpid()
+	entries, err := List("/proc")
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.PID == pid })
+	if err != nil || i < 0 || entries[i].Inode == 0 {
+		t.Fatalf("%+v, %v", entries, err)
+	}
+	again, err := List("/proc")
+	if err != nil || !slices.Contains(again, entries[i]) {
+		t.Errorf("%+v is not in the next list: %+v, %v", entries[i], again, err)
+	}
+	for name, tt := range map[string]struct {
+		lasting bool
+		inode   uint64
+		calls   int // that do not examine it
+	}{
+		"lasting": {true, entries[i].Inode, skips}, "young": {false, entries[i].Inode, 0}, "of another inode": {true, entries[i].Inode + 1, 0}, "without an inode": {true, 0, 0},
+	} {
+		s := NewNonJVMs("/proc")
+		now, size, err := s.program(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.remember(pid, now, size)
+		of := s.known[pid]
+		of.lasting = tt.lasting
+		s.known[pid] = of
+		if !s.Still(entries[i]) {
+			t.Fatal(name, "is not known")
+		}
+		s.proc = t.TempDir() // whoever is examined there has ended
+		e := Entry{pid, tt.inode}
+		calls := 0
+		for s.Still(e) {
+			calls++
+		}
+		if want := max(0, tt.calls-1); calls != want {
+			t.Errorf("%s: %d calls, want %d", name, calls, want)
+		}
+	}
+}
+
+// BenchmarkStill is what a process that is no JVM costs in each sample, without the listing.
+func BenchmarkStill(b *testing.B) {
+	s := NewNonJVMs("/proc")
+	now, size, err := s.program(os.Getpid())
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := Entry{os.Getpid(), 1}
+	for b.Loop() {
+		if !s.Still(e) {
+			s.remember(e.PID, now, size)
+		}
+		of := s.known[e.PID]
+		of.lasting = true
+		s.known[e.PID] = of
 	}
 }

@@ -2,6 +2,7 @@ package proc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -14,14 +15,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Entry is a process in a listing of procfs.
+type Entry struct {
+	PID int
+	// Inode is that of its folder. It changes if the PID is given to another process, and
+	// sometimes without that. 0: unknown.
+	Inode uint64
+}
+
 // PIDs lists the processes of the PID namespace that procfs shows, in ascending order.
 func PIDs(procfs string) ([]int, error) {
+	entries, err := List(procfs)
+	pids := make([]int, len(entries))
+	for i := range entries {
+		pids[i] = entries[i].PID
+	}
+	return pids, err
+}
+
+// List is PIDs with the inodes.
+func List(procfs string) ([]Entry, error) {
 	dir, err := Open(procfs)
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
 	}
 	defer dir.Close()
-	var pids []int
+	var entries []Entry
 	buf := make([]byte, 8<<10)
 	for {
 		n, err := unix.Getdents(int(dir.Fd()), buf)
@@ -29,32 +48,33 @@ func PIDs(procfs string) ([]int, error) {
 			return nil, fmt.Errorf("list processes in %s: %w", procfs, err)
 		}
 		if n == 0 {
-			slices.Sort(pids)
-			return pids, nil
+			slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.PID, b.PID) })
+			return entries, nil
 		}
-		pids = appendPIDs(pids, buf[:n])
+		entries = appendProcesses(entries, buf[:n])
 	}
 }
 
-// appendPIDs appends the names in struct linux_dirent64 (getdents(2)) that are PIDs. Of the
-// others, some 60 files, no string is made.
-func appendPIDs(pids []int, entries []byte) []int {
-	const lengthAt, nameAt = 16, 19
-	for len(entries) > nameAt {
-		length := int(binary.NativeEndian.Uint16(entries[lengthAt:]))
-		if length <= nameAt || length > len(entries) {
+// appendProcesses appends those of struct linux_dirent64 (getdents(2)) whose names are PIDs. Of
+// the others, some 60 files, no string is made.
+func appendProcesses(entries []Entry, text []byte) []Entry {
+	const inodeAt, lengthAt, nameAt = 0, 16, 19
+	for len(text) > nameAt {
+		length := int(binary.NativeEndian.Uint16(text[lengthAt:]))
+		if length <= nameAt || length > len(text) {
 			break
 		}
-		name, _, _ := bytes.Cut(entries[nameAt:length], []byte{0})
-		entries = entries[length:]
+		inode := binary.NativeEndian.Uint64(text[inodeAt:])
+		name, _, _ := bytes.Cut(text[nameAt:length], []byte{0})
+		text = text[length:]
 		if len(name) == 0 || name[0] < '0' || name[0] > '9' {
 			continue
 		}
 		if pid, err := strconv.Atoi(string(name)); err == nil {
-			pids = append(pids, pid)
+			entries = append(entries, Entry{pid, inode})
 		}
 	}
-	return pids
+	return entries
 }
 
 // withProc makes gopsutil read the proc file system at procfs.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/watch"
@@ -130,9 +131,9 @@ func (c *container) closeGroup() error {
 
 // follow opens the JVMs that are new and closes those that ended, except in containers
 // that are being read.
-func (s *Sampler) follow(pids []int) error {
+func (s *Sampler) follow(entries []proc.Entry, pids []int) error {
 	if s.options.PID != 0 {
-		pids = []int{s.options.PID}
+		entries, pids = []proc.Entry{{PID: s.options.PID}}, []int{s.options.PID}
 	}
 	for pid, m := range s.jvms {
 		if c := s.containers[m.path]; c != nil && c.busy() {
@@ -146,8 +147,9 @@ func (s *Sampler) follow(pids []int) error {
 	}
 	s.nonJVMs.Keep(pids)
 	s.unopened = nil
-	for _, pid := range pids {
-		if s.jvms[pid] != nil || s.nonJVMs.Contains(pid) {
+	for _, e := range entries {
+		pid := e.PID
+		if s.jvms[pid] != nil || s.nonJVMs.Still(e) {
 			continue
 		}
 		p, err := jvm.Open(s.options.Proc, pid)

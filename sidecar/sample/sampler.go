@@ -179,11 +179,15 @@ func (s *Sampler) nothing() error {
 
 // read starts to read the containers and waits for them.
 func (s *Sampler) read(ctx context.Context) error {
-	pids, err := proc.PIDs(s.options.Proc)
+	entries, err := proc.List(s.options.Proc)
 	if err != nil {
 		return err
 	}
-	if err := s.follow(pids); err != nil {
+	pids := make([]int, len(entries))
+	for i := range entries {
+		pids[i] = entries[i].PID
+	}
+	if err := s.follow(entries, pids); err != nil {
 		return err
 	}
 	s.group(pids)
