@@ -22,6 +22,7 @@ SOAK     ?= 30m
 DURATION ?= 10m
 CASES    ?= .
 CONCURRENT ?= 8
+PAGES    ?= 4,16,64
 DOCKER   ?= docker
 IMAGE    ?= jvmem:$(VERSION)
 
@@ -29,9 +30,11 @@ IMAGE    ?= jvmem:$(VERSION)
 help: ## list all targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target text; do printf '  make %-15s %s\n' "$$target" "$$text"; done
 
+BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags '-s -w -X main.version=$(VERSION)'
+
 .PHONY: build
 build: ## build bin/jvmem (static; the tag leaves out HTTP/2, which is not served)
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags nethttpomithttp2 -ldflags '-s -w -X main.version=$(VERSION)' -o bin/jvmem ./cmd/jvmem
+	$(BUILD) -o bin/jvmem ./cmd/jvmem
 
 .PHONY: plugin
 plugin: ## build bin/kubectl-jvmem, the plugin of kubectl
@@ -84,6 +87,12 @@ e2e-v1: ## e2e-containers with cgroup v1 only
 .PHONY: e2e-v2
 e2e-v2: ## e2e-containers with cgroup v2 only
 	cd e2e && go run ./run -hosts v2
+
+.PHONY: e2e-arm64
+e2e-arm64: jdk ## JVMs on arm64 with pages of PAGES (4,16,64) KiB in QEMU; writes docs/accuracy.md; not part of e2e
+	GOARCH=arm64 $(BUILD) -o bin/jvmem-arm64 ./cmd/jvmem
+	@.ci/need gcc "gcc libc6-dev"
+	cd e2e && go run ./arm64/run -jvmem ../bin/jvmem-arm64 -pages '$(PAGES)' -accuracy ../docs/accuracy.md
 
 .PHONY: e2e-prometheus
 e2e-prometheus: build jdk ## e2e: Prometheus with the chart's rules and dashboard

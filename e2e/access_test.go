@@ -7,6 +7,7 @@ import (
 
 	"github.com/jvmem/jvmem/e2e/pod"
 	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/e2e/trial"
 )
 
 // Exit codes of jvmem breakdown.
@@ -72,7 +73,7 @@ func testAccess(t *testing.T, e engine, jdk string) {
 	} {
 		t.Run("JVM "+target.name, func(t *testing.T) {
 			p := startPod(t, e, pod.Options{})
-			w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary"), user: target.user, root: target.root})
+			w := p.startJVM(jvmOptions{jdk: jdk, flags: trial.JVMFlags("G1", "summary"), user: target.user, root: target.root})
 			for _, command := range []string{"heap 48", "direct 32", "mapfile /data/mapped 32", "child 32", "threads 4 8192"} {
 				w.do(command)
 			}
@@ -115,7 +116,7 @@ func checkSight(t *testing.T, as who, w *workload, code int, c *sidecar.Containe
 		if _, err := fmt.Sscanf(w.user, "%d:%d", &uid, &gid); err != nil {
 			t.Fatal(err)
 		}
-		if !explained(c.Sources, fmt.Sprint("runAsUser: ", uid)) || !explained(c.Sources, fmt.Sprint("runAsGroup: ", gid)) {
+		if !sidecar.Explained(c.Sources, fmt.Sprint("runAsUser: ", uid)) || !sidecar.Explained(c.Sources, fmt.Sprint("runAsGroup: ", gid)) {
 			t.Errorf("no source explains as which user to run the sidecar, with a JVM of %s\n%v", w.user, c)
 		}
 	}
@@ -139,7 +140,7 @@ func checkSight(t *testing.T, as who, w *workload, code int, c *sidecar.Containe
 // marksStacks reports whether the kernel marks stacks in smaps, as from Linux 6.7 on.
 func marksStacks() bool {
 	major, minor := 0, 0
-	_, err := fmt.Sscanf(kernel(), "%d.%d", &major, &minor)
+	_, err := fmt.Sscanf(trial.Kernel(), "%d.%d", &major, &minor)
 	return err == nil && (major > 6 || major == 6 && minor >= 7)
 }
 

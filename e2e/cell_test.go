@@ -2,16 +2,15 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/jvmem/jvmem/e2e/debian"
 	"github.com/jvmem/jvmem/e2e/pod"
 	"github.com/jvmem/jvmem/e2e/result"
 	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/e2e/trial"
 )
 
 // cell is one way to run a JVM.
@@ -32,18 +31,9 @@ func (c *cell) name() string {
 
 func (c *cell) describe(engine string) *result.Cell {
 	return &result.Cell{
-		Engine: engine, CgroupVersion: cgroupVersion(), Kernel: kernel(), JDK: c.jdk.Name, Version: c.jdk.Version,
+		Engine: engine, CgroupVersion: cgroupVersion(), Kernel: trial.Kernel(), JDK: c.jdk.Name, Version: c.jdk.Version,
 		Collector: c.collector.Name, NMT: c.nmt, Setting: c.setting.name,
 	}
-}
-
-// kernel returns the kernel release, as uname -r.
-func kernel() string {
-	text, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return syscall.ENOSYS.Error()
-	}
-	return strings.TrimSpace(string(text))
 }
 
 var nmtModes = []string{"off", "summary", "detail"}
@@ -82,63 +72,45 @@ func cells(engine string, jdks []debian.JDK, full, first bool) []cell {
 	return all
 }
 
-// jvmFlags are the flags of every JVM. The heap is large enough that no collection happens,
-// which would touch bitmaps and free pages, and only the code of `jit` is compiled, as
-// compilers allocate and free memory at any time.
-func jvmFlags(collector, nmt string) []string {
-	flags := []string{
-		"-XX:NativeMemoryTracking=" + nmt, "-Xmx256m", "-XX:MetaspaceSize=256m",
-		"-XX:TieredStopAtLevel=1", "-Xbatch", "-XX:CompileCommand=quiet", "-XX:CompileCommand=compileonly,Jit*.*",
-	}
-	switch collector {
-	case "Serial", "Parallel":
-		// The arrays of the workload have 16 MiB, which is more than eden: they are
-		// never copied.
-		flags = append(flags, "-Xms256m", "-Xmn12m")
-	case "ZGC", "GenZGC":
-		flags = append(flags, "-Xms16m") // its heap is charged when it is committed
-	default:
-		flags = append(flags, "-Xms256m")
-	}
-	return flags
-}
-
 // checkCell grows the memory of a JVM kind by kind, in a pod whose sidecar starts first.
 func checkCell(t *testing.T, e engine, c cell) []result.Step {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	if r := s.breakdown(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
+	if r := s.breakdown(); len(r.Containers) != 0 || !sidecar.Explained(r.Sources, "waiting for a JVM") {
 		t.Errorf("before the JVM started: %+v", r)
 	}
 	w := p.startJVM(jvmOptions{
 		jdk: c.jdk.Name, env: c.setting.env, program: c.setting.program, noTmp: c.setting.noTmp,
-		flags: slices.Concat(c.collector.Flags, jvmFlags(c.collector.Name, c.nmt), c.setting.flags),
+		flags: slices.Concat(c.collector.Flags, trial.JVMFlags(c.collector.Name, c.nmt), c.setting.flags),
 	})
-	trial := &trial{t: t, w: w, s: s, limits: c.limits(), growths: c.growths(), commits: strings.HasSuffix(c.collector.Name, "ZGC")}
-	seen := trial.run()
+	tr := &trial.Trial{
+		T: t, Do: w.do, Sidecar: s.Client, Limits: c.limits(), Growths: c.growths(), Commits: strings.HasSuffix(c.collector.Name, "ZGC"),
+		Check: func(when string, c *sidecar.Container) { checkContainer(t, when, w, c) },
+	}
+	seen := tr.Run()
 	c.checkJVM(t, seen)
 	checkPool(t, seen)
 	c.checkSources(t, seen)
-	return trial.steps
+	return tr.Steps
 }
 
 // limits returns those of the setting, or 2 % and 1 MiB, with NMT off 4 % and 1 MiB.
-func (c *cell) limits() limits {
+func (c *cell) limits() trial.Limits {
 	if c.setting.limits != nil {
 		return *c.setting.limits
 	}
-	l := limits{share: 0.02, slack: mib}
+	l := trial.Limits{Share: 0.02, Slack: mib}
 	if c.nmt == "off" {
-		l.share = 0.04
+		l.Share = 0.04
 	}
 	if c.jdk.Feature == 8 && c.nmt != "detail" {
-		l.unknown = []string{"gc"} // no command reports it
+		l.Unknown = []string{"gc"} // no command reports it
 	}
 	return l
 }
 
 // growths returns those that the JVM supports and whose row is known.
-func (c *cell) growths() []growth {
+func (c *cell) growths() []trial.Growth {
 	if c.setting.growths != nil {
 		return c.setting.growths
 	}
@@ -146,19 +118,19 @@ func (c *cell) growths() []growth {
 	if rows == nil {
 		rows = sidecar.RowNames()
 	}
-	if slices.Contains(c.limits().unknown, "gc") {
+	if slices.Contains(c.limits().Unknown, "gc") {
 		// It cannot be distinguished from mappings that HotSpot made for the collector.
 		without = append(slices.Clone(without), "jnimmap 32")
 	}
-	var picked []growth
-	for _, g := range growths {
+	var picked []trial.Growth
+	for _, g := range trial.Growths() {
 		switch {
-		case g.row == "code_cache" && c.jdk.Feature < 20:
-			g.free = nil // a thread sweeps it later
-		case g.row == "metaspace" && c.collector.Name == "ZGC" && c.jdk.Feature < 12:
-			g.free = nil // it does not unload classes
+		case g.Row == "code_cache" && c.jdk.Feature < 20:
+			g.Free = nil // a thread sweeps it later
+		case g.Row == "metaspace" && c.collector.Name == "ZGC" && c.jdk.Feature < 12:
+			g.Free = nil // it does not unload classes
 		}
-		if slices.Contains(rows, g.row) && !slices.Contains(without, g.command) {
+		if slices.Contains(rows, g.Row) && !slices.Contains(without, g.Command) {
 			picked = append(picked, g)
 		}
 	}
@@ -190,7 +162,7 @@ func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	if _, refused := seen.Failed("attach"); c.nmt == "off" && !refused {
 		want = append([]sidecar.Source{{Name: "nmt", Reason: "not enabled", Fix: "-XX:NativeMemoryTracking=summary"}}, want...)
 	}
-	if c.setting.limits == nil && len(c.limits().unknown) > 0 {
+	if c.setting.limits == nil && len(c.limits().Unknown) > 0 {
 		want = append(want, sidecar.Source{Name: "ranges", Reason: "gc", Fix: "NativeMemoryTracking=detail"})
 	}
 	var failed []sidecar.Source
@@ -209,19 +181,16 @@ func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	}
 }
 
-// poolName is the name of the threads of the workload. The kernel has 15 characters of it.
-const poolName = "http-nio-8080-exec"
-
 // checkPool checks the pool with the threads of the workload.
 func checkPool(t *testing.T, c *sidecar.Container) {
 	t.Helper()
 	for _, p := range c.JVMs[0].Threads.Pools {
-		if p.Name == poolName+"-#" {
+		if p.Name == trial.PoolName+"-#" {
 			if p.Count != 4 || p.StackBytes == nil || abs(*p.StackBytes-32*mib) > 2*mib {
 				t.Errorf("the pool is described as %+v with %s of stack", p, sidecar.KiB(p.StackBytes))
 			}
 			return
 		}
 	}
-	t.Errorf("no pool %s-#: %+v", poolName, c.JVMs[0].Threads.Pools)
+	t.Errorf("no pool %s-#: %+v", trial.PoolName, c.JVMs[0].Threads.Pools)
 }

@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/e2e/trial"
 )
 
 // checkContainer checks what holds for every breakdown: the container is the JVM's, and the
@@ -29,43 +29,7 @@ func checkContainer(t *testing.T, when string, w *workload, c *sidecar.Container
 	if usage := w.usage(); abs(usage-*c.UsageBytes) > 2*mib {
 		t.Errorf("%s: usage is %d, the kernel reports %d", when, *c.UsageBytes, usage)
 	}
-	sum := *c.UnattributedBytes
-	for _, row := range c.Memory {
-		if row.Bytes == nil {
-			continue
-		}
-		if *row.Bytes < 0 {
-			t.Errorf("%s: %s is %d", when, row.Name, *row.Bytes)
-		}
-		sum += *row.Bytes
-		checkDetail(t, when, &row)
-	}
-	if sum != *c.UsageBytes {
-		t.Errorf("%s: rows and unattributed add up to %d, usage is %d", when, sum, *c.UsageBytes)
-	}
-	// The charge stock of the kernel, 64 pages per CPU, and the same amount by which
-	// memory.stat may lag behind usage.
-	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
-	if len(c.Unknown()) == 0 && abs(*c.UnattributedBytes) > stock {
-		t.Errorf("%s: %d KiB unattributed, want no more than %d\n%v", when, *c.UnattributedBytes>>10, stock>>10, c)
-	}
-}
-
-func checkDetail(t *testing.T, when string, r *sidecar.Row) {
-	t.Helper()
-	if len(r.Detail) == 0 || r.Bytes == nil {
-		return
-	}
-	var sum int64
-	for i := range r.Detail {
-		if r.Detail[i].Bytes != nil {
-			sum += *r.Detail[i].Bytes
-		}
-		checkDetail(t, when, &r.Detail[i])
-	}
-	if sum != *r.Bytes {
-		t.Errorf("%s: the details of %s add up to %d, not %d", when, r.Name, sum, *r.Bytes)
-	}
+	trial.CheckSum(t, when, c)
 }
 
 func cgroupVersion() int {
@@ -96,3 +60,5 @@ func (w *workload) usage() int64 {
 	}
 	return usage
 }
+
+func abs(n int64) int64 { return max(n, -n) }

@@ -3,6 +3,8 @@
 // run builds what is needed, runs these tests on this machine and in a guest, and stores
 // the results that passed; `make e2e-containers` calls it.
 //
+//	arm64        JVMs on arm64, with pages of 4 KiB and more; make e2e-arm64
+//	trial        memory that grows by known amounts, and what jvmem reports of it
 //	run          the command: builds, hosts, stored results, docs/accuracy.md
 //	sidecar      starts jvmem, waits for it and queries it, for all packages below
 //	debian       Debian sid by debootstrap: JDKs, root file systems of containers and guest

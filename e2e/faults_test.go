@@ -10,6 +10,7 @@ import (
 
 	"github.com/jvmem/jvmem/e2e/pod"
 	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/e2e/trial"
 )
 
 // faults are scenarios that change the machine, so they run in a guest only.
@@ -23,7 +24,7 @@ var faults = map[string]func(*testing.T, engine, string){
 func testControllerOff(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	w := p.startJVM(jvmOptions{jdk: jdk, flags: append(jvmFlags("G1", "summary"), "-XX:MaxDirectMemorySize=4g")})
+	w := p.startJVM(jvmOptions{jdk: jdk, flags: append(trial.JVMFlags("G1", "summary"), "-XX:MaxDirectMemorySize=4g")})
 	s.awaitJVMs(w)
 	dir, err := e.CgroupDir(t.Context(), w.id)
 	if err != nil {
@@ -41,7 +42,7 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 		control("-memory")
 		r := s.AwaitBreakdown("usage unknown", off)
 		c := r.Only(t)
-		if len(c.JVMs) != 1 || c.UnattributedBytes != nil || c.LimitBytes != nil || !explained(c.Sources, "+memory in cgroup.subtree_control") {
+		if len(c.JVMs) != 1 || c.UnattributedBytes != nil || c.LimitBytes != nil || !sidecar.Explained(c.Sources, "+memory in cgroup.subtree_control") {
 			t.Errorf("without the controller: %v, %+v", c, c.Sources)
 		}
 		if heap := c.Row("heap"); heap.Bytes == nil || *heap.Bytes == 0 {
@@ -51,7 +52,7 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 		// The new cgroup has no limit, and only memory touched from now on is charged to it.
 		r = s.AwaitBreakdown("usage known again", on)
 		back := r.Only(t)
-		if len(back.JVMs) != 1 || back.UnattributedBytes == nil || back.OOMKills == nil || explained(back.Sources, "controller") {
+		if len(back.JVMs) != 1 || back.UnattributedBytes == nil || back.OOMKills == nil || sidecar.Explained(back.Sources, "controller") {
 			t.Errorf("with the controller again: %v, %+v", back, back.Sources)
 		}
 		before := *back.UsageBytes
@@ -75,7 +76,7 @@ func testControllerOff(t *testing.T, e engine, jdk string) {
 func testClockSet(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	s.awaitJVMs(p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")}))
+	s.awaitJVMs(p.startJVM(jvmOptions{jdk: jdk, flags: trial.JVMFlags("G1", "summary")}))
 	for _, by := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
 		s.NextBreakdown()
 		before := s.sampleTimes()

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -159,27 +158,11 @@ func TestUnits(t *testing.T) {
 				r.Passed, r.Seconds = !t.Failed(), time.Since(start).Seconds()
 				lock.Lock()
 				defer lock.Unlock()
-				if err := appendResult(r); err != nil {
+				if err := r.Append(*results); err != nil {
 					t.Error(err)
 				}
 			})
 			u.test(t, engines[u.engine], &r)
 		})
 	}
-}
-
-func appendResult(r result.Result) error {
-	if *results == "" {
-		return nil
-	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	file, err := os.OpenFile(*results, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(append(text, '\n'))
-	return errors.Join(err, file.Close())
 }

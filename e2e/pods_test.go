@@ -10,6 +10,7 @@ import (
 	"github.com/jvmem/jvmem/e2e/docker"
 	"github.com/jvmem/jvmem/e2e/pod"
 	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/e2e/trial"
 )
 
 // scenario is a test outside the matrix.
@@ -59,11 +60,11 @@ func testRestartedContainer(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	for range 2 {
-		w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
+		w := p.startJVM(jvmOptions{jdk: jdk, flags: trial.JVMFlags("G1", "summary")})
 		checkContainer(t, "started", w, s.awaitJVMs(w).Only(t))
 		w.kill()
 		s.AwaitBreakdown("the JVM is gone", func(b *sidecar.Breakdown) bool {
-			return len(b.Containers) == 0 && explained(b.Sources, "waiting for a JVM")
+			return len(b.Containers) == 0 && sidecar.Explained(b.Sources, "waiting for a JVM")
 		})
 	}
 }
@@ -72,7 +73,7 @@ func testRestartedContainer(t *testing.T, e engine, jdk string) {
 func testRestartedJVM(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary"), again: true})
+	w := p.startJVM(jvmOptions{jdk: jdk, flags: trial.JVMFlags("G1", "summary"), again: true})
 	w.do("direct 32")
 	before := s.awaitJVMs(w)
 	w.send("exit")
@@ -84,7 +85,7 @@ func testRestartedJVM(t *testing.T, e engine, jdk string) {
 		t.Errorf("the restarted JVM has the same PID %d", is.JVMs[0].PID)
 	}
 	if grew := *is.Row("native").Bytes - *was.Row("native").Bytes; grew > -28*mib {
-		t.Errorf("native changed by %s, want -32: the memory of the first JVM is freed", inMiB(grew))
+		t.Errorf("native changed by %s, want -32: the memory of the first JVM is freed", trial.InMiB(grew))
 	}
 }
 
@@ -94,7 +95,7 @@ func testRestartedJVM(t *testing.T, e engine, jdk string) {
 func testTwoContainers(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
-	flags := jvmFlags("G1", "summary")
+	flags := trial.JVMFlags("G1", "summary")
 	large := p.startJVM(jvmOptions{name: "large", jdk: jdk, flags: flags})
 	names := map[string]string{"large": "large", "small": "small"}
 	if _, isDocker := e.(*docker.Daemon); isDocker {
@@ -121,7 +122,7 @@ func testTwoContainers(t *testing.T, e engine, jdk string) {
 	for row, want := range map[string]int64{"native": 64 * mib, "other_processes": 32 * mib} {
 		more := *seen[large.id].Row(row).Bytes - *seen[small.id].Row(row).Bytes
 		if abs(more-want) > 4*mib {
-			t.Errorf("%s of the large one is %s more, want %s", row, inMiB(more), inMiB(want))
+			t.Errorf("%s of the large one is %s more, want %s", row, trial.InMiB(more), trial.InMiB(want))
 		}
 	}
 }
@@ -131,7 +132,7 @@ func testNoJVM(t *testing.T, e engine, _ string) {
 	p := startPod(t, e, pod.Options{})
 	s := p.startSidecar(user)
 	p.start(pod.Container{Name: "app", Image: jvmImage, User: user, Drop: []string{"ALL"}, Command: []string{"/bin/sleep", "infinity"}})
-	if r := s.NextBreakdown(); len(r.Containers) != 0 || !explained(r.Sources, "waiting for a JVM") {
+	if r := s.NextBreakdown(); len(r.Containers) != 0 || !sidecar.Explained(r.Sources, "waiting for a JVM") {
 		t.Errorf("a pod without a JVM: %+v", r)
 	}
 	stdout, stderr, code := p.run(asUser(user, "breakdown"))
@@ -144,7 +145,7 @@ func testNoJVM(t *testing.T, e engine, _ string) {
 func testPodLimit(t *testing.T, e engine, jdk string) {
 	p := startPod(t, e, pod.Options{LimitBytes: limitBytes + 64*mib})
 	s := p.startSidecar(user)
-	w := p.startJVM(jvmOptions{jdk: jdk, flags: jvmFlags("G1", "summary")})
+	w := p.startJVM(jvmOptions{jdk: jdk, flags: trial.JVMFlags("G1", "summary")})
 	r := s.awaitJVMs(w)
 	checkContainer(t, "in a pod with a limit", w, r.Only(t))
 

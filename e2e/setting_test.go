@@ -1,6 +1,9 @@
 package e2e
 
-import "github.com/jvmem/jvmem/e2e/sidecar"
+import (
+	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/e2e/trial"
+)
 
 // setting is a special way to run a JVM.
 type setting struct {
@@ -13,8 +16,8 @@ type setting struct {
 	// rows are the rows to grow, without some commands; nil is all.
 	rows    []string
 	without []string
-	growths []growth         // instead of rows
-	limits  *limits          // nil is the default
+	growths []trial.Growth   // instead of rows
+	limits  *trial.Limits    // nil is the default
 	failed  []sidecar.Source // sources that fail
 }
 
@@ -28,7 +31,7 @@ func settings() []setting {
 	with := func(s setting, change func(*setting)) setting { change(&s); return s }
 	// Without attach, gc is unknown, and native has only malloc.
 	helpless := func(s *setting) {
-		s.limits = &limits{share: 0.05, slack: 4 * mib, unknown: []string{"gc"}}
+		s.limits = &trial.Limits{Share: 0.05, Slack: 4 * mib, Unknown: []string{"gc"}}
 		s.nmt = "off"
 		s.failed = []sidecar.Source{{Name: "attach"}, {Name: "ranges", Reason: "gc", Fix: "attach"}}
 	}
@@ -36,7 +39,7 @@ func settings() []setting {
 		with(summary("other kinds of memory"), func(s *setting) { s.growths = otherGrowths() }),
 		summary("no class data sharing", "-Xshare:off"),
 		with(summary("huge pages", "-XX:+UseTransparentHugePages"), func(s *setting) {
-			s.limits = &limits{share: 0.02, slack: 8 * mib} // whole pages of 2 MiB
+			s.limits = &trial.Limits{Share: 0.02, Slack: 8 * mib} // whole pages of 2 MiB
 		}),
 		with(summary("pre-touched heap", "-XX:+AlwaysPreTouch"), func(s *setting) {
 			s.rows = []string{"metaspace", "threads", "native"}
@@ -48,7 +51,7 @@ func settings() []setting {
 		summary("large stacks", "-Xss8m"),
 		with(summary("jemalloc"), func(s *setting) {
 			s.env = []string{"LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"}
-			s.limits = &limits{share: 0.02, slack: 10 * mib}        // it rounds up and retains freed memory
+			s.limits = &trial.Limits{Share: 0.02, Slack: 10 * mib}  // it rounds up and retains freed memory
 			s.without = []string{"deflaters 100", "jniretain 24 4"} // need glibc's statistics
 			s.failed = []sidecar.Source{{Name: "malloc_blocks", Reason: "libjemalloc.so.2"}}
 		}),
@@ -68,4 +71,23 @@ func settings() []setting {
 			s.noTmp = true // no hsperfdata file either: its counters are read from memory
 		}),
 	}
+}
+
+// otherGrowths are tested with one JVM only.
+func otherGrowths() []trial.Growth {
+	others := []trial.Growth{
+		{Command: "threads 4 8192 " + trial.PoolName, Row: "threads", Bytes: 32 * mib, Free: []string{"threadfree"}},
+		{Command: "inflaters 400", Row: "native", Account: "in_use_bytes", Free: []string{"inflatersfree"}},
+		{Command: "refs 32", Row: "heap", Bytes: 32 * mib, Also: []string{"gc", "native"}, Free: []string{"refsfree"}},
+		{Command: "symbols 100", Row: "native", Account: "in_use_bytes", Also: []string{"metaspace"}, Free: []string{"symbolsfree"}},
+		{Command: "strings 100", Row: "native", Account: "in_use_bytes", Also: []string{"heap"}, Free: []string{"stringsfree"}},
+		// A parked stack is a heap object and is copied like others, so the resident size varies.
+		{Command: "vthreads 100 256", Row: "heap", Bytes: 25 * mib, Slack: 16 * mib, Free: []string{"vthreadsfree"}},
+		// 192 bytes each and 8 for the reference to the cgroup (include/linux/dcache.h, memcontrol.h).
+		{Command: "dentries /data/names 100", Row: "kernel", Bytes: 100_000 * 200, Free: []string{"dentriesfree /data/names"}},
+	}
+	if cgroupVersion() == 2 { // cgroup v1 does not charge them
+		others = append(others, trial.Growth{Command: "sockets 16", Row: "kernel", Bytes: 16 * mib, Free: []string{"socketsfree"}})
+	}
+	return others
 }

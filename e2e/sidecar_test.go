@@ -103,16 +103,6 @@ func parseBreakdown(t *testing.T, text string) *sidecar.Breakdown {
 	return b
 }
 
-// explained reports whether a source's reason or fix contains a text.
-func explained(sources []sidecar.Source, text string) bool {
-	for _, s := range sources {
-		if strings.Contains(s.Reason+"; "+s.Fix, text) {
-			return true
-		}
-	}
-	return false
-}
-
 func (s *podSidecar) autopsies() []sidecar.Autopsy {
 	s.t.Helper()
 	all, err := s.Autopsies()

@@ -76,7 +76,7 @@ func (b *builder) path(names ...string) string {
 }
 
 func (b *builder) downloadSystem(ctx context.Context) (err error) {
-	b.debs, err = download(ctx, b.scratch, systemPackages)
+	b.debs, err = download(ctx, b.scratch, "amd64", systemPackages)
 	return err
 }
 
@@ -98,7 +98,7 @@ func (b *builder) downloadJDKs(ctx context.Context) error {
 	return each(ctx, []func(context.Context) error{
 		func(ctx context.Context) error { return makeSystem(ctx, b.path(systemName), system) },
 		func(ctx context.Context) (err error) {
-			b.debs, err = download(ctx, b.scratch, packages)
+			b.debs, err = download(ctx, b.scratch, "amd64", packages)
 			return err
 		},
 	}, func(ctx context.Context, do func(context.Context) error) error { return do(ctx) })

@@ -14,10 +14,10 @@ import (
 
 const mirror = "http://deb.debian.org/debian"
 
-// download downloads packages and their dependencies that dir lacks. It returns the files by
-// package name.
-func download(ctx context.Context, dir string, packages []string) (map[string]string, error) {
-	_, err := run(ctx, "debootstrap", "--download-only", "--force-check-gpg", "--arch=amd64", "--variant=minbase",
+// download downloads packages of an architecture and their dependencies that dir lacks. It
+// returns the files by package name.
+func download(ctx context.Context, dir, arch string, packages []string) (map[string]string, error) {
+	_, err := run(ctx, "debootstrap", "--download-only", "--force-check-gpg", "--arch="+arch, "--variant=minbase",
 		"--include="+strings.Join(packages, ","), "sid", dir, mirror)
 	if err != nil {
 		return nil, err

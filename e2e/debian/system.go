@@ -2,6 +2,8 @@ package debian
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,7 +43,11 @@ func makeSystem(ctx context.Context, root string, debs map[string]string) error 
 	if err := writeFiles(root, systemFiles); err != nil {
 		return err
 	}
-	return os.Symlink("../lib/systemd/systemd", filepath.Join(root, "usr/sbin/init"))
+	err := os.Symlink("../lib/systemd/systemd", filepath.Join(root, "usr/sbin/init"))
+	if errors.Is(err, fs.ErrExist) { // systemd-sysv has it
+		return nil
+	}
+	return err
 }
 
 // writeFiles writes files by their paths below a folder, in folders that exist.

@@ -43,12 +43,8 @@ func (t *Tree) JDKFolder() string { return filepath.Join(t.Dir, jdkName) }
 func Get(ctx context.Context, need string) (*Tree, error) {
 	key := fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, recipe, mirror, systemPackages, required)))[:12]
 	dir := filepath.Join(cache(), key)
-	tree, err := open(dir, key)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return tree, err
-	}
-	if err := get(ctx, dir, need); err != nil {
-		return nil, fmt.Errorf("build the Debian tree: %w", err)
+	if err := get(ctx, dir, need, build); err != nil {
+		return nil, err
 	}
 	return open(dir, key)
 }
@@ -62,7 +58,11 @@ func open(dir, key string) (*Tree, error) {
 	return &Tree{Dir: dir, Key: key, JDKs: jdks}, nil
 }
 
-func get(ctx context.Context, dir, need string) error {
+// get builds a tree unless its folder exists, which then is complete.
+func get(ctx context.Context, dir, need string, build func(ctx context.Context, dir string) error) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if os.Geteuid() != 0 {
 		return errors.New("needs root to run programs in a chroot")
 	}
@@ -74,14 +74,17 @@ func get(ctx context.Context, dir, need string) error {
 		return err
 	}
 	defer lock.Close()
-	if _, err := open(dir, ""); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err // another process built it
 	}
 	const packages = "debootstrap gpgv xz-utils debian-archive-keyring"
 	if out, err := exec.CommandContext(ctx, need, "debootstrap gpgv unxz", packages).CombinedOutput(); err != nil {
 		return fmt.Errorf("install %s: %w\n%s", packages, err, out)
 	}
-	return build(ctx, dir)
+	if err := build(ctx, dir); err != nil {
+		return fmt.Errorf("build the Debian tree: %w", err)
+	}
+	return nil
 }
 
 // cache returns the folder of the trees.

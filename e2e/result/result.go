@@ -2,6 +2,13 @@
 // the command run stores them and writes docs/accuracy.md from them.
 package result
 
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+)
+
 // Result is the outcome of one unit.
 type Result struct {
 	Unit    string  `json:"unit"`
@@ -13,6 +20,45 @@ type Result struct {
 	// Notes are further findings, one sentence each.
 	Notes []string `json:"notes,omitempty"`
 }
+
+// Append adds the result to a file, as a line; "": none.
+func (r *Result) Append(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	return errors.Join(err, file.Close())
+}
+
+// Text returns the largest error of any row and the largest unattributed size, "-" if that includes
+// the bytes of an unknown row.
+func (r *Result) Text() string {
+	var error int64
+	var unattributed *int64
+	for _, s := range r.Steps {
+		if s.Want > 0 {
+			error = max(error, s.Error(), abs(s.OtherGot))
+		}
+		if s.Unattributed != nil && (unattributed == nil || abs(*s.Unattributed) > abs(*unattributed)) {
+			unattributed = s.Unattributed
+		}
+	}
+	if unattributed == nil {
+		return InMiB(error) + " / -"
+	}
+	return InMiB(error) + " / " + InMiB(*unattributed)
+}
+
+// InMiB formats a size for a table.
+func InMiB(bytes int64) string { return fmt.Sprintf("%.2f", float64(bytes)/(1<<20)) }
 
 // Cell is one way to run a JVM.
 type Cell struct {

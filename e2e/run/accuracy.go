@@ -4,23 +4,21 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
+	"github.com/jvmem/jvmem/e2e/performance/report"
 	"github.com/jvmem/jvmem/e2e/result"
 )
 
-const accuracyHead = `# Accuracy
-
-` + "`make accuracy`" + ` writes this document from test runs. In each cell, a JVM in a container grows one kind of memory after the other by a
+const accuracyHead = "`make accuracy`" + ` writes this from test runs. In each cell, a JVM in a container grows one kind of memory after the other by a
 known amount and frees it again. Each step checks that the rows add up to the usage that the kernel reports, that the right row grew by
 the amount within 2 % + 1 MiB (4 % + 1 MiB with NMT off), that no other row grew by more than 2 MiB, and that at least 80 % of freed
 memory is no longer in use. The amounts are what the workload wrote, or what the pools of the JVM and glibc report; none comes from
 jvmem. A cell without numbers was not run or failed.
 `
 
-// writeAccuracy writes the document from all results.
+// writeAccuracy writes the section of the document from all results.
 func writeAccuracy(path string, all []result.Result) error {
 	all = slices.DeleteFunc(slices.Clone(all), func(r result.Result) bool { return !r.Passed })
 	var doc strings.Builder
@@ -32,11 +30,8 @@ func writeAccuracy(path string, all []result.Result) error {
 	writeFreed(&doc, all)
 	writeSettings(&doc, all)
 	writeScenarios(&doc, all)
-	return os.WriteFile(path, []byte(doc.String()), 0o644)
+	return report.Write(path, "containers", doc.String())
 }
-
-// inMiB formats a size for a table.
-func inMiB(bytes int64) string { return fmt.Sprintf("%.2f", float64(bytes)/mib) }
 
 // row writes a row of a table.
 func row(doc *strings.Builder, cells ...string) {
@@ -46,25 +41,6 @@ func row(doc *strings.Builder, cells ...string) {
 func head(doc *strings.Builder, cells ...string) {
 	row(doc, cells...)
 	doc.WriteString(strings.Repeat("|---", len(cells)) + "|\n")
-}
-
-// cellText returns the largest error of any row and the largest unattributed size, "-" if
-// that includes the bytes of an unknown row.
-func cellText(r *result.Result) string {
-	var error int64
-	var unattributed *int64
-	for _, s := range r.Steps {
-		if s.Want > 0 {
-			error = max(error, s.Error(), abs(s.OtherGot))
-		}
-		if s.Unattributed != nil && (unattributed == nil || abs(*s.Unattributed) > abs(*unattributed)) {
-			unattributed = s.Unattributed
-		}
-	}
-	if unattributed == nil {
-		return inMiB(error) + " / -"
-	}
-	return inMiB(error) + " / " + inMiB(*unattributed)
 }
 
 func writeMatrix(doc *strings.Builder, version int, all []result.Result) {
@@ -87,7 +63,7 @@ func writeMatrix(doc *strings.Builder, version int, all []result.Result) {
 			cells[l] = make(map[string]string)
 			lines = append(lines, l)
 		}
-		cells[l][r.Cell.NMT] = cellText(&all[i])
+		cells[l][r.Cell.NMT] = all[i].Text()
 	}
 	fmt.Fprintf(doc, "\n## Cgroup v%d (%s)\n\nLargest error of any row / largest unattributed size, in MiB (-: a row is unknown, as `gc` on JDK 8 without NMT detail).\n\n", version, where)
 	head(doc, "JDK", "collector", "NMT off", "NMT summary", "NMT detail")
@@ -130,7 +106,7 @@ func spread(errors []int64) string {
 		return "-"
 	}
 	slices.Sort(errors)
-	return inMiB(errors[len(errors)/2]) + ", " + inMiB(errors[len(errors)-1])
+	return result.InMiB(errors[len(errors)/2]) + ", " + result.InMiB(errors[len(errors)-1])
 }
 
 func writeFreed(doc *strings.Builder, all []result.Result) {
@@ -171,7 +147,7 @@ func writeSettings(doc *strings.Builder, all []result.Result) {
 			texts[l] = new([3]string)
 			lines = append(lines, l)
 		}
-		texts[l][r.Cell.CgroupVersion] = cellText(&all[i])
+		texts[l][r.Cell.CgroupVersion] = all[i].Text()
 	}
 	doc.WriteString("\n## Settings\n\nLargest error of any row / largest unattributed size, in MiB (-: a row is unknown).\n\n")
 	head(doc, "setting", "with", "v1", "v2")
@@ -209,5 +185,3 @@ func worst(steps []result.Step) *result.Step {
 	}
 	return slices.MaxFunc(grown, func(a, b *result.Step) int { return cmp.Compare(a.Error(), b.Error()) })
 }
-
-func abs(n int64) int64 { return max(n, -n) }

@@ -209,6 +209,16 @@ func (c *Container) Failed(name string) (s Source, ok bool) {
 	return Source{}, false
 }
 
+// Explained reports whether a source's reason or fix contains a text.
+func Explained(sources []Source, text string) bool {
+	for _, s := range sources {
+		if strings.Contains(s.Reason+"; "+s.Fix, text) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *Container) String() string {
 	var b strings.Builder
 	for _, row := range c.Memory {

@@ -15,8 +15,9 @@ const (
 
 // systemDisk returns the system disk for reading.
 func (c *cache) systemDisk(ctx context.Context, g Guest) (*os.File, error) {
-	name := "disk-" + g.Key
-	path, err := c.have(name, "disk-*", func(folder string) error {
+	prefix := g.hardware().prefix + "disk-"
+	name := prefix + g.Key
+	path, err := c.have(name, prefix+"*", func(folder string) error {
 		root := filepath.Join(folder, "root")
 		for _, from := range g.System {
 			if err := link(ctx, from.Source, filepath.Join(root, from.Target)); err != nil {

@@ -15,6 +15,7 @@
 // ends with the process that started it, and its files have no name: after a kill, only an
 // unfinished cache entry remains, which the next Run removes.
 //
-// The kernel is that of this machine's Debian (linux-image-cloud-amd64). Missing programs
+// The kernel is that of this machine's Debian (linux-image-cloud-amd64), or one for arm64, on which
+// QEMU then emulates that architecture. Missing programs
 // are installed with apt-get. It needs root, so that the disks keep the owners of files.
 package vm

@@ -19,6 +19,9 @@ type Guest struct {
 	Key string
 	// Work is a folder whose content the guest has in /work, with 16 GiB in total.
 	Work string
+	// Kernel is that of a guest on arm64; nil: a guest on x86, with the kernel of this machine's
+	// Debian.
+	Kernel *Kernel
 	// MemoryMiB and CPUs of the guest. All its CPUs share one CPU of this machine: to
 	// use more, run several guests concurrently.
 	MemoryMiB, CPUs int
@@ -33,6 +36,14 @@ type Guest struct {
 	Stdout, Results io.Writer
 }
 
+// Kernel is a kernel for arm64.
+type Kernel struct {
+	// Name becomes part of a file name.
+	Name string
+	// Files are Debian packages, or files, with the kernel (vmlinuz), its modules, and busybox.
+	Files []string
+}
+
 // Folder is a folder of this machine and its path in the guest.
 type Folder struct{ Source, Target string }
 
@@ -44,8 +55,9 @@ func Run(ctx context.Context, need string, g Guest) (exitCode int, err error) {
 	if os.Geteuid() != 0 {
 		return 0, errors.New("a guest needs root to keep the owners of files")
 	}
+	h := g.hardware()
 	for _, tool := range [][2]string{
-		{"qemu-system-x86_64", "qemu-system-x86"}, {"mkfs.ext4", "e2fsprogs"}, {"apt-get apt-cache dpkg unxz", "apt dpkg xz-utils"},
+		{h.qemu, h.debian}, {"mkfs.ext4", "e2fsprogs"}, {"apt-get apt-cache dpkg unxz", "apt dpkg xz-utils"},
 	} {
 		if out, err := exec.CommandContext(ctx, need, tool[0], tool[1]).CombinedOutput(); err != nil {
 			return 0, fmt.Errorf("install %s: %w\n%s", tool[1], err, out)

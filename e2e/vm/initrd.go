@@ -31,7 +31,7 @@ func (c *cache) initrd(kernel string, g Guest) (*os.File, error) {
 	archive.add("bin/busybox", 0o100755, busybox)
 	archive.add("init", 0o100755, []byte(initScript))
 	archive.add("e2e.service", 0o100644, []byte(unit+program(g)))
-	for i, name := range modules {
+	for i, name := range g.hardware().modules {
 		module, err := os.ReadFile(filepath.Join(kernel, name+".ko"))
 		if os.IsNotExist(err) {
 			continue // built in

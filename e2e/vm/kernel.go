@@ -19,30 +19,42 @@ const (
 	kernelFile, busyboxFile = "vmlinuz", "busybox"
 )
 
-// modules are the modules that the guest needs, in the order of loading. Newer kernels may
-// have some of them built in.
-var modules = []string{
-	"virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk", // disks
-	"virtio-rng",                   // entropy
-	"overlay",                      // root file systems of containers
-	"llc", "stp", "bridge", "veth", // networks of pods
-}
-
 // kernel returns the folder with the kernel, its modules and a busybox. Remove it to get a
-// newer kernel.
-func (c *cache) kernel(ctx context.Context) (string, error) {
+// newer kernel of this machine's Debian.
+func (c *cache) kernel(ctx context.Context, g Guest) (string, error) {
 	// An older one may lack modules.
-	name := fmt.Sprintf("kernel-%.6x", sha256.Sum256(fmt.Append(nil, modules)))
-	return c.have(name, "kernel*", func(folder string) error {
-		if err := download(ctx, folder); err != nil {
+	modules := g.hardware().modules
+	name, others, get := fmt.Sprintf("kernel-%.6x", sha256.Sum256(fmt.Append(nil, modules))), "kernel*", download
+	if g.Kernel != nil {
+		others = g.hardware().prefix + "kernel-" + g.Kernel.Name + "-"
+		name = fmt.Sprintf("%s%.6x", others, sha256.Sum256(fmt.Append(nil, modules, g.Kernel.Files)))
+		others += "*"
+		get = g.Kernel.unpack
+	}
+	return c.have(name, others, func(folder string) error {
+		if err := get(ctx, folder); err != nil {
 			return err
 		}
 		to := filepath.Join(folder, name)
 		if err := os.Mkdir(to, 0o755); err != nil {
 			return err
 		}
-		return pick(ctx, folder, to)
+		return pick(ctx, folder, to, modules)
 	})
+}
+
+// unpack unpacks the packages into a folder, and copies the other files.
+func (k *Kernel) unpack(ctx context.Context, folder string) error {
+	for _, file := range k.Files {
+		command := []string{"dpkg", "-x", file, "."}
+		if !strings.HasSuffix(file, ".deb") {
+			command = []string{"cp", file, "."}
+		}
+		if _, err := do(ctx, folder, nil, command[0], command[1:]...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // download unpacks the packages into a folder.
@@ -71,14 +83,14 @@ func download(ctx context.Context, folder string) error {
 }
 
 // pick moves the needed files of the packages. A missing file fails where it is read.
-func pick(ctx context.Context, folder, to string) error {
+func pick(ctx context.Context, folder, to string, modules []string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		name := strings.TrimSuffix(entry.Name(), ".xz")
 		switch {
-		case strings.HasPrefix(name, "vmlinuz-"):
+		case name == kernelFile, strings.HasPrefix(name, kernelFile+"-"):
 			name = kernelFile
 		case strings.HasSuffix(path, "/bin/busybox"):
 			name = busyboxFile

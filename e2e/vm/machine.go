@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,11 +24,6 @@ const (
 	notStarted = 200
 )
 
-// commandLine of the kernel. The clock is the TSC, which reads that of the host without
-// leaving the emulated code. An oops causes a panic, which causes a reset, which ends QEMU.
-const commandLine = "console=ttyS0 quiet panic=-1 oops=panic tsc=reliable no_timer_check mitigations=off nokaslr apparmor=0 " +
-	"cgroup_no_v1=all transparent_hugepage=madvise TERM=dumb systemd.tty.term.console=dumb systemd.show_status=no systemd.unit=e2e.service"
-
 // machine has the open files of QEMU, whose names may be removed.
 type machine struct {
 	kernel               string
@@ -36,7 +32,7 @@ type machine struct {
 
 // machine builds what is missing in the cache.
 func (c *cache) machine(ctx context.Context, g Guest) (*machine, error) {
-	folder, err := c.kernel(ctx)
+	folder, err := c.kernel(ctx, g)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +65,7 @@ func (m *machine) run(ctx context.Context, g Guest) (exitCode int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", m.args(g)...)
+	cmd := exec.CommandContext(ctx, g.hardware().qemu, m.args(g)...)
 	cmd.Stderr, cmd.ExtraFiles = &complaints, append([]*os.File{m.initrd, m.system, m.work}, ports...)
 	// In a process group of its own, so that Ctrl-C interrupts only this process.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -126,21 +122,17 @@ func receive(cancel context.CancelCauseFunc, writers ...io.Writer) (pipes []*os.
 // args of QEMU. Descriptors 3 to 5 are its files, 6 to 9 its serial ports. All CPUs share a
 // thread: HotSpot patches instructions that another CPU may execute, and with one thread per
 // CPU, QEMU may read a partial change, which crashes the JVM (7.2; 1 start in 10 on a busy
-// machine). One thread also needs less CPU time. For newer CPU models, the JVM emits
-// instructions that are slower to emulate.
+// machine). One thread also needs less CPU time.
 func (m *machine) args(g Guest) []string {
-	args := []string{
-		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-accel", "tcg,thread=single", "-cpu", "qemu64", "-m", strconv.Itoa(g.MemoryMiB), "-smp", strconv.Itoa(g.CPUs),
-		"-kernel", m.kernel, "-initrd", "/proc/self/fd/3", "-append", commandLine,
+	h := g.hardware()
+	args := append(slices.Clone(h.machine), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-accel", "tcg,thread=single", "-m", strconv.Itoa(g.MemoryMiB), "-smp", strconv.Itoa(g.CPUs),
+		"-kernel", m.kernel, "-initrd", "/proc/self/fd/3", "-append", h.commandLine(),
 		"-drive", "file=/proc/self/fd/4,format=raw,if=virtio,cache=unsafe,snapshot=on",
 		"-drive", "file=/proc/self/fd/5,format=raw,if=virtio,cache=unsafe",
 		"-device", "virtio-rng-pci",
-	}
-	for fd := 6; fd <= 9; fd++ {
-		args = append(args, "-serial", fmt.Sprintf("file:/proc/self/fd/%d", fd))
-	}
-	return args
+	)
+	return append(args, h.serial(6)...)
 }
 
 // exited returns the exit code if the program exited.
