@@ -26,6 +26,10 @@ type Blocks struct {
 	// Categories are HotSpot's own blocks, by the name of the category in NMT; nil: NMT is
 	// off, or the names are unknown. All of its arenas are "Arena Chunk".
 	Categories map[string]int64 `json:"categories,omitempty"`
+	// SampledBytes of malloc's arenas were walked through, and stand for the SkippedBytes of
+	// others: the sizes are estimates. 0: all were.
+	SampledBytes int64 `json:"sampled_bytes,omitempty"`
+	SkippedBytes int64 `json:"skipped_bytes,omitempty"`
 	// Report and Malloc are as those of the Facts at that time.
 	Report *nmt.Report `json:"nmt_report,omitempty"`
 	Malloc *Malloc     `json:"malloc,omitempty"`
@@ -54,6 +58,8 @@ const (
 	movedBytes = 1 << 20
 	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
 	walkReads, walkTime = 1 << 18, 10 * time.Second
+	// walkBytes of arenas are walked through, a sample if there is more: 1 s of CPU time.
+	walkBytes = 2 << 30
 )
 
 var (
@@ -102,16 +108,26 @@ func (p *Process) walkBlocks(f *Facts) (*Blocks, error) {
 		return nil, err
 	}
 	defer mem.Close()
-	var split malloc.Split
+	var split, sample malloc.Split
 	areas := malloc.NewAreas(p.memory.Mappings(), p.counted.malloc)
-	totals, err := malloc.Walk(mem, pagemap, areas, malloc.Budget{Reads: walkReads, Time: walkTime}, split.Add)
+	totals, err := malloc.Walk(mem, pagemap, areas, malloc.Budget{Reads: walkReads, Time: walkTime, Bytes: walkBytes}, func(b *malloc.Block) {
+		if b.Sampled {
+			sample.Add(b)
+		} else {
+			split.Add(b)
+		}
+	})
 	switch {
 	case err != nil:
 		return nil, err
 	case totals.LostBytes > totals.Resident()/100: // what was not found is not counted as malloc's, either
 		return nil, fmt.Errorf("%w: %d of %d bytes", errIncomplete, totals.LostBytes, totals.Resident())
 	}
-	b := &Blocks{ResidentBytes: totals.Resident(), FreeBytes: totals.Resident() - totals.ResidentBytes[malloc.InUse]}
+	split.AddSample(&sample, totals.Weight())
+	b := &Blocks{
+		ResidentBytes: totals.Resident(), FreeBytes: totals.Resident() - totals.ResidentBytes[malloc.InUse],
+		SampledBytes: totals.SampledBytes, SkippedBytes: totals.SkippedBytes,
+	}
 	return b, p.nameCategories(b, split.Result(malloc.JVM{Feature: f.Major, NMT: f.NMT}), f)
 }
 
@@ -146,7 +162,7 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 			b.UntrackedBytes += c.ResidentBytes
 		}
 	}
-	if f.Report != nil {
+	if f.Report != nil && b.SampledBytes == 0 {
 		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+movedBytes {
 			return cmp.Or(p.counted.mallocErr, errHeaders) // perhaps not all was found
 		}
@@ -170,4 +186,8 @@ func (f *Facts) reportBlocks(p *Process) {
 		return
 	}
 	f.worked(SourceBlocks)
+	if b := f.Blocks; b != nil && b.SampledBytes > 0 {
+		const gib = 1 << 30
+		f.Sources[len(f.Sources)-1].Reason = fmt.Sprintf("native is split by a sample of malloc's arenas: %.2f of %.2f GiB", float64(b.SampledBytes)/gib, float64(b.SampledBytes+b.SkippedBytes)/gib)
+	}
 }

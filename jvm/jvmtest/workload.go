@@ -95,7 +95,7 @@ func Start(tb testing.TB, opts Options) *JVM {
 	}
 	attr := &syscall.SysProcAttr{}
 	if group.version == 1 {
-		enter := []string{"-c", `echo $$ >"$0" && exec "$@"`, filepath.Join(group.dir, "cgroup.procs")}
+		enter := []string{"-c", enterScript, filepath.Join(group.dir, "cgroup.procs")}
 		j.Cmd = exec.Command("/bin/sh", append(enter, args...)...)
 	} else {
 		dir, err := os.Open(group.dir)

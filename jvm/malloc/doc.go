@@ -33,6 +33,9 @@
 // account of them (mmapped_mem of struct malloc_par). A heap that grew since its mapping was
 // read is walked through as far as it reaches now.
 //
+// Where a Budget bounds the bytes, whole heaps of arenas stand for others (Block.Sampled). Which
+// ones is decided by their address, so that the next walk has the same.
+//
 // Memory is read in windows of 256 KiB, and none of it is kept. A block that changes
 // just now is read again. If the chain of blocks is broken, the walk goes on where 16
 // blocks follow each other, and what lies between is lost. So headers that a process

@@ -36,7 +36,9 @@ const arenaBytes = 8 << 20
 
 // arena adds an arena of glibc 2.36 at base with chunks of size bytes. heap_info has info
 // bytes.
-func (r *recording) arena(info, size uint64) (chunks []uint64) {
+func (r *recording) arena(info, size uint64) (chunks []uint64) { return r.arenaAt(base, info, size) }
+
+func (r *recording) arenaAt(base, info, size uint64) (chunks []uint64) {
 	r.heap(base, 0, base+info, arenaBytes)
 	for addr := uint64(base + pageSize); addr < base+arenaBytes; addr += pageSize {
 		r.put(addr)

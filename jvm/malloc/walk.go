@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/ranges"
@@ -46,6 +47,8 @@ type Block struct {
 	// Head has the first bytes at Addr: zeros where they are not resident. It is valid
 	// until the next block.
 	Head []byte
+	// Sampled: it stands for others, too (Totals.Weight).
+	Sampled bool
 
 	page    uint64 // bytes of a page, where it was mmapped
 	classed bool   // there is nothing of malloc's in it
@@ -112,6 +115,9 @@ type Totals struct {
 	// need not be resident.
 	UnseenBytes int64
 	Arenas      int
+	// SampledBytes is resident memory of arenas that was walked through also for the
+	// SkippedBytes of others: the numbers of blocks and bytes above are estimates. 0: all was.
+	SampledBytes, SkippedBytes int64
 	// Reads is the number of system calls.
 	Reads int
 
@@ -159,17 +165,20 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 	if w.err == nil {
 		w.findCaches(heaps, arenas)
 	}
+	whole, sampled := w.choose(heaps, budget.Bytes)
 	if w.listed {
-		w.listCached(heaps)
+		w.listCached(slices.Concat(whole, sampled))
 	}
 	walked := make(map[uint64]bool, len(heaps))
 	for _, h := range heaps {
-		if w.err != nil {
-			break
-		}
 		walked[h.mapped.Start] = true
-		w.walk(h)
 	}
+	w.walkAll(whole)
+	exact := w.totals
+	w.sampling = true
+	w.walkAll(sampled)
+	w.sampling = false
+	w.totals.scale(exact)
 	if w.err == nil && !walked[areas.Brk.Start] {
 		w.totals.LostBytes += w.resident(areas.Brk.Start, areas.Brk.End) // the main arena was not found
 	}
@@ -203,6 +212,8 @@ type walker struct {
 	block   Block
 	totals  Totals
 	retries int
+	// sampling: the blocks stand for others, too.
+	sampling bool
 }
 
 // verdict is what is at an address.
@@ -249,6 +260,14 @@ func (w *walker) chunk(h *heap, addr uint64) (size uint64, inUse bool, v verdict
 func (h *heap) plausible(addr, word uint64) bool {
 	size := word &^ flagBits
 	return size >= 2*chunkHeader && size%16 == 0 && size <= h.end-addr && word&isMmapped == 0 && (!h.arena.main || word&notMain == 0)
+}
+
+func (w *walker) walkAll(heaps []*heap) {
+	for _, h := range heaps {
+		if w.err == nil {
+			w.walk(h)
+		}
+	}
 }
 
 // walk goes through the chunks of one heap.
@@ -323,7 +342,7 @@ func (w *walker) resync(h *heap, addr uint64) uint64 {
 func (w *walker) emit(h *heap, addr, size uint64, s State) {
 	user := addr + chunkHeader
 	head := min(size-chunkHeader+8, HeadBytes, max(w.end, user)-user)
-	w.block = Block{Addr: user, Bytes: size, ResidentBytes: w.resident(addr, addr+size), State: s, Arena: h.arena.addr}
+	w.block = Block{Addr: user, Bytes: size, ResidentBytes: w.resident(addr, addr+size), State: s, Arena: h.arena.addr, Sampled: w.sampling}
 	if w.holds(user, head) {
 		w.block.Head = w.at(user, head)
 	}

@@ -27,6 +27,9 @@ type Budget struct {
 	Reads int
 	// Time bounds the time since the start of the walk.
 	Time time.Duration
+	// Bytes is how much resident memory in arenas is walked through, roughly: where there is
+	// more, some heaps of the arenas stand for the others. 0: all is.
+	Bytes int64
 }
 
 // memory is what is read of the process: only resident pages, a window at a time.
