@@ -195,7 +195,7 @@ bench-owners: build jdk ## run programs that leak in real libraries (CASES=regex
 	$(OWNERS) -document $(CURDIR)/docs/native-owners.md -programs '$(CASES)' -parallel 2 -timeout 60m
 
 .PHONY: e2e-owners
-e2e-owners: build jdk ## e2e: seven of the programs of bench-owners: a wrong owner fails
+e2e-owners: build jdk ## e2e: eight of the programs of bench-owners: a wrong owner fails
 	$(OWNERS) -short -parallel 2
 
 .PHONY: fuzz

@@ -17,14 +17,14 @@ const (
 	libraryFolder = "/usr/lib/x86_64-linux-gnu/"
 	packages      = "g++ libc6-dev default-jdk-headless fonts-dejavu-core libjna-java libzstd-jni-java libxerial-sqlite-jdbc-java liblz4-java " +
 		"libxapian-java libxapian-jni libdb5.3-java libdb5.3-java-jni libzmq-java libzmq-jni libnetty-tcnative-java libnetty-tcnative-jni " +
-		"librocksdb-dev libleveldb-dev libicu-dev libarchive13 libxml2 libexpat1 libpcre2-8-0 libsqlite3-0 liblz4-1"
+		"librocksdb-dev libleveldb-dev libicu-dev libarchive13 libxml2 libexpat1 libpcre2-8-0 libsqlite3-0 liblz4-1 libjemalloc2"
 )
 
 var (
 	jars = []string{"jna", "zstd-jni", "db", "xapian", "zmq", "netty-tcnative", "lz4-java", "xerial-sqlite-jdbc"}
 	// shared are the libraries of the programs that also run on the JDKs of sid.
 	shared = []string{jnidispatch, "jni/libsqlitejdbc.so", "librocksdb.so", "libssl.so.3"}
-	needed = []string{"g++", "javac", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", libraryFolder + "libicui18n.so", libraryFolder + "libleveldb.so",
+	needed = []string{"g++", "javac", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", libraryFolder + "libicui18n.so", libraryFolder + "libleveldb.so", libraryFolder + "libjemalloc.so.2",
 		libraryFolder + "jni/libxapian_jni.so", libraryFolder + "libdb_java-5.3.so", libraryFolder + "jni/libjzmq.so", libraryFolder + tcnative}
 )
 

@@ -6,7 +6,8 @@
 // A program (testdata/Leak.java) leaks 4 MiB, so that libraries are loaded and code is
 // compiled, the baseline is saved, it leaks 32 MiB more, and `jvmem owners --since` reports
 // the growth. The bytes are those that the program counts itself, or by which all blocks in
-// use grew according to glibc (mallinfo2); none comes from jvmem. Controls do not leak, or
+// use grew according to glibc (mallinfo2), or to jemalloc where a program runs with that; none
+// comes from jvmem. Controls do not leak, or
 // leak what nobody owns, and must accuse nobody.
 //
 // The newest JDKs need the C library of Debian sid: they run in its root file system, as in

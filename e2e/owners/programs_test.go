@@ -3,6 +3,7 @@ package owners
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,7 @@ type program struct {
 	nmt     string // "off"
 	threads int    // that leak; 0: the first one
 	variant string // of shop.cpp
+	malloc  string // a library that replaces glibc's
 	smoke   bool   // also part of make e2e-owners
 }
 
@@ -117,7 +119,19 @@ func programs() []program {
 	for _, jvm := range [][2]string{{"8", "Serial"}, {"8", "G1"}, {"11", "G1"}, {"21", "Serial"}, {"21", "ZGC"}, {"25", "G1"}, {"25", "ZGC"}} {
 		all = append(all, elsewhere(leaks, jvm[0], jvm[1])...)
 	}
-	return all
+	return append(all, replaced(all, "libjemalloc.so.2")...)
+}
+
+// replaced returns some programs with another malloc.
+func replaced(all []program, library string) []program {
+	var some []program
+	for _, step := range []string{"Zlib.deflater", "Jna.memory", "Jna.rocksIterator", "Native.handler", "Native.list", "Shop.stored", "Memory.direct", "Native.reused"} {
+		i := slices.IndexFunc(all, func(p program) bool { return p.step == step && p.nmt == "" })
+		p := all[i]
+		p.malloc, p.smoke = library, step == "Zlib.deflater"
+		some = append(some, p)
+	}
+	return some
 }
 
 // elsewhere returns some leaks on a JDK of sid.
@@ -142,13 +156,20 @@ func (p *program) collector() string { return cmp.Or(p.gc, "G1") }
 func (p *program) tracking() string { return cmp.Or(p.nmt, "off") }
 
 func (p *program) jvm() string {
-	return fmt.Sprintf("%s, %s, NMT %s", cmp.Or(p.jdk, "host"), p.collector(), p.tracking())
+	text := fmt.Sprintf("%s, %s, NMT %s", cmp.Or(p.jdk, "host"), p.collector(), p.tracking())
+	if p.malloc != "" {
+		text += ", " + p.malloc
+	}
+	return text
 }
 
 func (p *program) name() string {
 	parts := []string{p.step, p.variant, cmp.Or(p.jdk, "host"), p.collector(), p.tracking()}
 	if p.threads > 0 {
 		parts = append(parts, "threads")
+	}
+	if p.malloc != "" {
+		parts = append(parts, p.malloc)
 	}
 	return strings.ReplaceAll(strings.Join(parts, "-"), "--", "-")
 }

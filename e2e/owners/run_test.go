@@ -93,6 +93,9 @@ func (p *program) start(t *testing.T, dir string) *jvmtest.JVM {
 		o.Env = []string{"LD_LIBRARY_PATH=/app/lib"}
 		app, libraries, dir = "/app", "/app/lib", "/tmp"
 	}
+	if p.malloc != "" {
+		o.Env = append(o.Env, "LD_PRELOAD="+libraryFolder+p.malloc)
+	}
 	shop := "libshop.so"
 	if p.variant != "" {
 		shop = "libshop-" + p.variant + ".so"

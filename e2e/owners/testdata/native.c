@@ -3,6 +3,7 @@
 #include <jni.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,8 +30,18 @@ static void *filled(size_t bytes)
 	return block;
 }
 
+// mallctl is jemalloc's, if that is used.
+__attribute__((weak)) int mallctl(const char *name, void *old, size_t *old_bytes, void *new, size_t new_bytes);
+
 JNIEXPORT jlong JNICALL Java_Native_inUse(JNIEnv *env, jclass class)
 {
+	if (mallctl) {
+		uint64_t epoch = 1;
+		size_t allocated = 0, bytes = sizeof allocated;
+		mallctl("epoch", NULL, NULL, &epoch, sizeof epoch); // brings the statistics up to date
+		mallctl("stats.allocated", &allocated, &bytes, NULL, 0);
+		return allocated;
+	}
 	struct mallinfo2 info = mallinfo2();
 	return info.uordblks + info.hblkhd;
 }

@@ -99,9 +99,14 @@ func (o *Owner) setDetail(detail string) {
 	}
 }
 
+// writtenBytes at the beginning of a block are those that its owner has written, if it wrote
+// any.
+const writtenBytes = 32
+
 // pointsTo names a kind by its own pointer. What a block of another use left in one that
 // was not cleared is no such pointer: so one that is not to the table of a class counts
-// only if at least 90 % of the blocks of that size that are new have it.
+// only if at least 90 % of the blocks of that size that are new have it. Allocators with size
+// classes hand out a block as it was freed: there it has to be at the beginning.
 func (r *references) pointsTo(g *grown, sizes map[uint64]int64, list []*grown, o *Owner) bool {
 	s := r.libraries.at(g.key.target)
 	if g.rest || g.key.target == 0 || s == nil {
@@ -120,7 +125,7 @@ func (r *references) pointsTo(g *grown, sizes map[uint64]int64, list []*grown, o
 	case s.library.role == hotspot && !table:
 		return false
 	case strings.HasPrefix(detail, classPrefix) && table:
-	case 10*same < 9*sizes[g.key.size]:
+	case 10*same < 9*sizes[g.key.size], r.lookup != nil && g.key.offset >= writtenBytes:
 		return false
 	}
 	o.Relation, o.Library, o.Agreement = PointsTo, s.library.name, 1

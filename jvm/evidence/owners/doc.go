@@ -18,7 +18,8 @@
 //
 //	points to     a table of virtual functions with the name of its class (Itanium C++ ABI);
 //	              other functions and variables only if 90 % of the new blocks of that size
-//	              have such a pointer, as memory that was not cleared has those of others
+//	              have such a pointer, as memory that was not cleared has those of others,
+//	              and with another allocator than glibc's only in the first 32 bytes
 //	referred to   over at most three references, from one block to another: by a block that
 //	              points into a library, a variable of a library, a field of a Java object.
 //	              References count that lead to the same place in each block
