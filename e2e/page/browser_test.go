@@ -115,6 +115,20 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// focus focuses an element. The page may replace it at any time, so it is found and focused at
+// once.
+func (b *browser) focus(selector string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf(`document.querySelector(%q).focus(), true`, selector))
+}
+
+// press focuses an element and presses a key.
+func (b *browser) press(selector, key string) {
+	b.t.Helper()
+	b.focus(selector)
+	b.do(chromedp.KeyEvent(key))
+}
+
 // eval evaluates JavaScript.
 func eval[T any](b *browser, script string) T {
 	b.t.Helper()

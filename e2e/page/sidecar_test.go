@@ -2,6 +2,7 @@ package page
 
 import (
 	"flag"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,8 @@ func startSidecar(t *testing.T) *testSidecar {
 	}}), t, proc}
 }
 
-// at returns the known values of all series of /history at the time of a sample.
+// at returns the known values of all series of /history at the time of a reading. A light
+// reading has no rows: those of the sample before it are shown.
 func (s *testSidecar) at(at time.Time) map[string]int64 {
 	s.t.Helper()
 	h, err := s.History("")
@@ -34,18 +36,26 @@ func (s *testSidecar) at(at time.Time) map[string]int64 {
 		s.t.Fatal(err)
 	}
 	for _, c := range h.Containers {
+		rows := make(map[string]int64)
 		for _, track := range c.Tracks {
 			for i, time := range track.Times {
-				if time != at.UnixMilli() {
-					continue
-				}
 				values := make(map[string]int64)
 				for name, column := range track.Series {
 					if value := column.Last[i]; value != nil {
 						values[name] = *value
 					}
 				}
-				return values
+				if _, sampled := values["jvm_generation"]; sampled {
+					rows = values
+				}
+				if time == at.UnixMilli() {
+					for name, value := range rows {
+						if strings.HasPrefix(name, "row/") {
+							values[name] = value
+						}
+					}
+					return values
+				}
 			}
 		}
 	}
