@@ -93,7 +93,7 @@ func (j *judge) leak(p rows.Part) (Finding, bool) {
 
 // finding makes a finding of a trend in bytes.
 func (j *judge) finding(v rows.Verdict, subject, series string, t trend) (Finding, bool) {
-	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour()}
+	f := Finding{Verdict: v, Subject: subject, Rate: t.perHour(), series: series}
 	f.measured(series, &t)
 	if m := measureOf(series); m != series {
 		if of, ok := j.trendOf(m, f.window); ok {
@@ -209,6 +209,7 @@ func (j *judge) classLoader() (Finding, bool) {
 	}
 	f, _ := j.finding(rows.VerdictClassLoader, "", history.Classes, t)
 	f.measured(history.Classes, &count)
+	f.series = history.Row(rows.Metaspace)
 	f.waiting = j.unloadingMissing()
 	f.Confidence = min(count.tau*min(1, count.bend), f.Confidence/min(1, t.bend))
 	f.Evidence = []string{counted("loaded classes", count), grew(history.Row(rows.Metaspace), t)}

@@ -34,7 +34,9 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 			d.Incidents[k].Next = adviser{j.onlyJVM()}.collect()
 		}
 	}
-	d.Growth, d.Forecast = j.forecast(incidents)
+	var seen outlook
+	seen, d.Forecast = j.forecast(incidents)
+	d.tell(seen)
 	d.Budget = j.budget()
 	d.Findings = append(d.Findings, j.states(d.Budget, len(d.Findings) > 0)...)
 	if len(d.Findings) > 0 && (d.Verdict != rows.VerdictNotEnoughHistory || d.Findings[0].Verdict.Leak() || d.Findings[0].Verdict.Urgent()) {

@@ -68,7 +68,7 @@ func TestPeakForecast(t *testing.T) {
 func TestDirectLimit(t *testing.T) {
 	const mib = 1 << 20
 	container := Forecast{Reached: ContainerLimit, Seconds: 3600, LowSeconds: 3000, HighSeconds: 4000}
-	own := &Rate{BytesPerHour: 100 * mib, LowBytesPerHour: 90 * mib, HighBytesPerHour: 110 * mib}
+	own := &trend{rate: 100 * mib, low: 90 * mib, high: 110 * mib}
 	for _, tt := range []struct {
 		direct, heap, now float64
 		want              string

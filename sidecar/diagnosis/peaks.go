@@ -76,9 +76,3 @@ func (j *judge) beforePeak(i *Incident, at func(room float64) Forecast) Forecast
 	}
 	return f
 }
-
-// alone reports whether nothing but the leak grows: what was in use beside it shows no trend.
-func (j *judge) alone(i *Incident, w window) bool {
-	t, ok := j.newTrend(j.beside(i), w, bins)
-	return ok && (t.z < minZ || t.low <= 0 || t.growth < j.least())
-}

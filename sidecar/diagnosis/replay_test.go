@@ -136,12 +136,32 @@ func follow(t testing.TB, r *recording, recorded *history.Container) course {
 			return
 		}
 		d, change := tracker.Judge(h)
+		if text := twoRates(&d); text != "" {
+			t.Errorf("%s at %s: %s", r.Case, at.Sub(begin), text)
+		}
 		if c.half == nil && at.Sub(begin) >= r.End.Sub(begin)/2 {
 			c.half, c.after = &d, r.End.Sub(at)
 		}
 		c.note(r, at.Sub(begin), &d, change)
 	})
 	return c
+}
+
+// twoRates says where a diagnosis has two rates for one growth; "": nowhere.
+func twoRates(d *Diagnosis) string {
+	if len(d.Findings) == 0 || !d.Verdict.Leak() || d.Incidents[0].State != Confirmed || d.Findings[0].Rate == nil {
+		return ""
+	}
+	rate, incident := d.Findings[0].Rate, d.Incidents[0].Rate
+	switch {
+	case *rate != *incident:
+		return fmt.Sprintf("the finding grows by %+v, the incident by %+v", *rate, *incident)
+	case !strings.Contains(d.Summary, rateText(float64(rate.BytesPerHour), inBytes())):
+		return fmt.Sprintf("%+v: %s", *rate, d.Summary)
+	case d.Growth != nil && !strings.Contains(d.Summary, rateText(float64(d.Growth.BytesPerHour), inBytes())):
+		return fmt.Sprintf("unreclaimable memory %+v: %s", *d.Growth, d.Summary)
+	}
+	return ""
 }
 
 // note takes in a judgment, at a time since the leak began.

@@ -22,6 +22,7 @@ type traffic struct {
 	mean, late float64 // all the time, and in the second half
 	slow, fast float64 // in the slowest phase but for pauses, and in the fastest one
 	paused     bool
+	floors     []floor // since it began
 }
 
 // trafficOf returns what the trend of a leak says of its traffic; ok is false if it says nothing.
@@ -36,6 +37,7 @@ func trafficOf(t *trend) (f traffic, ok bool) {
 	if last-from < phases {
 		return f, false
 	}
+	f.floors = t.floors[from:]
 	f.mean = t.between(from, last)
 	f.late = t.between(last/2, last)
 	f.slow = math.Inf(1)
@@ -66,26 +68,21 @@ func (t *trend) between(i, k int) float64 {
 	return (t.floors[k].value - t.floors[i].value) / (t.floors[k].time - t.floors[i].time)
 }
 
-// endToEnd makes the rate of a trend that of the traffic that was seen.
-func (t *trend) endToEnd(rate float64, f *traffic) {
-	t.rate, t.low, t.high = rate, rate*min(1, f.slow/f.mean), rate*max(1, f.fast/f.mean)
-}
-
-// growthAt returns the trend of a series that grows with a leak, at the mean traffic of a
-// window; ok is false if it did not grow. What does not come with the leak may have ended by
-// now, so the second half counts, at the traffic of the whole.
-func (j *judge) growthAt(series string, w window, f *traffic) (trend, bool) {
-	t, ok := j.trendOf(series, w.half())
-	if ok && f.late > pauseShare*f.mean {
-		if rate := t.between(0, len(t.floors)-1) * f.mean / f.late; rate > 0 {
-			t.endToEnd(rate, f)
-			return t, true
+// lately returns the mean of the traffic while the leak last grew by so much, of one phase at least,
+// and how many hours that took: all the time since it began if it did not grow by so much yet.
+func (f *traffic) lately(gain float64) (mean, hours float64) {
+	last := len(f.floors) - 1
+	now := f.floors[last]
+	for k := last - last/phases; k > 0; k-- {
+		if came := now.value - f.floors[k].value; came >= gain && came > 0 {
+			hours = now.time - f.floors[k].time
+			return came / hours, hours
 		}
 	}
-	if t, ok = j.trendOf(series, w); !ok {
-		return t, false
-	}
-	rate := t.between(0, len(t.floors)-1)
-	t.endToEnd(rate, f)
-	return t, rate > 0
+	return f.mean, now.time - f.floors[0].time
+}
+
+// atTraffic makes the rate of a trend that of the traffic that was seen.
+func (t *trend) atTraffic(rate float64, f *traffic) {
+	t.rate, t.low, t.high = rate, rate*min(1, f.slow/f.mean), rate*max(1, f.fast/f.mean)
 }

@@ -66,6 +66,7 @@ type Finding struct {
 
 	window window
 	whole  float64 // the growth of unreclaimable memory in that time, bytes an hour
+	series string  // that grew, where its bytes are not those of its row
 	// measure is the series that grew, from and to are its first and last minimum.
 	measure  string
 	from, to float64
@@ -91,10 +92,12 @@ type Forecast struct {
 	Seconds     float64 `json:"seconds"`
 	LowSeconds  float64 `json:"low_seconds"`
 	HighSeconds float64 `json:"high_seconds"`
-	// MeanTraffic: growth changed with the traffic. Seconds assumes the mean of it since the
-	// growth began, pauses included, LowSeconds the fastest and HighSeconds the slowest part
-	// that was no pause. Otherwise the interval is that of the trend.
-	MeanTraffic bool `json:"mean_traffic,omitempty"`
+	// MeanTraffic: growth changed with the traffic. Seconds assumes the mean of the last
+	// TrafficSeconds, pauses included: of as long a time as it is away, at most since the growth
+	// began. LowSeconds assumes the fastest and HighSeconds the slowest part that was no pause.
+	// Otherwise the interval is that of the trend.
+	MeanTraffic    bool    `json:"mean_traffic,omitempty"`
+	TrafficSeconds float64 `json:"traffic_seconds,omitempty"`
 }
 
 // Limits that can be reached.

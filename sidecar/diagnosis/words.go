@@ -211,7 +211,7 @@ func (f *Forecast) text() string {
 	case low == high:
 		return "in " + in
 	case f.MeanTraffic:
-		return "in " + in + " at the mean traffic so far (" + low + " at the fastest, " + high + " at the slowest)"
+		return "in " + in + " at the mean traffic of the last " + seconds(f.TrafficSeconds) + " (" + low + " at the fastest, " + high + " at the slowest)"
 	}
 	return "in " + in + " (" + low + " to " + high + ")"
 }

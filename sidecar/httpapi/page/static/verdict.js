@@ -59,7 +59,7 @@ function facts(d, time, c, incident) {
   if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);
   if (d.growth) {
     const { bytes_per_hour: middle, low_bytes_per_hour: low, high_bytes_per_hour: high } = d.growth;
-    add(`Growth of unreclaimable${d.forecast?.mean_traffic ? ' at mean traffic' : ''}`, rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
+    add(`Growth of unreclaimable${d.forecast?.mean_traffic ? `, mean of ${span(d.forecast.traffic_seconds)}` : ''}`, rate(middle), `${rate(low, middle)} to ${rate(high, middle)}`);
   }
   if (d.confidence != null) add('Confidence', `${Math.round(100 * d.confidence)} %`, d.since && `judged since ${moment(Date.parse(d.since))}`);
   const bytes = unreclaimable(c);

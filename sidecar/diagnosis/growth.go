@@ -1,0 +1,258 @@
+package diagnosis
+
+import (
+	"cmp"
+	"math"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+// growth is how fast a leak and all unreclaimable memory grow, both at one traffic: where it changed,
+// its mean, else that of the second half of the time since the leak began, or of all of it if that
+// half is too short.
+type growth struct {
+	// own is the leak's; of a heap, of what survives collections.
+	own, whole trend
+	flow       *traffic // nil: it did not change
+	filling    filling
+}
+
+// outlook is what is told of a growth: one rate of the leak and one of all unreclaimable memory, nil
+// if they do not grow.
+type outlook struct{ own, whole *Rate }
+
+// growthOf returns that of an incident, by what found it last.
+func (j *judge) growthOf(i *Incident, found *Finding) growth {
+	w := window{max(i.Since.UnixMilli(), j.started), j.at}
+	heap := found.Verdict == rows.VerdictHeap
+	var g growth
+	if flow, changes := j.traffic(i, w); changes {
+		g.flow = flow
+		w.from += int64(3.6e6 * flow.floors[0].time)
+		at := j.atMean(i, w, flow)
+		g.whole, g.own = known(at(history.Unreclaimable)), j.own(found, at)
+	} else {
+		for _, w := range []window{w.half(), w} {
+			in := func(series string) (trend, bool) { return j.trendOf(series, w) }
+			g.whole, g.own = known(in(history.Unreclaimable)), j.own(found, in)
+			if g.whole.shows() && (heap || g.own.shows()) {
+				break
+			}
+		}
+	}
+	if !g.whole.grows() {
+		g.whole = trend{}
+	}
+	if heap {
+		g.own = j.survivorsAt(w, g.flow)
+		g.filling = j.heapAndRest(&g.whole)
+		return g
+	}
+	if r := found.Rate; !g.own.grows() {
+		g.own = trend{rate: float64(r.BytesPerHour), low: float64(r.LowBytesPerHour), high: float64(r.HighBytesPerHour)}
+	}
+	g.filling = j.leakAndRest(i, w, &g)
+	return g
+}
+
+// atMean returns what gives the trend of a series that grows with a leak, at the mean traffic of a window.
+// The leak is the clock: of the growth of the series, that beside the second half of the leak's counts,
+// as what does not come with the leak may have ended by then.
+func (j *judge) atMean(i *Incident, w window, f *traffic) func(series string) (trend, bool) {
+	meter := j.meter(i, w)
+	return func(series string) (trend, bool) {
+		if series == i.Measure {
+			t := trend{from: w.from, to: w.to}
+			t.atTraffic(f.mean, f)
+			return t, true
+		}
+		j.axis = meter
+		t, ok := j.trendOfParts(series, w, bins/2)
+		j.axis = nil
+		if !ok {
+			if t, ok = j.trendOf(series, w); !ok {
+				return t, false
+			}
+		}
+		last := len(t.floors) - 1
+		rate := t.between(last/2, last)
+		if rate <= 0 {
+			rate = t.between(0, last)
+		}
+		t.atTraffic(rate, f)
+		return t, rate > 0
+	}
+}
+
+// known is a trend, or none.
+func known(t trend, ok bool) trend {
+	if !ok {
+		return trend{}
+	}
+	return t
+}
+
+// grows reports whether all of the interval of a trend is growth.
+func (t *trend) grows() bool { return t.rate > 0 && t.low > 0 }
+
+// shows reports whether this is not by chance.
+func (t *trend) shows() bool { return t.grows() && t.z >= minZ }
+
+// own is the growth of the bytes of a finding, by that of its series.
+func (j *judge) own(f *Finding, in func(series string) (trend, bool)) trend {
+	if f.Verdict == rows.VerdictThreads {
+		t := known(in(history.Row(rows.Threads)))
+		if kernel := known(in(history.Row(rows.Kernel))); kernel.rate > 0 {
+			t.rate, t.low, t.high = t.rate+kernel.rate, t.low+max(0, kernel.low), t.high+kernel.high
+		}
+		return t
+	}
+	series := cmp.Or(f.series, history.Row(rows.RowOf(f.Verdict, f.Subject)))
+	t := known(in(series))
+	if row := known(in(measureOf(series))); row.rate < t.rate {
+		return row // what is malloced need not be resident
+	}
+	return t
+}
+
+// survivorsAt is the growth of what survives collections.
+func (j *judge) survivorsAt(w window, flow *traffic) trend {
+	if flow == nil {
+		if t, ok := j.surviving(w.half()); ok && t.low > 0 {
+			return t
+		}
+	}
+	t := known(j.surviving(w))
+	if flow != nil && t.rate > 0 {
+		t.atTraffic(flow.mean, flow)
+	}
+	return t
+}
+
+// minShare: where it is not known whether what grows beside a leak goes on with it, it does if the leak
+// has that part of the growth.
+const minShare = 0.5
+
+// leakAndRest is the filling by a leak, and by what grows beside it.
+func (j *judge) leakAndRest(i *Incident, w window, g *growth) filling {
+	f := filling{leak: g.own, leakRoom: math.Inf(1), heapRoom: j.heapRoom(), half: hours(w.to-w.from) / 2}
+	if g.whole.rate <= g.own.rate {
+		return f
+	}
+	f.rest = g.whole.part(g.whole.rate - g.own.rate)
+	f.heapShare = min(1, max(0, j.rate(history.Row(rows.Heap), w))/g.whole.rate)
+	f.keeps = j.keeps(i, w)
+	if math.IsNaN(f.keeps) {
+		f.keeps = 0
+		if g.own.rate >= minShare*g.whole.rate {
+			f.keeps = 1
+		}
+	}
+	return f
+}
+
+// keeps is how fast what grows beside a leak does so in the second half of a window, compared with the
+// first: 1 if it goes on, 0 if it does not grow, NaN if that is not known. The leak is the clock: what a
+// request that leaks takes elsewhere grows in step with it, a warm-up levels off. What levels off does so
+// by the same factor in each half, each quarter by its root. So of the two the slower one counts: a start
+// that is over says nothing of what goes on.
+func (j *judge) keeps(i *Incident, w window) float64 {
+	j.axis = j.meter(i, w)
+	defer func() { j.axis = nil }()
+	beside := func(w window) (t trend, ok bool) {
+		if t, ok = j.newTrend(j.beside(i), w, bins); !ok {
+			t, ok = j.newTrend(j.beside(i), w, bins/2) // a pause leaves few samples for a part
+		}
+		return t, ok
+	}
+	t, ok := beside(w)
+	late, known := beside(w.half())
+	switch {
+	case !ok:
+		return math.NaN()
+	case !t.grows() || t.z < z95 || t.growth < j.least():
+		return 0
+	case known && late.high >= t.rate:
+		return 1 // whether it levels off cannot be told from chance
+	case known && late.grows() && late.z >= z95:
+		t.bend = max(t.bend, late.bend*late.bend)
+	}
+	if t.bend >= straight {
+		return 1
+	}
+	return max(0, t.bend)
+}
+
+// meter is a clock that the measure of an incident drives, scaled to its window.
+func (j *judge) meter(i *Incident, w window) *clock {
+	const parts = 1000 // of a thread: it counts whole ones
+	c := &clock{}
+	for time, p := range j.c.PointsSince(i.Measure, w.from) {
+		if time > j.at {
+			break
+		}
+		most := parts * p.Min
+		if n := len(c.work); n > 0 {
+			most = max(most, c.work[n-1])
+		}
+		c.times, c.work = append(c.times, time), append(c.work, most)
+	}
+	if len(c.times) == 0 {
+		return nil
+	}
+	return c.scaled()
+}
+
+// foresee makes a forecast at the traffic of the growth. Where that changed, what comes is assumed to be
+// as what was in as long a time: the traffic of the next hour is that of the last hour.
+func (g *growth) foresee(at func(*growth) Forecast) Forecast {
+	f := at(g)
+	if g.flow == nil {
+		return f
+	}
+	mean, span := g.flow.lately(g.flow.mean * f.Seconds / 3600)
+	if mean != g.flow.mean {
+		g.scale(mean)
+		f = at(g)
+	}
+	f.MeanTraffic, f.TrafficSeconds = true, 3600*span
+	return f
+}
+
+// scale changes the traffic.
+func (g *growth) scale(mean float64) {
+	flow := *g.flow
+	flow.mean = mean
+	for _, t := range []*trend{&g.own, &g.whole, &g.filling.leak, &g.filling.rest} {
+		t.atTraffic(t.rate*mean/g.flow.mean, &flow)
+	}
+	g.filling.half *= g.flow.mean / mean
+	g.flow = &flow
+}
+
+// outlook returns the rates, if they are above 0.
+func (g *growth) outlook() (o outlook) {
+	if g.own.rate > 0 {
+		o.own = g.own.perHour()
+	}
+	if g.whole.rate > 0 {
+		o.whole = g.whole.perHour()
+	}
+	return o
+}
+
+// tell sets the rate of the leak that is the verdict, and its share of the growth, wherever they are told.
+func (d *Diagnosis) tell(o outlook) {
+	d.Growth = o.whole
+	if o.own == nil || len(d.Findings) == 0 || !d.Findings[0].Verdict.Leak() {
+		return
+	}
+	f, i := &d.Findings[0], &d.Incidents[0]
+	f.Rate, f.Share, f.whole = o.own, nil, 0
+	if o.whole != nil {
+		f.whole = float64(o.whole.BytesPerHour)
+		f.Share = new(min(1, float64(o.own.BytesPerHour)/f.whole))
+	}
+	i.Rate, i.Share = f.Rate, f.Share
+}

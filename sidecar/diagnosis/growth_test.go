@@ -1,0 +1,99 @@
+package diagnosis
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
+)
+
+func TestFillingUntil(t *testing.T) {
+	inf := math.Inf(1)
+	rate := func(n float64) trend { return trend{rate: n, low: n / 2, high: 2 * n} }
+	for _, tt := range []struct {
+		name            string
+		f               filling
+		room            float64
+		want, low, high float64 // hours
+	}{
+		{"no limit", filling{leak: rate(10), leakRoom: inf}, inf, inf, 0, 0},
+		{"the leak alone", filling{leak: rate(10), leakRoom: inf}, 100, 10, 5, 20},
+		{"the rest goes on", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapRoom: inf, keeps: 1}, 100, 5, 2.5, 10},
+		{"the rest has ended", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapRoom: inf}, 100, 10, 5, 20},
+		// A quarter comes up in each hour of what came in the one before: 10 in the last, so 3.6 are to come.
+		{"the rest levels off", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapRoom: inf, keeps: 0.25, half: 1}, 100, 9.64, 2.5, 20},
+		{"half of the rest is a heap that is nearly full", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapShare: 0.5, heapRoom: 5, keeps: 1}, 95, 6, 3, 12},
+		{"a heap that has no room for it", filling{leak: rate(10), leakRoom: 50, keeps: 1}, 100, inf, 0, 0},
+		{"a heap, and what lasts", filling{leak: rate(10), leakRoom: 50, rest: rate(5), heapRoom: inf, keeps: 1}, 100, 10, 5, 20},
+	} {
+		f := tt.f.until(tt.room)
+		near := func(seconds, hours float64) bool { return math.Abs(seconds/3600-hours) < 0.01*hours }
+		if math.IsInf(tt.want, 1) != (f.known() == nil) || f.known() != nil && (!near(f.Seconds, tt.want) || !near(f.LowSeconds, tt.low) || !near(f.HighSeconds, tt.high)) {
+			t.Errorf("%s: %.2f h (%.2f to %.2f), want %.2f (%.2f to %.2f)", tt.name, f.Seconds/3600, f.LowSeconds/3600, f.HighSeconds/3600, tt.want, tt.low, tt.high)
+		}
+	}
+}
+
+// TestLately: the traffic of the next hour is that of the last hour.
+func TestLately(t *testing.T) {
+	var f traffic
+	for k := range 21 { // 1 an hour, then 10 from hour 10 on
+		f.floors = append(f.floors, floor{float64(k), float64(k + 9*max(0, k-10))})
+	}
+	f.mean = 110.0 / 20
+	for _, tt := range []struct{ gain, mean, hours float64 }{
+		{10, 10, 4}, {60, 10, 6}, {100, 10, 10}, {103, 103.0 / 13, 13}, {1000, 5.5, 20},
+	} {
+		if mean, hours := f.lately(tt.gain); math.Abs(mean-tt.mean) > 0.01 || hours != tt.hours {
+			t.Errorf("%v: %.2f in %v h", tt, mean, hours)
+		}
+	}
+}
+
+// TestGrowthBeside: threads leak that take little, and what grows beside them more: where that grows with
+// the threads it goes on with them, whatever the traffic; where it levels off, the forecast says that
+// it may have ended.
+func TestGrowthBeside(t *testing.T) {
+	const seconds, mib = 1800, 1 << 20
+	load := func(s float64) float64 { return s - 300*math.Floor(s/900) - max(0, math.Mod(s, 900)-600) } // 10 min on, 5 min off
+	for _, tt := range []struct {
+		name   string
+		beside func(leaked float64) float64
+		keep   [2]float64
+		most   float64 // MiB that come with a thread
+	}{
+		{"in step", func(n float64) float64 { return 2 * n }, [2]float64{1, 1}, 2.1},
+		{"in step, after a start", func(n float64) float64 { return 2*n + 60*(1-math.Exp(-n/5)) }, [2]float64{1, 1}, 2.1},
+		{"a warm-up", func(n float64) float64 { return 200 * (1 - math.Exp(-n/30)) }, [2]float64{0.05, 0.6}, 2.1},
+		{"nothing", func(float64) float64 { return 30 }, [2]float64{0, 0}, 0.1},
+	} {
+		c := counters(seconds, map[string]float64{
+			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 1000 * mib, history.Unreclaimable: 0, history.Row(rows.Threads): 0, history.Row(rows.Kernel): 0,
+		}, nil)
+		track := c.Tracks[1]
+		for k := range track.Times {
+			leaked := math.Floor(load(float64(10*k)) / 10)
+			track.Series[history.Threads].Last[k] = 20 + int64(leaked)
+			track.Series[history.Row(rows.Threads)].Last[k] = int64(0.1 * leaked * mib)
+			track.Series[history.Unreclaimable].Last[k] = int64((100 + 0.1*leaked + tt.beside(leaked)) * mib)
+		}
+		start := time.UnixMilli(track.Times[0])
+		i := Incident{Verdict: rows.VerdictThreads, Measure: history.Threads, State: Confirmed, Since: start, LastGrowth: start.Add(seconds * time.Second),
+			Rate: &Rate{}, Seen: start.Add(seconds * time.Second)}
+		j := newJudge(c)
+		found := i.last()
+		g := j.growthOf(&i, &found)
+		if k := g.filling.keeps; k < tt.keep[0] || k > tt.keep[1] {
+			t.Errorf("%s: keeps %.2f", tt.name, k)
+		}
+		mean := 120.0 / (seconds / 3600.) // threads an hour
+		if got := g.own.rate / mib / mean; math.Abs(got/0.1-1) > 0.1 {
+			t.Errorf("%s: the leak takes %.2f MiB a thread", tt.name, got)
+		}
+		if got := g.whole.rate / mib / mean; g.flow == nil || got > tt.most+0.1 || tt.keep[0] == 1 && got < 2 {
+			t.Errorf("%s: %.2f MiB a thread", tt.name, got)
+		}
+	}
+}
