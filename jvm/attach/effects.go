@@ -9,16 +9,17 @@ import (
 )
 
 // Intervention is a command that acts on the JVM. It is sent only when a user requests it
-// by hand (jvmem try), never by the sidecar.
+// by hand (jvmem try, jvmem evidence --gains), never by the sidecar.
 type Intervention uint8
 
 // The interventions.
 const (
 	RunGC          Intervention = iota + 1 // "GC.run": System.gc(), a full collection with most collectors
 	TrimNativeHeap                         // "System.trim_native_heap": malloc_trim(3); JDK 17.0.9, 21 and newer
+	CountLive                              // "GC.class_histogram": runs a full collection, and counts what is left
 )
 
-var interventionTexts = [...]string{RunGC: "GC.run", TrimNativeHeap: "System.trim_native_heap"}
+var interventionTexts = [...]string{RunGC: "GC.run", TrimNativeHeap: "System.trim_native_heap", CountLive: "GC.class_histogram"}
 
 // String returns the command.
 func (i Intervention) String() string {
@@ -111,7 +112,7 @@ func (StartRecording) limit(o Options) time.Duration { return o.SlowTimeout }
 func (s Setting) plain() bool {
 	return strings.HasPrefix(s.Event, "jdk.") && s.Value != "" &&
 		!strings.ContainsFunc(s.Event+s.Name+strings.ReplaceAll(s.Value, " ", ""), func(r rune) bool {
-			return !strings.ContainsRune(".:;<>_$", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+			return !strings.ContainsRune(".:;<>_$/", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
 		})
 }
 

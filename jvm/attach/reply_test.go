@@ -119,8 +119,8 @@ func FuzzReadReply(f *testing.F) {
 
 // TestSettings: nothing but names of events, settings and methods gets into a command.
 func TestSettings(t *testing.T) {
-	r := StartRecording{Duration: 1500 * time.Millisecond, Settings: []Setting{{"jdk.OldObjectSample", "cutoff", "0 ns"}, {"jdk.MethodTrace", "filter", "a.B$C::<init>;a.D::m_1"}}}
-	const want = "JFR.start name=jvmem dumponexit=false maxsize=16M filename=/dev/null duration=2s settings=none +jdk.OldObjectSample#cutoff=0ns +jdk.MethodTrace#filter=a.B$C::<init>;a.D::m_1"
+	r := StartRecording{Duration: 1500 * time.Millisecond, Settings: []Setting{{"jdk.OldObjectSample", "cutoff", "0 ns"}, {"jdk.ObjectAllocationSample", "throttle", "100/s"}, {"jdk.MethodTrace", "filter", "a.B$C::<init>;a.D::m_1"}}}
+	const want = "JFR.start name=jvmem dumponexit=false maxsize=16M filename=/dev/null duration=2s settings=none +jdk.OldObjectSample#cutoff=0ns +jdk.ObjectAllocationSample#throttle=100/s +jdk.MethodTrace#filter=a.B$C::<init>;a.D::m_1"
 	if got := r.String(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

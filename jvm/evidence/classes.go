@@ -5,10 +5,12 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/dcmd"
+	"github.com/jvmem/jvmem/jvm/evidence/cause"
 )
 
 const (
@@ -75,13 +77,9 @@ func Histogram(ctx context.Context, p *jvm.Process) (*Objects, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, _, err := send(ctx, p, attach.ClassHistogram)
+	h, err := classHistogram(ctx, p, attach.ClassHistogram)
 	if err != nil {
 		return nil, err
-	}
-	h, err := dcmd.ParseHistogram(text, maxClassRows)
-	if err != nil {
-		return nil, notParsed(p, attach.ClassHistogram, err)
 	}
 	out := &Objects{Classes: topObjects(h.Classes), Total: h.Total}
 	if session.Collector != "" {
@@ -89,6 +87,50 @@ func Histogram(ctx context.Context, p *jvm.Process) (*Objects, error) {
 		out.Unreachable = new(session.Collector != "ZGC" && session.Collector != "Shenandoah")
 	}
 	return out, nil
+}
+
+func classHistogram(ctx context.Context, p *jvm.Process, command attach.Command) (h dcmd.Histogram, err error) {
+	text, _, err := send(ctx, p, command)
+	if err != nil {
+		return h, err
+	}
+	if h, err = dcmd.ParseHistogram(text, maxClassRows); err != nil {
+		return h, notParsed(p, command, err)
+	}
+	return h, nil
+}
+
+// live is the bytes of the live objects, by class and of all.
+type live struct {
+	bytes map[string]int64
+	all   int64
+}
+
+// countLive RUNS A FULL COLLECTION, which stops the application for 0.4 s with 150 MiB of live
+// objects, 1.6 s with 700.
+func countLive(ctx context.Context, p *jvm.Process) (*live, error) {
+	h, err := classHistogram(ctx, p, attach.CountLive)
+	if err != nil {
+		return nil, err
+	}
+	l := &live{bytes: make(map[string]int64)}
+	for _, c := range h.Classes {
+		l.bytes[strings.Clone(c.Name)] += c.Bytes // the reply is not kept
+		l.all += c.Bytes
+	}
+	return l, nil
+}
+
+// gains returns what is live now and was not before; nil if it is not known.
+func (l *live) gains(before *live, began time.Time) *cause.Gains {
+	if l == nil {
+		return nil
+	}
+	g := &cause.Gains{Began: began, Bytes: l.bytes, Total: l.all - before.all}
+	for class, bytes := range before.bytes {
+		g.Bytes[class] -= bytes
+	}
+	return g
 }
 
 // topObjects adds up the classes of the same name, and selects those with the most bytes.

@@ -7,7 +7,7 @@
 //	ClassLoaders   VM.classloader_stats    one safepoint
 //	NativeHeap     System.native_heap_info each malloc arena is locked for a moment (JDK 21 and newer)
 //	Histogram      GC.class_histogram      THE APPLICATION STOPS while every object is visited
-//	StartRecording JFR.start, JFR.stop     12 to 31 MiB of memory for good, a second of CPU time the first time
+//	StartRecording JFR.start, .dump, .stop 12 to 31 MiB of memory for good, a second of CPU time the first time
 //	DumpHeap       GC.heap_dump            THE APPLICATION STOPS until the dump is read
 //
 // A JVM must have been queried before (jvm.Process.Query), which finds out whether it

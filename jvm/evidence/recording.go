@@ -50,11 +50,14 @@ type Recording struct {
 	kind    cause.Kind
 	sampled bool
 	found   *cause.Finding // by the last Look; nil: there was none
+	// live is what was live before it; nil: it was not counted.
+	live  *live
+	began time.Time
 }
 
-// Sampled reports whether objects are sampled. Then it is worth a Look before its end; what
-// is counted would be missing in a later one.
-func (r *Recording) Sampled() bool { return r.sampled }
+// Sampled reports whether it shows samples of objects only. Then it is worth a Look before its
+// end; what is counted would be missing in a later one.
+func (r *Recording) Sampled() bool { return r.sampled && r.live == nil }
 
 // LookInterval is the time between two looks at a recording of samples that may take d. It
 // is stopped as soon as one names a line.
@@ -85,6 +88,12 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 		theirs, err = ReadRecording(ctx, p, kind)
 		return nil, theirs, err
 	}
+	started = &Recording{kind: kind, sampled: cause.Samples(settings)}
+	if o.Gains {
+		if started.live, err = countLive(ctx, p); err != nil {
+			return nil, nil, err
+		}
+	}
 	command := attach.StartRecording{Duration: d + RecordingGrace}
 	for _, s := range settings {
 		command.Settings = append(command.Settings, attach.Setting(s))
@@ -104,7 +113,8 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 	if err != nil {
 		return nil, nil, err
 	}
-	return &Recording{kind: kind, sampled: cause.Samples(settings)}, nil, nil
+	started.began = time.Now()
+	return started, nil, nil
 }
 
 // firstInline is the first JDK whose JFR.start takes settings on its command line.
@@ -176,7 +186,7 @@ func settingsXML(settings []cause.Setting) string {
 
 // Look returns what the recording shows so far. It goes on.
 func (r *Recording) Look(ctx context.Context, p *jvm.Process) (*cause.Finding, error) {
-	found, err := r.end(ctx, p, attach.DumpRecording{}, "Dumped recording")
+	found, err := r.end(ctx, p, attach.DumpRecording{}, "Dumped recording", nil)
 	if err == nil {
 		r.found = found
 	}
@@ -185,11 +195,16 @@ func (r *Recording) Look(ctx context.Context, p *jvm.Process) (*cause.Finding, e
 
 // Stop ends the recording, and returns what it shows. ErrNoRecording: it has ended before.
 func (r *Recording) Stop(ctx context.Context, p *jvm.Process) (*cause.Finding, error) {
-	return r.end(ctx, p, attach.StopRecording{}, "Stopped recording")
+	if r.live == nil {
+		return r.end(ctx, p, attach.StopRecording{}, "Stopped recording", nil)
+	}
+	now, countErr := countLive(ctx, p)
+	found, err := r.end(ctx, p, attach.StopRecording{}, "Stopped recording", now.gains(r.live, r.began))
+	return found, cmp.Or(err, countErr)
 }
 
 // end reads the chunk that a command ends. JFR may remove its name, but it is open here.
-func (r *Recording) end(ctx context.Context, p *jvm.Process, command attach.Command, done string) (*cause.Finding, error) {
+func (r *Recording) end(ctx context.Context, p *jvm.Process, command attach.Command, done string, gains *cause.Gains) (*cause.Finding, error) {
 	session, err := p.Session()
 	if err != nil {
 		return nil, err
@@ -206,7 +221,7 @@ func (r *Recording) end(ctx context.Context, p *jvm.Process, command attach.Comm
 	if !strings.Contains(text, done) {
 		return nil, p.Refuse(ErrNoRecording, "the recording has ended: "+jvm.Printable(strings.TrimSpace(text), maxReasonBytes), "")
 	}
-	return findCause(chunk, r.kind, r.found)
+	return findCause(chunk, r.kind, cause.Known{Before: r.found, Gains: gains, Ended: time.Now()})
 }
 
 const (
@@ -250,15 +265,15 @@ func readChunk(p *jvm.Process, kind cause.Kind) (*cause.Finding, error) {
 		return nil, err
 	}
 	defer chunk.Close()
-	return findCause(chunk, kind, nil)
+	return findCause(chunk, kind, cause.Known{Ended: time.Now()})
 }
 
-func findCause(chunk *os.File, kind cause.Kind, before *cause.Finding) (*cause.Finding, error) {
+func findCause(chunk *os.File, kind cause.Kind, known cause.Known) (*cause.Finding, error) {
 	info, err := chunk.Stat()
 	if err != nil {
 		return nil, err
 	}
-	return cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, before, time.Now())
+	return cause.Find(chunk, min(info.Size(), maxChunkBytes), kind, known)
 }
 
 // chunkName is a file of a repository of JFR: 2026_11_29_08_08_05.jfr, also of several in one

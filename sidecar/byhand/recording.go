@@ -26,8 +26,8 @@ type RecordOptions struct {
 	Kind     string // of package cause
 	Duration time.Duration
 	// Consent is given to start a recording, Roots to search for the path to a GC root, Trace to
-	// instrument methods.
-	Consent, Roots, Trace bool
+	// instrument methods, Gains to count the live objects by two full collections.
+	Consent, Roots, Trace, Gains bool
 }
 
 // Finding is what a recording shows.
@@ -52,6 +52,9 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	if cause.Settings(kind, cause.Options{}) == nil {
 		return nil, fmt.Errorf("--kind %q: no recording shows the cause of it", o.Kind)
 	}
+	if o.Gains && kind != cause.Heap {
+		return nil, fmt.Errorf("--gains: only of --kind %s", cause.Heap)
+	}
 	t, err := open(ctx, o.Options)
 	if err != nil {
 		return nil, err
@@ -64,7 +67,7 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	if err := evidence.CheckRoom(&t.before); err != nil {
 		return nil, err
 	}
-	options := cause.Options{Trace: o.Trace}
+	options := cause.Options{Trace: o.Trace, Gains: o.Gains}
 	if o.Roots {
 		options.Roots = jvmevidence.MaxRoots
 	}

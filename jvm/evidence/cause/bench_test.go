@@ -3,7 +3,6 @@ package cause
 import (
 	"bytes"
 	"testing"
-	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
@@ -15,7 +14,7 @@ func BenchmarkFind(b *testing.B) {
 			b.SetBytes(int64(len(recording)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Find(bytes.NewReader(recording), int64(len(recording)), kind, nil, time.Time{}); err != nil {
+				if _, err := Find(bytes.NewReader(recording), int64(len(recording)), kind, Known{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -27,6 +27,9 @@ type Cause struct {
 	Share float64 `json:"share"`
 	// What it creates most: the name of the threads with "#" for numbers, a class.
 	What string `json:"what,omitempty"`
+	// GainedBytes is what the live objects of the line gained while it was recorded, if that
+	// is how it was found; Share is that of Finding.GainedBytes then.
+	GainedBytes int64 `json:"gained_bytes,omitempty"`
 	// HeldBy is what refers to most of the objects: a static field, a thread. "" if it was
 	// not recorded.
 	HeldBy string `json:"held_by,omitempty"`
@@ -51,6 +54,8 @@ type Finding struct {
 	// OldCollected is when the last collection of the old generation began, which finds the
 	// objects in it that stay; zero: there was none, or it is not needed.
 	OldCollected time.Time `json:"old_collected,omitzero"`
+	// GainedBytes is what all live objects gained, if the line was found by that.
+	GainedBytes int64 `json:"gained_bytes,omitempty"`
 	// Seen is how it was seen: "jdk.ThreadStart, jdk.ThreadEnd".
 	Seen string `json:"seen"`
 	// Sampled: the counts are of a sample, not of all.

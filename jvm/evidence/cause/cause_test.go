@@ -50,7 +50,7 @@ func TestFind(t *testing.T) {
 
 func find(t *testing.T, b []byte, kind Kind) *Finding {
 	t.Helper()
-	f, err := Find(bytes.NewReader(b), int64(len(b)), kind, nil, time.Time{})
+	f, err := Find(bytes.NewReader(b), int64(len(b)), kind, Known{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,10 +68,10 @@ func TestFindInOpenChunk(t *testing.T) {
 }
 
 func TestFindRefuses(t *testing.T) {
-	if _, err := Find(bytes.NewReader(nil), 0, "weather", nil, time.Time{}); err == nil {
+	if _, err := Find(bytes.NewReader(nil), 0, "weather", Known{}); err == nil {
 		t.Error("no error for an unknown kind")
 	}
-	if _, err := Find(bytes.NewReader(nil), 0, Heap, nil, time.Time{}); err == nil {
+	if _, err := Find(bytes.NewReader(nil), 0, Heap, Known{}); err == nil {
 		t.Error("no error for an empty file")
 	}
 }

@@ -5,6 +5,8 @@
 //	threads         ThreadStart, ThreadEnd               threads that started and stay
 //	class_loader    ClassDefine, ClassUnload             loaders and generated classes that come again and again
 //	heap            OldObjectSample, GarbageCollection   sampled objects that are old
+//	                ObjectAllocationSample, or those     what the live objects of each class gained, by the line that
+//	                of TLABs before JDK 16               allocates it, if the caller counted them (Gains)
 //	direct_buffers  OldObjectSample or MethodTrace       buffers that are old; or calls, less the frees
 //	mapped_files    the same                             mappings
 //	zip             the same                             Deflater, Inflater
@@ -24,4 +26,8 @@
 // generation: before that a dead one may only have been promoted. Below 10 such samples no line
 // is named. Nor is one that does not lead clearly: by more than twice the standard deviation of
 // the difference. Of calls, those that released something again are taken from the first line.
+//
+// JFR keeps 256 samples, by the size of the object: with much garbage, those of small objects are
+// replaced before the next collection. Gains find these: if half or more of what was allocated of
+// a class stays, the line that allocates nearly all of it is the one that leaks.
 package cause

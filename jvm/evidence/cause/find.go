@@ -19,12 +19,21 @@ type counter interface {
 	finish(f *Finding)
 }
 
-// Find reads size bytes of a recording and finds the cause of a leak. ended is when the
-// recording was stopped or read; zero: as late as the recording says. before is what earlier
-// chunks of the same recording showed, if a dump ended them; nil: there are none. Of what they
-// counted only the sampled objects are in a later chunk. An error of the file, of its format or
-// jfr.ErrBudget is returned even if some events were read: the end of a thread may be in the rest.
-func Find(file io.ReaderAt, size int64, kind Kind, before *Finding, ended time.Time) (*Finding, error) {
+// Known is what is known of a recording besides the file. The zero value is valid.
+type Known struct {
+	// Before is what earlier chunks of the same recording showed, if a dump ended them; nil:
+	// there are none. Of what they counted only the sampled objects are in a later chunk.
+	Before *Finding
+	// Ended is when the recording was stopped or read; zero: as late as the recording says.
+	Ended time.Time
+	// Gains are those of the live objects meanwhile; nil: they were not counted.
+	Gains *Gains
+}
+
+// Find reads size bytes of a recording and finds the cause of a leak. An error of the file, of
+// its format or jfr.ErrBudget is returned even if some events were read: the end of a thread may
+// be in the rest.
+func Find(file io.ReaderAt, size int64, kind Kind, known Known) (*Finding, error) {
 	source, ok := sources[kind]
 	if !ok {
 		return nil, fmt.Errorf("no recording shows the cause of %q", kind)
@@ -32,6 +41,9 @@ func Find(file io.ReaderAt, size int64, kind Kind, before *Finding, ended time.T
 	wanted := source.events
 	if source.calls != nil {
 		wanted = append([]string{methodTrace}, wanted...)
+	}
+	if known.Gains != nil {
+		wanted = append(slices.Clone(wanted), allocationSample, inNewTLAB, outsideTLAB)
 	}
 	r, err := jfr.NewReader(file, size, wanted, jfr.Budget{})
 	if err != nil {
@@ -44,7 +56,7 @@ func Find(file io.ReaderAt, size int64, kind Kind, before *Finding, ended time.T
 	case ClassLoader:
 		c = &classCounter{}
 	default:
-		c = &objectCounter{source: source}
+		c = &objectCounter{source: source, gains: known.Gains}
 	}
 	counts := make(map[string]int)
 	for {
@@ -60,11 +72,11 @@ func Find(file io.ReaderAt, size int64, kind Kind, before *Finding, ended time.T
 	}
 	info := r.Info()
 	f := &Finding{Kind: kind, Causes: []Cause{}, From: info.From, To: info.To, Seen: seen(wanted, counts)}
-	if before != nil {
+	if before := known.Before; before != nil {
 		f.From, f.OldCollected = before.From, before.OldCollected
 	}
-	if ended.After(f.To) {
-		f.To = ended
+	if known.Ended.After(f.To) {
+		f.To = known.Ended
 	}
 	c.finish(f)
 	return f, nil

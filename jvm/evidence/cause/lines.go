@@ -37,6 +37,9 @@ func (f *Finding) sentence(c *Cause) string {
 		counted = "sampled " + counted
 	}
 	text := fmt.Sprintf("%s %s, %d of %d %s (%.0f %%)", does, c.Line, c.Count, f.Total, counted, 100*c.Share)
+	if c.GainedBytes > 0 {
+		text = fmt.Sprintf("%s %s, %.1f of %.1f MiB that the live objects gained (%.0f %%)", does, c.Line, mib(c.GainedBytes), mib(f.GainedBytes), 100*c.Share)
+	}
 	if c.What != "" {
 		text += ": " + c.What
 	}
@@ -45,6 +48,8 @@ func (f *Finding) sentence(c *Cause) string {
 	}
 	return jvm.Printable(text, maxLineBytes)
 }
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // Lines describes the finding for people: first the Sentence, or why there is none.
 func (f *Finding) Lines() []string {

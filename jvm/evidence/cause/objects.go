@@ -17,6 +17,9 @@ type objectCounter struct {
 	freed  int      // by them
 	traced bool
 	lastGC time.Time // start of the last collection of the old generation
+
+	gains     *Gains // nil: not known
+	allocated allocations
 }
 
 // oldCollections are the names of collections that find what is dead in the old generation. An
@@ -50,8 +53,12 @@ func (c *objectCounter) event(e *jfr.Event) {
 		return
 	}
 	c.stack.frames, c.stack.truncated = e.Field("stackTrace").Frames(c.stack.frames[:0])
-	if e.Type() == methodTrace {
+	switch e.Type() {
+	case methodTrace:
 		c.call(e)
+		return
+	case allocationSample, inNewTLAB, outsideTLAB:
+		c.allocated.add(e, c.sites.at(c.stack, nil))
 		return
 	}
 	allocated, ok := e.Time("allocationTime")
@@ -105,6 +112,19 @@ func (c *objectCounter) finish(f *Finding) {
 		return
 	}
 	f.Sampled = true
+	c.judgeObjects(f)
+	if len(f.Causes) > 0 || c.gains == nil {
+		return
+	}
+	if f.From.After(c.gains.Began) {
+		f.Reason += ", and what was allocated is in an earlier file"
+		return
+	}
+	c.allocated.judge(f, c.gains)
+}
+
+// judgeObjects counts the sampled objects that are old.
+func (c *objectCounter) judgeObjects(f *Finding) {
 	if c.lastGC.After(f.OldCollected) {
 		f.OldCollected = c.lastGC
 	}

@@ -16,6 +16,8 @@ type Options struct {
 	JDK int
 	// Trace: methods may be instrumented (JDK 25 and newer), which retransforms classes.
 	Trace bool
+	// Gains: what the live objects gain is counted, so allocations are recorded, too.
+	Gains bool
 	// Roots is for how long the search for the path from an object to its GC root may stop
 	// the application; 0: no search.
 	Roots time.Duration
@@ -35,6 +37,9 @@ func Settings(kind Kind, o Options) []Setting {
 		}
 	}
 	var settings []Setting
+	if o.Gains && kind == Heap {
+		settings = allocationSettings(o.JDK)
+	}
 	for _, event := range s.events {
 		settings = append(settings, Setting{event, "enabled", "true"})
 		switch event {
@@ -44,6 +49,21 @@ func Settings(kind Kind, o Options) []Setting {
 			settings = append(settings, Setting{event, "cutoff", fmt.Sprintf("%d ms", o.Roots.Milliseconds())})
 		}
 		settings = append(settings, Setting{event, "stackTrace", "true"})
+	}
+	return settings
+}
+
+// firstAllocationSample is the first JDK with jdk.ObjectAllocationSample.
+const firstAllocationSample = 16
+
+func allocationSettings(jdk int) (settings []Setting) {
+	events := []string{inNewTLAB, outsideTLAB}
+	if jdk >= firstAllocationSample {
+		events = []string{allocationSample}
+		settings = append(settings, Setting{allocationSample, "throttle", "100/s"})
+	}
+	for _, event := range events {
+		settings = append(settings, Setting{event, "enabled", "true"}, Setting{event, "stackTrace", "true"})
 	}
 	return settings
 }
@@ -63,6 +83,9 @@ const (
 	classUnload       = "jdk.ClassUnload"
 	oldObjectSample   = "jdk.OldObjectSample"
 	methodTrace       = "jdk.MethodTrace"
+	allocationSample  = "jdk.ObjectAllocationSample"
+	inNewTLAB         = "jdk.ObjectAllocationInNewTLAB"
+	outsideTLAB       = "jdk.ObjectAllocationOutsideTLAB"
 )
 
 // source is where a kind is seen.
