@@ -75,7 +75,11 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 	}
 	o.JDK = session.Major
 	settings := cause.Settings(kind, o)
-	if err := refuseRecording(p, session.Collector, settings, o); err != nil {
+	err = refuseRecording(p, session.Collector, settings, o)
+	if o.Gains && errors.Is(err, ErrNotSafe) {
+		settings, err = cause.WithoutSamples(settings), nil // the gains alone can name a line
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	text, err := session.Send(ctx, attach.RecordingCheck)
@@ -120,6 +124,8 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 // firstInline is the first JDK whose JFR.start takes settings on its command line.
 const firstInline = 17
 
+const noSamplesFix = "use jvmem evidence --kind heap --gains, take a class histogram (--evidence=heap), or a heap dump"
+
 // refuseRecording returns an error for what this JVM may not be asked to record.
 func refuseRecording(p *jvm.Process, collector string, settings []cause.Setting, o cause.Options) error {
 	if settings == nil {
@@ -133,9 +139,9 @@ func refuseRecording(p *jvm.Process, collector string, settings []cause.Setting,
 	}
 	switch collector {
 	case "ZGC": // JDK-8382740: the generational one may crash; the older one samples nothing
-		return p.Refuse(ErrNotSafe, "objects are not sampled with ZGC: the JVM may crash (JDK-8382740)", "take a class histogram (--evidence=heap) or a heap dump")
+		return p.Refuse(ErrNotSafe, "objects are not sampled with ZGC: the JVM may crash (JDK-8382740)", noSamplesFix)
 	case "Shenandoah":
-		return p.Refuse(ErrNotSafe, "objects are not sampled with Shenandoah, for which it has not been verified", "take a class histogram (--evidence=heap) or a heap dump")
+		return p.Refuse(ErrNotSafe, "objects are not sampled with Shenandoah, for which it has not been verified", noSamplesFix)
 	case "":
 		return p.Refuse(ErrNotSafe, "objects are not sampled, as the collector is unknown", "")
 	}

@@ -25,8 +25,9 @@ const (
 	stays = 0.5
 	// allocatesMost is the least part of a class that the line must allocate.
 	allocatesMost = 0.8
-	// leastGain is the least part of the whole gain that a line must explain.
-	leastGain = 0.2
+	// mostGain is the part of the whole gain that a line must explain. leastGain suffices if the
+	// line may explain likelyGain: with what it allocates of classes of which most is garbage.
+	mostGain, leastGain, likelyGain = 0.5, 0.1, 0.6
 	// ahead is how many times more than the next line the first must explain.
 	ahead = 2
 	// maxAllocated bounds the classes whose allocations are counted.
@@ -95,15 +96,16 @@ func (a *allocations) count(class string, at *site, w weight) {
 
 // explained is what a line explains of the gain.
 type explained struct {
-	site    *site
-	samples int
-	gained  int64
+	site             *site
+	samples          int
+	gained, possible int64 // bytes
 }
 
 // judge names the line whose objects stay. Of a class of which most is garbage, it is unknown
 // which line's objects stay: it does not count.
 func (a *allocations) judge(f *Finding, gains *Gains) {
 	lines := make(map[place]*explained)
+	possible := make(map[place]int64)
 	for class, by := range a.classes {
 		var all, most weight
 		var first place
@@ -115,6 +117,9 @@ func (a *allocations) judge(f *Finding, gains *Gains) {
 		}
 		at, gained := a.sites[first], gains.Bytes[class]
 		if at == nil || float64(gained) < stays*float64(all.bytes) || float64(most.bytes) < allocatesMost*float64(all.bytes) {
+			for where, w := range by {
+				possible[where] += min(max(gained, 0), w.bytes)
+			}
 			continue
 		}
 		if lines[first] == nil {
@@ -123,6 +128,9 @@ func (a *allocations) judge(f *Finding, gains *Gains) {
 		lines[first].samples += all.samples
 		lines[first].gained += gained
 		count(at.what, class, int(gained))
+	}
+	for where, l := range lines {
+		l.possible = l.gained + possible[where]
 	}
 	ranked := make([]*explained, 0, len(lines))
 	for _, l := range lines {
@@ -145,12 +153,14 @@ func (f *Finding) nameGain(gains *Gains, ranked []*explained) string {
 	if len(ranked) > 1 {
 		second = ranked[1].gained
 	}
-	share := float64(first.gained) / float64(gains.Total)
+	share, may := float64(first.gained)/float64(gains.Total), float64(first.possible)/float64(gains.Total)
 	switch {
 	case first.samples < minSamples:
 		return fmt.Sprintf("only %d allocations by %s were sampled", first.samples, first.site.line)
-	case gains.Total <= 0, share < leastGain, first.gained < ahead*second:
-		return fmt.Sprintf("%s explains only %.0f %% of what the live objects gained", first.site.line, 100*share)
+	case gains.Total <= 0:
+		return "the live objects gained nothing"
+	case first.gained < ahead*second, share < leastGain, share < mostGain && may < likelyGain:
+		return fmt.Sprintf("%s explains %.0f %% of what the live objects gained, %.0f %% at most", first.site.line, 100*share, 100*may)
 	}
 	f.Reason, f.GainedBytes, f.Total = "", gains.Total, first.samples
 	f.Causes = []Cause{{

@@ -74,6 +74,11 @@ func Samples(settings []Setting) bool {
 	return slices.ContainsFunc(settings, func(s Setting) bool { return s.Event == oldObjectSample })
 }
 
+// WithoutSamples returns settings by which objects are not sampled.
+func WithoutSamples(settings []Setting) []Setting {
+	return slices.DeleteFunc(slices.Clone(settings), func(s Setting) bool { return s.Event == oldObjectSample })
+}
+
 // Event types.
 const (
 	threadStart       = "jdk.ThreadStart"
