@@ -58,7 +58,7 @@ demo: build jdk ## start a JVM whose memory grows step by step and print each br
 
 .PHONY: test
 test: jdk ## run all tests of the main module with the race detector, and those of the plugin
-	@.ci/need "gcc /usr/lib/x86_64-linux-gnu/libjemalloc.so.2" "gcc libc6-dev libjemalloc2"
+	@.ci/need "gcc musl-gcc /usr/lib/x86_64-linux-gnu/libjemalloc.so.2" "gcc libc6-dev musl-tools libjemalloc2"
 	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v '/sidecar/diagnosis$$')
 	go test ./sidecar/diagnosis # it starts no goroutine; with the race detector its replays take five times as long
 	cd cmd/kubectl-jvmem && go test ./...

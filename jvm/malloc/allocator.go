@@ -18,6 +18,8 @@ const (
 	Glibc Allocator = iota
 	// Jemalloc is that of version 5.3.
 	Jemalloc
+	// Mallocng is that of musl from version 1.2.1 on.
+	Mallocng
 	// Unsupported allocators are known by the name of their library only.
 	Unsupported
 )
@@ -30,6 +32,8 @@ func findAllocator(mappings []pages.Mapping) (Allocator, string) {
 		return Glibc, ""
 	case strings.HasPrefix(name, "libjemalloc"):
 		return Jemalloc, name
+	case ranges.IsMusl(name):
+		return Mallocng, name
 	}
 	return Unsupported, name
 }
@@ -51,17 +55,36 @@ func variablesOf(mappings []pages.Mapping, library string) (list []ranges.Range)
 	return list
 }
 
-// open recognises the allocator by its variables. The error is ErrUnknown if it has none of
-// those known here, or that of memory.
-func (a Areas) open(w *walker) (*jemalloc, error) {
-	j := &jemalloc{walker: w}
-	switch found := a.Allocator == Jemalloc && j.findTree(a.Library); {
+// other is an allocator that is not glibc's.
+type other interface {
+	// find recognises it by its variables.
+	find(library []ranges.Range) bool
+	// used calls yield for the ranges in which blocks may be in use, in the order of their
+	// addresses. They may overlap.
+	used(yield func(start, end uint64))
+	// walk hands out all blocks.
+	walk(library []ranges.Range)
+	// blockAt returns Block.Bytes of the block in use at an address; 0: none begins there.
+	blockAt(addr uint64) uint64
+}
+
+// open recognises the allocator. The error is ErrUnknown if it has no structures that are
+// known here, or that of memory.
+func (a Areas) open(w *walker) (other, error) {
+	var o other
+	switch a.Allocator {
+	case Jemalloc:
+		o = &jemalloc{walker: w}
+	case Mallocng:
+		o = &mallocng{walker: w}
+	}
+	switch found := o != nil && o.find(a.Library); {
 	case w.err != nil:
 		return nil, w.err
 	case !found:
 		return nil, fmt.Errorf("%w: %s", ErrUnknown, a.Name)
 	}
-	return j, nil
+	return o, nil
 }
 
 // maxRanges bounds the ranges of Memory: 2 MiB.
@@ -72,16 +95,15 @@ const maxRanges = 64 << 10
 // system calls. The errors are those of Walk.
 func Memory(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (list []ranges.Range, reads int, err error) {
 	w := &walker{memory: newMemory(mem, pages, budget, 0)}
-	j, err := areas.open(w)
+	o, err := areas.open(w)
 	if err != nil {
 		return nil, w.spent(budget), err
 	}
-	j.extents(func(x *extent) {
+	o.used(func(start, end uint64) {
 		n := len(list)
-		switch start, end := x.base(), x.base()+x.size; {
-		case x.state != extentActive:
-		case n > 0 && list[n-1].End == start:
-			list[n-1].End = end
+		switch {
+		case n > 0 && start <= list[n-1].End:
+			list[n-1].End = max(list[n-1].End, end)
 		case n == maxRanges:
 			w.err = ErrBudget
 		default:
@@ -92,13 +114,14 @@ func Memory(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (list []ra
 }
 
 // Lookup finds single blocks of an allocator that is not glibc's.
-type Lookup struct{ of *jemalloc }
+type Lookup struct{ of other }
 
 // NewLookup returns a Lookup, which has the errors of Walk.
 func NewLookup(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (*Lookup, error) {
-	j, err := areas.open(&walker{memory: newMemory(mem, pages, budget, 0)})
-	return &Lookup{j}, err
+	o, err := areas.open(&walker{memory: newMemory(mem, pages, budget, 0)})
+	return &Lookup{o}, err
 }
 
-// Bytes returns the size of the block at addr; 0: none begins there, or the budget is spent.
+// Bytes returns Block.Bytes of the block in use at addr; 0: none begins there, or the budget is
+// spent.
 func (l *Lookup) Bytes(addr uint64) uint64 { return l.of.blockAt(addr) }

@@ -1,6 +1,7 @@
 // Package malloc finds the memory of glibc's malloc in a process by the headers that
 // malloc itself writes: the heaps of thread arenas, and chunks that were mmapped one by
-// one (Find), and all blocks in them and in the main arena (Walk). Walk also knows jemalloc.
+// one (Find), and all blocks in them and in the main arena (Walk). Walk also knows jemalloc and
+// musl's malloc.
 // Only resident pages are read, so the process does not change. It is not stopped, either.
 //
 // # Find
@@ -49,6 +50,12 @@
 // variables of its library, which has to lead to descriptors that lead back. The blocks that
 // threads keep for themselves are found by the lists of its arenas: a build without
 // statistics (--disable-stats) has none, and is unknown, as are other versions.
+//
+// # musl
+//
+// mallocng, from musl 1.2.1 on (tried with Debian's musl 1.2.3 and dynamically linked C programs,
+// block by block; there was no JVM for musl). The variables of malloc lead to all descriptors of
+// memory. It keeps the size that was asked for, so a block's end is that.
 //
 // # Split
 //

@@ -137,9 +137,9 @@ func (m *memory) eachWord(start, end uint64, yield func(at, word uint64) (more b
 	}
 }
 
-// findTree finds the root of the radix tree: an array of pointers in the library, one of
+// find finds the root of the radix tree: an array of pointers in the library, one of
 // which leads to a leaf, whose place in the array is that of the leaf's addresses.
-func (j *jemalloc) findTree(library []ranges.Range) bool {
+func (j *jemalloc) find(library []ranges.Range) bool {
 	seen := make(map[uint64]bool)
 	for _, r := range library {
 		j.eachWord(r.Start, min(r.End, r.Start+maxVariables), func(at, word uint64) bool {
@@ -219,7 +219,14 @@ func (j *jemalloc) element(at, page, element uint64, yield func(*extent)) {
 	j.end = page + pageSize
 }
 
-// blockAt returns the size of the block at an address; 0: none begins there.
+func (j *jemalloc) used(yield func(start, end uint64)) {
+	j.extents(func(x *extent) {
+		if x.state == extentActive {
+			yield(x.base(), x.base()+x.size)
+		}
+	})
+}
+
 func (j *jemalloc) blockAt(addr uint64) uint64 {
 	if addr >= userLimit {
 		return 0
@@ -243,7 +250,6 @@ func (j *jemalloc) blockAt(addr uint64) uint64 {
 	return 0
 }
 
-// walk hands out all blocks.
 func (j *jemalloc) walk(library []ranges.Range) {
 	j.readCaches(library)
 	j.extents(func(x *extent) {
@@ -290,7 +296,7 @@ func (j *jemalloc) hand(b Block) {
 	if j.err != nil {
 		return
 	}
-	b.classed, b.ResidentBytes = true, j.resident(b.Addr, b.Addr+b.Bytes)
+	b.end, b.ResidentBytes = b.Addr+b.Bytes, j.resident(b.Addr, b.Addr+b.Bytes)
 	if b.State != Free && j.holds(b.Addr, min(b.Bytes, HeadBytes)) {
 		b.Head = j.at(b.Addr, min(b.Bytes, HeadBytes))
 		if b.State == InUse && b.Addr%pageSize == 0 && len(b.Head) >= 8 && binary.LittleEndian.Uint64(b.Head) == cacheMark {

@@ -147,8 +147,9 @@ func (h Headers) Parse(b *Block) (category uint8, size uint64, ok bool) {
 // more than needed, where they are too few for a chunk, and rounds mmapped ones up to
 // pages.
 func (b *Block) fits(bytes uint64) bool {
-	if b.classed { // the classes differ by a fifth at most, but the smallest by 16
-		return b.Bytes >= bytes && b.Bytes-bytes < max(b.Bytes/4, 16)
+	if b.end > 0 { // classes differ by a fifth at most, but the smallest by 16
+		usable := b.end - b.Addr
+		return usable >= bytes && usable-bytes < max(usable/4, 16)
 	}
 	if b.Arena == 0 {
 		return b.Bytes >= bytes+chunkHeader && b.Bytes < bytes+2*b.page

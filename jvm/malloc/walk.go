@@ -37,7 +37,7 @@ type Block struct {
 	// Addr is what malloc returns for it, 16 bytes behind the beginning of the chunk.
 	Addr uint64
 	// Bytes of the chunk, with malloc's own 8, or 16 where it was mmapped. Other allocators
-	// than glibc's have nothing of their own in a block: their size class.
+	// than glibc's have a size class for each.
 	Bytes uint64
 	// ResidentBytes is the part of them on resident pages.
 	ResidentBytes int64
@@ -50,14 +50,14 @@ type Block struct {
 	// Sampled: it stands for others, too (Totals.Weight).
 	Sampled bool
 
-	page    uint64 // bytes of a page, where it was mmapped
-	classed bool   // there is nothing of malloc's in it
+	page uint64 // bytes of a page, where it was mmapped
+	end  uint64 // of what the program may use, if the allocator is not glibc's; else 0
 }
 
 // End is where the part of the block ends that the program may use.
 func (b *Block) End() uint64 {
-	if b.classed {
-		return b.Addr + b.Bytes
+	if b.end > 0 {
+		return b.end
 	}
 	return b.Addr + b.Bytes - 8
 }
@@ -144,10 +144,10 @@ func (t *Totals) Resident() int64 {
 func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Block)) (Totals, error) {
 	w := walker{memory: newMemory(mem, pages, budget, windowBytes), see: see, caches: caches{library: areas.Library}}
 	if areas.Allocator != Glibc {
-		if j, err := areas.open(&w); err != nil {
+		if o, err := areas.open(&w); err != nil {
 			w.err = err
 		} else {
-			j.walk(areas.Library)
+			o.walk(areas.Library)
 		}
 		w.totals.Reads = w.spent(budget)
 		return w.totals, w.err

@@ -68,11 +68,13 @@ func openLive(t testing.TB, pid int) live {
 }
 
 // build compiles a program of testdata.
-func build(t testing.TB, source string) string {
+func build(t testing.TB, source string) string { return buildWith(t, "gcc", source) }
+
+func buildWith(t testing.TB, compiler, source string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "program")
-	if text, err := exec.Command("gcc", "-O1", "-Wall", "-Werror", "-pthread", "-o", out, filepath.Join("testdata", source)).CombinedOutput(); err != nil {
-		t.Fatalf("gcc (Debian: apt-get install gcc libc6-dev): %v\n%s", err, text)
+	if text, err := exec.Command(compiler, "-O1", "-Wall", "-Werror", "-pthread", "-o", out, filepath.Join("testdata", source)).CombinedOutput(); err != nil {
+		t.Fatalf("%s (Debian: apt-get install gcc libc6-dev musl-tools): %v\n%s", compiler, err, text)
 	}
 	return out
 }

@@ -218,9 +218,13 @@ func Allocator(mappings []pages.Mapping) (name string, glibc bool) {
 			glibc = true
 		case strings.HasPrefix(file, "libjemalloc"), strings.HasPrefix(file, "libtcmalloc"), strings.HasPrefix(file, "libmimalloc"):
 			return file, false
-		case strings.HasPrefix(file, "ld-musl-"):
+		case IsMusl(file):
 			musl = file
 		}
 	}
 	return musl, glibc
 }
+
+// IsMusl reports whether the file name of a library is that of musl: as its dynamic linker, or
+// as Debian has it.
+func IsMusl(file string) bool { return strings.HasPrefix(file, "ld-musl-") || file == "libc.so" }
