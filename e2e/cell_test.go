@@ -167,9 +167,7 @@ func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	}
 	var failed []sidecar.Source
 	for _, s := range seen.Sources {
-		// In the guest a chunk of 7 MiB that NMT reports is not found now and then. It is told,
-		// and native is split by what NMT reports.
-		if missing := s.Name == "malloc_blocks" && strings.Contains(s.Reason, "headers are not those of NMT"); !s.OK && !missing {
+		if !s.OK {
 			failed = append(failed, s)
 		}
 	}
