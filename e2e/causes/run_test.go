@@ -28,6 +28,7 @@ type result struct {
 	Truth        []string
 	Named        string // the line that is named first
 	Count, Total int
+	Gained       bool   // the line was found by what the live objects gained, not by samples that stay
 	Reason       string // why none is named
 }
 
@@ -41,9 +42,10 @@ type finding struct {
 		Count int
 		Share float64
 	}
-	Reason string
-	Total  int
-	Seen   string
+	Reason      string
+	Total       int
+	GainedBytes int64 `json:"gained_bytes"`
+	Seen        string
 }
 
 // TestCauses runs -parallel cases concurrently.
@@ -67,8 +69,11 @@ func (c testCase) run(t *testing.T, jdk int) {
 	if jdk >= firstTrace && c.traced {
 		more = append(more, "--trace")
 	}
+	if c.kind == "heap" {
+		more = append(more, "--gains")
+	}
 	f := record(t, j.PID, c.kind, c.record, more...)
-	r := result{Name: c.name, Kind: c.kind, JDK: jdk, Outcome: noAnswer, Truth: truth(j), Total: f.Total, Reason: f.Reason}
+	r := result{Name: c.name, Kind: c.kind, JDK: jdk, Outcome: noAnswer, Truth: truth(j), Total: f.Total, Gained: f.GainedBytes > 0, Reason: f.Reason}
 	if len(r.Truth) == 0 {
 		t.Fatalf("the application did not leak:\n%s", j.Output())
 	}

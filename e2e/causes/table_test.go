@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // resultList has the results of the cases that ran.
@@ -42,7 +44,8 @@ happened when ` + "`jvmem evidence`" + ` starts a recording. Each leak runs on e
 
 A line is *right* if it is the one that the application printed. "Not enough" is an answer: jvmem names no line unless at
 least 10 samples lived for 30 %% of the recording, and one line leads beyond chance. For objects on the heap the line is
-where they are allocated.
+where they are allocated. Heaps are recorded with ` + "`--gains`" + `: two full collections count the live objects of each class. If the
+samples do not suffice, a line is right *by gains*: it allocates the classes of which most stays.
 
 `
 
@@ -53,7 +56,8 @@ const limits = `
 - What does not end within the recording, but ends later, looks like a leak: a cache that keeps objects for an hour. Record
   for longer than that, or compare with the diagnosis.
 - Objects, while the old generation is not collected: a dead object may only have been promoted. Near its limit a heap is
-  collected; else ` + "`jvmem try gc`" + ` before the end of the recording helps, which stops the application.
+  collected; else ` + "`--gains`" + ` helps, which collects it and stops the application for that.
+- Small objects, without ` + "`--gains`" + `: JFR keeps 256 samples, the largest objects first, and replaces the others before the next collection.
 - Before JDK 25, buffers, mappings, Deflaters and sockets: their Java objects are small and rarely sampled.
 - File names: recordings have none, so they are derived from the class.
 `
@@ -72,11 +76,24 @@ func (l *resultList) write() error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, introduction, len(cases()))
+	l.conditions(&b)
 	l.summary(&b)
 	l.table(&b)
 	l.costTable(&b)
 	b.WriteString(limits)
 	return os.WriteFile(*markdown, []byte(b.String()), 0o644)
+}
+
+// conditions writes when and how busy the machine was: pauses, and how much leaks in a time,
+// depend on it.
+func (l *resultList) conditions(b *strings.Builder) {
+	load, err := os.ReadFile("/proc/loadavg")
+	minutes := strings.Fields(string(load))
+	if err != nil || len(minutes) < 3 {
+		minutes = []string{"", "", "?"}
+	}
+	fmt.Fprintf(b, "**The last run** ended on %s, on %d CPUs with a load average of %s over 15 minutes: %d cases.\n\n",
+		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), runtime.NumCPU(), minutes[2], len(l.Cases))
 }
 
 // read reads the results of earlier runs, so that some cases can run again.
@@ -93,18 +110,21 @@ func (l *resultList) read() error {
 
 // summary writes how many of each kind were right.
 func (l *resultList) summary(b *strings.Builder) {
-	b.WriteString("## By kind\n\n| kind | JDK | right | not enough | WRONG |\n|---|---|---|---|---|\n")
+	b.WriteString("## By kind\n\n| kind | JDK | right | of these by gains | not enough | WRONG |\n|---|---|---|---|---|---|\n")
 	type key struct {
 		kind string
 		jdk  int
 	}
-	counts := make(map[key]map[outcome]int)
+	counts, gained := make(map[key]map[outcome]int), make(map[key]int)
 	for _, r := range l.Cases {
 		k := key{r.Kind, r.JDK}
 		if counts[k] == nil {
 			counts[k] = make(map[outcome]int)
 		}
 		counts[k][r.Outcome]++
+		if r.Gained {
+			gained[k]++
+		}
 	}
 	var kinds []string
 	for _, c := range cases() {
@@ -115,7 +135,7 @@ func (l *resultList) summary(b *strings.Builder) {
 	for _, kind := range kinds {
 		for _, jdk := range jdks {
 			if n := counts[key{kind, jdk}]; n != nil {
-				fmt.Fprintf(b, "| %s | %d | %d | %d | %d |\n", kind, jdk, n[right], n[noAnswer], n[wrong])
+				fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %d |\n", kind, jdk, n[right], gained[key{kind, jdk}], n[noAnswer], n[wrong])
 			}
 		}
 	}
@@ -137,9 +157,12 @@ func (l *resultList) table(b *strings.Builder) {
 				continue
 			}
 			r := l.Cases[i]
-			if r.Outcome == noAnswer {
+			switch {
+			case r.Outcome == noAnswer:
 				fmt.Fprintf(b, " not enough (%d) |", r.Total)
-			} else {
+			case r.Gained:
+				fmt.Fprintf(b, " %s, by gains |", r.Outcome)
+			default:
 				fmt.Fprintf(b, " %s, %d of %d |", r.Outcome, r.Count, r.Total)
 			}
 		}

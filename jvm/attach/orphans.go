@@ -35,6 +35,9 @@ func (c *Client) release(ctx context.Context, p proc.Status) {
 	defer objects.close()
 	dump := adopt(int(tmp.Fd()), name, p)
 	defer dump.close()
+	if dump.fd < 0 && objects.fd < 0 {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
 	buffer := make([]byte, drainBytes)

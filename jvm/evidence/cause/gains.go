@@ -25,9 +25,9 @@ const (
 	stays = 0.5
 	// allocatesMost is the least part of a class that the line must allocate.
 	allocatesMost = 0.8
-	// mostGain is the part of the whole gain that a line must explain. leastGain suffices if the
-	// line may explain likelyGain: with what it allocates of classes of which most is garbage.
-	mostGain, leastGain, likelyGain = 0.5, 0.1, 0.6
+	// leastGain is the least part of the whole gain that a line must explain, possibleGain the
+	// least that it may explain with what it allocates of classes of which most is garbage.
+	leastGain, possibleGain = 0.1, 0.5
 	// ahead is how many times more than the next line the first must explain.
 	ahead = 2
 	// maxAllocated bounds the classes whose allocations are counted.
@@ -159,7 +159,7 @@ func (f *Finding) nameGain(gains *Gains, ranked []*explained) string {
 		return fmt.Sprintf("only %d allocations by %s were sampled", first.samples, first.site.line)
 	case gains.Total <= 0:
 		return "the live objects gained nothing"
-	case first.gained < ahead*second, share < leastGain, share < mostGain && may < likelyGain:
+	case first.gained < ahead*second, share < leastGain, may < possibleGain:
 		return fmt.Sprintf("%s explains %.0f %% of what the live objects gained, %.0f %% at most", first.site.line, 100*share, 100*may)
 	}
 	f.Reason, f.GainedBytes, f.Total = "", gains.Total, first.samples

@@ -89,8 +89,8 @@ final class HeapServices {
     /** Sessions that never expire. */
     static void session(String uri) {
         Map<String, Object> session = SESSIONS.computeIfAbsent(uri, key -> new HashMap<>());
-        for (int i = 0; i < 60; i++) {
-            Truth.leaks(); session.put("attribute " + i, new int[] {i, i, i});
+        for (int i = 0; i < 20; i++) {
+            Truth.leaks(i); session.put("attribute " + i, new int[] {i, i, i});
         }
     }
 
@@ -98,8 +98,8 @@ final class HeapServices {
 
     /** A meter for each user and path. */
     static void metrics(String uri) {
-        for (int i = 0; i < 40; i++) {
-            Truth.leaks(); METERS.computeIfAbsent("http.server.requests{uri=" + uri + ",status=" + i + "}", key -> new LongAdder()).increment();
+        for (int i = 0; i < 12; i++) {
+            Truth.leaks(i); METERS.computeIfAbsent("http.server.requests{uri=" + uri + ",status=" + i + "}", key -> new LongAdder()).increment();
         }
     }
 
@@ -107,8 +107,8 @@ final class HeapServices {
 
     /** Stages that wait for what never comes. */
     static void futures(String uri) {
-        for (int i = 0; i < 30; i++) {
-            Truth.leaks(); SHUTDOWN.thenApply(reason -> reason + uri).thenAccept(text -> Dispatcher.response = text);
+        for (int i = 0; i < 15; i++) {
+            Truth.leaks(i); SHUTDOWN.thenApply(reason -> reason + uri).thenAccept(text -> Dispatcher.response = text);
         }
     }
 

@@ -6,8 +6,7 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A shop with load and one leak: -Dshop.leak, "none" for no load at all. -Dshop.before requests
- * with the leak come as fast as possible, and as many as it takes until -Dshop.fill MiB of the heap
- * are live; then it prints READY; then -Dshop.rate a second, with five
+ * with the leak come as fast as possible; then it prints READY; then -Dshop.rate a second, with five
  * times as many requests without the leak. To each line that it reads it replies with the longest
  * pause since the line before.
  */
@@ -33,8 +32,7 @@ public final class Main {
 
     private static void serve(Dispatcher dispatcher, int before, double rate) throws Exception {
         Background.start();
-        long fill = Long.getLong("shop.fill", 0) << 20;
-        for (int i = 0; i < before || fill > 0 && (i % 500 != 0 || live() < fill); i++) {
+        for (int i = 0; i < before; i++) {
             dispatcher.service("/order/" + i, true);
         }
         AtomicLong requests = new AtomicLong();
@@ -43,11 +41,6 @@ public final class Main {
             t.setDaemon(true);
             t.start();
         }
-    }
-
-    private static long live() {
-        System.gc();
-        return Runtime.getRuntime().totalMemory() - Runtime.getRuntime().freeMemory();
     }
 
     /** A thread of the server's pool. */

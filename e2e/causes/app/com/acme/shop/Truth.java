@@ -9,7 +9,17 @@ final class Truth {
     private static final Set<String> PRINTED = Collections.newSetFromMap(new ConcurrentHashMap<String, Boolean>());
 
     static void leaks() {
-        StackTraceElement line = new Throwable().getStackTrace()[1];
+        print(new Throwable().getStackTrace()[1]);
+    }
+
+    /** In a loop: once for each request, as a stack trace is more garbage than most of what leaks. */
+    static void leaks(int i) {
+        if (i == 0) {
+            print(new Throwable().getStackTrace()[1]);
+        }
+    }
+
+    private static void print(StackTraceElement line) {
         String text = line.getClassName() + "." + line.getMethodName() + "(" + line.getFileName() + ":" + line.getLineNumber() + ")";
         if (PRINTED.add(text)) {
             System.out.println("TRUTH " + text);
