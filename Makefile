@@ -152,6 +152,10 @@ ifeq ($(BENCH),.)
 	$(PERFORMANCE) -run 'Samples|Commands|Captures|Malloc' $(PERFORMANCE_ARGS) -benchmarks '$(CURDIR)/bin/bench.txt'
 endif
 
+.PHONY: bench-served
+bench-served: build jdk ## measure what jvmem serve takes beside a large heap, many JVMs, processes and mappings, and what a day of it costs the JVM
+	$(PERFORMANCE) -run 'Served|Many|Day' $(PERFORMANCE_ARGS)
+
 .PHONY: stalls
 stalls: build jdk ## measure application stalls with and without jvmem, STALLS (5) times each
 	$(PERFORMANCE) -run Stalls $(PERFORMANCE_ARGS) -rounds '$(STALLS)'

@@ -91,7 +91,8 @@ func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, k
 	}
 	e.first = append(e.first, milliseconds(first))
 	firstStops := safepoints(t, log)[stops:]
-	e.stoppedFirst = append(e.stoppedFirst, milliseconds(sum(firstStops)))
+	total, _ := stopped(firstStops)
+	e.stoppedFirst = append(e.stoppedFirst, milliseconds(total))
 	grown := privateKiB(t, j.PID)
 	e.grewFirst = append(e.grewFirst, grown-before)
 	e.replyKB = float64(len(reply.Text)) / 1000
@@ -104,34 +105,43 @@ func (e *effect) try(t *testing.T, d *jdk, command attach.Command) (of string, k
 		}
 	}
 	e.later = append(e.later, milliseconds(time.Since(begun))/again)
-	e.stoppedLater = append(e.stoppedLater, milliseconds(slices.Max(append(safepoints(t, log)[stops:], 0))))
+	_, longest := stopped(safepoints(t, log)[stops:])
+	e.stoppedLater = append(e.stoppedLater, milliseconds(longest))
 	e.grewLater = append(e.grewLater, privateKiB(t, j.PID)-grown)
 	return version(t, j), true
 }
 
-func sum(durations []time.Duration) (total time.Duration) {
-	for _, d := range durations {
-		total += d
+// stopped returns the sum of the stops, and the longest.
+func stopped(stops []safepoint) (total, longest time.Duration) {
+	for _, s := range stops {
+		total, longest = total+s.stop, max(longest, s.stop)
 	}
-	return total
+	return total, longest
 }
 
-// safepoints returns the durations of the stops in a JVM's log.
-func safepoints(t *testing.T, log string) []time.Duration {
+// safepoint is a stop in a JVM's log.
+type safepoint struct {
+	operation string
+	stop      time.Duration
+}
+
+var safepointLine = regexp.MustCompile(`Safepoint "(\w+)".* Total: +(\d+) ns`)
+
+// safepoints returns the stops in a JVM's log.
+func safepoints(t *testing.T, log string) (all []safepoint) {
 	t.Helper()
 	text, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stops []time.Duration
-	for _, total := range regexp.MustCompile(`Total: +(\d+) ns`).FindAllStringSubmatch(string(text), -1) {
-		stop, err := time.ParseDuration(total[1] + "ns")
+	for _, of := range safepointLine.FindAllStringSubmatch(string(text), -1) {
+		stop, err := time.ParseDuration(of[2] + "ns")
 		if err != nil {
 			t.Fatal(err)
 		}
-		stops = append(stops, stop)
+		all = append(all, safepoint{of[1], stop})
 	}
-	return stops
+	return all
 }
 
 // privateKiB is the anonymous memory of a process from its page tables; RssAnon can lag

@@ -15,8 +15,9 @@ const (
 	// lastingSeconds is the age from which on a process hardly ever runs another program, as
 	// scripts do that wait for something before they start a JVM.
 	lastingSeconds = 120
-	// skips is how many calls of Still take such a process for the same one.
-	skips = 9
+	// skips is how many calls of Still take such a process for the same one, and moves how
+	// often it is then examined before it counts as added again.
+	skips, moves = 14, 2
 )
 
 // NonJVMs remembers processes that are not JVMs, because reading the mappings of each of them
@@ -25,7 +26,9 @@ type NonJVMs struct {
 	proc  string
 	known map[int]nonJVM
 	added int // processes, so far
-	buf   [usualStatBytes]byte
+	// lastingSeconds is the constant, but in tests.
+	lastingSeconds float64
+	buf            [usualStatBytes]byte
 }
 
 type nonJVM struct {
@@ -34,6 +37,7 @@ type nonJVM struct {
 	serial  int
 	checks  int // calls of Contains or Still since it was added
 	lasting bool
+	moves   int    // left
 	inode   uint64 // as Entry.Inode, in the last call of Still; 0: there was none
 }
 
@@ -42,7 +46,7 @@ type program struct{ startTicks, stackStart uint64 }
 
 // NewNonJVMs returns an empty set.
 func NewNonJVMs(procfs string) *NonJVMs {
-	return &NonJVMs{proc: procfs, known: make(map[int]nonJVM)}
+	return &NonJVMs{proc: procfs, known: make(map[int]nonJVM), lastingSeconds: lastingSeconds}
 }
 
 // Add adds a process that was found not to be a JVM. It ignores a process that is younger
@@ -55,13 +59,18 @@ func (s *NonJVMs) Add(pid int) {
 }
 
 func (s *NonJVMs) remember(pid int, of program, size uint64) {
-	s.added++
+	was := s.known[pid]
 	age := Uptime(of.startTicks)
-	s.known[pid] = nonJVM{program: of, size: size, serial: s.added, lasting: age != nil && *age >= lastingSeconds}
+	now := nonJVM{program: of, size: size, lasting: age != nil && *age >= s.lastingSeconds}
+	if now.serial, now.moves = was.serial, was.moves-1; !now.lasting || was.program != of || was.moves == 0 {
+		s.added++
+		now.serial, now.moves = s.added, moves
+	}
+	s.known[pid] = now
 }
 
-// Added returns a number that changes when a process is examined again, at least at every
-// sixth call of Contains; not ok if the process is not known.
+// Added returns a number that changes when a process is examined again, of one that has run
+// for two minutes when that happens for the third time; not ok if the process is not known.
 func (s *NonJVMs) Added(pid int) (serial int, ok bool) {
 	known, ok := s.known[pid]
 	return known.serial, ok
@@ -89,7 +98,7 @@ func (s *NonJVMs) Contains(pid int) bool {
 }
 
 // Still is Contains for a process of a listing that was just made. A process that has run for
-// two minutes is examined by each tenth call only, as long as its inode is the same: it may
+// two minutes is examined by each fifteenth call only, as long as its inode is the same: it may
 // have run another program for as long as that.
 func (s *NonJVMs) Still(e Entry) bool {
 	was := s.known[e.PID]

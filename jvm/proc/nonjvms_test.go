@@ -9,7 +9,9 @@ import (
 	"time"
 )
 
-func TestNonJVMs(t *testing.T) {
+// startShell starts a shell that runs sleep after it has read a line.
+func startShell(t *testing.T) (pid int, stdin io.Writer) {
+	t.Helper()
 	shell := exec.Command("sh", "-c", "echo; read line; exec sleep 600")
 	stdin, err := shell.StdinPipe()
 	if err != nil {
@@ -26,7 +28,11 @@ func TestNonJVMs(t *testing.T) {
 	if _, err := stdout.Read(make([]byte, 1)); err != nil { // its own exec is over
 		t.Fatal(err)
 	}
-	pid := shell.Process.Pid
+	return shell.Process.Pid, stdin
+}
+
+func TestNonJVMs(t *testing.T) {
+	pid, stdin := startShell(t)
 	s := NewNonJVMs("/proc")
 	if s.Add(pid); s.Contains(pid) {
 		t.Error("a launcher that has just begun is not looked at again")
@@ -87,63 +93,74 @@ func TestNonJVMs(t *testing.T) {
 }
 
 // TestStill: a process that has run for long is not examined again as long as it has its
-// inode, but by each tenth call.
+// inode, but by each fifteenth call, and counts as added again by each third of these.
 func TestStill(t *testing.T) {
-	pid := os.Getpid()
+	pid, _ := startShell(t)
 	entries, err := List("/proc")
 	i := slices.IndexFunc(entries, func(e Entry) bool { return e.PID == pid })
 	if err != nil || i < 0 || entries[i].Inode == 0 {
 		t.Fatalf("%+v, %v", entries, err)
 	}
-	again, err := List("/proc")
-	if err != nil || !slices.Contains(again, entries[i]) {
-		t.Errorf("%+v is not in the next list: %+v, %v", entries[i], again, err)
+	e := entries[i]
+	if again, err := List("/proc"); err != nil || !slices.Contains(again, e) {
+		t.Errorf("%+v is not in the next list: %+v, %v", e, again, err)
 	}
-	for name, tt := range map[string]struct {
-		lasting bool
-		inode   uint64
-		calls   int // that do not examine it
-	}{
-		"lasting": {true, entries[i].Inode, skips}, "young": {false, entries[i].Inode, 0}, "of another inode": {true, entries[i].Inode + 1, 0}, "without an inode": {true, 0, 0},
-	} {
+	added := func(lasting float64) *NonJVMs {
+		t.Helper()
 		s := NewNonJVMs("/proc")
+		s.lastingSeconds = lasting
 		now, size, err := s.program(pid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.remember(pid, now, size)
-		of := s.known[pid]
-		of.lasting = tt.lasting
-		s.known[pid] = of
-		if !s.Still(entries[i]) {
-			t.Fatal(name, "is not known")
+		if s.remember(pid, now, size); !s.Still(e) {
+			t.Fatal("it is not known")
 		}
+		return s
+	}
+	for name, tt := range map[string]struct {
+		lasting float64
+		inode   uint64
+		calls   int // that do not examine it
+	}{
+		"lasting": {0, e.Inode, skips - 1}, "young": {3600, e.Inode, 0}, "of another inode": {0, e.Inode + 1, 0}, "without an inode": {0, 0, 0},
+	} {
+		s := added(tt.lasting)
 		s.proc = t.TempDir() // whoever is examined there has ended
-		e := Entry{pid, tt.inode}
 		calls := 0
-		for s.Still(e) {
+		for s.Still(Entry{pid, tt.inode}) {
 			calls++
 		}
-		if want := max(0, tt.calls-1); calls != want {
-			t.Errorf("%s: %d calls, want %d", name, calls, want)
+		if calls != tt.calls {
+			t.Errorf("%s: %d calls, want %d", name, calls, tt.calls)
 		}
+	}
+	s := added(0)
+	serials := make(map[int]bool)
+	for range 6 * (skips + 1) {
+		if !s.Still(e) {
+			t.Fatal("it is no longer known")
+		}
+		serial, _ := s.Added(pid)
+		serials[serial] = true
+	}
+	if len(serials) < 3 || len(serials) > 4 {
+		t.Errorf("examined six times, it was added %d times", len(serials))
 	}
 }
 
 // BenchmarkStill is what a process that is no JVM costs in each sample, without the listing.
 func BenchmarkStill(b *testing.B) {
 	s := NewNonJVMs("/proc")
-	now, size, err := s.program(os.Getpid())
+	s.lastingSeconds = 0
+	e := Entry{os.Getpid(), 1}
+	now, size, err := s.program(e.PID)
 	if err != nil {
 		b.Fatal(err)
 	}
-	e := Entry{os.Getpid(), 1}
 	for b.Loop() {
-		if !s.Still(e) {
+		if !s.Still(e) { // it has grown
 			s.remember(e.PID, now, size)
 		}
-		of := s.known[e.PID]
-		of.lasting = true
-		s.known[e.PID] = of
 	}
 }
