@@ -23,6 +23,7 @@ DURATION ?= 10m
 CASES    ?= .
 CONCURRENT ?= 8
 PAGES    ?= 4,16,64
+EVIDENCE ?= cheap
 DOCKER   ?= docker
 IMAGE    ?= jvmem:$(VERSION)
 
@@ -184,9 +185,9 @@ bench-causes: build jdk ## let an application leak on JDK 8 to 25, check the lin
 APPS = cd e2e/apps && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR)/.ci/need -npm $(CURDIR)/.tools/npm
 
 .PHONY: bench-apps
-bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks for DURATION (10m) each, CONCURRENT (8) at a time, and print what jvmem says about them
+bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks for DURATION (10m) each, CONCURRENT (8) at a time, and print what jvmem says about them; EVIDENCE=jfr: also the line of code that leaks
 	$(APPS) -v -markdown $(CURDIR)/bin/apps.md -record $(CURDIR)/bin/apps -run 'TestServers/($(CASES))' \
-		-duration $(DURATION) -parallel $(CONCURRENT) -timeout 6h
+		-duration $(DURATION) -parallel $(CONCURRENT) -evidence $(EVIDENCE) -timeout 6h
 
 .PHONY: e2e-apps
 e2e-apps: build jdk ## e2e: three real servers of bench-apps for 7 minutes: they start, answer and are observed

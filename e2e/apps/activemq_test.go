@@ -32,7 +32,7 @@ func activemqCases() []testCase {
 	}
 	queues := testCase{
 		server: activemq, fault: replies, verdict: "heap", gc: "Serial", limit: 384, faults: 2600,
-		flags: []string{"-Dorg.apache.activemq.UseDedicatedTaskRunner=false"},
+		flags: []string{"-Dorg.apache.activemq.UseDedicatedTaskRunner=false"}, line: "org.apache.activemq.",
 	}
 	stored := testCase{server: activemq, fault: disk, limit: 384, faults: 4000}
 	clean := stored.clean()

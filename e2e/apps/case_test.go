@@ -38,6 +38,7 @@ type testCase struct {
 	// expected subject.
 	verdict, subject string
 	also             string // a verdict that is true as well
+	line             string // the start of the line of code that leaks, for -evidence=jfr
 	gc               string // collector; "" is G1
 	flags            []string
 	limit            int64 // MiB
@@ -55,7 +56,7 @@ func cases() []testCase {
 
 // clean returns the same case without its fault.
 func (c testCase) clean() testCase {
-	c.fault, c.verdict, c.subject, c.also = "", "", "", ""
+	c.fault, c.verdict, c.subject, c.also, c.line = "", "", "", "", ""
 	return c
 }
 
@@ -95,7 +96,7 @@ func TestCases(t *testing.T) {
 			t.Errorf("two cases are called %q", c.name())
 		}
 		names = append(names, c.name())
-		if (c.program == "") == (c.arguments == nil) || c.limit == 0 || c.leaks() && (c.fault == "" || c.faults == 0) {
+		if (c.program == "") == (c.arguments == nil) || c.limit == 0 || c.leaks() && (c.fault == "" || c.line == "" || c.faults == 0) {
 			t.Errorf("%s cannot run", c.name())
 		}
 	}

@@ -22,7 +22,7 @@ type course struct {
 	begun, end time.Time
 	ended      bool // the JVM ended by an OOM kill or an OutOfMemoryError
 	verdicts   []verdictAt
-	history    []byte
+	history    joined
 }
 
 // notLeaks are verdicts that accuse no code.
@@ -142,6 +142,25 @@ func (o *course) forecastError() (percent float64, ok bool) {
 	return 100 * (o.verdicts[i].Forecast.Seconds/left - 1), true
 }
 
+// lineNamed returns the line of code that the evidence names first, or why it names none;
+// both are empty if nothing was recorded.
+func (o *course) lineNamed() (line, reason string) {
+	for i := range o.verdicts {
+		for _, f := range o.verdicts[i].Findings {
+			for _, found := range f.Gathered.Causes {
+				if len(found.Causes) > 0 {
+					return found.Causes[0].Line.String(), ""
+				}
+				reason = found.Reason
+			}
+		}
+	}
+	return "", reason
+}
+
+// lineRight reports whether a line is the one that leaks.
+func (o *course) lineRight(line string) bool { return o.c.leaks() && strings.HasPrefix(line, o.c.line) }
+
 func TestCourse(t *testing.T) {
 	begun := time.Date(2026, 11, 28, 20, 0, 0, 0, time.UTC)
 	report := func(seconds int, verdict, subject, state string, forecast float64) verdictAt {
@@ -175,6 +194,17 @@ func TestCourse(t *testing.T) {
 	}
 	if percent, ok := o.forecastError(); !ok || percent < 19.9 || percent > 20.1 {
 		t.Errorf("forecast off by %v %%, %v", percent, ok)
+	}
+	f := sidecar.Finding{Verdict: "threads"}
+	f.Gathered.Causes = []sidecar.Recording{{Reason: "7 of 10 samples"}}
+	found := &f.Gathered.Causes[0]
+	o.verdicts[5].Findings, leak.line = []sidecar.Finding{f}, "App.doGet("
+	if line, reason := o.lineNamed(); line != "" || reason != found.Reason {
+		t.Errorf("named %q, %q", line, reason)
+	}
+	found.Causes = []sidecar.Cause{{Line: sidecar.Line{Class: "App", Method: "doGet", File: "App.java", Line: 7}}}
+	if line, _ := o.lineNamed(); line != "App.doGet(App.java:7)" || !o.lineRight(line) {
+		t.Errorf("named %q", line)
 	}
 	o.c = &testCase{}
 	if confirmed, _ := o.accusations(); !slices.Equal(confirmed, []string{"threads", "kernel"}) {

@@ -8,7 +8,7 @@ func groovyCases() []testCase {
 		program: "GroovyApp", jars: []string{jar},
 	}
 	shared := testCase{
-		server: groovy, fault: "one shared GroovyShell", verdict: "class_loader", limit: 320, faults: 3800,
+		server: groovy, fault: "one shared GroovyShell", verdict: "class_loader", limit: 320, faults: 3800, line: "GroovyApp.fault(",
 	}
 	return []testCase{shared, shared.clean()}
 }

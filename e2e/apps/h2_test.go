@@ -9,12 +9,13 @@ func h2Cases() []testCase {
 	}
 	sessions := testCase{
 		server: h2, fault: "sessions never closed", verdict: "heap", limit: 384, faults: 2600, flags: []string{"-Xmx128m"},
+		line: "H2App.fault(",
 	}
 	onDisk := h2
 	onDisk.name, onDisk.program = "H2, on disk", "H2StatementsApp"
 	statements := testCase{
 		server: onDisk, fault: "prepared statements never closed", verdict: "heap", gc: "Z", limit: 512, faults: 1500,
-		flags: []string{"-Dbench.fault=statements", "-Xmx128m"},
+		flags: []string{"-Dbench.fault=statements", "-Xmx128m"}, line: "H2StatementsApp.statement(",
 	}
 	report := testCase{
 		server: onDisk, fault: "a large result, buffered", limit: 384, faults: 40,

@@ -16,6 +16,7 @@ var (
 	duration    = flag.Duration("duration", 10*time.Minute, "duration of each case")
 	markdown    = flag.String("markdown", "", "file to write the tables to")
 	record      = flag.String("record", "", "folder to write the histories to")
+	evidence    = flag.String("evidence", "cheap", "--evidence of the sidecars; with jfr the table has the line of code that they name")
 )
 
 const mib = 1 << 20

@@ -21,11 +21,11 @@ func nettyCases() []testCase {
 	}
 	buffers := testCase{
 		server: search, fault: "buffers never released", verdict: "direct_buffers", limit: 384, faults: 3600,
-		flags: []string{"-Dbench.fault=buffers", "-XX:MaxDirectMemorySize=1g"},
+		flags: []string{"-Dbench.fault=buffers", "-XX:MaxDirectMemorySize=1g"}, line: "SearchApp.transcode(",
 	}
 	cache := testCase{
 		server: search, fault: "cache without a maximum", verdict: "heap", gc: "Parallel", limit: 384, faults: 5300,
-		flags: []string{"-Dbench.fault=cache"},
+		flags: []string{"-Dbench.fault=cache"}, line: "SearchApp",
 	}
 	clean := buffers.clean()
 	clean.gc, clean.limit = "Z", 512

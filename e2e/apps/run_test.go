@@ -1,8 +1,6 @@
 package apps
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +17,8 @@ import (
 
 const (
 	pollInterval = 5 * time.Second
-	// historyEach is the number of polls after which the history is kept: the last one
-	// before the end of the JVM is recorded.
+	// historyEach is the number of polls after which the history is read again. A sidecar
+	// that samples each second keeps the samples of some minutes.
 	historyEach = 6
 )
 
@@ -33,7 +31,7 @@ func (c *testCase) run(t *testing.T, classes string) {
 	var observed []*course
 	var sidecars []*sidecar.Process
 	for _, s := range sidecar.Settings() {
-		flags := append([]string{"--log-interval", "0"}, s.Flags...)
+		flags := append([]string{"--log-interval", "0", "--evidence", *evidence}, s.Flags...)
 		sidecars = append(sidecars, sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: proc, Flags: flags}))
 		observed = append(observed, &course{c: c, setting: s.Name})
 	}
@@ -72,8 +70,11 @@ func (c *testCase) run(t *testing.T, classes string) {
 			t.Errorf("the load does not work: %v\n%s", err, j.Output())
 		}
 	}
-	for _, o := range observed {
+	for i, o := range observed {
 		o.end, o.ended = end, ended
+		if err := o.remember(sidecars[i]); err != nil {
+			t.Log(err) // it is read all the time
+		}
 		if err := o.record(); err != nil {
 			t.Error(err)
 		}
@@ -114,27 +115,30 @@ func (o *course) poll(s *sidecar.Process, history bool) error {
 	}
 	o.verdicts = append(o.verdicts, verdictAt{d.Time, d.Containers[0]})
 	if history {
-		o.history, err = s.Get("/history")
+		return o.remember(s)
 	}
-	return err
+	return nil
+}
+
+// remember reads what is new in the history.
+func (o *course) remember(s *sidecar.Process) error {
+	text, err := s.Get(o.history.query())
+	if err != nil {
+		return err
+	}
+	return o.history.add(text)
 }
 
 // record writes the history to the folder -record, and what it shows to index.md there.
 func (o *course) record() (err error) {
-	if *record == "" || o.history == nil {
+	if *record == "" || o.history.last == nil {
 		return nil
 	}
 	words := strings.FieldsFunc(strings.ToLower(o.c.name()+" "+o.setting), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
 	name := strings.Join(words, "-") + ".json.gz"
-	var text bytes.Buffer
-	zip := gzip.NewWriter(&text)
-	_, err = zip.Write(o.history)
-	if err := errors.Join(err, zip.Close()); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(*record, name), text.Bytes(), 0o644); err != nil {
+	if err := o.history.write(filepath.Join(*record, name)); err != nil {
 		return err
 	}
 	index, err := os.OpenFile(filepath.Join(*record, "index.md"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)

@@ -13,7 +13,7 @@ func scriptCases() []testCase {
 	}
 	held := testCase{
 		server: scripts, fault: "the scripts are kept", verdict: "class_loader", gc: "Parallel", limit: 384, faults: 1000,
-		flags: []string{"-Dbench.fault=groovy", "-Xmx160m", "-XX:NativeMemoryTracking=off"},
+		flags: []string{"-Dbench.fault=groovy", "-Xmx160m", "-XX:NativeMemoryTracking=off"}, line: "ScriptApp.groovy(",
 	}
 	interpreters := held.clean()
 	interpreters.server.name, interpreters.gc, interpreters.faults = "Jython, an interpreter per script", "Serial", 250

@@ -63,8 +63,8 @@ func (l *courseList) write() error {
 }
 
 func (l *courseList) print(w io.Writer) {
-	fmt.Fprintln(w, "| server | setting | truth | first right verdict | share of the way | changes | wrong accusations | forecast error at half time | at the end |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| server | setting | truth | first right verdict | share of the way | changes | wrong accusations | forecast error at half time | at the end | line named |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
 	for _, o := range l.all {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(o.cells(), " | "))
 	}
@@ -88,6 +88,7 @@ func (l *courseList) withoutOutcome() []string {
 func (l *courseList) summarize(w io.Writer, setting string) {
 	var leaks, named, soon, clean, accused, unjudged, forecasts, near, most int
 	right, wrong := 0, 0
+	var lines, rightLines, wrongLines int // of leaks that were recorded
 	for _, o := range l.all {
 		if o.setting != setting {
 			continue
@@ -106,6 +107,16 @@ func (l *courseList) summarize(w io.Writer, setting string) {
 			continue
 		}
 		leaks++
+		if line, reason := o.lineNamed(); line != "" || reason != "" {
+			lines++
+			switch {
+			case line == "":
+			case o.lineRight(line):
+				rightLines++
+			default:
+				wrongLines++
+			}
+		}
 		if d, ok := o.firstRight(); ok {
 			named++
 			right++
@@ -124,11 +135,15 @@ func (l *courseList) summarize(w io.Writer, setting string) {
 	if right+wrong > 0 {
 		precision = fmt.Sprintf("precision %d of %d", right, right+wrong)
 	}
+	line := ""
+	if lines > 0 {
+		line = fmt.Sprintf(", line of code right in %d of %d, wrong in %d", rightLines, lines, wrongLines)
+	}
 	if unjudged > 0 {
 		setting += fmt.Sprintf(" (%d of %d cases were too short for a verdict)", unjudged, leaks+clean)
 	}
-	fmt.Fprintf(w, "- %s: %s, %d of %d leaks named (%d before half of the way), %d of %d clean servers accused, forecast within %d %% in %d of %d, at most %d changes\n",
-		setting, precision, named, leaks, soon, accused, clean, closeForecast, near, forecasts, most)
+	fmt.Fprintf(w, "- %s: %s, %d of %d leaks named (%d before half of the way), %d of %d clean servers accused, forecast within %d %% in %d of %d, at most %d changes%s\n",
+		setting, precision, named, leaks, soon, accused, clean, closeForecast, near, forecasts, most, line)
 }
 
 func (o *course) cells() []string {
@@ -160,7 +175,16 @@ func (o *course) cells() []string {
 	if o.ended {
 		last += fmt.Sprintf("; ended after %s", seconds(o.end.Sub(o.begun)))
 	}
-	return []string{o.c.server.name, o.setting, o.c.truth(), first, share, fmt.Sprint(o.changes()), wrong, off, last}
+	line, reason := o.lineNamed()
+	switch {
+	case line == "":
+		line = reason
+	case o.lineRight(line):
+		line = "right: " + line
+	default:
+		line = "WRONG: " + line
+	}
+	return []string{o.c.server.name, o.setting, o.c.truth(), first, share, fmt.Sprint(o.changes()), wrong, off, last, line}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }

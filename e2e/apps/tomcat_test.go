@@ -13,6 +13,7 @@ func tomcatCases() []testCase {
 	}
 	executors := testCase{
 		server: tomcat, fault: "executor for each request", verdict: "threads", subject: "pool-", limit: 320, faults: 1700,
+		line: "TomcatApp$App.doGet(",
 	}
 	return slices.Concat([]testCase{executors, executors.clean()}, redeployCases(tomcat), archiveCases(tomcat))
 }
@@ -26,6 +27,7 @@ func redeployCases(tomcat server) []testCase {
 	tomcat.jars = append(slices.Clone(tomcat.jars), guava)
 	threads := testCase{
 		server: tomcat, fault: "thread kept by each redeployment", verdict: "threads", also: "class_loader", limit: 320, faults: 110,
+		line: "Webapp.init(",
 	}
 	clean := threads.clean()
 	clean.gc = "Serial"
@@ -42,7 +44,7 @@ func archiveCases(tomcat server) []testCase {
 	return []testCase{
 		{
 			server: tomcat, fault: "Deflater and Inflater never ended", verdict: "native_untracked", gc: "Serial", limit: 320, faults: 950,
-			flags: []string{"-Dbench.fault=zlib", "-XX:NativeMemoryTracking=off"},
+			flags: []string{"-Dbench.fault=zlib", "-XX:NativeMemoryTracking=off"}, line: "ArchiveApp$Zlib.answer(",
 		},
 		{
 			server: tomcat, fault: "unclosed GZIP streams, which are collected", gc: "Parallel", limit: 384, faults: 2500,

@@ -42,6 +42,7 @@ func wiremockCases() []testCase {
 	}
 	journal := testCase{
 		server: wiremock, fault: "journal without a limit", verdict: "heap", gc: "Z", limit: 448, faults: 3400, flags: []string{"-Xmx128m"},
+		line: "com.github.tomakehurst.wiremock.",
 	}
 	return []testCase{journal, journal.clean()}
 }

@@ -33,6 +33,7 @@ func zookeeperCases() []testCase {
 	}
 	locks := testCase{
 		server: zookeeper, fault: "locks never released", verdict: "heap", gc: "Parallel", limit: 384, faults: 3500,
+		line: "org.apache.zookeeper.",
 	}
 	clean := locks.clean()
 	clean.gc = "Serial"

@@ -1,6 +1,9 @@
 package sidecar
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // DiagnosisReport is jvmem.diagnosis/v1.
 type DiagnosisReport struct {
@@ -15,7 +18,42 @@ type Diagnosis struct {
 	Confidence *float64   `json:"confidence"`
 	Summary    string     `json:"summary"`
 	Forecast   *Forecast  `json:"forecast"`
+	Findings   []Finding  `json:"findings"`
 	Incidents  []Incident `json:"incidents"`
+}
+
+// Finding is one problem that was found.
+type Finding struct {
+	Verdict string `json:"verdict"`
+	// Gathered has the lines of code that a recording shows, of each JVM.
+	Gathered struct {
+		Causes []Recording `json:"causes"`
+	} `json:"gathered"`
+}
+
+// Recording is what a recording of a JVM shows.
+type Recording struct {
+	// Causes are the lines of code that leak, the one that leaks most first; Reason says why
+	// there are none.
+	Causes []Cause `json:"causes"`
+	Reason string  `json:"reason"`
+}
+
+// Cause is a line of code that leaks.
+type Cause struct {
+	Line Line `json:"line"`
+}
+
+// Line is a line of code.
+type Line struct {
+	Class  string `json:"class"`
+	Method string `json:"method"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+}
+
+func (l Line) String() string {
+	return fmt.Sprintf("%s.%s(%s:%d)", l.Class, l.Method, l.File, l.Line)
 }
 
 // Incident is one leak, from the first suspicion on.
@@ -41,13 +79,17 @@ type History struct {
 	} `json:"containers"`
 }
 
-// Track is all series of a container in steps of one length.
+// Track is all series of a container in steps of one length; 0: samples and readings.
 type Track struct {
-	Times  []int64 `json:"time_unix_ms"`
-	Series map[string]struct {
-		Last []*int64 `json:"last"`
-		Min  []*int64 `json:"min"` // of a step; absent where a point is a sample
-	} `json:"series"`
+	StepMillis int64             `json:"step_ms"`
+	Times      []int64           `json:"time_unix_ms"`
+	Series     map[string]Column `json:"series"`
+}
+
+// Column is one series of a track.
+type Column struct {
+	Last []*int64 `json:"last"`
+	Min  []*int64 `json:"min,omitempty"` // of a step; absent where a point is a sample
 }
 
 type autopsies struct {

@@ -89,17 +89,55 @@ func merged(c *history.Container) *history.Track {
 
 // course is what the verdicts of a recording were like, along its whole course.
 type course struct {
-	judged   int           // how often
-	first    time.Duration // until the first right verdict, since the leak began; 0: never
-	length   time.Duration // of the recording since then
-	lapses   int           // judgments after it that did not name it
-	events   int           // changes that are logged
-	accused  []string      // wrong leaks, each once, with the time
-	last     rows.Verdict
-	sentence string
+	judged int           // how often
+	first  time.Duration // until the first right verdict, since the leak began; 0: never
+	length time.Duration // of the recording since then
+	lapses int           // judgments after it that did not name it
+	events int           // changes that are logged
+	// incidents are those that were confirmed, by verdict and time of opening: the state, and how often
+	// it changed after that, but for the closing.
+	incidents map[string]*incidentCourse
+	accused   []string // wrong leaks, each once, with the time
+	last      rows.Verdict
+	sentence  string
 	// half is the first judgment from half time on, after is how long the JVM ran then.
 	half  *Diagnosis
 	after time.Duration
+}
+
+type incidentCourse struct {
+	state   State
+	changes int
+}
+
+// follow takes in the states of the incidents.
+func (c *course) follow(all []Incident) {
+	for k := range all {
+		i := &all[k]
+		key := fmt.Sprint(i.Verdict, " opened at ", i.Opened.Format(time.TimeOnly))
+		was := c.incidents[key]
+		switch {
+		case was == nil && i.open():
+			if c.incidents == nil {
+				c.incidents = make(map[string]*incidentCourse)
+			}
+			c.incidents[key] = &incidentCourse{state: i.State}
+		case was != nil && was.state != i.State:
+			if was.state = i.State; i.State != Closed {
+				was.changes++
+			}
+		}
+	}
+}
+
+// unsteady returns the incidents that changed their state more than once beyond open, confirmed, closed.
+func (c *course) unsteady() (all []string) {
+	for _, key := range slices.Sorted(maps.Keys(c.incidents)) {
+		if n := c.incidents[key].changes; n > 1 {
+			all = append(all, fmt.Sprintf("%s: %d changes", key, n))
+		}
+	}
+	return all
 }
 
 // forecast is how far the forecast at half time was off, of what was true.
@@ -171,6 +209,7 @@ func (c *course) note(r *recording, at time.Duration, d *Diagnosis, change Chang
 	if change != "" {
 		c.events++
 	}
+	c.follow(d.Incidents)
 	right := d.Verdict == r.Verdict && (r.Subject == "" || d.Subject == r.Subject)
 	switch {
 	case right && r.Verdict.Leak() && c.first == 0:
@@ -208,8 +247,8 @@ func (c *course) faults(r *recording) []string {
 // check fails the test for faults; of a case that is known to be missed, if it has none.
 func (c *course) check(t testing.TB, r *recording) {
 	t.Helper()
-	t.Logf("%-30s %-18s named after %5.0f s of %5.0f, lapses %d of %d, events %d, accused %v, %slast %s: %s",
-		r.Case, r.Verdict, c.first.Seconds(), c.length.Seconds(), c.lapses, c.judged, c.events, c.accused, c.forecast(r), c.last, c.sentence)
+	t.Logf("%-30s %-18s named after %5.0f s of %5.0f, lapses %d of %d, events %d, unsteady %v, accused %v, %slast %s: %s",
+		r.Case, r.Verdict, c.first.Seconds(), c.length.Seconds(), c.lapses, c.judged, c.events, c.unsteady(), c.accused, c.forecast(r), c.last, c.sentence)
 	faults := c.faults(r)
 	switch {
 	case r.Missed == "" && len(faults) > 0:
@@ -261,6 +300,7 @@ type score struct {
 	clean, accused, wrong        int // wrong: accusations, also beside the right one
 	changed                      int // cases with more than one change of the verdict
 	ended, forecasts, near, most int // most changes of one case
+	incidents, unsteady          int
 }
 
 // nearPercent is how far a forecast may be off.
@@ -268,6 +308,8 @@ const nearPercent = 25
 
 func (s *score) add(r *recording, c *course) {
 	s.wrong += len(c.accused)
+	s.incidents += len(c.incidents)
+	s.unsteady += len(c.unsteady())
 	s.most = max(s.most, c.events)
 	if c.events > 1 {
 		s.changed++
@@ -297,8 +339,8 @@ func (s *score) add(r *recording, c *course) {
 
 func (s *score) text() string {
 	return fmt.Sprintf("precision %d of %d; %d of %d leaks named, %d before half of the way; %d of %d clean accused; "+
-		"%d cases with more than one change (at most %d); forecast within %d %% at half time: %d of %d that were made, of %d that ended",
-		s.named, s.named+s.wrong, s.named, s.leaks, s.inTime, s.accused, s.clean, s.changed, s.most, nearPercent, s.near, s.forecasts, s.ended)
+		"%d cases with more than one change (at most %d); %d of %d incidents with more than one change of state; forecast within %d %% at half time: %d of %d that were made, of %d that ended",
+		s.named, s.named+s.wrong, s.named, s.leaks, s.inTime, s.accused, s.clean, s.changed, s.most, s.unsteady, s.incidents, nearPercent, s.near, s.forecasts, s.ended)
 }
 
 // TestStretched does the same as if all had gone slower: half a second between two samples
