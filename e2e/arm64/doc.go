@@ -1,6 +1,6 @@
 // Package arm64 runs jvmem beside JVMs on arm64, in QEMU guests whose kernels have pages of 4, 16
-// and 64 KiB, with cgroup v2. The binary is the one of the image for arm64; it is run as root and
-// becomes the JVM's user. A JVM grows each kind of memory by a known amount, for each combination of
+// and 64 KiB, with cgroup v2. The binary is the one of the image for arm64, run by
+// root. A JVM grows each kind of memory by a known amount, for each combination of
 // the sources that jvmem can have.
 //
 // `make e2e-arm64` runs it (e2e/arm64/run).
