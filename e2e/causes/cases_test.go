@@ -2,6 +2,7 @@ package causes
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,12 +30,14 @@ func cases() []testCase {
 		}
 	}
 	add("threads", 100, 4, 15*time.Second, nil,
-		"threads-executor", "threads-session", "threads-timer", "threads-client", "threads-spring", "threads-netty", "threads-async")
+		"threads-executor", "threads-session", "threads-timer", "threads-client", "threads-spring", "threads-netty", "threads-async",
+		"control-threads")
 	add("class_loader", 60, 4, 15*time.Second, nil,
-		"classes-script", "classes-groovy", "classes-proxy", "classes-plugin", "classes-xslt")
+		"classes-script", "classes-groovy", "classes-proxy", "classes-plugin", "classes-xslt", "control-classes")
 	add("heap", 10_000, 20, 150*time.Second, heap,
-		"heap-cache", "heap-listener", "heap-threadlocal", "heap-jdbc", "heap-queue", "heap-session", "heap-metrics", "heap-futures",
-		"heap-guava", "heap-audit")
+		"heap-cache", "heap-listener", "heap-threadlocal", "heap-jdbc", "heap-queue", "heap-futures", "heap-guava", "heap-audit",
+		"control-heap")
+	add("heap", 10_000, 20, 4*time.Minute, heap, "heap-session", "heap-metrics") // the smallest objects
 	add("direct_buffers", 500, 20, 25*time.Second, nil, "direct-upload")
 	add("direct_buffers", 500, 60, 90*time.Second, nil, "direct-netty") // a chunk of 4 MiB for 64 of them
 	add("zip", 500, 20, 25*time.Second, nil, "zip-deflater", "zip-gzip")
@@ -47,6 +50,19 @@ func cases() []testCase {
 		all[i].traced = !slices.Contains([]string{"threads", "class_loader", "heap"}, all[i].kind)
 	}
 	return all
+}
+
+// control reports whether it leaks nothing: no line may be named.
+func (c testCase) control() bool { return strings.HasPrefix(c.name, "control-") }
+
+// leaks returns how many cases are no controls.
+func leaks() (n int) {
+	for _, c := range cases() {
+		if !c.control() {
+			n++
+		}
+	}
+	return n
 }
 
 // firstTrace is the first JDK that traces calls.

@@ -39,7 +39,7 @@ func (l *resultList) addCost(c cost) error {
 const introduction = `# Does jvmem name the line that leaks?
 
 Written by ` + "`make bench-causes`" + `: do not edit. One application (` + "`e2e/causes/app`" + `) with load, filters, Spring's and
-its own proxies, a cache with a limit and short threads leaks in %d ways. It prints the line that leaks. Most of the leak has
+its own proxies, a cache with a limit and short threads leaks in %d ways, or not (control). It prints the line that leaks. Most of the leak has
 happened when ` + "`jvmem evidence`" + ` starts a recording. Each leak runs on each JDK with the collector that it defaults to.
 
 A line is *right* if it is the one that the application printed. "Not enough" is an answer: jvmem names no line unless at
@@ -75,7 +75,7 @@ func (l *resultList) write() error {
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, introduction, len(cases()))
+	fmt.Fprintf(&b, introduction, leaks())
 	l.conditions(&b)
 	l.summary(&b)
 	l.table(&b)
@@ -110,7 +110,7 @@ func (l *resultList) read() error {
 
 // summary writes how many of each kind were right.
 func (l *resultList) summary(b *strings.Builder) {
-	b.WriteString("## By kind\n\n| kind | JDK | right | of these by gains | not enough | WRONG |\n|---|---|---|---|---|---|\n")
+	b.WriteString("## By kind\n\n| kind | JDK | right | of these by gains | not enough | WRONG | controls without a line |\n|---|---|---|---|---|---|---|\n")
 	type key struct {
 		kind string
 		jdk  int
@@ -135,7 +135,7 @@ func (l *resultList) summary(b *strings.Builder) {
 	for _, kind := range kinds {
 		for _, jdk := range jdks {
 			if n := counts[key{kind, jdk}]; n != nil {
-				fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %d |\n", kind, jdk, n[right], gained[key{kind, jdk}], n[noAnswer], n[wrong])
+				fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %d | %d |\n", kind, jdk, n[right], gained[key{kind, jdk}], n[noAnswer], n[wrong], n[noLeak])
 			}
 		}
 	}
@@ -158,6 +158,8 @@ func (l *resultList) table(b *strings.Builder) {
 			}
 			r := l.Cases[i]
 			switch {
+			case r.Outcome == noLeak:
+				fmt.Fprintf(b, " %s |", r.Outcome)
 			case r.Outcome == noAnswer:
 				fmt.Fprintf(b, " not enough (%d) |", r.Total)
 			case r.Gained:

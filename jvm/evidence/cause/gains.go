@@ -25,6 +25,8 @@ const (
 	stays = 0.5
 	// allocatesMost is the least part of a class that the line must allocate.
 	allocatesMost = 0.8
+	// minGain is the least gain of all live objects, in bytes: less is what a JVM loads late.
+	minGain = 1 << 20
 	// leastGain is the least part of the whole gain that a line must explain, possibleGain the
 	// least that it may explain with what it allocates of classes of which most is garbage.
 	leastGain, possibleGain = 0.1, 0.5
@@ -146,6 +148,9 @@ func (a *allocations) judge(f *Finding, gains *Gains) {
 
 // nameGain names the first line, or returns why not.
 func (f *Finding) nameGain(gains *Gains, ranked []*explained) string {
+	if gains.Total < minGain {
+		return fmt.Sprintf("the live objects gained less than %.1f MiB", mib(minGain))
+	}
 	if len(ranked) == 0 {
 		return "of no class most of what was allocated stays"
 	}
@@ -157,8 +162,6 @@ func (f *Finding) nameGain(gains *Gains, ranked []*explained) string {
 	switch {
 	case first.samples < minSamples:
 		return fmt.Sprintf("only %d allocations by %s were sampled", first.samples, first.site.line)
-	case gains.Total <= 0:
-		return "the live objects gained nothing"
 	case first.gained < ahead*second, share < leastGain, may < possibleGain:
 		return fmt.Sprintf("%s explains %.0f %% of what the live objects gained, %.0f %% at most", first.site.line, 100*share, 100*may)
 	}

@@ -38,7 +38,7 @@ func TestGains(t *testing.T) {
 		},
 		"it may explain the rest": {[]allocated{node, bean, {"[B", sync, 60}, garbage}, map[string]int64{node.class: 5, bean.class: 6, "[B": 50}, 61, "com.acme.OrderSync.connect", ""},
 		"it cannot explain it":    {[]allocated{node, bean, {"[B", sync, 10}, garbage}, map[string]int64{node.class: 5, bean.class: 6, "[B": 50}, 61, "", "explains 18 % of what the live objects gained, 34 % at most"},
-		"the heap shrank":         {[]allocated{node, bean}, map[string]int64{node.class: 6, bean.class: 6}, -1, "", "gained nothing"},
+		"the heap shrank":         {[]allocated{node, bean}, map[string]int64{node.class: 6, bean.class: 6}, -1, "", "gained less than 1.0 MiB"},
 		"none":                    {nil, map[string]int64{node.class: 6}, 6, "", "of no class"},
 	} {
 		var s sites

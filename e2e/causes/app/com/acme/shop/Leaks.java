@@ -36,6 +36,9 @@ final class Leaks {
         all.put("mapped-index", NativeServices::map);
         all.put("sockets-client", NativeServices::socket);
         all.put("sockets-channel", NativeServices::channel);
+        for (String control : new String[] {"control-threads", "control-classes", "control-heap"}) {
+            all.put(control, uri -> { });
+        }
         return all;
     }
 
