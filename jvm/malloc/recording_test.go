@@ -28,6 +28,7 @@ type recording struct {
 	*process
 	areas Areas
 	truth truth
+	lines []string // what it says, as text
 }
 
 func (r *recording) all() []ranges.Range {
@@ -102,7 +103,7 @@ func loadRecording(t testing.TB, name string) *recording {
 			fmt.Sscan(rest, &r.areas.Allocator, &r.areas.Name)
 			continue
 		}
-		if kind != "use" && kind != "free" && kind != "start" {
+		if kind == "brk" || kind == "library" || kind == "arena" || kind == "chunk" || kind == "memory" {
 			if _, err := fmt.Sscanf(rest, "%x %x", &s.Start, &s.End); err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +124,7 @@ func loadRecording(t testing.TB, name string) *recording {
 			lines = append(lines, scanner.Text())
 		}
 	}
-	r.truth = readTruth(t, lines)
+	r.lines, r.truth = lines, readTruth(t, lines)
 	return r
 }
 

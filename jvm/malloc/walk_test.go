@@ -120,8 +120,8 @@ func readTruth(t testing.TB, lines []string) truth {
 	for _, line := range lines {
 		var word, address string
 		var usable uint64
-		if _, err := fmt.Sscan(line, &word, &address, &usable); err != nil {
-			continue // "start"
+		if _, err := fmt.Sscan(line, &word, &address, &usable); err != nil || word != "use" && word != "free" {
+			continue
 		}
 		addr, err := strconv.ParseUint(address, 0, 64)
 		if err != nil {
