@@ -79,7 +79,7 @@ func (c *captured) reported() map[string]ranges.Reported {
 // TestPageSizes: whichever source reports the ranges, they are whole pages, each page is counted
 // once, and the stacks are those of NMT.
 func TestPageSizes(t *testing.T) {
-	for dir, pageBytes := range map[string]uint64{"arm64-16k": 16 << 10} {
+	for dir, pageBytes := range map[string]uint64{"arm64-4k": 4 << 10, "arm64-16k": 16 << 10} {
 		t.Run(dir, func(t *testing.T) {
 			c := &captured{t: t, dir: dir, pageBytes: pageBytes}
 			var reader pages.Reader

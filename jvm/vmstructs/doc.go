@@ -26,7 +26,7 @@
 //
 // # What differs by version
 //
-// Tried on Debian's builds of each, amd64, glibc; 25 on Temurin's too.
+// Tried on Debian's builds of each, amd64, glibc; 17 on arm64 and 25 on Temurin's too.
 //
 //	             8            11           17           21           25           26 to 28
 //	code heaps   CodeCache::  CodeCache::  =            =            =            =

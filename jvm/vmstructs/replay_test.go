@@ -33,6 +33,7 @@ func TestRecordings(t *testing.T) {
 		{"jdk11-g1", 11, true, false, true, true},
 		{"jdk11-cms-cds", 11, true, true, false, true},
 		{"jdk17-g1", 17, true, true, true, true},
+		{"jdk17-g1-arm64-4k", 17, true, true, true, true},
 		{"jdk17-g1-arm64-16k", 17, true, true, true, true},
 		{"jdk17-shenandoah-dynamic", 17, true, true, true, false},
 		{"jdk17-zgc-nocds", 17, false, false, false, false},
