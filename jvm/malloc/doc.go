@@ -14,6 +14,10 @@
 // jemalloc, tcmalloc) have no such headers: nothing is found. A chunk that realloc made
 // smaller than 128 KiB is found if what follows it is another one, or no memory.
 //
+// The kernel joins adjacent mappings, so a chunk may lie behind memory of others. After 2048
+// pages of a span that begin no chunk, the search there goes on only if malloc has more by its
+// own account than was found elsewhere.
+//
 // # Walk
 //
 // The blocks of a heap lie one behind the other, each with its size. The state of each
