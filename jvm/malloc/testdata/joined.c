@@ -11,13 +11,12 @@
 
 int main(void) {
 	size_t page = sysconf(_SC_PAGESIZE), others = 32 << 20;
-	char *p = malloc(7 << 20);
-	memset(p, 0x5a, 7 << 20);
-	char *below = (char *)((uintptr_t)p & -page) - others;
-	if (mmap(below, others, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != below) {
-		perror("mmap");
-		return 1;
-	}
+	char *p, *below;
+	do { /* until there is room below */
+		p = malloc(7 << 20);
+		memset(p, 0x5a, 7 << 20);
+		below = (char *)((uintptr_t)p & -page) - others;
+	} while (mmap(below, others, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED);
 	memset(below, 1, others);
 	printf("use %p %zu\nready\n", (void *)p, malloc_usable_size(p));
 	fflush(stdout);
