@@ -12,7 +12,16 @@ import (
 // their headers. It reports CPU time, also in the kernel, for each GiB, and how much memory
 // this process obtained for it.
 func BenchmarkWalk(b *testing.B) {
-	pid, _ := start(b, build(b, "blocks.c"), "140000", "small")
+	const blocks = "140000"
+	b.Run("glibc", func(b *testing.B) { benchmarkWalk(b, build(b, "blocks.c"), blocks, "small") })
+	b.Run("jemalloc", func(b *testing.B) {
+		benchmarkWalk(b, "env", "LD_PRELOAD="+jemallocLibrary, build(b, "blocks.c"), blocks, "small")
+	})
+	b.Run("musl", func(b *testing.B) { benchmarkWalk(b, buildWith(b, "musl-gcc", "blocks.c"), blocks, "small") })
+}
+
+func benchmarkWalk(b *testing.B, command ...string) {
+	pid, _ := start(b, command...)
 	var totals Totals
 	reads, resident := 0, int64(0)
 	l := openLive(b, pid)
