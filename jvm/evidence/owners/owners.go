@@ -71,11 +71,15 @@ func Find(t Target, since *Snapshot, b malloc.Budget) (*Report, error) {
 	if since != nil && (since.PID != p.status.PID || since.StartTicks != p.status.StartTicks) {
 		return nil, ErrOtherProcess
 	}
+	return p.find(since)
+}
+
+func (p *process) find(since *Snapshot) (*Report, error) {
 	now, all, err := p.count()
 	if err != nil {
 		return nil, err
 	}
-	out := &Report{PID: t.PID, Time: now.Time, InUse: all, Owners: []Owner{}, Complete: now.Complete, Reason: now.Reason, Now: now}
+	out := &Report{PID: p.target.PID, Time: now.Time, InUse: all, Owners: []Owner{}, Complete: now.Complete, Reason: now.Reason, Now: now}
 	out.Libraries = p.libraries.thirdParty(maxThirdParty)
 	if since != nil {
 		out.Since = &since.Time

@@ -89,7 +89,7 @@ func (p *process) open(b malloc.Budget) (err error) {
 	}
 	p.memory = newMemory(mem, pagemap, b)
 	p.libraries = findLibraries(p.mappings, p.memory)
-	if err := p.locate(mem, pagemap, p.openStructs()); err != nil {
+	if err := p.locate(p.openStructs()); err != nil {
 		return err
 	}
 	return p.probe()
@@ -125,11 +125,11 @@ func (p *process) openStructs() []ranges.Range {
 }
 
 // locate finds malloc's memory and the Java heap.
-func (p *process) locate(mem *os.File, pagemap *pages.Pagemap, structs []ranges.Range) (err error) {
+func (p *process) locate(structs []ranges.Range) (err error) {
 	areas := malloc.NewAreas(p.mappings, nil)
 	find := func(search malloc.Search) ranges.FindMalloc {
 		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) {
-			return search(mem, pagemap, areas, spans)
+			return search(p.source, p.pages, areas, spans)
 		}
 	}
 	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
