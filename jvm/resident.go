@@ -99,7 +99,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if p.policy.CountHeap(last.heap, p.queried.times, a.Facts.UptimeSeconds, a.status.SwapBytes).Action == resident.Use {
 		skip = last.heap.Spans
 	}
-	mappings, source, err := p.memory.ReadAround(p.Dir(), pagemap, a.status.HugetlbBytes > 0, skip)
+	mappings, source, err := p.memory.Read(p.Dir(), pagemap, a.status.HugetlbBytes > 0, skip)
 	if err != nil {
 		if err = proc.Gone(a.status.PID, err); errors.Is(err, ErrGone) {
 			return f, resident.Decision{}, err

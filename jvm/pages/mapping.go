@@ -39,13 +39,11 @@ type Mapping struct {
 	// RSSBytes is resident, AnonymousBytes the part that is not a page of a file
 	// (copied on write, or anonymous from the start); the rest is file or shared
 	// memory.
-	RSSBytes, AnonymousBytes, PSSBytes int64
-	SwapBytes                          int64
+	RSSBytes, AnonymousBytes int64
+	SwapBytes                int64
 	// Guarded: it has guard regions (MADV_GUARD_INSTALL), as stacks of glibc 2.42 and
 	// newer do. Only a Scan finds them.
 	Guarded bool
-	// HugetlbBytes is explicit huge pages, which RSSBytes does not include.
-	HugetlbBytes int64
 }
 
 // Join adds the adjacent mapping above, with its pages.
@@ -53,9 +51,7 @@ func (m *Mapping) Join(above *Mapping) {
 	m.End = above.End
 	m.RSSBytes += above.RSSBytes
 	m.AnonymousBytes += above.AnonymousBytes
-	m.PSSBytes += above.PSSBytes
 	m.SwapBytes += above.SwapBytes
-	m.HugetlbBytes += above.HugetlbBytes
 }
 
 // Anonymous reports whether the mapping is private memory without a file. It

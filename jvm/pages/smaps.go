@@ -200,14 +200,10 @@ func field(line []byte, m *Mapping) (seen fields, err error) {
 	switch string(name) { // no allocation
 	case "Rss":
 		to, seen = &m.RSSBytes, seenRSS
-	case "Pss":
-		to = &m.PSSBytes
 	case "Anonymous":
 		to = &m.AnonymousBytes
 	case "Swap":
 		to = &m.SwapBytes
-	case "Shared_Hugetlb", "Private_Hugetlb":
-		to = &m.HugetlbBytes
 	case "VmFlags":
 		m.Flags = flags(value)
 		return seenFlags, nil

@@ -68,7 +68,7 @@ func TestReadCaptures(t *testing.T) {
 			continue
 		}
 		checkOrder(t, mappings)
-		var rss, anonymous, pss, swap int64
+		var rss, anonymous, swap int64
 		flags := make(map[Flags]int)
 		for i := range mappings {
 			m := &mappings[i]
@@ -81,7 +81,6 @@ func TestReadCaptures(t *testing.T) {
 			}
 			rss += m.RSSBytes
 			anonymous += m.AnonymousBytes
-			pss += m.PSSBytes
 			swap += m.SwapBytes
 			for _, f := range []Flags{NoHuge, NoReserve, Account, Hugetlb} {
 				if m.Flags&f != 0 {
@@ -97,10 +96,6 @@ func TestReadCaptures(t *testing.T) {
 			if want := kernelSum(t, rollup, name); sum != want {
 				t.Errorf("%s: %s %d, the kernel says %d", dir, name, sum, want)
 			}
-		}
-		// Each mapping's Pss is rounded down to 1 KiB.
-		if lost := kernelSum(t, rollup, "Pss") - pss; lost < 0 || lost > 4<<10 {
-			t.Errorf("%s: Pss %d less than the kernel says", dir, lost)
 		}
 		for f, letters := range map[Flags]string{NoHuge: "nh", NoReserve: "nr", Account: "ac", Hugetlb: "ht"} {
 			want := 0
@@ -151,7 +146,7 @@ func checkOrder(t *testing.T, mappings []Mapping) {
 			t.Fatalf("mapping %x-%x after %x", m.Start, m.End, last)
 		}
 		last = m.End
-		for _, n := range []int64{m.RSSBytes, m.AnonymousBytes, m.PSSBytes, m.SwapBytes} {
+		for _, n := range []int64{m.RSSBytes, m.AnonymousBytes, m.SwapBytes} {
 			if n < 0 || uint64(n) > m.End-m.Start {
 				t.Fatalf("%d bytes in mapping %x-%x", n, m.Start, m.End)
 			}

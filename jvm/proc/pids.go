@@ -26,11 +26,16 @@ type Entry struct {
 // PIDs lists the processes of the PID namespace that procfs shows, in ascending order.
 func PIDs(procfs string) ([]int, error) {
 	entries, err := List(procfs)
+	return PIDsOf(entries), err
+}
+
+// PIDsOf returns the PIDs of entries.
+func PIDsOf(entries []Entry) []int {
 	pids := make([]int, len(entries))
 	for i := range entries {
 		pids[i] = entries[i].PID
 	}
-	return pids, err
+	return pids
 }
 
 // List is PIDs with the inodes.

@@ -70,17 +70,11 @@ func kindOfName(path string) Kind {
 	return MappedFile
 }
 
-// Alike reports whether two mappings are of the same file, or of data files of the same file
-// system, with the same access: their pages are of one kind. Servers map tens of thousands of
-// them. Executables are mapped privately.
+// Alike reports whether two mappings are of data files of one file system, with the same
+// access: their pages are of one kind. Servers map tens of thousands of them. Executables are
+// mapped privately.
 func Alike(a, b *pages.Mapping) bool {
-	switch {
-	case a.Inode == 0 || b.Inode == 0 || a.Dev != b.Dev || a.Perm != b.Perm || a.Flags != b.Flags:
-		return false
-	case a.Inode == b.Inode:
-		return a.Path == b.Path
-	}
-	return a.Perm&(pages.Shared|pages.Exec) == pages.Shared && isData(a.Path) && isData(b.Path)
+	return a.Perm&(pages.Shared|pages.Exec) == pages.Shared && a.Perm == b.Perm && a.Dev == b.Dev && a.Flags == b.Flags && isData(a.Path) && isData(b.Path)
 }
 
 func isData(path string) bool {

@@ -52,6 +52,7 @@ func TestTmpfsOfThisProcess(t *testing.T) {
 // TestAlike: mappings are joined only if their pages are of one kind whatever else is mapped.
 func TestAlike(t *testing.T) {
 	const shared = pages.Read | pages.Shared
+	heap := pages.Mapping{Path: "/memfd:java_heap (deleted)", Inode: 1, Dev: 7, Perm: shared}
 	index := pages.Mapping{Path: "/data/1.idx", Inode: 1, Dev: 7, Perm: shared}
 	for name, tt := range map[string]struct {
 		change func(*pages.Mapping)
@@ -67,8 +68,8 @@ func TestAlike(t *testing.T) {
 		"a library":          {func(m *pages.Mapping) { m.Path, m.Inode = "/lib/libz.so", 2 }, false},
 		"a memory file":      {func(m *pages.Mapping) { m.Path, m.Inode = "/memfd:java_heap (deleted)", 2 }, false},
 		"System V's":         {func(m *pages.Mapping) { m.Path, m.Inode = "/SYSV00000000 (deleted)", 2 }, false},
+		"the same memory":    {func(m *pages.Mapping) { *m = heap }, false}, // of which each mapping has another offset
 		"no file":            {func(m *pages.Mapping) { m.Path, m.Inode, m.Dev = "", 0, 0 }, false},
-		"a replaced file":    {func(m *pages.Mapping) { m.Path = "/data/1.idx (deleted)" }, false},
 		"marked differently": {func(m *pages.Mapping) { m.Flags = pages.NoHuge }, false},
 	} {
 		other := index
@@ -78,9 +79,7 @@ func TestAlike(t *testing.T) {
 		}
 	}
 	private := index
-	private.Perm = pages.Read
-	other := private
-	if other.Path, other.Inode = "/usr/bin/java", 2; ranges.Alike(&private, &other) {
-		t.Error("one of two private mappings may be of an executable")
+	if private.Perm = pages.Read; ranges.Alike(&private, &private) || ranges.Alike(&heap, &heap) {
+		t.Error("private mappings, or those of a heap file, are joined")
 	}
 }

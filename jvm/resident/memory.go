@@ -29,17 +29,12 @@ type Memory struct {
 }
 
 // Read returns the mappings with their resident pages, valid until the next Read:
-// by a scan or, on kernels without one, from smaps. dir is a /proc/<pid>. pagemap may
-// be nil, and then source is nil. usesHugetlb: the process has explicit huge pages,
-// which smaps and the cgroup do not count, but a scan does. proc.ErrGone: the process
+// by a scan or, on kernels without one, from smaps. Mappings of data files are joined. dir is a
+// /proc/<pid>. pagemap may be nil, and then source is nil. usesHugetlb: the process has explicit
+// huge pages, which smaps and the cgroup do not count, but a scan does. Anonymous memory in skip
+// need not be read: it then seems not to be resident, see Skipped. proc.ErrGone: the process
 // no longer has memory.
-func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool) (mappings []pages.Mapping, source PageSource, err error) {
-	return m.ReadAround(dir, pagemap, usesHugetlb, nil)
-}
-
-// ReadAround is Read, except that anonymous memory in skip need not be read. It then seems
-// not to be resident, see Skipped.
-func (m *Memory) ReadAround(dir string, pagemap *pages.Pagemap, usesHugetlb bool, skip []pages.Span) (mappings []pages.Mapping, source PageSource, err error) {
+func (m *Memory) Read(dir string, pagemap *pages.Pagemap, usesHugetlb bool, skip []pages.Span) (mappings []pages.Mapping, source PageSource, err error) {
 	m.skipped = false
 	if pagemap != nil && !m.noScan && !usesHugetlb {
 		if err := m.readFile(filepath.Join(dir, "maps"), m.reader.ReadMaps); err != nil {

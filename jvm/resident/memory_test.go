@@ -42,7 +42,7 @@ func TestManyFiles(t *testing.T) {
 	}
 	defer pagemap.Close()
 	for name, pagemap := range map[string]*pages.Pagemap{"scan": pagemap, "smaps": nil} {
-		mappings, _, err := new(Memory).ReadAround("/proc/self", pagemap, false, nil)
+		mappings, _, err := new(Memory).Read("/proc/self", pagemap, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -183,10 +183,7 @@ func (s *Sampler) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pids := make([]int, len(entries))
-	for i := range entries {
-		pids[i] = entries[i].PID
-	}
+	pids := proc.PIDsOf(entries)
 	if err := s.follow(entries, pids); err != nil {
 		return err
 	}

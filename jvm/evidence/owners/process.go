@@ -84,7 +84,7 @@ func (p *process) open(b malloc.Budget) (err error) {
 	}
 	p.closers = append(p.closers, mem.Close)
 	var reader resident.Memory
-	if p.mappings, _, err = reader.Read(dir, pagemap, p.status.HugetlbBytes > 0); err != nil {
+	if p.mappings, _, err = reader.Read(dir, pagemap, p.status.HugetlbBytes > 0, nil); err != nil {
 		return proc.Gone(t.PID, err)
 	}
 	p.memory = newMemory(mem, pagemap, b)
