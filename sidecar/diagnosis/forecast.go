@@ -121,7 +121,7 @@ func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
 	if !ok {
 		return nil, false
 	}
-	f, ok := trafficOf(&t)
+	f, ok := trafficOf(&t, float64(w.from-j.started) <= startOfGain*float64(j.at-j.started))
 	if !ok || !f.changes(by) {
 		return nil, false
 	}

@@ -62,7 +62,7 @@ func (j *judge) growthOf(i *Incident, found *Finding) growth {
 func (j *judge) atMean(i *Incident, w window, f *traffic) func(series string) (trend, bool) {
 	meter := j.meter(i, w)
 	return func(series string) (trend, bool) {
-		if series == i.Measure {
+		if measureOf(series) == i.Measure {
 			t := trend{from: w.from, to: w.to}
 			t.atTraffic(f.mean, f)
 			return t, true
@@ -184,7 +184,8 @@ func (j *judge) keeps(i *Incident, w window) float64 {
 	return max(0, t.bend)
 }
 
-// meter is a clock that the measure of an incident drives, scaled to its window.
+// meter is a clock that the measure of an incident drives, scaled to its window: by what of it is still
+// there later, as a leak is.
 func (j *judge) meter(i *Incident, w window) *clock {
 	const parts = 1000 // of a thread: it counts whole ones
 	c := &clock{}
@@ -192,14 +193,13 @@ func (j *judge) meter(i *Incident, w window) *clock {
 		if time > j.at {
 			break
 		}
-		most := parts * p.Min
-		if n := len(c.work); n > 0 {
-			most = max(most, c.work[n-1])
-		}
-		c.times, c.work = append(c.times, time), append(c.work, most)
+		c.times, c.work = append(c.times, time), append(c.work, parts*p.Min)
 	}
 	if len(c.times) == 0 {
 		return nil
+	}
+	for k := len(c.work) - 2; k >= 0; k-- {
+		c.work[k] = min(c.work[k], c.work[k+1])
 	}
 	return c.scaled()
 }

@@ -97,3 +97,18 @@ func TestGrowthBeside(t *testing.T) {
 		}
 	}
 }
+
+// TestStartIsNoTraffic: what comes up while the JVM starts, and never as fast again, is no traffic.
+func TestStartIsNoTraffic(t *testing.T) {
+	var of trend
+	for k := range bins {
+		of.floors = append(of.floors, floor{float64(k), 100*min(1, float64(k)/4) + float64(k)})
+	}
+	f, ok := trafficOf(&of, true)
+	if !ok || f.mean != 1 || f.changes(changing) || f.floors[0].time > 6 {
+		t.Errorf("%+v", f)
+	}
+	if f, ok := trafficOf(&of, false); !ok || !f.changes(changing) {
+		t.Errorf("later, it is a peak of the traffic: %+v", f)
+	}
+}

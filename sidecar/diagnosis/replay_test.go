@@ -301,6 +301,7 @@ type score struct {
 	changed                      int // cases with more than one change of the verdict
 	ended, forecasts, near, most int // most changes of one case
 	incidents, unsteady          int
+	covered                      int // forecasts in whose interval the end came
 }
 
 // nearPercent is how far a forecast may be off.
@@ -333,14 +334,17 @@ func (s *score) add(r *recording, c *course) {
 			if math.Abs(off) <= nearPercent {
 				s.near++
 			}
+			if f, after := c.half.Forecast, c.after.Seconds(); f.LowSeconds <= after && after <= f.HighSeconds {
+				s.covered++
+			}
 		}
 	}
 }
 
 func (s *score) text() string {
 	return fmt.Sprintf("precision %d of %d; %d of %d leaks named, %d before half of the way; %d of %d clean accused; "+
-		"%d cases with more than one change (at most %d); %d of %d incidents with more than one change of state; forecast within %d %% at half time: %d of %d that were made, of %d that ended",
-		s.named, s.named+s.wrong, s.named, s.leaks, s.inTime, s.accused, s.clean, s.changed, s.most, s.unsteady, s.incidents, nearPercent, s.near, s.forecasts, s.ended)
+		"%d cases with more than one change (at most %d); %d of %d incidents with more than one change of state; forecast within %d %% at half time: %d of %d that were made, of %d that ended; the end within its interval: %d",
+		s.named, s.named+s.wrong, s.named, s.leaks, s.inTime, s.accused, s.clean, s.changed, s.most, s.unsteady, s.incidents, nearPercent, s.near, s.forecasts, s.ended, s.covered)
 }
 
 // TestStretched does the same as if all had gone slower: half a second between two samples

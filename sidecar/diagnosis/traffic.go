@@ -15,18 +15,22 @@ const (
 	changing   = 1.5
 	// changingHeap is the same for a heap: what survives collections is known only roughly.
 	changingHeap = 2
+	// startFactor is how much faster than all later growth that of the start of a JVM is.
+	startFactor = 2
 )
 
 // traffic is how fast a leak grew at different times, per hour.
 type traffic struct {
-	mean, late float64 // all the time, and in the second half
+	mean       float64 // all the time
 	slow, fast float64 // in the slowest phase but for pauses, and in the fastest one
 	paused     bool
 	floors     []floor // since it began
 }
 
-// trafficOf returns what the trend of a leak says of its traffic; ok is false if it says nothing.
-func trafficOf(t *trend) (f traffic, ok bool) {
+// trafficOf returns what the trend of a leak says of its traffic; ok is false if it says nothing. If it
+// begins with the JVM, its first phases are the start of the JVM where they are that much faster than
+// all later ones, and do not count.
+func trafficOf(t *trend, withJVM bool) (f traffic, ok bool) {
 	last := len(t.floors) - 1
 	gain, from := t.floors[last].value-t.floors[0].value, 0
 	for k := range t.floors { // it was not there from the start
@@ -34,12 +38,33 @@ func trafficOf(t *trend) (f traffic, ok bool) {
 			from = k
 		}
 	}
+	for {
+		f, ok = t.trafficSince(from)
+		next := from + max(1, (last-from)/phases)
+		if !ok || !withJVM || t.between(from, next) < startFactor*f.fastestAfter(next-from) {
+			return f, ok
+		}
+		from = next
+	}
+}
+
+// fastestAfter is the rate in the fastest phase after the first floors.
+func (f *traffic) fastestAfter(first int) (fastest float64) {
+	t := trend{floors: f.floors}
+	for k := first; k+first < len(f.floors); k++ {
+		fastest = max(fastest, t.between(k, k+first))
+	}
+	return fastest
+}
+
+// trafficSince is that since a floor.
+func (t *trend) trafficSince(from int) (f traffic, ok bool) {
+	last := len(t.floors) - 1
 	if last-from < phases {
 		return f, false
 	}
 	f.floors = t.floors[from:]
 	f.mean = t.between(from, last)
-	f.late = t.between(last/2, last)
 	f.slow = math.Inf(1)
 	noise := 0.0
 	for k := from + 1; k <= last; k++ {
