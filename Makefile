@@ -22,7 +22,7 @@ SOAK     ?= 30m
 DURATION ?= 10m
 CASES    ?= .
 CONCURRENT ?= 8
-PAGES    ?= 4,16,64
+PAGES    ?= 4,16
 EVIDENCE ?= cheap
 DOCKER   ?= docker
 IMAGE    ?= jvmem:$(VERSION)
@@ -90,7 +90,7 @@ e2e-v2: ## e2e-containers with cgroup v2 only
 	cd e2e && go run ./run -hosts v2
 
 .PHONY: e2e-arm64
-e2e-arm64: jdk ## JVMs on arm64 with pages of PAGES (4,16,64) KiB in QEMU; writes docs/accuracy.md; not part of e2e
+e2e-arm64: jdk ## JVMs on arm64 with pages of PAGES (4,16) KiB in QEMU, for docs/accuracy.md; not part of e2e
 	GOARCH=arm64 $(BUILD) -o bin/jvmem-arm64 ./cmd/jvmem
 	@.ci/need gcc "gcc libc6-dev"
 	cd e2e && go run ./arm64/run -jvmem ../bin/jvmem-arm64 -pages '$(PAGES)' -accuracy ../docs/accuracy.md

@@ -76,10 +76,11 @@ func TestGrowths(t *testing.T) {
 	if *jdk == "" {
 		t.Fatal("run `make e2e-arm64`")
 	}
+	pages := fmt.Sprintf("pages of %d KiB", os.Getpagesize()>>10)
 	for _, m := range modes() {
-		t.Run(m.name, func(t *testing.T) {
+		t.Run(pages+"/"+m.name, func(t *testing.T) {
 			r := result.Result{Unit: m.name, Cell: &result.Cell{
-				Engine: fmt.Sprintf("pages of %d KiB", os.Getpagesize()>>10), CgroupVersion: 2, Kernel: trial.Kernel(),
+				Engine: pages, CgroupVersion: 2, Kernel: trial.Kernel(),
 				Collector: "G1", NMT: m.nmt, Setting: m.name,
 			}}
 			start := time.Now()

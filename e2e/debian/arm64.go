@@ -17,7 +17,7 @@ var arm64Packages = []string{"systemd", "busybox-static", "linux-image-arm64", "
 // arm64Recipe must be increased if the same packages result in another tree.
 const arm64Recipe = 1
 
-// Folders of an arm64 tree, besides the system.
+// packagesName is the folder of the packages that are not in the system.
 const packagesName = "packages"
 
 // ARM64 is a complete tree for guests on arm64. It must not be modified.
@@ -43,7 +43,10 @@ func (t *ARM64) Busybox() (string, error) { return t.file("busybox-static_*") }
 
 // Kernel returns the files of the packages of a kernel with pages of 4 or 16 KiB.
 func (t *ARM64) Kernel(pageKiB int) ([]string, error) {
-	flavor := map[int]string{4: "arm64", 16: "arm64-16k"}[pageKiB]
+	flavor, ok := map[int]string{4: "arm64", 16: "arm64-16k"}[pageKiB]
+	if !ok {
+		return nil, fmt.Errorf("no kernel of Debian has pages of %d KiB", pageKiB)
+	}
 	var files []string
 	for _, kind := range []string{"binary", "modules"} {
 		file, err := t.file("linux-" + kind + "-*-" + flavor + "_*")

@@ -13,7 +13,7 @@ import (
 
 const (
 	// requestTimeout limits one request.
-	requestTimeout = 10 * time.Second
+	requestTimeout = 30 * time.Second
 	// pollInterval is the time between two requests while waiting.
 	pollInterval = 50 * time.Millisecond
 	// sampleTimeout limits the time until a new sample.

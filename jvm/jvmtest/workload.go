@@ -18,8 +18,8 @@ import (
 
 const (
 	startTimeout   = 2 * time.Minute // a JVM starts in 0.1 s; with a load of 100 on two cores it took more than 30 s
-	commandTimeout = 60 * time.Second
-	outputBytes    = 64 << 10 // of what the JVM says beside its replies; a thread dump is 40 KiB
+	commandTimeout = 3 * time.Minute // where the CPU is emulated, jit takes one
+	outputBytes    = 64 << 10        // of what the JVM says beside its replies; a thread dump is 40 KiB
 )
 
 // Options says how the workload runs. The zero value is the java of JAVA_HOME

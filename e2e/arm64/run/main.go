@@ -13,8 +13,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -60,21 +62,23 @@ func run(ctx context.Context) (err error) {
 	if err := prepare(ctx, *root, *binary, work); err != nil {
 		return err
 	}
-	var all []result.Result
-	var errs []error
-	for size := range strings.SplitSeq(*pages, ",") {
-		kib, err := strconv.Atoi(size)
-		if err != nil {
-			return err
-		}
-		some, err := runGuest(ctx, need, tree, work, kib, *feature, *tests)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("pages of %d KiB: %w", kib, err))
-		}
-		all = append(all, some...)
+	sizes := strings.Split(*pages, ",")
+	results, errs := make([][]result.Result, len(sizes)), make([]error, len(sizes))
+	var guests sync.WaitGroup // each uses one CPU
+	for i, size := range sizes {
+		guests.Go(func() {
+			kib, err := strconv.Atoi(size)
+			if err == nil {
+				results[i], err = runGuest(ctx, need, tree, work, kib, *feature, *tests)
+			}
+			if err != nil {
+				errs[i] = fmt.Errorf("pages of %s KiB: %w", size, err)
+			}
+		})
 	}
+	guests.Wait()
 	if *accuracy != "" {
-		errs = append(errs, write(*accuracy, all))
+		errs = append(errs, write(*accuracy, slices.Concat(results...)))
 	}
 	return errors.Join(errs...)
 }
@@ -110,7 +114,6 @@ func runGuest(ctx context.Context, need string, tree *debian.ARM64, work string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, guestTime)
 	defer cancel()
-	fmt.Printf("pages of %d KiB\n", pageKiB)
 	var results bytes.Buffer
 	code, err := vm.Run(ctx, need, vm.Guest{
 		System:    []vm.Folder{{Source: tree.System(), Target: "/"}},
@@ -137,7 +140,7 @@ func runGuest(ctx context.Context, need string, tree *debian.ARM64, work string,
 	return all, err
 }
 
-// kernelOf returns a kernel with pages of a size.
+// kernelOf returns Debian's kernel with pages of a size.
 func kernelOf(tree *debian.ARM64, pageKiB int) (*vm.Kernel, error) {
 	busybox, err := tree.Busybox()
 	if err != nil {
