@@ -110,6 +110,9 @@ func grow(t *testing.T, m mode, r *result.Result) {
 		Check: func(when string, c *sidecar.Container) { trial.CheckSum(t, when, c) }}
 	seen := tr.Run()
 	r.Steps = tr.Steps
+	if s, failed := seen.Failed("malloc_blocks"); failed && m.nmt == "summary" {
+		t.Error(s.Reason)
+	}
 	if len(seen.JVMs) != 1 || seen.JVMs[0].PID != j.PID || seen.JVMs[0].GC != "G1" || seen.JVMs[0].NMT != m.nmt && m.limits.Unknown == nil {
 		t.Errorf("the JVMs are described as %+v", seen.JVMs)
 		return
