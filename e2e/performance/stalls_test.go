@@ -68,19 +68,17 @@ func TestStalls(t *testing.T) {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s\n%d observations of %v each, in turn, %s\n\n", machine(t, version(t, j)), *rounds, *observed, counts(t, j.PID))
 	for _, w := range waits {
-		out := &report.Table{Head: []string{"", "longest, ms", "from", "to", "added", "p", "at most 1 ms", "p99.9, ms", "added", "millicores"}}
+		out := &report.Table{Head: []string{"", "longest, ms", "from", "to", "added", "p", "at most 1 ms", "p99.9, ms", "added", "millicores", "beyond the requests", "p"}}
 		none := w.name + " " + without
 		for _, arm := range arms {
 			key := w.name + " " + arm
 			all := longest[key]
-			row := []string{arm, number(all), report.Number(slices.Min(all)), report.Number(slices.Max(all)), "", "", "", number(usual[key]), "", ""}
+			row := []string{arm, number(all), report.Number(slices.Min(all)), report.Number(slices.Max(all)), "", "", "", number(usual[key]), "", "", "", ""}
 			if arm != without {
 				if arm != requests {
 					row[0] = "--interval " + arm
 				}
-				p := benchmath.AssumeNothing.Compare(benchmath.NewSample(longest[none], &benchmath.DefaultThresholds),
-					benchmath.NewSample(all, &benchmath.DefaultThresholds)).P
-				added := report.Median(all) - report.Median(longest[none])
+				added, p := beyond(all, longest[none])
 				row[4], row[5], row[6] = report.Number(added), report.Number(p), report.Met(added <= stallGoal)
 				switch {
 				case *rounds < significantRounds:
@@ -90,12 +88,25 @@ func TestStalls(t *testing.T) {
 				}
 				row[8] = report.Number(report.Median(usual[key]) - report.Median(usual[none]))
 				row[9] = number(cpu[arm])
+				if arm != requests {
+					more, p := beyond(all, longest[w.name+" "+requests])
+					row[10], row[11] = report.Number(more), report.Number(p)
+				}
 			}
 			out.Add(row...)
 		}
 		fmt.Fprintf(&text, "**%s**\n\n%s\n", w.text, out)
 	}
 	write(t, "stalls", text.String())
+}
+
+// beyond returns by how much one median is above another, and the probability that it is by
+// chance.
+func beyond(these, those []float64) (ms, p float64) {
+	sample := func(values []float64) *benchmath.Sample {
+		return benchmath.NewSample(values, &benchmath.DefaultThresholds)
+	}
+	return report.Median(these) - report.Median(those), benchmath.AssumeNothing.Compare(sample(those), sample(these)).P
 }
 
 // stalls observes once, after the first sample and its handshake.
