@@ -114,14 +114,21 @@ func Memory(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (list []ra
 }
 
 // Lookup finds single blocks of an allocator that is not glibc's.
-type Lookup struct{ of other }
+type Lookup struct {
+	of     other
+	memory *memory
+}
 
 // NewLookup returns a Lookup, which has the errors of Walk.
 func NewLookup(mem io.ReaderAt, pages Pages, areas Areas, budget Budget) (*Lookup, error) {
-	o, err := areas.open(&walker{memory: newMemory(mem, pages, budget, 0)})
-	return &Lookup{o}, err
+	w := &walker{memory: newMemory(mem, pages, budget, 0)}
+	o, err := areas.open(w)
+	return &Lookup{o, w.memory}, err
 }
 
-// Bytes returns Block.Bytes of the block in use at addr; 0: none begins there, or the budget is
-// spent.
+// Bytes returns Block.Bytes of the block in use at addr; 0: none begins there, or Err is not
+// nil.
 func (l *Lookup) Bytes(addr uint64) uint64 { return l.of.blockAt(addr) }
+
+// Err returns ErrBudget if the budget is spent.
+func (l *Lookup) Err() error { return l.memory.err }

@@ -168,7 +168,7 @@ func (g *mallocng) walk([]ranges.Range) {
 		if !g.holds(of.mem, unit) {
 			g.load(of.mem, min(of.mem+windowBytes, userLimit))
 		}
-		if g.word(of.mem) != of.meta { // it was freed, or begun, meanwhile
+		if g.word(of.mem) != of.meta || !g.refresh(of) { // it was freed, or begun, meanwhile
 			g.totals.LostBytes += g.resident(of.mem, of.mem+of.mapped)
 			continue
 		}
@@ -181,17 +181,46 @@ func (g *mallocng) walk([]ranges.Range) {
 	}
 }
 
-// slot hands out the block in a slot. The slots of a group that is in it are handed out later.
+// refresh reads again which slots of a group are free. It reports whether it is still that
+// group.
+func (g *mallocng) refresh(of *group) bool {
+	b := g.small[:metaBytes]
+	if !g.spend() {
+		return false
+	}
+	// Its page was resident, and descriptors are never unmapped.
+	if n, _ := g.mem.ReadAt(b, int64(of.meta)); n < len(b) {
+		return false
+	}
+	now, ok := parseMeta(b, of.meta)
+	of.free = now.free
+	return ok && now.mem == of.mem && now.slots == of.slots && now.stride == of.stride
+}
+
+// slot hands out the block in a slot. One that changes just now is read again.
 func (g *mallocng) slot(of *group, i uint64) {
+	for tries := 0; !g.content(of, i); tries++ {
+		g.forget()
+		if tries == retriesHere || g.retries == maxRetries || !g.refresh(of) {
+			g.totals.LostBytes += g.resident(of.slot(i), of.slot(i+1))
+			return
+		}
+		g.retries++
+	}
+}
+
+// content hands out the block in a slot; false: it changes just now. The slots of a group that
+// is in it are handed out later.
+func (g *mallocng) content(of *group, i uint64) bool {
 	start := of.slot(i)
 	if of.free>>i&1 != 0 {
 		g.hand(Block{Addr: start, Bytes: of.stride, State: Free, end: start + of.stride}, start)
-		return
+		return true
 	}
 	g.hold(start-slotHeader, slotHeader, of.stride)
 	addr, end, what := g.inSlot(of, i)
 	inside := g.groupAt(addr)
-	switch resident := g.resident(start, start+of.stride); {
+	switch {
 	case what == aBlock:
 		n := min(end-addr, HeadBytes)
 		b := Block{Addr: addr, Bytes: of.stride, State: InUse, end: end}
@@ -200,10 +229,11 @@ func (g *mallocng) slot(of *group, i uint64) {
 		}
 		g.hand(b, start)
 	case what == aGroup && inside != nil:
-		g.totals.OwnBytes += resident - g.resident(inside.slot(0), inside.slot(uint64(inside.slots)))
-	default: // it changes just now
-		g.totals.LostBytes += resident
+		g.totals.OwnBytes += g.resident(start, start+of.stride) - g.resident(inside.slot(0), inside.slot(uint64(inside.slots)))
+	default:
+		return g.err != nil
 	}
+	return true
 }
 
 // hand hands out the block of a slot.

@@ -140,7 +140,7 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 		}
 		out.add(described[i])
 	}
-	if r.bounded || p.err != nil {
+	if r.bounded || p.err != nil || p.lookup != nil && p.lookup.Err() != nil {
 		out.incomplete(reasonReferences)
 	}
 	out.finish()
