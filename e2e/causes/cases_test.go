@@ -35,9 +35,9 @@ func cases() []testCase {
 	add("class_loader", 60, 4, 15*time.Second, nil,
 		"classes-script", "classes-groovy", "classes-proxy", "classes-plugin", "classes-xslt", "control-classes")
 	add("heap", 10_000, 20, 150*time.Second, heap,
-		"heap-cache", "heap-listener", "heap-threadlocal", "heap-jdbc", "heap-queue", "heap-futures", "heap-guava", "heap-audit",
+		"heap-cache", "heap-listener", "heap-jdbc", "heap-queue", "heap-futures", "heap-guava", "heap-audit",
 		"control-heap")
-	add("heap", 10_000, 20, 4*time.Minute, heap, "heap-session", "heap-metrics") // the smallest objects
+	add("heap", 10_000, 20, 4*time.Minute, heap, "heap-threadlocal", "heap-session", "heap-metrics") // few samples or small objects
 	add("direct_buffers", 500, 20, 25*time.Second, nil, "direct-upload")
 	add("direct_buffers", 500, 60, 90*time.Second, nil, "direct-netty") // a chunk of 4 MiB for 64 of them
 	add("zip", 500, 20, 25*time.Second, nil, "zip-deflater", "zip-gzip")

@@ -20,24 +20,31 @@ type cost struct {
 
 const costWindow = 10 * time.Second
 
+// withGains is a heap of which the live objects are counted.
+const withGains = "heap --gains"
+
 // TestCost measures one JVM after another, each with its first recording.
 func TestCost(t *testing.T) {
 	for _, jdk := range jdks {
-		for _, kind := range []string{"threads", "heap"} {
+		for _, kind := range []string{"threads", "heap", withGains} {
 			t.Run(fmt.Sprint(kind, "/", jdk), func(t *testing.T) {
-				j := shop.start(t, jdk, "none", 0, 1, "-Xms384m", "-XX:+AlwaysPreTouch")
+				leak, before, recorded, more := "none", 0, kind, []string(nil)
+				if kind == withGains { // what it stops depends on what is live
+					leak, before, recorded, more = "heap-cache", 30_000, "heap", []string{"--gains"}
+				}
+				j := shop.start(t, jdk, leak, before, 0.1, "-Xms384m", "-XX:+AlwaysPreTouch")
 				time.Sleep(costWindow) // it compiles and settles
 				longestPause(j)
-				before := usageOf(t, j.PID)
+				earlier := usageOf(t, j.PID)
 				time.Sleep(costWindow)
 				idle := usageOf(t, j.PID)
 				c := cost{JDK: jdk, Kind: kind, PauseBefore: longestPause(j)}
 				started := time.Now()
-				record(t, j.PID, kind, costWindow)
+				record(t, j.PID, recorded, costWindow, more...)
 				after := usageOf(t, j.PID)
 				took := time.Since(started)
 				c.Pause = longestPause(j)
-				c.CPU = after.cpu - idle.cpu - time.Duration(float64(idle.cpu-before.cpu)*took.Seconds()/costWindow.Seconds())
+				c.CPU = after.cpu - idle.cpu - time.Duration(float64(idle.cpu-earlier.cpu)*took.Seconds()/costWindow.Seconds())
 				time.Sleep(costWindow)
 				c.Bytes = usageOf(t, j.PID).anonBytes - idle.anonBytes
 				t.Logf("%+v", c)

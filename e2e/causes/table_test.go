@@ -45,7 +45,8 @@ happened when ` + "`jvmem evidence`" + ` starts a recording. Each leak runs on e
 A line is *right* if it is the one that the application printed. "Not enough" is an answer: jvmem names no line unless at
 least 10 samples lived for 30 %% of the recording, and one line leads beyond chance. For objects on the heap the line is
 where they are allocated. Heaps are recorded with ` + "`--gains`" + `: two full collections count the live objects of each class. If the
-samples do not suffice, a line is right *by gains*: it allocates the classes of which most stays.
+samples do not suffice, a line is right *by gains*: it allocates the classes of which most stays. Without ` + "`--gains`" + `, these would be
+"not enough", and others too, where the old generation is not collected meanwhile.
 
 `
 
@@ -92,7 +93,8 @@ func (l *resultList) conditions(b *strings.Builder) {
 	if err != nil || len(minutes) < 3 {
 		minutes = []string{"", "", "?"}
 	}
-	fmt.Fprintf(b, "**The last run** ended on %s, on %d CPUs with a load average of %s over 15 minutes: %d cases.\n\n",
+	fmt.Fprintf(b, "**The last run** ended on %s, on %d CPUs with a load average of %s over 15 minutes. There are\n%d "+
+		"cases, some of earlier runs if CASES selected. On a busy machine the pauses are mostly those of other programs.\n\n",
 		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), runtime.NumCPU(), minutes[2], len(l.Cases))
 }
 
@@ -186,7 +188,7 @@ func (l *resultList) costTable(b *strings.Builder) {
 	b.WriteString(`
 ## What a recording costs the JVM
 
-The same application without load or leak, its heap touched at the start. Memory is what is resident and private
+The same application without load or leak, its heap touched at the start; with --gains 95 MiB of it are live objects. Memory is what is resident and private
 10 s after the recording, less what was before. CPU time and the longest pause are those from its start to its end, less
 those of the same time before; the pause is that of a thread that is ready every 0.2 ms.
 
