@@ -194,7 +194,11 @@ func (c *Client) check() (proc.Status, error) {
 	if err != nil {
 		return p, err
 	}
-	if !proc.OwnNamespace(c.target.Proc) { // PIDs of system calls are not those of its processes
+	own, err := proc.OwnNamespace(c.target.Proc)
+	if err != nil {
+		return p, c.fail(&Error{Op: "check", Path: c.target.Proc, Kind: ErrSystem, Reason: fmt.Sprintf("the PID namespace of %s is not known: %v", c.target.Proc, cause(err)), Err: err})
+	}
+	if !own { // PIDs of system calls are not those of its processes
 		return p, c.fail(&Error{Op: "check", Path: c.target.Proc, Kind: ErrSystem,
 			Reason: c.target.Proc + " belongs to another PID namespace, so it is not known which process a signal would reach",
 			Fix:    "run jvmem in that PID namespace, or pass the proc file system of its own with --proc"})

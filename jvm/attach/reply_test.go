@@ -94,10 +94,21 @@ func TestWithoutMappings(t *testing.T) {
 // A reply is taken only if its parts give back the bytes it came as, and how
 // the bytes are divided into reads makes no difference.
 func FuzzReadReply(f *testing.F) {
-	for _, seed := range []string{"", "0\n", "0\nJDK 17.0.15\n", "-1\njava.lang.IllegalArgumentException: x\n", "101\n", "+1\n", "00\n", "-0\n", "12345678901\n\n"} {
+	for _, seed := range []string{"", "0\n", "0\nJDK 17.0.15\n", "-1\njava.lang.IllegalArgumentException: x\n", "101\n", "+1\n", "00\n", "-0\n", "12345678901\n\n", "0\n7f1c2c000000-7f1c2c021000 rw-p 00000000 00:00 0\nEND."} {
 		f.Add(seed, int64(16))
 	}
 	f.Fuzz(func(t *testing.T, raw string, maxBytes int64) {
+		whole, _ := io.ReadAll(newWithoutMappings(strings.NewReader(raw)))
+		parts, _ := io.ReadAll(newWithoutMappings(iotest.OneByteReader(strings.NewReader(raw))))
+		var others []byte
+		for line := range strings.Lines(raw) {
+			if !isMapping([]byte(line)) {
+				others = append(others, line...)
+			}
+		}
+		if !bytes.Equal(whole, parts) || len(raw) < usualBytes && !bytes.Equal(whole, others) {
+			t.Fatalf("%q without mappings: %q, byte by byte %q", raw, whole, parts)
+		}
 		var buffer bytes.Buffer
 		maxBytes &= 1<<16 - 1
 		got, err := readReply(strings.NewReader(raw), maxBytes, &buffer)

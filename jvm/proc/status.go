@@ -96,9 +96,9 @@ func HasMemory(procfs string, pid int) bool {
 
 // OwnNamespace reports whether procfs belongs to the PID namespace of this process, so that
 // its PIDs are those of system calls. Before Linux 4.1 it is not known, and taken to be so.
-func OwnNamespace(procfs string) bool {
-	own := true
-	err := read(filepath.Join(procfs, "self", "status"), func(r io.Reader) error {
+func OwnNamespace(procfs string) (own bool, err error) {
+	own = true
+	err = read(filepath.Join(procfs, "self", "status"), func(r io.Reader) error {
 		lines := scanLines(r, maxStatusBytes, maxStatusBytes)
 		for lines.Scan() {
 			if ids, ok := strings.CutPrefix(lines.Text(), "NSpid:"); ok {
@@ -107,7 +107,10 @@ func OwnNamespace(procfs string) bool {
 		}
 		return lines.Err()
 	})
-	return err == nil && own // self leads nowhere where this process is not visible
+	if errors.Is(err, os.ErrNotExist) { // this process is not visible there
+		return false, nil
+	}
+	return own, err
 }
 
 func read(path string, parse func(io.Reader) error) error {

@@ -193,16 +193,17 @@ func TestHasMemory(t *testing.T) {
 }
 
 func TestOwnNamespace(t *testing.T) {
-	if !OwnNamespace("/proc") {
-		t.Error("/proc is not of this process' PID namespace")
+	if own, err := OwnNamespace("/proc"); !own || err != nil {
+		t.Error("/proc is not of this process' PID namespace", err)
 	}
 	for status, want := range map[string]bool{"Pid:\t7\nNSpid:\t7\n": true, "Pid:\t4711\nNSpid:\t4711\t7\n": false, "Pid:\t7\n": true, "": true} {
 		procfs := t.TempDir()
-		if OwnNamespace(procfs) {
-			t.Error("this process is not visible there")
+		if own, err := OwnNamespace(procfs); own || err != nil {
+			t.Error("this process is not visible there", err)
 		}
 		err := errors.Join(os.Mkdir(procfs+"/self", 0o755), os.WriteFile(procfs+"/self/status", []byte(status), 0o644))
-		if got := OwnNamespace(procfs); err != nil || got != want {
+		got, readErr := OwnNamespace(procfs)
+		if err = errors.Join(err, readErr); err != nil || got != want {
 			t.Errorf("%q: %v, %v", status, got, err)
 		}
 	}
