@@ -25,7 +25,10 @@ const (
 // history.
 func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
 	life := diagnosis.LifeOf(c)
-	out := Container{Identity: c.Identity, LimitBytes: c.Latest(history.Limit), Rows: []Row{}}
+	out := Container{Identity: c.Identity, Rows: []Row{}}
+	if limit := c.Latest(history.Limit); limit != nil && *limit > 0 {
+		out.LimitBytes = limit
+	}
 	out.see(life)
 	leaks := out.leaking(d)
 	h := heapOf(life, c.JVMs)
