@@ -60,10 +60,10 @@ demo: build jdk ## start a JVM whose memory grows step by step and print each br
 .PHONY: test
 test: jdk ## run all tests of the main module with the race detector, and those of the plugin
 	@.ci/need "gcc musl-gcc /usr/lib/x86_64-linux-gnu/libjemalloc.so.2" "gcc libc6-dev musl-tools libjemalloc2"
-	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v '/sidecar/diagnosis$$')
-	go test ./sidecar/diagnosis # it starts no goroutine; with the race detector its replays take five times as long
+	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v -e '/sidecar/diagnosis$$' -e '/sidecar/sizing$$')
+	go test ./sidecar/diagnosis ./sidecar/sizing # they start no goroutine; with the race detector their replays take five times as long
 	cd cmd/kubectl-jvmem && go test ./...
-	cd e2e && go test -skip '^TestServers$$' ./apps ./debian ./sidecar ./performance/report
+	cd e2e && go test -skip '^Test(Servers|Sizing|Unfit)$$' ./apps ./debian ./sidecar ./performance/report
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## run gofmt, go vet and golangci-lint; changes no file
@@ -188,6 +188,10 @@ APPS = cd e2e/apps && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR
 bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks for DURATION (10m) each, CONCURRENT (8) at a time, and print what jvmem says about them; EVIDENCE=jfr: also the line of code that leaks
 	$(APPS) -v -markdown $(CURDIR)/bin/apps.md -record $(CURDIR)/bin/apps -run 'TestServers/($(CASES))' \
 		-duration $(DURATION) -parallel $(CONCURRENT) -evidence $(EVIDENCE) -timeout 6h
+
+.PHONY: bench-sizing
+bench-sizing: build jdk ## run real servers (CASES=regexp) with generous settings and with what jvmem sizing recommends, for DURATION (10m) each, write docs/sizing.md
+	$(APPS) -document $(CURDIR)/docs/sizing.md -run 'Test(Sizing|Unfit)/($(CASES))' -duration $(DURATION) -parallel $(CONCURRENT) -timeout 12h
 
 .PHONY: e2e-apps
 e2e-apps: build jdk ## e2e: three real servers of bench-apps for 7 minutes: they start, answer and are observed

@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -15,14 +16,18 @@ var (
 	npmDir      = flag.String("npm", "", "folder of npm packages; missing ones are installed there")
 	duration    = flag.Duration("duration", 10*time.Minute, "duration of each case")
 	markdown    = flag.String("markdown", "", "file to write the tables to")
+	document    = flag.String("document", "", "document whose part on sizes is written anew")
 	record      = flag.String("record", "", "folder to write the histories to")
 	evidence    = flag.String("evidence", "cheap", "--evidence of the sidecars; with jfr the table has the line of code that they name")
 )
 
 const mib = 1 << 20
 
-// courses of the cases that ran.
-var courses courseList
+// courses of the cases that ran, and sizes of those of TestSizing.
+var (
+	courses courseList
+	sizes   outcomes
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -35,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	for _, path := range []*string{binary, needProgram, npmDir, markdown, record} {
+	for _, path := range []*string{binary, needProgram, npmDir, markdown, document, record} {
 		if *path == "" {
 			continue
 		}
@@ -49,7 +54,7 @@ func run(m *testing.M) (code int, err error) {
 		}
 	}
 	code = m.Run()
-	return code, courses.write()
+	return code, errors.Join(courses.write(), sizes.write())
 }
 
 // TestServers runs -parallel cases concurrently.

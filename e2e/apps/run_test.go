@@ -129,15 +129,19 @@ func (o *course) remember(s *sidecar.Process) error {
 	return o.history.add(text)
 }
 
+// fileName is a name without spaces and punctuation.
+func fileName(text string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-")
+}
+
 // record writes the history to the folder -record, and what it shows to index.md there.
 func (o *course) record() (err error) {
 	if *record == "" || o.history.last == nil {
 		return nil
 	}
-	words := strings.FieldsFunc(strings.ToLower(o.c.name()+" "+o.setting), func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	})
-	name := strings.Join(words, "-") + ".json.gz"
+	name := fileName(o.c.name()+" "+o.setting) + ".json.gz"
 	if err := o.history.write(filepath.Join(*record, name)); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -30,15 +31,20 @@ func (l *Life) Needs() *Needs { return l.j.needs() }
 
 func (j *judge) needs() *Needs {
 	n := &Needs{RestBytes: -1}
-	heaps := make(map[int64]int64) // the light readings have no rows
+	type point struct{ at, heap int64 }
+	var heaps []point // the light readings have none
 	for at, p := range j.lifetime(history.Row(rows.Heap)) {
-		heaps[at] = p.Last
+		heaps = append(heaps, point{at, p.Last})
 		n.heap = max(n.heap, float64(p.Max))
 	}
-	when, unreclaimable := int64(0), int64(0)
+	when, rest := int64(0), int64(0)
 	for at, p := range j.lifetime(history.Unreclaimable) {
-		if heap, known := heaps[at]; known && p.Last-heap > n.RestBytes {
-			when, unreclaimable, n.RestBytes = at, p.Last, max(0, p.Last-heap)
+		for len(heaps) > 0 && heaps[0].at < at {
+			heaps = heaps[1:]
+		}
+		if len(heaps) > 0 && heaps[0].at == at && p.Last-heaps[0].heap > n.RestBytes {
+			when, rest = at, p.Last-heaps[0].heap
+			n.RestBytes = max(0, rest)
 		}
 	}
 	if n.RestBytes < 0 {
@@ -47,9 +53,8 @@ func (j *judge) needs() *Needs {
 	for _, p := range j.lifetime(history.Committed(rows.Heap)) {
 		n.committed = max(n.committed, float64(p.Max))
 	}
-	rest := unreclaimable - heaps[when]
 	for _, row := range rows.All() {
-		if bytes := int64(j.valueAt(history.Row(row.Name), when)); row.Sized && row.Name != rows.Heap && bytes > 0 {
+		if bytes := j.exactly(history.Row(row.Name), when); row.Sized && row.Name != rows.Heap && bytes > 0 {
 			n.Parts = append(n.Parts, BudgetPart{string(row.Name), bytes})
 			rest -= bytes
 		}
@@ -58,6 +63,17 @@ func (j *judge) needs() *Needs {
 		n.Parts = append(n.Parts, BudgetPart{"other", rest})
 	}
 	return n
+}
+
+// exactly is what a series was at the time of one of its points; 0: it was not known then.
+func (j *judge) exactly(series string, at int64) int64 {
+	for _, t := range slices.Backward(j.c.Tracks) {
+		i, there := slices.BinarySearch(t.Times, at)
+		if p := t.Series[series].At(i); there && p.Last != history.Unknown {
+			return p.Last
+		}
+	}
+	return 0
 }
 
 // At returns what is needed with a maximum heap: the heap itself, and everything else.
@@ -79,8 +95,8 @@ func (n *Needs) At(maxHeap int64) (parts []BudgetPart, sum int64) {
 
 const (
 	// usable is the part of a limit that is planned for, and leastHeadroom what it leaves at
-	// least: samples miss short peaks, and the code that runs must stay in the page cache.
-	usable, leastHeadroom = 0.9, 16 << 20
+	// least: samples miss short peaks.
+	usable, leastHeadroom = 0.9, 8 << 20
 	// limitStep is what limits are rounded up to.
 	limitStep = 4 << 20
 )
@@ -106,19 +122,56 @@ func (l *Life) Flag(name string) (value int64, ok bool) {
 // Time is from the first to the last sample of the JVM.
 func (l *Life) Time() time.Duration { return time.Duration(l.j.at-l.j.started) * time.Millisecond }
 
-// Peak is the most of a series, and that of the first half of the time; nil: never known.
-func (l *Life) Peak(series string) (whole, firstHalf *int64) {
-	middle := l.j.started + (l.j.at-l.j.started)/2
-	for at, p := range l.j.lifetime(series) {
-		if whole == nil || p.Max > *whole {
-			whole = new(p.Max)
-		}
-		if at <= middle {
-			firstHalf = whole
+// Peak is the most of a series; nil: never known.
+func (l *Life) Peak(series string) (most *int64) {
+	for _, p := range l.j.lifetime(series) {
+		if most == nil || p.Max > *most {
+			most = new(p.Max)
 		}
 	}
-	return whole, firstHalf
+	return most
 }
+
+// Rising is how much more of a series is to come. 0: it does not rise, or is not known.
+func (l *Life) Rising(series string) int64 {
+	var r rise
+	for at, p := range l.j.lifetime(series) {
+		r.add(l.j, at, float64(p.Max))
+	}
+	return r.left()
+}
+
+// rise is how the most of something grew over the two halves of a time.
+type rise struct {
+	known              bool
+	first, half, whole float64
+}
+
+func (r *rise) add(j *judge, at int64, value float64) {
+	if !r.known {
+		r.known, r.first, r.half, r.whole = true, value, value, value
+	}
+	r.whole = max(r.whole, value)
+	if at <= j.started+(j.at-j.started)/2 {
+		r.half = r.whole
+	}
+}
+
+// left is what is to come, if each half brings the same part of what the one before it brought;
+// no more than the second half brought.
+func (r *rise) left() int64 {
+	earlier, later := r.half-r.first, r.whole-r.half
+	if later < leastRise || later < risingShare*r.whole {
+		return 0
+	}
+	if earlier > later {
+		later = min(later, later*later/(earlier-later))
+	}
+	return int64(later)
+}
+
+// A series rises if the second half of the time brought risingShare of it and leastRise more.
+const risingShare, leastRise = 0.02, 1 << 20
 
 // lifetime yields the points of a series since the JVM started.
 func (j *judge) lifetime(series string) iter.Seq2[int64, history.Point] {
@@ -137,11 +190,11 @@ func (j *judge) lifetime(series string) iter.Seq2[int64, history.Point] {
 // minute is the time over which what survived, and the load, are looked at.
 const minute = 60 * 1000
 
-// Survived is what was left in the heap after its collections, at most, that of the first half
-// of the time, and how many of these were of the old generation. Of those the least in the
-// minute after counts, as some collectors free what they found later. Without any, it is what
+// Survived is what was left in the heap after its collections, at most, how much more is to
+// come, and how many of these were of the old generation. Of those the least in the minute
+// after counts, as some collectors free what they found later. Without any, it is what
 // collections of the young generation left, garbage too. Nil: no collection was seen.
-func (l *Life) Survived() (whole, firstHalf *int64, old int) {
+func (l *Life) Survived() (most *int64, rising int64, old int) {
 	times := l.j.collectionTimes(window{l.j.started, l.j.at})
 	var left []survival
 	if len(times) == 0 {
@@ -149,16 +202,14 @@ func (l *Life) Survived() (whole, firstHalf *int64, old int) {
 	} else {
 		left = l.leftByOld(times)
 	}
-	middle := l.j.started + (l.j.at-l.j.started)/2
+	var r rise
 	for _, s := range left {
-		if whole == nil || s.after > float64(*whole) {
-			whole = new(int64(s.after))
-		}
-		if s.at <= middle {
-			firstHalf = whole
-		}
+		r.add(l.j, s.at, s.after)
 	}
-	return whole, firstHalf, len(times)
+	if !r.known {
+		return nil, 0, len(times)
+	}
+	return new(int64(r.whole)), r.left(), len(times)
 }
 
 // leftByOld is the least in each minute with a collection, or after one.
@@ -198,21 +249,22 @@ func (l *Life) leftByYoung() (all []survival) {
 		}
 		last = p.Last
 	}
+	if len(all) == 0 && falls > 0 {
+		all = append(all, survival{at: l.j.at, after: least})
+	}
 	return all
 }
 
-// idleWork is what a JVM that hardly works counts as using, in cores: a pause of a few
-// milliseconds is then a large part of its CPU time.
-const idleWork = 0.1
-
-// Collecting is the part of the JVM's CPU time that pauses for collections took; not ok: unknown.
+// Collecting is the part of the time that pauses for collections took in the busiest minute: so
+// much less the JVM could do. It is not compared with the CPU time, as pauses are longer where
+// the machine has no CPU to spare. Not ok: unknown.
 func (l *Life) Collecting() (share float64, ok bool) {
 	spent, seconds, known := l.j.gained(history.GCMillis, l.j.started)
-	work, _, worked := l.j.gained(history.CPUMillis, l.j.started)
-	if !known || !worked || seconds <= 0 {
+	mean, busiest, worked := l.Load()
+	if !known || !worked || seconds <= 0 || mean <= 0 {
 		return 0, false
 	}
-	return min(spent/max(work, 1000*idleWork*seconds), 1), true
+	return min(spent/1000/seconds/float64(max(len(l.j.c.JVMs), 1))*busiest/mean, 1), true
 }
 
 // Load is how many cores the JVM used, on average and in the busiest minute but the first one,

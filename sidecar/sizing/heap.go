@@ -18,9 +18,9 @@ const (
 	leastFactor = 1.3
 	// minHeap is what a server needs to start, whatever survives.
 	minHeap = 32 << 20
-	// targetShare of the JVM's CPU time may go to collections in the heap that is recommended,
-	// as reckoned. A heap in which they take fewShare or less is large enough.
-	targetShare, fewShare = 0.025, 0.05
+	// targetShare of the time may go to pauses in the heap that is recommended, as reckoned. A
+	// heap in which they take fewShare or less is large enough.
+	targetShare, fewShare = 0.04, 0.05
 	// mostGrowth is how much larger than the heap that was seen the recommended one may be:
 	// beyond, what collections take is a guess.
 	mostGrowth = 2
@@ -28,29 +28,26 @@ const (
 
 // heap is what is known of a Java heap.
 type heap struct {
-	live        int64 // what survives
-	rising      int64 // what is still to come of it
-	collections int   // of the old generation that showed it
-	capacity    int64 // the most it was committed
-	share       float64
-	timed       bool // share, of the CPU time, is known
+	live        int64   // what survives
+	rising      int64   // what is still to come of it
+	collections int     // of the old generation that showed it
+	capacity    int64   // the most it was committed
+	share       float64 // of the time that pauses took
+	timed       bool    // share is known
 	concurrent  bool
 }
 
 // heapOf returns nil if no collection was seen.
 func heapOf(life *diagnosis.Life, jvms []breakdown.JVM) *heap {
-	live, half, collections := life.Survived()
-	capacity, _ := life.Peak(history.Committed(rows.Heap))
+	live, rising, collections := life.Survived()
+	capacity := life.Peak(history.Committed(rows.Heap))
 	if capacity == nil {
-		capacity, _ = life.Peak(history.Row(rows.Heap))
+		capacity = life.Peak(history.Row(rows.Heap))
 	}
 	if live == nil || capacity == nil {
 		return nil
 	}
-	h := &heap{live: *live, collections: collections, capacity: *capacity}
-	if half != nil {
-		h.rising = rises(*live, *half)
-	}
+	h := &heap{live: *live, rising: rising, collections: collections, capacity: *capacity}
 	h.concurrent = slices.ContainsFunc(jvms, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
 	h.share, h.timed = life.Collecting()
 	h.timed = h.timed && !h.concurrent // else it is that of the pauses
@@ -75,7 +72,7 @@ func (h *heap) need() int64 {
 	return roundUp(int64(need), sizeStep)
 }
 
-// expected is the part of the CPU time that collections would take in a heap of a size; not
+// expected is the part of the time that pauses would take in a heap of a size; not
 // ok: unknown.
 func (h *heap) expected(size int64) (share float64, ok bool) {
 	if !h.timed || size <= h.live || h.capacity <= h.live {
@@ -93,7 +90,7 @@ func (h *heap) why() string {
 		text += ", and it still rises: another " + size(h.rising) + " are reckoned with"
 	}
 	if h.timed {
-		text += fmt.Sprintf("; pauses took %.1f %% of the CPU time at %s", 100*h.share, size(h.capacity))
+		text += fmt.Sprintf("; pauses took %.1f %% of the busiest minute at %s", 100*h.share, size(h.capacity))
 	}
 	return text
 }

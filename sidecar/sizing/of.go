@@ -15,8 +15,6 @@ const (
 	day, hour = 20 * time.Hour, time.Hour
 	// idleCores: a JVM that uses no more than that in its busiest minute had no load.
 	idleCores = 0.02
-	// A row rises if the second half of the time brought risingShare and leastRise more.
-	risingShare, leastRise = 0.02, mib
 	// stackKernel is what the kernel keeps of a thread.
 	stackKernel = 22 << 10
 )
@@ -83,7 +81,7 @@ func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]s
 		if !row.Sized {
 			continue
 		}
-		peak, half := life.Peak(history.Row(row.Name))
+		peak := life.Peak(history.Row(row.Name))
 		r := Row{Name: row.Name, PeakBytes: peak}
 		switch leak := leaks[row.Name]; {
 		case leak != "":
@@ -96,11 +94,10 @@ func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]s
 			r.NeedBytes, r.Why = new(h.need()), h.why()
 		default:
 			r.NeedBytes, r.Why = new(*peak), "peak"
-			if half != nil && rises(*peak, *half) > 0 {
-				more := rises(*peak, *half)
+			if more := life.Rising(history.Row(row.Name)); more > 0 {
 				rising[row.Name] = more
 				*r.NeedBytes += more
-				r.Why = fmt.Sprintf("it still rises: the %s of the second half of the time are added once more", size(more))
+				r.Why = fmt.Sprintf("it still rises: another %s are reckoned with", size(more))
 			}
 			if text := perThread(life, row.Name, *peak); text != "" {
 				r.Why += "; " + text
@@ -111,16 +108,8 @@ func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]s
 	return rising
 }
 
-// rises is what the second half of the time brought of what rises.
-func rises(whole, firstHalf int64) int64 {
-	if more := whole - firstHalf; more >= leastRise && float64(more) >= risingShare*float64(whole) {
-		return more
-	}
-	return 0
-}
-
 func perThread(life *diagnosis.Life, name rows.Name, bytes int64) string {
-	threads, _ := life.Peak(history.Threads)
+	threads := life.Peak(history.Threads)
 	if name != rows.Threads || threads == nil || *threads == 0 {
 		return ""
 	}

@@ -28,7 +28,7 @@ type Settings struct {
 	// MaxHeapBytes is -Xmx. MaxRAMPercentage stands for the same size.
 	MaxHeapBytes     int64   `json:"max_heap_bytes"`
 	MaxRAMPercentage float64 `json:"max_ram_percentage"`
-	// CollectingShare is the part of the CPU time that collections are expected to take.
+	// CollectingShare is the part of the time that pauses for collections are expected to take.
 	CollectingShare *float64 `json:"collecting_share"`
 	// The other maxima are guards: an OutOfMemoryError comes before an OOM kill.
 	MaxMetaspaceBytes      *int64 `json:"max_metaspace_bytes"`
@@ -43,17 +43,19 @@ type Settings struct {
 type plan struct {
 	needs  diagnosis.Needs
 	rising int64 // what is still to come of rows that rise
-	heap   heap
+	// code is that of libraries: the kernel can reclaim it, but it runs.
+	code int64
+	heap heap
 
-	collector               string // the flag that selects it
-	initialHeap             int64
-	metaspace, code, direct *int64 // guards
+	collector                    string // the flag that selects it
+	initialHeap                  int64
+	metaspace, codeCache, direct *int64 // guards
 }
 
 // needed is what is needed with a maximum heap.
 func (p *plan) needed(maxHeap int64) int64 {
 	_, sum := p.needs.At(maxHeap)
-	return sum + p.rising
+	return sum + p.rising + p.code
 }
 
 // recommend returns what was seen needs.
@@ -78,7 +80,7 @@ func (p *plan) fit(limit int64) *Settings {
 func (p *plan) settings(limit, maxHeap int64) *Settings {
 	s := &Settings{
 		LimitBytes: limit, NeededBytes: p.needed(maxHeap), MaxHeapBytes: maxHeap,
-		MaxMetaspaceBytes: p.metaspace, ReservedCodeCacheBytes: p.code, MaxDirectMemoryBytes: p.direct,
+		MaxMetaspaceBytes: p.metaspace, ReservedCodeCacheBytes: p.codeCache, MaxDirectMemoryBytes: p.direct,
 		Options: []string{},
 	}
 	s.HeadroomBytes = limit - s.NeededBytes
@@ -93,7 +95,7 @@ func (p *plan) settings(limit, maxHeap int64) *Settings {
 	case known:
 		s.CollectingShare = new(share)
 		if share > fewShare {
-			s.Note = fmt.Sprintf("collections are expected to take %.0f %% of the CPU time: %s of heap would be better", 100*share, size(p.heap.need()))
+			s.Note = fmt.Sprintf("pauses are expected to take %.0f %% of the time: %s of heap would be better", 100*share, size(p.heap.need()))
 		}
 	}
 	s.Options = p.options(maxHeap)
@@ -113,7 +115,7 @@ func (p *plan) options(maxHeap int64) []string {
 	for _, guard := range []struct {
 		flag  string
 		bytes *int64
-	}{{"MaxMetaspaceSize", p.metaspace}, {"ReservedCodeCacheSize", p.code}, {"MaxDirectMemorySize", p.direct}} {
+	}{{"MaxMetaspaceSize", p.metaspace}, {"ReservedCodeCacheSize", p.codeCache}, {"MaxDirectMemorySize", p.direct}} {
 		if guard.bytes != nil {
 			all = append(all, fmt.Sprintf("-XX:%s=%dm", guard.flag, *guard.bytes/mib))
 		}
@@ -127,6 +129,9 @@ func newPlan(life *diagnosis.Life, needs *diagnosis.Needs, h *heap, j *breakdown
 	for _, bytes := range rising {
 		p.rising += bytes
 	}
+	if code := life.Peak(history.Detail(rows.Libraries, rows.Shared)); code != nil {
+		p.code = *code
+	}
 	p.initialHeap, _ = life.Flag("InitialHeapSize")
 	p.guard(life, rising)
 	return p
@@ -134,18 +139,18 @@ func newPlan(life *diagnosis.Life, needs *diagnosis.Needs, h *heap, j *breakdown
 
 // guard sets the maxima that are no plan: well above what was seen.
 func (p *plan) guard(life *diagnosis.Life, rising map[rows.Name]int64) {
-	if peak, _ := life.Peak(history.Committed(rows.Metaspace)); peak != nil {
+	if peak := life.Peak(history.Committed(rows.Metaspace)); peak != nil {
 		p.metaspace = new(roundUp(max((*peak+rising[rows.Metaspace])*3/2, 32*mib), guardStep))
 	}
-	if peak, _ := life.Peak(history.Used(rows.CodeCache)); peak != nil {
-		p.code = new(roundUp(max(2*(*peak+rising[rows.CodeCache]), 48*mib), guardStep))
-		if present, ok := life.Flag("ReservedCodeCacheSize"); ok && present <= *p.code {
-			p.code = nil // it stays
+	if peak := life.Peak(history.Used(rows.CodeCache)); peak != nil {
+		p.codeCache = new(roundUp(max(2*(*peak+rising[rows.CodeCache]), 48*mib), guardStep))
+		if present, ok := life.Flag("ReservedCodeCacheSize"); ok && present <= *p.codeCache {
+			p.codeCache = nil // it stays
 		}
 	}
 	present, ok := life.Flag("MaxDirectMemorySize")
 	maxHeap, known := life.Flag("MaxHeapSize")
-	switch peak, _ := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); {
+	switch peak := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); {
 	case peak != nil:
 		p.direct = new(roundUp(max(3**peak, 64*mib), guardStep))
 		if ok && present > 0 && present <= *p.direct {

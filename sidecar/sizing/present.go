@@ -66,8 +66,8 @@ func (c *Container) breaks(p *Present, left int64) string {
 // roomFor says what would have to grow into the room that is left.
 func roomFor(life *diagnosis.Life, room int64) string {
 	text := "the limit leaves " + size(room)
-	stacks, _ := life.Peak(history.Row(rows.Threads))
-	threads, _ := life.Peak(history.Threads)
+	stacks := life.Peak(history.Row(rows.Threads))
+	threads := life.Peak(history.Threads)
 	if stacks != nil && threads != nil && *threads > 0 {
 		text += fmt.Sprintf(": %d more threads like the %d that ran", room/(*stacks / *threads + stackKernel), *threads)
 	}
@@ -83,7 +83,7 @@ func roomFor(life *diagnosis.Life, room int64) string {
 		if of.flag == "MaxDirectMemorySize" && ok && most == 0 {
 			most, ok = life.Flag("MaxHeapSize") // its default
 		}
-		peak, _ := life.Peak(of.series)
+		peak := life.Peak(of.series)
 		if ok && peak != nil && most-*peak-room > over {
 			first, over = fmt.Sprintf("%s may grow by more, from %s to %s (%s)", of.name, size(*peak), size(most), of.flag), most-*peak-room
 		}
@@ -100,11 +100,11 @@ const leastRetained = 16 * mib
 // note says what else counts.
 func (c *Container) note(life *diagnosis.Life, j *breakdown.JVM) {
 	if c.Recommended.MaxDirectMemoryBytes != nil {
-		if peak, _ := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); peak == nil {
+		if peak := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); peak == nil {
 			c.Notes = append(c.Notes, "direct buffers are not known apart (no Native Memory Tracking): MaxDirectMemorySize stays what it was, the maximum heap")
 		}
 	}
-	if retained, _ := life.Peak(history.Detail(rows.Native, rows.AllocatorRetained)); retained != nil {
+	if retained := life.Peak(history.Detail(rows.Native, rows.AllocatorRetained)); retained != nil {
 		c.retained = *retained
 		if *retained >= max(leastRetained, c.Recommended.NeededBytes/10) {
 			c.Notes = append(c.Notes, fmt.Sprintf("glibc retained up to %s of freed memory: %s", size(*retained),

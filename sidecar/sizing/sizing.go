@@ -73,8 +73,7 @@ type Seen struct {
 	BusiestCores *float64 `json:"busiest_cores"`
 	// Collections are those of the old generation, as samples saw them.
 	Collections int `json:"collections"`
-	// CollectingShare is the part of the JVM's CPU time that collections took; with concurrent
-	// collectors their pauses.
+	// CollectingShare is the part of the busiest minute that pauses for collections took.
 	CollectingShare *float64 `json:"collecting_share"`
 }
 

@@ -89,11 +89,10 @@ func (s *Seen) text() string {
 	if s.MeanCores != nil && s.BusiestCores != nil {
 		text += fmt.Sprintf(", %.2f cores on average and %.2f in the busiest minute", *s.MeanCores, *s.BusiestCores)
 	}
-	text += fmt.Sprintf(", %d collections of the old generation", s.Collections)
 	if s.CollectingShare != nil {
-		text += fmt.Sprintf(", %.1f %% of the CPU time for collections", 100**s.CollectingShare)
+		text += fmt.Sprintf(", of which pauses for collections took %.1f %%", 100**s.CollectingShare)
 	}
-	return text
+	return text + fmt.Sprintf(", %d collections of the old generation", s.Collections)
 }
 
 func (p *Present) text() string {
@@ -114,7 +113,7 @@ func (s *Settings) writeText(b *strings.Builder) {
 		fmt.Fprintf(b, "           instead of -Xmx: -XX:MaxRAMPercentage=%.1f\n", s.MaxRAMPercentage)
 	}
 	if s.CollectingShare != nil {
-		fmt.Fprintf(b, "  expected %.1f %% of the CPU time for collections\n", 100**s.CollectingShare)
+		fmt.Fprintf(b, "  expected %.1f %% of the time for pauses\n", 100**s.CollectingShare)
 	}
 	if s.Note != "" {
 		fmt.Fprintf(b, "  note     %s\n", s.Note)

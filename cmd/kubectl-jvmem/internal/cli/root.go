@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/compare"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/report"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sizing"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/top"
 )
 
@@ -46,7 +47,7 @@ func newRoot(version string, streams genericiooptions.IOStreams) *cobra.Command 
 	access := kube.NewAccess(version, streams)
 	access.AddFlags(root.PersistentFlags())
 	root.AddCommand(report.Commands(access)...)
-	root.AddCommand(compare.NewCommand(access), top.NewCommand(access))
+	root.AddCommand(compare.NewCommand(access), sizing.NewCommand(access), top.NewCommand(access))
 	root.CompletionOptions.DisableDefaultCmd = true // kubectl completes plugins by kubectl_complete-jvmem
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)

@@ -1,0 +1,73 @@
+package sizing
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet"
+)
+
+func (w *workload) writeJSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(w)
+}
+
+func (w *workload) writeTable(out io.Writer) error {
+	var b strings.Builder
+	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "POD\tLIMIT\tNEEDS\tMAX HEAP\tSURE\t")
+	for i := range w.Replicas {
+		r := &w.Replicas[i]
+		needs, heap, sure := fleet.Unknown, fleet.Unknown, fleet.Unknown
+		if r.Recommended != nil {
+			needs, heap, sure = fleet.Size(float64(r.Recommended.LimitBytes)), fleet.Size(float64(r.Recommended.MaxHeapBytes)), r.Sure
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Pod, fleet.SizeOf(r.LimitBytes), needs, heap, fleet.Printable(sure, 10), w.remark(r))
+	}
+	_ = table.Flush() // a strings.Builder does not fail
+	b.WriteString("\n" + w.conclusion() + "\n")
+	var trimmed strings.Builder
+	for line := range strings.Lines(b.String()) {
+		trimmed.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	_, err := io.WriteString(out, trimmed.String())
+	return err
+}
+
+// remark is why a replica has no sizes, or that it is the outlier.
+func (w *workload) remark(r *replica) string {
+	const most = 100
+	switch {
+	case r.Problem != nil:
+		return "<" + r.Problem.Reason + ">"
+	case len(r.Leaks) > 0:
+		return fleet.Printable("leaks: "+strings.Join(r.Leaks, "; "), most)
+	case r.Recommended == nil && len(r.Missing) > 0:
+		return fleet.Printable("missing: "+strings.Join(r.Missing, "; "), most)
+	case r.Pod == w.Outlier:
+		return "needs far more than the others: kubectl jvmem compare shows in which row"
+	}
+	return ""
+}
+
+func (w *workload) conclusion() string {
+	s := w.Recommended
+	switch {
+	case s == nil && w.leaks():
+		return "No sizes while a replica leaks: mend that first (kubectl jvmem diagnose POD)."
+	case s == nil:
+		return "No replica has sizes yet."
+	}
+	return fmt.Sprintf("For all of them (container %s, sure: %s):\n  limit    %s, of which %s are needed\n  options  %s",
+		w.name(), fleet.Printable(w.Sure, 10), fleet.Size(float64(s.LimitBytes)), fleet.Size(float64(s.NeededBytes)), w.options())
+}
+
+func (w *workload) name() string { return fleet.Printable(w.Container, 100) }
+
+func (w *workload) options() string {
+	return fleet.Printable(strings.Join(w.Recommended.Options, " "), 1000)
+}

@@ -1,0 +1,135 @@
+package sizing_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet/fleettest"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sizing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// run runs the command against a server with these pods.
+func run(t *testing.T, pods []fleettest.Pod, args ...string) (stdout string, err error) {
+	t.Helper()
+	server := fleettest.Serve(pods)
+	t.Cleanup(server.Close)
+	var out, errOut bytes.Buffer
+	access := kube.NewAccess("test", genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errOut})
+	cmd := sizing.NewCommand(access)
+	access.AddFlags(cmd.PersistentFlags())
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetArgs(append([]string{"--server", server.URL, "--kubeconfig", os.DevNull, "--insecure-skip-tls-verify", "--pod-timeout", "1m", "-n", "shop"}, args...))
+	err = cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// pod is a replica whose sidecar replies with a container.
+func pod(name, container string) fleettest.Pod {
+	p := fleettest.Failing("shop", name, func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("path") != "sizing" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"schema": "jvmem.sizing/v1", "containers": [%s]}`, container)
+	})
+	p.Labels = map[string]string{"app": "orders", "pod-template-hash": "7c9f6b5d4"}
+	p.OwnerReferences = []metav1.OwnerReference{{Kind: "ReplicaSet", Name: "orders-7c9f6b5d4"}}
+	memory := resource.MustParse("1Gi")
+	c := &p.Spec.Containers[0]
+	c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: memory}
+	c.Resources.Requests = corev1.ResourceList{corev1.ResourceMemory: memory}
+	c.Env = []corev1.EnvVar{
+		{Name: "JAVA_OPTS", Value: "-Dapp.mode=test"},
+		{Name: "JDK_JAVA_OPTIONS", Value: "-XX:+UseParallelGC -XX:MaxRAMPercentage=75 -Dorders.size=10 -XX:MaxMetaspaceSize=64m"},
+	}
+	return p
+}
+
+// sized is a container that needs so many MiB of heap, and beside it.
+func sized(heap, rest int64, sure string) string {
+	needed := heap + rest
+	return fmt.Sprintf(`{"name": "app", "limit_bytes": %d, "sure": %q, "missing": ["a day of history"], "recommended": {"limit_bytes": %d, "needed_bytes": %d, "max_heap_bytes": %d,
+		"max_metaspace_bytes": %d, "options": ["-XX:+UseG1GC", "-Xmx%dm", "-XX:MaxMetaspaceSize=%dm"]}}`,
+		1<<30, sure, needed<<20*10/9, needed<<20, heap<<20, rest<<20, heap, rest)
+}
+
+func replicas() []fleettest.Pod {
+	return []fleettest.Pod{
+		pod("orders-7c9f6b5d4-a", sized(128, 96, "medium")),
+		pod("orders-7c9f6b5d4-b", sized(192, 200, "high")),
+		pod("orders-7c9f6b5d4-c", sized(132, 98, "high")),
+		pod("orders-7c9f6b5d4-d", `{"name": "app", "limit_bytes": 1073741824, "sure": "low", "missing": ["history: 40 s since the JVM started are too short"], "recommended": null}`),
+		fleettest.Failing("shop", "orders-7c9f6b5d4-e", fleettest.Text(http.StatusNotFound, "404 page not found\n")),
+	}
+}
+
+func TestGolden(t *testing.T) {
+	leaking := append(replicas(), pod("orders-7c9f6b5d4-f", `{"name": "app", "limit_bytes": 1073741824, "sure": "low", "leaks": ["thread leak (pool-#)"], "recommended": null}`))
+	for i := range leaking {
+		leaking[i].Labels = map[string]string{"app": "orders"}
+	}
+	labelled := replicas()
+	labelled[4].Labels = map[string]string{"app": "orders"}
+	for _, tt := range []struct {
+		name string
+		pods []fleettest.Pod
+		args []string
+	}{
+		{"replicas.golden.txt", labelled, []string{"-l", "app=orders"}},
+		{"replicas.golden.yaml", labelled, []string{"-l", "app=orders", "-o", "yaml"}},
+		{"two.golden.json", replicas(), []string{"orders-7c9f6b5d4-a", "pod/orders-7c9f6b5d4-c", "-o", "json"}},
+		{"leaking.golden.txt", leaking, []string{"-l", "app=orders"}},
+	} {
+		got, err := run(t, tt.pods, tt.args...)
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		path := filepath.Join("testdata", tt.name)
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(path); err != nil || string(want) != got {
+			t.Errorf("%s (%v):\n%s", tt.name, err, got)
+		}
+	}
+	if _, err := run(t, leaking, "-l", "app=orders", "-o", "yaml"); err == nil || !strings.Contains(err.Error(), "leaks") {
+		t.Errorf("a patch while a replica leaks: %v", err)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, tt := range []struct {
+		want string
+		args []string
+	}{
+		{"name pods, or use -l", nil},
+		{"name pods, or use -l", []string{"a", "-l", "app=orders"}},
+		{"unknown output", []string{"a", "-o", "xml"}},
+		{"must be positive", []string{"a", "--pod-timeout", "0s"}},
+		{"no pod has a container jvmem", []string{"-l", "app=nothing"}},
+		{"select one with -c", []string{"several"}},
+		{"no pod could be asked", []string{"orders-7c9f6b5d4-e"}},
+	} {
+		pods := append(replicas(), pod("several", sized(1, 1, "low")+","+strings.Replace(sized(1, 1, "low"), `"app"`, `"other"`, 1)))
+		if _, err := run(t, pods, tt.args...); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v: %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}

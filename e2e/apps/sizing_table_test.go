@@ -1,0 +1,177 @@
+package apps
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outcome is a server with generous settings, then with those that were recommended.
+type outcome struct {
+	c             *testCase
+	first, second *trial
+}
+
+// outcomes are collected from all cases.
+type outcomes struct {
+	mu    sync.Mutex
+	all   []outcome
+	unfit []outcome
+}
+
+func (o *outcomes) add(of outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.all = append(o.all, of)
+	fmt.Println(of.row())
+}
+
+func (o *outcomes) addUnfit(of outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.unfit = append(o.unfit, of)
+	fmt.Println(of.unfitRow())
+}
+
+// What the goal allows.
+const (
+	leastThroughput = 0.95
+	mostCollecting  = 0.05
+	leastUse        = 0.75
+	mostUse         = 0.95
+)
+
+// misses names what of the goal was missed.
+func (o *outcome) misses() []string {
+	var all []string
+	if o.second == nil {
+		return []string{"no recommendation: " + semicolons(append(o.first.sized.Leaks, o.first.sized.Missing...))}
+	}
+	if o.second.ended != "" {
+		all = append(all, o.second.ended)
+	}
+	if float64(o.second.answered) < leastThroughput*float64(o.first.answered) {
+		all = append(all, "throughput")
+	}
+	if o.second.collecting > max(mostCollecting, o.first.collecting) {
+		all = append(all, "collections")
+	}
+	switch use := float64(o.second.peak) / float64(o.second.limit); {
+	case use < leastUse:
+		all = append(all, "limit too high")
+	case use > mostUse:
+		all = append(all, "limit too low")
+	}
+	return all
+}
+
+func mibs(bytes int64) string { return fmt.Sprintf("%d", (bytes+mib/2)/mib) }
+
+// row is a line of the table.
+func (o *outcome) row() string {
+	cells := []string{o.c.server.name, o.c.gc, fmt.Sprintf("%s / %.1f %%", mibs(o.first.peak), 100*o.first.collecting)}
+	if o.second == nil {
+		return "| " + strings.Join(append(cells, "-", "-", "-", "-", semicolons(o.misses()), "-", "-", "-"), " | ") + " |"
+	}
+	r := o.first.sized.Recommended
+	cells = append(cells,
+		fmt.Sprintf("%s / %d", mibs(r.LimitBytes), r.heapMiB()),
+		fmt.Sprintf("%.0f %%", 100*float64(o.second.answered)/float64(o.first.answered)),
+		fmt.Sprintf("%.1f %%", 100*o.second.collecting),
+		fmt.Sprintf("%.0f %%", 100*float64(o.second.peak)/float64(o.second.limit)),
+		cmp.Or(semicolons(o.misses()), "met"))
+	return "| " + strings.Join(append(cells, o.alternatives()...), " | ") + " |"
+}
+
+const (
+	// The constants of the memory calculator of the Paketo and Cloud Foundry Java buildpacks.
+	classBytes, classOverhead                 = 5_800, 14_000_000
+	buildpackThreads, buildpackStack          = 250, 1 * mib
+	buildpackCodeCache, buildpackDirect int64 = 240 * mib, 10 * mib
+	maxRAMPercentage, workingSetFactor        = 0.75, 1.2
+)
+
+// alternatives are the limits that others would have set for the same heap, in MiB.
+func (o *outcome) alternatives() []string {
+	heap := o.first.sized.Recommended.MaxHeapBytes
+	share := int64(float64(heap) / maxRAMPercentage)
+	rest := o.second.peak - o.second.heap
+	text := mibs(share)
+	if heap+rest > share {
+		text += fmt.Sprintf(", %s too low", mibs(heap+rest-share))
+	}
+	calculated := heap + o.first.classes*classBytes + classOverhead + buildpackThreads*buildpackStack + buildpackCodeCache + buildpackDirect
+	return []string{text, mibs(calculated), mibs(int64(workingSetFactor * float64(o.first.workingSet)))}
+}
+
+func (o *outcome) unfitRow() string {
+	told, end := "no", cmp.Or(o.first.ended, "did not end")
+	if o.first.wasTold {
+		told = o.first.told.Round(time.Second).String()
+	}
+	return fmt.Sprintf("| %s | %s | %d / %d | %s | %s | %s |", o.c.server.name, cmp.Or(o.c.gc, "G1"), o.c.limit, o.first.limit/mib, told, o.first.lasted.Round(time.Second), end)
+}
+
+// begin is the heading of the part of the document that the bench writes.
+const begin = "## Tried\n"
+
+// write replaces the part of the document that the bench writes.
+func (o *outcomes) write() error {
+	if len(o.all)+len(o.unfit) == 0 {
+		return nil
+	}
+	var text bytes.Buffer
+	o.print(&text)
+	if _, err := os.Stdout.Write(text.Bytes()); err != nil || *document == "" {
+		return err
+	}
+	was, err := os.ReadFile(*document)
+	if err != nil {
+		return err
+	}
+	head, _, _ := strings.Cut(string(was), begin)
+	return os.WriteFile(*document, append([]byte(head+begin), text.Bytes()...), 0o644)
+}
+
+func (o *outcomes) print(w io.Writer) {
+	by := func(a, b outcome) int {
+		return cmp.Or(strings.Compare(a.c.server.name, b.c.server.name), strings.Compare(a.c.gc, b.c.gc))
+	}
+	slices.SortFunc(o.all, by)
+	slices.SortFunc(o.unfit, by)
+	met := 0
+	for i := range o.all {
+		if len(o.all[i].misses()) == 0 {
+			met++
+		}
+	}
+	fmt.Fprintf(w, "\nWritten by `make bench-sizing`. Each server ran under load for %s with a limit of %d MiB and -Xmx%dm, then as long with what\n", *duration, generousLimit, generousHeap)
+	fmt.Fprintf(w, "`/sizing` recommended. The goal: no kill and no OutOfMemoryError, %.0f %% of the requests or more, %.0f %% of the CPU time for\n", 100*leastThroughput, 100*mostCollecting)
+	fmt.Fprintf(w, "collections or no more than before, a peak of what cannot be reclaimed between %.0f and %.0f %% of the limit. **%d of %d met it.**\n\n", 100*leastUse, 100*mostUse, met, len(o.all))
+	load, _ := os.ReadFile("/proc/loadavg") // "" if it is not known
+	fmt.Fprintf(w, "%d CPUs, %s, load averages at the end %.15s. Pauses are longer, and requests are dropped, where other work takes the CPUs.\n", runtime.NumCPU(), time.Now().UTC().Format("2 January 2006"), load)
+	fmt.Fprintf(w, "Sizes in MiB. CPU time for collections is that of HotSpot's log (`gc+cpu`). The last three columns are the limits that others\n")
+	fmt.Fprintf(w, "would set: for `MaxRAMPercentage=75` with the recommended heap, the memory calculator of the Java buildpacks (%d bytes a class + %d MB,\n", classBytes, classOverhead/1_000_000)
+	fmt.Fprintf(w, "%d threads of 1 MiB, 240 MiB of code cache, 10 MiB of direct buffers) with the same heap, and 1.2 times the peak of the working set.\n\n", buildpackThreads)
+	fmt.Fprintln(w, "| server | collector | before: peak / collections | recommended limit / -Xmx | requests | collections | peak of the limit | goal | 75 % | buildpacks | working set × 1.2 |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
+	for i := range o.all {
+		fmt.Fprintln(w, o.all[i].row())
+	}
+	if len(o.unfit) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nThe reverse: servers whose heap fills, with a maximum heap as large as the limit. `told` is when `/sizing` first said that the settings do\nnot fit, after the start of the load.\n\n")
+	fmt.Fprintln(w, "| server | collector | limit before / here | told after | ended after | how |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|")
+	for i := range o.unfit {
+		fmt.Fprintln(w, o.unfit[i].unfitRow())
+	}
+}
