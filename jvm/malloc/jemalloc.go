@@ -44,9 +44,10 @@ type jemalloc struct {
 	*walker
 	root uint64 // of the tree
 	end  uint64 // of the last extent
-	// cached is the number of entries of walker.fast that were passed. caches counts those
-	// that were read, marked the blocks that hold one.
-	cached, caches, marked int
+	// bins are the addresses of those of threads. marked counts the blocks that hold their
+	// entries. cached is the number of entries of walker.fast that were passed.
+	bins           []uint64
+	marked, cached int
 }
 
 // extent is what a descriptor says.
@@ -271,7 +272,7 @@ func (j *jemalloc) walk(library []ranges.Range) {
 			j.totals.OwnBytes += j.resident(x.base(), x.addr) + j.resident(x.addr+bytes, x.base()+x.size)
 		}
 	})
-	if j.err == nil && j.marked > 0 && j.caches == 0 {
+	if j.err == nil && j.marked > 0 && len(j.bins) == 0 {
 		j.err = errCaches
 	}
 }

@@ -18,6 +18,9 @@ const (
 	// searchedArena bytes of an arena are searched for its list of caches, which is behind its
 	// statistics.
 	searchedArena = 32 << 10
+	// maxCached bounds the blocks in caches that are remembered: 8 MiB. A thread of a JVM has
+	// some 400.
+	maxCached = 1 << 20
 	// A tcache_slow_t begins with its links in two lists, the address of its bins, and that of
 	// its arena.
 	secondLink, cacheBins, cacheArena = 16, 32, 40
@@ -43,6 +46,14 @@ func (j *jemalloc) readCaches(library []ranges.Range) {
 			}
 			return j.err == nil
 		})
+	}
+	total := 0
+	for _, at := range j.bins {
+		j.eachBin(at, func(_ uint8, head, end uint64) { total += int(end-head) / 8 })
+	}
+	j.fast = make([]uint64, 0, min(total, maxCached)) // growing it would take twice as much
+	for _, at := range j.bins {
+		j.eachBin(at, j.readBin)
 	}
 	j.forgetLinks()
 	slices.Sort(j.fast)
@@ -77,39 +88,42 @@ func (j *jemalloc) cachesOf(arena uint64) uint64 {
 // followCaches reads the caches of a list, which is a ring.
 func (j *jemalloc) followCaches(first, arena uint64) {
 	at := first
-	for n := 0; n < maxTcaches && j.err == nil; n++ {
+	for len(j.bins) < maxTcaches && j.err == nil {
 		b := j.read(at, cacheArena+8)
 		if b == nil || binary.LittleEndian.Uint64(b[cacheArena:]) != arena {
 			return // the thread ended meanwhile
 		}
 		at = binary.LittleEndian.Uint64(b)
-		j.caches++
-		j.readBins(binary.LittleEndian.Uint64(b[cacheBins:]))
+		j.bins = append(j.bins, binary.LittleEndian.Uint64(b[cacheBins:]))
 		if at == first {
 			return
 		}
 	}
 }
 
-// readBins adds the blocks in the bins of a thread.
-func (j *jemalloc) readBins(at uint64) {
+// eachBin calls yield for the bins of a thread, with the entries of each.
+func (j *jemalloc) eachBin(at uint64, yield func(class uint8, head, end uint64)) {
 	var bins [binsBytes]byte
 	copy(bins[:], j.read(at, binsBytes))
-	for b := bins[:]; len(b) > 0; b = b[binBytes:] {
+	for class, b := uint8(0), bins[:]; len(b) > 0; class, b = class+1, b[binBytes:] {
 		head := binary.LittleEndian.Uint64(b)
 		bytes := uint64(binary.LittleEndian.Uint16(b[binEnd:]) - uint16(head))
-		if head >= userLimit || head%8 != 0 || bytes%8 != 0 {
-			continue
+		if head < userLimit && head%8 == 0 && bytes%8 == 0 {
+			yield(class, head, head+bytes)
 		}
-		for end := head + bytes; head < end; head += 8 {
-			entry := j.nearby(head, 8)
-			if entry == nil {
-				break
-			}
-			if len(j.fast) == maxFast {
-				j.err = ErrBudget
-				return
-			}
+	}
+}
+
+// readBin adds the blocks in a bin.
+func (j *jemalloc) readBin(class uint8, head, end uint64) {
+	for ; head < end; head += 8 {
+		entry := j.nearby(head, 8)
+		switch {
+		case entry == nil:
+			return
+		case len(j.fast) == maxCached: // it is taken for one in use
+			j.totals.UnseenBytes += int64(classBytes(class))
+		default:
 			j.fast = append(j.fast, binary.LittleEndian.Uint64(entry))
 		}
 	}
