@@ -156,7 +156,8 @@ func (o *outcomes) print(w io.Writer) {
 	fmt.Fprintf(w, "`/sizing` recommended. The goal: no kill and no OutOfMemoryError, %.0f %% of the requests or more, %.0f %% of the CPU time for\n", 100*leastThroughput, 100*mostCollecting)
 	fmt.Fprintf(w, "collections or no more than before, a peak of what cannot be reclaimed between %.0f and %.0f %% of the limit. **%d of %d met it.**\n\n", 100*leastUse, 100*mostUse, met, len(o.all))
 	load, _ := os.ReadFile("/proc/loadavg") // "" if it is not known
-	fmt.Fprintf(w, "%d CPUs, %s, load averages at the end %.15s. Pauses are longer, and requests are dropped, where other work takes the CPUs.\n", runtime.NumCPU(), time.Now().UTC().Format("2 January 2006"), load)
+	averages := strings.Join(strings.Fields(string(load))[:min(3, len(strings.Fields(string(load))))], ", ")
+	fmt.Fprintf(w, "%d CPUs, %s, load averages at the end %s. Pauses are longer, and requests are dropped, where other work takes the CPUs.\n", runtime.NumCPU(), time.Now().UTC().Format("2 January 2006"), averages)
 	fmt.Fprintf(w, "Sizes in MiB. CPU time for collections is that of HotSpot's log (`gc+cpu`). The last three columns are the limits that others\n")
 	fmt.Fprintf(w, "would set: for `MaxRAMPercentage=75` with the recommended heap, the memory calculator of the Java buildpacks (%d bytes a class + %d MB,\n", classBytes, classOverhead/1_000_000)
 	fmt.Fprintf(w, "%d threads of 1 MiB, 240 MiB of code cache, 10 MiB of direct buffers) with the same heap, and 1.2 times the peak of the working set.\n\n", buildpackThreads)

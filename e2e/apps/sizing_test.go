@@ -78,6 +78,14 @@ func sizingCases() []testCase {
 	return all
 }
 
+// failure is why there is no outcome.
+func (o *outcome) failure() string {
+	if o.first == nil {
+		return "the server did not start"
+	}
+	return fmt.Sprint(o.first.ended, o.first.loadFailed)
+}
+
 // with returns the case with other settings. Of two flags the last one takes precedence.
 func (c testCase) with(limit int64, flags ...string) testCase {
 	c.limit, c.flags = limit/mib, slices.Concat(c.flags, flags)
@@ -100,7 +108,7 @@ func TestSizing(t *testing.T) {
 				o.first = c.with(generousLimit*mib, fmt.Sprintf("-Xmx%dm", generousHeap)).try(t, classes)
 			})
 			if o.first == nil || o.first.ended != "" || o.first.loadFailed != nil {
-				t.Fatalf("no run with generous settings: %+v", o.first)
+				t.Fatalf("no run with generous settings: %s", o.failure())
 			}
 			if r := o.first.sized.Recommended; r != nil {
 				o.second = &trial{limit: r.LimitBytes, ended: "did not start"}
