@@ -24,7 +24,8 @@ type outlook struct{ own, whole *Rate }
 
 // growthOf returns that of an incident, by what found it last.
 func (j *judge) growthOf(i *Incident, found *Finding) growth {
-	w := window{max(i.Since.UnixMilli(), j.started), j.at}
+	all := window{max(i.Since.UnixMilli(), j.started), j.at}
+	w := all
 	heap := found.Verdict == rows.VerdictHeap
 	var g growth
 	if flow, changes := j.traffic(i, w); changes {
@@ -45,7 +46,7 @@ func (j *judge) growthOf(i *Incident, found *Finding) growth {
 		g.whole = trend{}
 	}
 	if heap {
-		g.own = j.survivorsAt(w, g.flow)
+		g.own = j.survivorsAt(all, g.flow)
 		g.filling = j.heapAndRest(&g.whole)
 		return g
 	}
