@@ -160,7 +160,8 @@ func (o *outcomes) print(w io.Writer) {
 	fmt.Fprintf(w, "%d CPUs, %s, load averages at the end %s. Pauses are longer, and requests are dropped, where other work takes the CPUs.\n", runtime.NumCPU(), time.Now().UTC().Format("2 January 2006"), averages)
 	fmt.Fprintf(w, "Sizes in MiB. CPU time for collections is that of HotSpot's log (`gc+cpu`). The last three columns are the limits that others\n")
 	fmt.Fprintf(w, "would set: for `MaxRAMPercentage=75` with the recommended heap, the memory calculator of the Java buildpacks (%d bytes a class + %d MB,\n", classBytes, classOverhead/1_000_000)
-	fmt.Fprintf(w, "%d threads of 1 MiB, 240 MiB of code cache, 10 MiB of direct buffers) with the same heap, and 1.2 times the peak of the working set.\n\n", buildpackThreads)
+	fmt.Fprintf(w, "%d threads of 1 MiB, 240 MiB of code cache, 10 MiB of direct buffers) with the same heap, and 1.2 times the peak of the working set.\n", buildpackThreads)
+	fmt.Fprint(w, "\"Too low\" is by how much that heap and everything else exceed the limit.\n\n")
 	fmt.Fprintln(w, "| server | collector | before: peak / collections | recommended limit / -Xmx | requests | collections | peak of the limit | goal | 75 % | buildpacks | working set × 1.2 |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
 	for i := range o.all {
