@@ -15,8 +15,9 @@ const (
 	// minCollections is how many collections of the old generation a trend of what
 	// survives them needs: with fewer, chance cannot be ruled out.
 	minCollections = 8
-	// minFullCollections is the same for collectors that free all garbage each time.
-	minFullCollections = 5
+	// fewFullCollections is the same for collectors that free all garbage each time: what each left is
+	// exact. Fewer than manyFullCollections must all have left more, and are those since the JVM started.
+	fewFullCollections, manyFullCollections = 3, 5
 	// A heap leak must have gained minHeapGain of what the old generation may hold, and
 	// fill minHeapShare of it: below is how caches of any server fill.
 	minHeapGain, minHeapShare = 0.1, 0.25
@@ -50,6 +51,7 @@ func (j *judge) heap() (Finding, bool) {
 	f.measured(history.OldUsed, &t)
 	f.shared(j, t.rate)
 	f.waiting = j.holders(&t, limit)
+	f.few = len(t.floors) < manyFullCollections
 	f.Evidence = []string{
 		fmt.Sprintf("old generation after collection: %s, over %d collections", t.text(inBytes()), j.collections(w)),
 		fmt.Sprintf("the old generation can grow to %s", bytesText(limit)),
@@ -120,13 +122,20 @@ func (j *judge) liveSets(w window) (trend, bool) {
 		t.group()
 	}
 	n := len(t.floors)
-	if n < minFullCollections {
+	if n < fewFullCollections || n < manyFullCollections && w != j.windows[0] {
 		return t, false
 	}
 	t.last = t.floors[n-1].value
 	t.fit()
+	t.lasting()
 	if n < minCollections && t.tau == 1 {
 		t.z = minZ // a rise each time is as rare
+	}
+	if n < manyFullCollections {
+		t.jump = 0 // of so few, each is a large part; bend compares them
+		if t.bend <= changingHeap {
+			t.bend = min(t.bend, steep) // they have no half that could confirm it
+		}
 	}
 	return t, true
 }

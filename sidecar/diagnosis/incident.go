@@ -51,6 +51,8 @@ type Incident struct {
 	Next    []string `json:"next,omitempty"`
 	// Uncollected: no collection has shown yet that any of it stays.
 	Uncollected bool `json:"uncollected,omitempty"`
+	// Few: only a few collections have shown what stays.
+	Few bool `json:"few,omitempty"`
 
 	// Needed is the gain that confirms it; 0: any.
 	Needed float64 `json:"needed,omitempty"`
@@ -83,7 +85,7 @@ const (
 	// up after the first finding: these fill up to a bound by design, and may be full.
 	newsOfHeap, newsOfJVM = 0.1, 0.25
 	// leakHeapShare is how much of the old generation must be in use as well: caches are made to fill
-	// a part of the heap.
+	// a part of the heap. After a few collections it is busyShare.
 	leakHeapShare = 0.4
 	// freed closes an incident: the part of the gain that must be gone.
 	freed = 0.5
@@ -123,6 +125,9 @@ func (i *Incident) see(f *Finding, at time.Time) {
 		i.Measure, i.From, i.To, i.LastGrowth = f.measure, f.from, f.to, at
 	}
 	if i.State == Suspected {
+		if i.Measure == history.OldUsed && i.Measure == f.measure && !f.uncollected {
+			i.To = min(i.To, f.to) // the rest was garbage
+		}
 		i.Subject = f.Subject
 		if from := time.UnixMilli(f.window.from).UTC(); from.Before(i.Since) {
 			i.Since = from

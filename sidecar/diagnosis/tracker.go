@@ -88,7 +88,7 @@ func (t *Tracker) take(j *judge, found []Finding) {
 			t.Incidents = append(t.Incidents, Incident{Verdict: f.Verdict, State: Suspected, Opened: at})
 			i = &t.Incidents[len(t.Incidents)-1]
 			i.begin(f, j)
-		} else if i.State == Suspected && i.Verdict == rows.VerdictHeap && i.Waiting != "" && f.waiting == "" {
+		} else if i.Uncollected && !f.uncollected || i.State == Suspected && i.Few && !f.few {
 			i.begin(f, j) // what was found before may have been garbage
 		}
 		i.see(f, at)
@@ -113,7 +113,7 @@ func (t *Tracker) take(j *judge, found []Finding) {
 // begin starts to follow what was found.
 func (i *Incident) begin(f *Finding, j *judge) {
 	i.Subject, i.LastGrowth, i.Since = f.Subject, time.UnixMilli(j.at).UTC(), time.UnixMilli(f.window.from).UTC()
-	i.Measure, i.From, i.To, i.Sightings, i.InARow = f.measure, f.from, f.to, 0, 0
+	i.Measure, i.From, i.To, i.Sightings, i.InARow, i.Few = f.measure, f.from, f.to, 0, 0, f.few
 	if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
 		i.To = min(i.To, level) // the rest is not collected yet
 	}
@@ -121,7 +121,11 @@ func (i *Incident) begin(f *Finding, j *judge) {
 		gain := i.To - i.From
 		i.Needed = gain + part*min(gain, j.roomOf(i))
 		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {
-			i.Needed = max(i.Needed, leakHeapShare*limit-i.From)
+			share := leakHeapShare
+			if f.few {
+				share = busyShare
+			}
+			i.Needed = max(i.Needed, share*limit-i.From)
 		}
 	}
 }

@@ -74,6 +74,7 @@ type Finding struct {
 	known    bool   // of an incident, not found again
 	// uncollected: no collection has shown yet that any of it stays.
 	uncollected bool
+	few         bool // collections of a collector that frees all garbage each time
 }
 
 // Rate is a growth in bytes per hour, with its 95 % interval.
