@@ -1,9 +1,12 @@
 package diagnosis
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/jvmem/jvmem/sidecar/history"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // survival is what a collection of the old generation left of a series.
@@ -47,7 +50,40 @@ func (j *judge) newSurvivals(series string) []survival {
 			all[k-1].after = min(all[k-1].after, float64(least))
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(s survival) bool { return math.IsInf(s.after, 1) }) // none is known
+}
+
+// firstGenerational is the first JDK whose ZGC may have generations.
+const firstGenerational = 21
+
+// atLastPause is what the counters have of a heap without generations, also of one that is full and whose
+// JVM does not answer.
+const atLastPause = history.OldUsed + "_at_last_pause"
+
+func hasNoGenerations(c *history.Container) bool {
+	if len(c.JVMs) != 1 || c.JVMs[0].GC != "ZGC" && c.JVMs[0].GC != "Shenandoah" {
+		return false
+	}
+	major := adviser{&c.JVMs[0]}.major()
+	return major > 0 && major < firstGenerational
+}
+
+// withoutGenerations returns a history that has the use of the heap as that of the old generation. The
+// JVM's counters have it as of the last pause, before the collection freed what it had found;
+// GC.heap_info has it as it is.
+func withoutGenerations(c *history.Container) *history.Container {
+	copied := *c
+	copied.Tracks = make([]*history.Track, 0, len(c.Tracks))
+	for _, t := range c.Tracks {
+		series := make(map[string]*history.Column, len(t.Series)+1)
+		maps.Copy(series, t.Series)
+		series[atLastPause] = series[history.OldUsed]
+		if used := series[history.Used(rows.Heap)]; used != nil {
+			series[history.OldUsed] = used
+		}
+		copied.Tracks = append(copied.Tracks, &history.Track{StepMillis: t.StepMillis, Times: t.Times, Series: series})
+	}
+	return &copied
 }
 
 // fullCollections reports whether each collection of the old generation frees all of its

@@ -31,7 +31,11 @@ func (j *judge) collecting() (share, seconds float64, ok bool) {
 // and throws OutOfMemoryError with the next allocation that does not fit.
 func (j *judge) heapFull() (Finding, bool) {
 	limit, ok := j.maxOld()
-	all := j.survivals(history.OldUsed)
+	series := history.OldUsed
+	if j.undivided {
+		series = atLastPause
+	}
+	all := j.survivals(series)
 	n := len(all)
 	if !ok || limit <= 0 || n < fullInARow {
 		return Finding{}, false

@@ -37,9 +37,13 @@ func (j *judge) heap() (Finding, bool) {
 	if !ok {
 		return Finding{}, false
 	}
-	t, ok := j.risingIn(j.survivors, max(4<<20, minHeapGain*limit), limit-now)
+	room := limit - now
+	if j.undivided {
+		room = math.Inf(1) // its course is known: where little room is left, what slows down would pass any limit
+	}
+	t, ok := j.risingIn(j.survivors, max(4<<20, minHeapGain*limit), room)
 	if !ok {
-		if t, ok = j.risingIn(j.live, max(4<<20, minHeapGain*limit), limit-now); !ok {
+		if t, ok = j.risingIn(j.live, max(4<<20, minHeapGain*limit), room); !ok {
 			return Finding{}, false
 		}
 	}
@@ -109,7 +113,7 @@ func (j *judge) liveSets(w window) (trend, bool) {
 	limit, known := j.maxOld()
 	for _, s := range j.settled() {
 		at := j.x(s.at)
-		if at < w.from || at > w.to || math.IsInf(s.after, 0) {
+		if at < w.from || at > w.to {
 			continue
 		}
 		t.floors, t.top = append(t.floors, floor{hours(at - w.from), s.after}), append(t.top, s.after)

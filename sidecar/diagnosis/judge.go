@@ -38,6 +38,8 @@ const (
 // judge holds one container's history while it is judged.
 type judge struct {
 	c *history.Container
+	// undivided: the collector has no generations, the old one is the whole heap.
+	undivided bool
 	// windows end at the last sample. The first begins when the JVM has started, each other one is
 	// the second half of the one before. None if there are too few samples.
 	windows    []window
@@ -61,10 +63,13 @@ func (w window) half() window { return window{w.from + (w.to-w.from)/2, w.to} }
 
 func newJudge(c *history.Container) *judge {
 	j := &judge{c: c, last: make(map[string]float64), trends: make(map[question]answer), survived: make(map[string][]survival)}
+	if hasNoGenerations(c) {
+		j.c, j.undivided = withoutGenerations(c), true
+	}
 	// The JVM generation is known only for samples, not for light readings.
 	var times []int64
 	j.generation = history.Unknown
-	for time, p := range c.Points(history.JVMGeneration) {
+	for time, p := range j.c.Points(history.JVMGeneration) {
 		if p.Last != j.generation {
 			times = times[:0]
 		}
