@@ -122,7 +122,7 @@ func (i *Incident) begin(f *Finding, j *judge) {
 		i.Needed = gain + part*min(gain, j.roomOf(i))
 		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {
 			share := leakHeapShare
-			if f.few {
+			if f.few || j.undivided { // ZGC and Shenandoah leave a quarter of garbage
 				share = busyShare
 			}
 			i.Needed = max(i.Needed, share*limit-i.From)
