@@ -9,7 +9,7 @@ import (
 	"github.com/jvmem/jvmem/sidecar/sizing"
 )
 
-const sizingUsage = `Print what to set: a memory limit and flags of the JVM by what was seen, what fits a limit,
+const sizingUsage = `Print what to set: a memory limit and flags of the JVM for the observed load, settings that fit a limit,
 and what is wasted. Without --file it asks the running sidecar, as jvmem get does.
 
   jvmem sizing
@@ -26,7 +26,7 @@ type sizingOptions struct {
 
 func (o *sizingOptions) define(flags *pflag.FlagSet) {
 	flags.StringVar(&o.file, "file", "", "output of GET /history or jvmem get history; -: standard input; default: ask the sidecar")
-	flags.StringVar(&o.limit, "limit", "", "find flags that fit this limit, such as 512Mi; default: the present one")
+	flags.StringVar(&o.limit, "limit", "", "find flags that fit this limit, such as 512Mi; default: the current one")
 	annotate(flags, "file", pathAnnotation)
 	o.getOptions.define(flags)
 }

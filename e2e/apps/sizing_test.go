@@ -35,12 +35,12 @@ type settings struct {
 
 // sized is what /sizing says of a container.
 type sized struct {
-	Sure    string   `json:"sure"`
-	Missing []string `json:"missing"`
-	Leaks   []string `json:"leaks"`
-	Present *struct {
+	Confidence string   `json:"confidence"`
+	Missing    []string `json:"missing"`
+	Leaks      []string `json:"leaks"`
+	Current    *struct {
 		Fits *bool `json:"fits"`
-	} `json:"present"`
+	} `json:"current"`
 	Recommended *settings `json:"recommended"`
 }
 
@@ -202,7 +202,7 @@ func (r *trial) watch(ctx context.Context, s *sidecar.Process, begun time.Time) 
 		case <-clock.C:
 		}
 		_ = r.read(s) // the last reading counts
-		if p := r.sized.Present; p != nil && p.Fits != nil && !*p.Fits && !r.wasTold {
+		if p := r.sized.Current; p != nil && p.Fits != nil && !*p.Fits && !r.wasTold {
 			r.wasTold, r.told = true, time.Since(begun)
 		}
 	}

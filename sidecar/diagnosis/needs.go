@@ -17,7 +17,7 @@ type Life struct{ j *judge }
 func LifeOf(c *history.Container) *Life { return &Life{newJudge(c)} }
 
 // Needs is what the memory of a container needed at most since its JVM started. The budget
-// and the sizing reckon with it.
+// and the sizing use it.
 type Needs struct {
 	// Parts is everything but the heap, at the moment when it was most, which is RestBytes.
 	Parts     []BudgetPart

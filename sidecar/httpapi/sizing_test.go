@@ -10,7 +10,7 @@ func TestSizing(t *testing.T) {
 	h := Handler(observed(t), maxAge)
 	for target, want := range map[string]string{
 		"/sizing":                `"schema": "jvmem.sizing/v1"`,
-		"/sizing?format=text":    "container app: a limit of 448.0 MiB and -Xmx256m are enough for what was seen",
+		"/sizing?format=text":    "container app: recommended limit 448.0 MiB with -Xmx256m",
 		"/sizing?limit=512Mi":    `"max_heap_bytes": 268435456`,
 		"/sizing?limit=-1":       "",
 		"/sizing?limit=1e99":     "",

@@ -18,7 +18,7 @@ const (
 	leastFactor = 1.3
 	// minHeap is what a server needs to start, whatever survives.
 	minHeap = 32 << 20
-	// targetShare of the time may go to pauses in the heap that is recommended, as reckoned. A
+	// targetShare of the time may go to pauses in the heap that is recommended, by estimate. A
 	// heap in which they take fewShare or less is large enough.
 	targetShare, fewShare = 0.04, 0.05
 	// mostGrowth is how much larger than the heap that was seen the recommended one may be:
@@ -82,12 +82,12 @@ func (h *heap) expected(size int64) (share float64, ok bool) {
 }
 
 func (h *heap) why() string {
-	text := fmt.Sprintf("%s or less survive: the old generation was not collected", size(h.live))
+	text := fmt.Sprintf("%s or less survive; the old generation was not collected", size(h.live))
 	if h.collections > 0 {
-		text = fmt.Sprintf("%s survive at most, seen in %d collections of the old generation", size(h.live), h.collections)
+		text = fmt.Sprintf("at most %s survive, in %d collections of the old generation", size(h.live), h.collections)
 	}
 	if h.rising > 0 {
-		text += ", and it still rises: another " + size(h.rising) + " are reckoned with"
+		text += ", still rising: " + size(h.rising) + " added"
 	}
 	if h.timed {
 		text += fmt.Sprintf("; pauses took %.1f %% of the busiest minute at %s", 100*h.share, size(h.capacity))

@@ -33,7 +33,7 @@ func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
 	rising := out.addRows(life, h, leaks)
 	needs := life.Needs()
 	if needs != nil {
-		out.present(life, needs)
+		out.current(life, needs)
 	}
 	out.judge(c, d, h, needs)
 	if len(out.Missing) == 0 && len(out.Leaks) == 0 {
@@ -45,20 +45,20 @@ func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
 		out.note(life, &c.JVMs[0])
 		out.waste()
 	}
-	out.doubt(d, h)
+	out.rate(d, h)
 	return out
 }
 
 // see notes what the sizes are based on.
 func (c *Container) see(life *diagnosis.Life) {
-	c.Seen.Seconds = life.Time().Seconds()
+	c.Observed.Seconds = life.Time().Seconds()
 	if mean, busiest, ok := life.Load(); ok {
-		c.Seen.MeanCores, c.Seen.BusiestCores = &mean, &busiest
+		c.Observed.MeanCores, c.Observed.BusiestCores = &mean, &busiest
 	}
 	if share, ok := life.Collecting(); ok {
-		c.Seen.CollectingShare = &share
+		c.Observed.CollectingShare = &share
 	}
-	_, _, c.Seen.Collections = life.Survived()
+	_, _, c.Observed.Collections = life.Survived()
 }
 
 // leaking notes the leaks, and returns them by row.
@@ -85,11 +85,11 @@ func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]s
 		r := Row{Name: row.Name, PeakBytes: peak}
 		switch leak := leaks[row.Name]; {
 		case leak != "":
-			r.Why = leak + ": no size before it is mended"
+			r.Why = leak + ": no size until this is fixed"
 		case peak == nil:
 			r.Why = "unknown"
 		case row.Name == rows.Heap && h == nil:
-			r.Why = "no garbage collection was seen"
+			r.Why = "no garbage collection was observed"
 		case row.Name == rows.Heap:
 			r.NeedBytes, r.Why = new(h.need()), h.why()
 		default:
@@ -97,7 +97,7 @@ func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]s
 			if more := life.Rising(history.Row(row.Name)); more > 0 {
 				rising[row.Name] = more
 				*r.NeedBytes += more
-				r.Why = fmt.Sprintf("it still rises: another %s are reckoned with", size(more))
+				r.Why = fmt.Sprintf("still rising: %s added", size(more))
 			}
 			if text := perThread(life, row.Name, *peak); text != "" {
 				r.Why += "; " + text
@@ -124,43 +124,43 @@ func (c *Container) judge(h *history.Container, d *diagnosis.Diagnosis, seen *he
 		}
 	}
 	miss(d.Verdict == rows.VerdictNotObservable, "the JVM's memory cannot be read")
-	miss(d.Verdict == rows.VerdictNotEnoughHistory, fmt.Sprintf("history: %s since the JVM started are too short", diagnosis.Span(time.Duration(c.Seen.Seconds*float64(time.Second)))))
-	miss(needs == nil, "how large the heap is, and what cannot be reclaimed")
-	miss(seen == nil && needs != nil, "a garbage collection: what survives is not known")
+	miss(d.Verdict == rows.VerdictNotEnoughHistory, fmt.Sprintf("history: %s since the JVM started is not enough", diagnosis.Span(time.Duration(c.Observed.Seconds*float64(time.Second)))))
+	miss(needs == nil, "the size of the heap, or the unreclaimable memory")
+	miss(seen == nil && needs != nil, "a garbage collection: what survives is unknown")
 	miss(len(h.JVMs) != 1, fmt.Sprintf("a container with one JVM: this one has %d", len(h.JVMs)))
 }
 
-// doubt sets how sure the sizes are, and notes what would make them surer.
-func (c *Container) doubt(d *diagnosis.Diagnosis, h *heap) {
-	c.Sure = High
-	lower := func(to Sure, what string) {
-		if c.Sure != Low {
-			c.Sure = to
+// rate sets the confidence, and notes what would improve it.
+func (c *Container) rate(d *diagnosis.Diagnosis, h *heap) {
+	c.Confidence = High
+	lower := func(to Confidence, what string) {
+		if c.Confidence != Low {
+			c.Confidence = to
 		}
 		c.Missing = append(c.Missing, what)
 	}
 	if c.Recommended == nil {
-		c.Sure = Low
+		c.Confidence = Low
 		return
 	}
-	switch seen := time.Duration(c.Seen.Seconds * float64(time.Second)); {
+	switch seen := time.Duration(c.Observed.Seconds * float64(time.Second)); {
 	case seen < hour:
-		lower(Low, fmt.Sprintf("an hour of history: there are %s", diagnosis.Span(seen)))
+		lower(Low, fmt.Sprintf("an hour of history (so far: %s)", diagnosis.Span(seen)))
 	case seen < day:
-		lower(Medium, fmt.Sprintf("a day of history, with its busiest hour: there are %s", diagnosis.Span(seen)))
+		lower(Medium, fmt.Sprintf("a day of history, with its busiest hour (so far: %s)", diagnosis.Span(seen)))
 	}
 	switch {
-	case c.Seen.BusiestCores == nil:
-		lower(Low, "the JVM's CPU time: whether there was load is not known")
-	case *c.Seen.BusiestCores < idleCores:
-		lower(Low, fmt.Sprintf("load: in its busiest minute the JVM used %.3f cores", *c.Seen.BusiestCores))
+	case c.Observed.BusiestCores == nil:
+		lower(Low, "CPU time of the JVM: without it, the load is unknown")
+	case *c.Observed.BusiestCores < idleCores:
+		lower(Low, fmt.Sprintf("load: in its busiest minute the JVM used %.3f cores", *c.Observed.BusiestCores))
 	}
 	if h.collections == 0 {
-		lower(Low, "a collection of the old generation: what survives may be less")
+		lower(Low, "a collection of the old generation: less may survive")
 	}
 	for k := range d.Incidents {
 		if i := &d.Incidents[k]; i.State == diagnosis.Suspected {
-			lower(Low, "whether it leaks: suspected is "+diagnosis.Phrase(i.Verdict, i.Subject))
+			lower(Low, "a decision whether it leaks: suspected: "+diagnosis.Phrase(i.Verdict, i.Subject))
 		}
 	}
 	var unknown []string

@@ -10,8 +10,8 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// Present is what the present settings need.
-type Present struct {
+// Current is what the current settings need.
+type Current struct {
 	MaxHeapBytes int64 `json:"max_heap_bytes"`
 	// NeededBytes is the maximum heap and everything else at its peak, in parts.
 	NeededBytes int64                  `json:"needed_bytes"`
@@ -24,16 +24,16 @@ type Present struct {
 	Breaks string `json:"breaks,omitempty"`
 }
 
-// present reckons with the present settings.
-func (c *Container) present(life *diagnosis.Life, needs *diagnosis.Needs) {
+// current judges the current settings.
+func (c *Container) current(life *diagnosis.Life, needs *diagnosis.Needs) {
 	maxHeap, ok := life.Flag("MaxHeapSize")
 	if !ok {
 		return
 	}
-	p := &Present{MaxHeapBytes: maxHeap}
+	p := &Current{MaxHeapBytes: maxHeap}
 	p.Parts, p.NeededBytes = needs.At(maxHeap)
 	p.NeedsLimitBytes = diagnosis.LimitFor(p.NeededBytes)
-	c.Present = p
+	c.Current = p
 	if c.LimitBytes == nil {
 		return
 	}
@@ -44,32 +44,32 @@ func (c *Container) present(life *diagnosis.Life, needs *diagnosis.Needs) {
 		p.Breaks = roomFor(life, room)
 	}
 	if len(c.Leaks) > 0 {
-		p.Breaks += "; what leaks counts with its most"
+		p.Breaks += "; leaking rows count with their peak"
 	}
-	if busiest := c.Seen.BusiestCores; busiest != nil {
-		p.Breaks += fmt.Sprintf(" (seen: up to %.2f cores of load)", *busiest)
+	if busiest := c.Observed.BusiestCores; busiest != nil {
+		p.Breaks += fmt.Sprintf(" (load observed: up to %.2f cores)", *busiest)
 	}
 }
 
 // breaks says how far the heap can grow, for which only some of its maximum is left.
-func (c *Container) breaks(p *Present, left int64) string {
+func (c *Container) breaks(p *Current, left int64) string {
 	if left <= 0 {
 		return "everything but the heap reaches the limit by itself"
 	}
-	text := fmt.Sprintf("the heap breaks it first, when it grew to %s of its maximum of %s", size(left), size(p.MaxHeapBytes))
+	text := fmt.Sprintf("the heap reaches the limit first, at %s of its maximum of %s", size(left), size(p.MaxHeapBytes))
 	if peak := c.Rows[0].PeakBytes; peak != nil { // the heap is the first row
-		text += fmt.Sprintf("; %s were resident so far", size(*peak))
+		text += fmt.Sprintf("; %s were resident at most", size(*peak))
 	}
 	return text
 }
 
 // roomFor says what would have to grow into the room that is left.
 func roomFor(life *diagnosis.Life, room int64) string {
-	text := "the limit leaves " + size(room)
+	text := size(room) + " are left"
 	stacks := life.Peak(history.Row(rows.Threads))
 	threads := life.Peak(history.Threads)
 	if stacks != nil && threads != nil && *threads > 0 {
-		text += fmt.Sprintf(": %d more threads like the %d that ran", room/(*stacks / *threads + stackKernel), *threads)
+		text += fmt.Sprintf(", enough for %d more threads like the %d that ran", room/(*stacks / *threads + stackKernel), *threads)
 	}
 	first, over := "", int64(0)
 	for _, of := range []struct {
@@ -85,7 +85,7 @@ func roomFor(life *diagnosis.Life, room int64) string {
 		}
 		peak := life.Peak(of.series)
 		if ok && peak != nil && most-*peak-room > over {
-			first, over = fmt.Sprintf("%s may grow by more, from %s to %s (%s)", of.name, size(*peak), size(most), of.flag), most-*peak-room
+			first, over = fmt.Sprintf("%s may grow beyond that, from %s to %s (%s)", of.name, size(*peak), size(most), of.flag), most-*peak-room
 		}
 	}
 	if first != "" {
@@ -101,7 +101,7 @@ const leastRetained = 16 * mib
 func (c *Container) note(life *diagnosis.Life, j *breakdown.JVM) {
 	if c.Recommended.MaxDirectMemoryBytes != nil {
 		if peak := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); peak == nil {
-			c.Notes = append(c.Notes, "direct buffers are not known apart (no Native Memory Tracking): MaxDirectMemorySize stays what it was, the maximum heap")
+			c.Notes = append(c.Notes, "the size of direct buffers is unknown without Native Memory Tracking: MaxDirectMemorySize stays at its current value, the maximum heap")
 		}
 	}
 	if retained := life.Peak(history.Detail(rows.Native, rows.AllocatorRetained)); retained != nil {
@@ -133,13 +133,13 @@ func (c *Container) waste() {
 	if c.LimitBytes != nil {
 		add("limit", *c.LimitBytes-r.LimitBytes, *c.LimitBytes, fmt.Sprintf("the limit is %s above what is needed, with %s of headroom", size(*c.LimitBytes-r.LimitBytes), size(r.HeadroomBytes)))
 	}
-	if p := c.Present; p != nil {
+	if p := c.Current; p != nil {
 		maxHeap, more := p.MaxHeapBytes, p.MaxHeapBytes-r.MaxHeapBytes
 		text := fmt.Sprintf("the maximum heap of %s is %s above what is needed", size(maxHeap), size(more))
 		if peak := c.Rows[0].PeakBytes; peak != nil {
-			text += fmt.Sprintf("; %s of it became resident", size(*peak))
+			text += fmt.Sprintf("; at most %s of it were resident", size(*peak))
 		}
 		add("heap", more, maxHeap, text)
 	}
-	add("allocator_retained", c.retained, r.NeededBytes, fmt.Sprintf("glibc retained up to %s that were freed", size(c.retained)))
+	add("allocator_retained", c.retained, r.NeededBytes, fmt.Sprintf("glibc retains up to %s of freed memory", size(c.retained)))
 }

@@ -33,18 +33,18 @@ type Container struct {
 	rows.Identity
 
 	LimitBytes *int64 `json:"limit_bytes"` // null also if there is no limit
-	// Sure is how far to trust the sizes; Missing says what would make them surer, or possible.
-	Sure    Sure     `json:"sure"`
-	Seen    Seen     `json:"seen"`
-	Missing []string `json:"missing,omitempty"`
-	// Leaks are those that have to be mended first, in words.
+	// Confidence is low where Missing says what would improve it, or make sizes possible.
+	Confidence Confidence `json:"confidence"`
+	Observed   Observed   `json:"observed"`
+	Missing    []string   `json:"missing,omitempty"`
+	// Leaks must be fixed first.
 	Leaks []string `json:"leaks,omitempty"`
 	Rows  []Row    `json:"rows"`
-	// Present says whether the present settings fit the limit; null: one of them is not known.
-	Present *Present `json:"present"`
+	// Current says whether the current settings fit the limit; null: one of them is not known.
+	Current *Current `json:"current"`
 	// Recommended is what the memory that was seen needs. Null: Missing or Leaks says why.
 	Recommended *Settings `json:"recommended"`
-	// ForLimit is what fits the present limit, or the one that was asked for.
+	// ForLimit is what fits the current limit, or the one that was asked for.
 	ForLimit *Settings `json:"for_limit"`
 	Wasted   []Waste   `json:"wasted,omitempty"`
 	// Notes are what else to set or to know.
@@ -54,18 +54,18 @@ type Container struct {
 	retained int64
 }
 
-// Sure is how far sizes can be trusted.
-type Sure string
+// Confidence is how far the sizes can be trusted.
+type Confidence string
 
 // High takes a day with load in which the old generation was collected, Medium an hour.
 const (
-	High   Sure = "high"
-	Medium Sure = "medium"
-	Low    Sure = "low"
+	High   Confidence = "high"
+	Medium Confidence = "medium"
+	Low    Confidence = "low"
 )
 
-// Seen is what the sizes are based on.
-type Seen struct {
+// Observed is what the sizes are based on.
+type Observed struct {
 	// Seconds since the start of the JVM, or of jvmem.
 	Seconds float64 `json:"seconds"`
 	// MeanCores and BusiestCores are what the JVM used, on average and in the busiest minute.
@@ -95,7 +95,7 @@ type Waste struct {
 }
 
 // All sizes each container of a recorded history as of its last sample. limit is the one to
-// find settings for; 0: the present one.
+// find settings for; 0: the current one.
 func All(d *history.Document, limit int64) *Report {
 	r := &Report{Schema: Schema, Time: d.Time, Pod: d.Pod, Containers: []Container{}}
 	for _, c := range d.Containers {

@@ -30,12 +30,12 @@ func (r *Report) WriteText(w io.Writer) error {
 
 func (c *Container) writeText(b *strings.Builder) {
 	fmt.Fprintf(b, "container %s: %s\n", cmp.Or(c.Label(), "unknown"), c.Summary())
-	fmt.Fprintf(b, "seen: %s\n", c.Seen.text())
+	fmt.Fprintf(b, "observed: %s\n", c.Observed.text())
 	for _, what := range c.Missing {
 		fmt.Fprintf(b, "missing: %s\n", what)
 	}
 	for _, leak := range c.Leaks {
-		fmt.Fprintf(b, "first mend: %s\n", leak)
+		fmt.Fprintf(b, "fix first: %s\n", leak)
 	}
 	b.WriteString("\n")
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
@@ -51,11 +51,11 @@ func (c *Container) writeText(b *strings.Builder) {
 		b.WriteString("\nrecommended:\n")
 		c.Recommended.writeText(b)
 	}
-	if p := c.Present; p != nil {
-		fmt.Fprintf(b, "\npresent settings: %s\n", p.text())
+	if p := c.Current; p != nil {
+		fmt.Fprintf(b, "\ncurrent settings: %s\n", p.text())
 	}
 	if c.ForLimit != nil {
-		fmt.Fprintf(b, "\nwhat fits a limit of %s:\n", size(c.ForLimit.LimitBytes))
+		fmt.Fprintf(b, "\nsettings for a limit of %s:\n", size(c.ForLimit.LimitBytes))
 		c.ForLimit.writeText(b)
 	}
 	for i, w := range c.Wasted {
@@ -71,20 +71,20 @@ func (c *Container) writeText(b *strings.Builder) {
 
 // Summary is one line for the page and for people.
 func (c *Container) Summary() string {
-	present := "no limit"
+	current := "no limit"
 	if c.LimitBytes != nil {
-		present = "the limit is " + size(*c.LimitBytes)
+		current = "current limit " + size(*c.LimitBytes)
 	}
 	switch {
 	case c.Recommended != nil:
-		return fmt.Sprintf("a limit of %s and -Xmx%dm are enough for what was seen (%s; sure: %s)", size(c.Recommended.LimitBytes), c.Recommended.MaxHeapBytes/mib, present, c.Sure)
+		return fmt.Sprintf("recommended limit %s with -Xmx%dm (%s; confidence: %s)", size(c.Recommended.LimitBytes), c.Recommended.MaxHeapBytes/mib, current, c.Confidence)
 	case len(c.Leaks) > 0:
-		return "no sizes while something leaks (" + present + ")"
+		return "no recommendation while memory leaks (" + current + ")"
 	}
-	return "no sizes yet (" + present + ")"
+	return "no recommendation yet (" + current + ")"
 }
 
-func (s *Seen) text() string {
+func (s *Observed) text() string {
 	text := diagnosis.Span(time.Duration(s.Seconds * float64(time.Second)))
 	if s.MeanCores != nil && s.BusiestCores != nil {
 		text += fmt.Sprintf(", %.2f cores on average and %.2f in the busiest minute", *s.MeanCores, *s.BusiestCores)
@@ -95,15 +95,15 @@ func (s *Seen) text() string {
 	return text + fmt.Sprintf(", %d collections of the old generation", s.Collections)
 }
 
-func (p *Present) text() string {
-	text := fmt.Sprintf("a maximum heap of %s and everything else at its peak are %s, which need a limit of %s", size(p.MaxHeapBytes), size(p.NeededBytes), size(p.NeedsLimitBytes))
+func (p *Current) text() string {
+	text := fmt.Sprintf("maximum heap %s plus everything else at its peak is %s, which requires a limit of %s", size(p.MaxHeapBytes), size(p.NeededBytes), size(p.NeedsLimitBytes))
 	switch {
 	case p.Fits == nil:
 		return text
 	case *p.Fits:
-		return "they fit: " + text + "; " + p.Breaks
+		return "fit: " + text + "; " + p.Breaks
 	}
-	return "they do not fit: " + text + "; " + p.Breaks
+	return "do not fit: " + text + "; " + p.Breaks
 }
 
 func (s *Settings) writeText(b *strings.Builder) {

@@ -19,7 +19,7 @@ type ContainerSizing struct {
 	Name        string    `json:"name"`
 	ID          string    `json:"id"`
 	LimitBytes  *int64    `json:"limit_bytes"`
-	Sure        string    `json:"sure"`
+	Confidence  string    `json:"confidence"`
 	Missing     []string  `json:"missing"`
 	Leaks       []string  `json:"leaks"`
 	Recommended *Settings `json:"recommended"`

@@ -38,7 +38,7 @@ func (o *options) find(ctx context.Context, c *kube.Client, pod *corev1.Pod, rep
 			if pod.Status.Phase == corev1.PodPending {
 				return nil, fmt.Errorf("the sidecar of pod %s does not run yet: %s; the pod is %s", pod.Name, found.Waiting, phase(pod))
 			}
-			return nil, fmt.Errorf("the sidecar of pod %s does not run: %s\n  fix: mend it, or add --ephemeral to use an ephemeral container", pod.Name, found.Waiting)
+			return nil, fmt.Errorf("the sidecar of pod %s does not run: %s\n  fix: repair it, or add --ephemeral to use an ephemeral container", pod.Name, found.Waiting)
 		}
 		if o.dryRun {
 			fmt.Fprintln(o.Out, o.readCommand(c, pod, found, report))

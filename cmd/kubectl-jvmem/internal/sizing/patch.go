@@ -37,8 +37,8 @@ func (w *workload) writePatch(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "# kubectl patch %s --patch-file FILE\n# By what %s saw (sure: %s). A flag on the command line of java takes precedence over %s.\n%s",
-		owner(w.pod), fleet.Pods(len(w.Replicas)), fleet.Printable(w.Sure, 10), variable, text)
+	_, err = fmt.Fprintf(out, "# kubectl patch %s --patch-file FILE\n# Based on %s (confidence: %s). A flag on the command line of java takes precedence over %s.\n%s",
+		owner(w.pod), fleet.Pods(len(w.Replicas)), fleet.Printable(w.Confidence, 10), variable, text)
 	return err
 }
 

@@ -19,14 +19,14 @@ func (w *workload) writeJSON(out io.Writer) error {
 func (w *workload) writeTable(out io.Writer) error {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "POD\tLIMIT\tNEEDS\tMAX HEAP\tSURE\t")
+	fmt.Fprintln(table, "POD\tLIMIT\tNEEDS\tMAX HEAP\tCONFIDENCE\t")
 	for i := range w.Replicas {
 		r := &w.Replicas[i]
-		needs, heap, sure := fleet.Unknown, fleet.Unknown, fleet.Unknown
+		needs, heap, confidence := fleet.Unknown, fleet.Unknown, fleet.Unknown
 		if r.Recommended != nil {
-			needs, heap, sure = fleet.Size(float64(r.Recommended.LimitBytes)), fleet.Size(float64(r.Recommended.MaxHeapBytes)), r.Sure
+			needs, heap, confidence = fleet.Size(float64(r.Recommended.LimitBytes)), fleet.Size(float64(r.Recommended.MaxHeapBytes)), r.Confidence
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Pod, fleet.SizeOf(r.LimitBytes), needs, heap, fleet.Printable(sure, 10), w.remark(r))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Pod, fleet.SizeOf(r.LimitBytes), needs, heap, fleet.Printable(confidence, 10), w.remark(r))
 	}
 	_ = table.Flush() // a strings.Builder does not fail
 	b.WriteString("\n" + w.conclusion() + "\n")
@@ -58,12 +58,12 @@ func (w *workload) conclusion() string {
 	s := w.Recommended
 	switch {
 	case s == nil && w.leaks():
-		return "No sizes while a replica leaks: mend that first (kubectl jvmem diagnose POD)."
+		return "No recommendation while a replica leaks: fix that first (kubectl jvmem diagnose POD)."
 	case s == nil:
-		return "No replica has sizes yet."
+		return "No replica has a recommendation yet."
 	}
-	return fmt.Sprintf("For all of them (container %s, sure: %s):\n  limit    %s, of which %s are needed\n  options  %s",
-		w.name(), fleet.Printable(w.Sure, 10), fleet.Size(float64(s.LimitBytes)), fleet.Size(float64(s.NeededBytes)), w.options())
+	return fmt.Sprintf("For all replicas (container %s, confidence: %s):\n  limit    %s, of which %s is needed\n  options  %s",
+		w.name(), fleet.Printable(w.Confidence, 10), fleet.Size(float64(s.LimitBytes)), fleet.Size(float64(s.NeededBytes)), w.options())
 }
 
 func (w *workload) name() string { return fleet.Printable(w.Container, 100) }

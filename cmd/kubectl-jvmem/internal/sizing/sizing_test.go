@@ -61,11 +61,11 @@ func pod(name, container string) fleettest.Pod {
 }
 
 // sized is a container that needs so many MiB of heap, and beside it.
-func sized(heap, rest int64, sure string) string {
+func sized(heap, rest int64, confidence string) string {
 	needed := heap + rest
-	return fmt.Sprintf(`{"name": "app", "limit_bytes": %d, "sure": %q, "missing": ["a day of history"], "recommended": {"limit_bytes": %d, "needed_bytes": %d, "max_heap_bytes": %d,
+	return fmt.Sprintf(`{"name": "app", "limit_bytes": %d, "confidence": %q, "missing": ["a day of history"], "recommended": {"limit_bytes": %d, "needed_bytes": %d, "max_heap_bytes": %d,
 		"max_metaspace_bytes": %d, "options": ["-XX:+UseG1GC", "-Xmx%dm", "-XX:MaxMetaspaceSize=%dm"]}}`,
-		1<<30, sure, needed<<20*10/9, needed<<20, heap<<20, rest<<20, heap, rest)
+		1<<30, confidence, needed<<20*10/9, needed<<20, heap<<20, rest<<20, heap, rest)
 }
 
 func replicas() []fleettest.Pod {
@@ -73,13 +73,13 @@ func replicas() []fleettest.Pod {
 		pod("orders-7c9f6b5d4-a", sized(128, 96, "medium")),
 		pod("orders-7c9f6b5d4-b", sized(192, 200, "high")),
 		pod("orders-7c9f6b5d4-c", sized(132, 98, "high")),
-		pod("orders-7c9f6b5d4-d", `{"name": "app", "limit_bytes": 1073741824, "sure": "low", "missing": ["history: 40 s since the JVM started are too short"], "recommended": null}`),
+		pod("orders-7c9f6b5d4-d", `{"name": "app", "limit_bytes": 1073741824, "confidence": "low", "missing": ["history: 40 s since the JVM started is not enough"], "recommended": null}`),
 		fleettest.Failing("shop", "orders-7c9f6b5d4-e", fleettest.Text(http.StatusNotFound, "404 page not found\n")),
 	}
 }
 
 func TestGolden(t *testing.T) {
-	leaking := append(replicas(), pod("orders-7c9f6b5d4-f", `{"name": "app", "limit_bytes": 1073741824, "sure": "low", "leaks": ["thread leak (pool-#)"], "recommended": null}`))
+	leaking := append(replicas(), pod("orders-7c9f6b5d4-f", `{"name": "app", "limit_bytes": 1073741824, "confidence": "low", "leaks": ["thread leak (pool-#)"], "recommended": null}`))
 	for i := range leaking {
 		leaking[i].Labels = map[string]string{"app": "orders"}
 	}

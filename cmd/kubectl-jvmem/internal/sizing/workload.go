@@ -26,8 +26,8 @@ type workload struct {
 	// Recommended has the largest need of all replicas, part by part; nil: one leaks, or none
 	// has sizes.
 	Recommended *fleet.Settings `json:"recommended"`
-	// Sure is the least of the replicas'.
-	Sure string `json:"sure,omitempty"`
+	// Confidence is the least of the replicas'.
+	Confidence string `json:"confidence,omitempty"`
 	// Outlier needs far more than the others; "": none does.
 	Outlier string `json:"outlier,omitempty"`
 
@@ -38,9 +38,9 @@ type workload struct {
 type replica struct {
 	Pod         string          `json:"pod"`
 	LimitBytes  *int64          `json:"limit_bytes"`
-	Sure        string          `json:"sure,omitempty"`
+	Confidence  string          `json:"confidence,omitempty"`
 	Recommended *fleet.Settings `json:"recommended"`
-	// Leaks and Missing say why there are no sizes, Missing also what would make them surer.
+	// Leaks and Missing say why there are no sizes, Missing also what would improve them.
 	Leaks   []string       `json:"leaks,omitempty"`
 	Missing []string       `json:"missing,omitempty"`
 	Problem *fleet.Problem `json:"problem,omitempty"`
@@ -57,7 +57,7 @@ func merge(answers []fleet.SizingAnswer, container string) (*workload, error) {
 			if err != nil {
 				return nil, err
 			}
-			r.LimitBytes, r.Sure, r.Recommended, r.Leaks, r.Missing = c.LimitBytes, c.Sure, c.Recommended, c.Leaks, c.Missing
+			r.LimitBytes, r.Confidence, r.Recommended, r.Leaks, r.Missing = c.LimitBytes, c.Confidence, c.Recommended, c.Leaks, c.Missing
 			w.pod = a.Pod
 		}
 		w.Replicas = append(w.Replicas, r)
@@ -121,7 +121,7 @@ func (w *workload) recommend() {
 		s.MaxMetaspaceBytes = larger(s.MaxMetaspaceBytes, r.MaxMetaspaceBytes)
 		s.ReservedCodeCacheBytes = larger(s.ReservedCodeCacheBytes, r.ReservedCodeCacheBytes)
 		s.MaxDirectMemoryBytes = larger(s.MaxDirectMemoryBytes, r.MaxDirectMemoryBytes)
-		w.Sure = lessSure(w.Sure, w.Replicas[i].Sure)
+		w.Confidence = lowerConfidence(w.Confidence, w.Replicas[i].Confidence)
 	}
 	if s.MaxHeapBytes == 0 {
 		return
@@ -154,8 +154,8 @@ func larger(a, b *int64) *int64 {
 	return a
 }
 
-// lessSure returns the lower one of two; "" is none.
-func lessSure(a, b string) string {
+// lowerConfidence returns the lower one of two; "" is none.
+func lowerConfidence(a, b string) string {
 	order := []string{"low", "medium", "high", ""}
 	if slices.Index(order, a) < slices.Index(order, b) {
 		return a
