@@ -35,6 +35,7 @@ func TestRecordings(t *testing.T) {
 		{"jdk17-g1", 17, true, true, true, true},
 		{"jdk17-g1-arm64-4k", 17, true, true, true, true},
 		{"jdk17-g1-arm64-16k", 17, true, true, true, true},
+		{"jdk17-g1-arm64-64k", 17, true, true, true, true},
 		{"jdk17-shenandoah-dynamic", 17, true, true, true, false},
 		{"jdk17-zgc-nocds", 17, false, false, false, false},
 		{"jdk21-parallel", 21, true, true, true, true},
