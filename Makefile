@@ -59,7 +59,8 @@ demo: build jdk ## start a JVM whose memory grows step by step and print each br
 
 .PHONY: test
 test: jdk ## run all tests of the main module with the race detector, and those of the plugin
-	@.ci/need "gcc musl-gcc /usr/lib/x86_64-linux-gnu/libjemalloc.so.2" "gcc libc6-dev musl-tools libjemalloc2"
+	@.ci/need "gcc musl-gcc" "gcc libc6-dev musl-tools"
+	@.ci/need "/usr/lib/$$(gcc -print-multiarch)/libjemalloc.so.2" libjemalloc2
 	CGO_ENABLED=1 go test -race $$(go list ./... | grep -v -e '/sidecar/diagnosis$$' -e '/sidecar/sizing$$')
 	go test ./sidecar/diagnosis ./sidecar/sizing # they start no goroutine; with the race detector their replays take five times as long
 	cd cmd/kubectl-jvmem && go test ./...
