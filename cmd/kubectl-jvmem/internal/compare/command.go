@@ -74,19 +74,9 @@ func (o *options) run(ctx context.Context, access *kube.Access, pods []string) e
 	if err != nil {
 		return err
 	}
-	proxy, err := fleet.NewProxy(client.Config)
+	proxy, targets, err := fleet.Select(ctx, client, pods, o.selector)
 	if err != nil {
 		return err
-	}
-	targets, verb := []fleet.Target(nil), "get"
-	if o.by == "" {
-		targets, err = fleet.Named(ctx, client, client.Namespace, pods)
-	} else {
-		verb = "list"
-		targets, _, err = fleet.Find(ctx, client, client.Namespace, o.selector)
-	}
-	if err != nil {
-		return client.Explain(ctx, err, kube.Rule{Resource: "pods", Verb: verb}, kube.Rule{Resource: "pods/proxy", Verb: "get"})
 	}
 	answers := proxy.Collect(ctx, targets, o.timeout, fleet.Progress(access.ErrOut, len(targets)))
 	if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sidecar"
 )
 
@@ -28,6 +29,23 @@ type Target struct {
 
 // Name is the namespace and name of the pod.
 func (t *Target) Name() string { return t.Pod.Namespace + "/" + t.Pod.Name }
+
+// Select returns the pods of these names, or those of the selector, which have a sidecar, and
+// a Proxy to them. An error says which permission is missing.
+func Select(ctx context.Context, client *kube.Client, names []string, selector string) (*Proxy, []Target, error) {
+	proxy, err := NewProxy(client.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	targets, verb := []Target(nil), "get"
+	if selector == "" {
+		targets, err = Named(ctx, client, client.Namespace, names)
+	} else {
+		verb = "list"
+		targets, _, err = Find(ctx, client, client.Namespace, selector)
+	}
+	return proxy, targets, client.Explain(ctx, err, kube.Rule{Resource: "pods", Verb: verb}, kube.Rule{Resource: "pods/proxy", Verb: "get"})
+}
 
 // Find returns the pods with a sidecar, and those without. Pods that have ended are left
 // out: they use no memory.
