@@ -91,7 +91,7 @@ e2e-v2: ## e2e-containers with cgroup v2 only
 	cd e2e && go run ./run -hosts v2
 
 .PHONY: e2e-arm64
-e2e-arm64: jdk ## JVMs on arm64 with pages of PAGES (4,16) KiB in QEMU, for docs/accuracy.md; not part of e2e
+e2e-arm64: jdk ## JVMs on arm64 with pages of PAGES (4,16) KiB in QEMU, for docs/accuracy.md; for 64 KiB it builds a kernel the first time; not part of e2e
 	GOARCH=arm64 $(BUILD) -o bin/jvmem-arm64 ./cmd/jvmem
 	@.ci/need gcc "gcc libc6-dev"
 	cd e2e && go run ./arm64/run -jvmem ../bin/jvmem-arm64 -pages '$(PAGES)' -accuracy ../docs/accuracy.md

@@ -16,26 +16,27 @@ import (
 // cache is the folder of files that are built once, and the lock for it.
 type cache struct {
 	dir  string
+	name string // of the lock and of what it protects
 	lock *os.File
 }
 
-// openCache waits for processes that write to the cache, and removes what a killed process
-// left.
-func openCache(ctx context.Context) (*cache, error) {
+// openCache waits for processes that write to the cache under a name, and removes what a killed
+// process left.
+func openCache(ctx context.Context, name string) (*cache, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil { // no HOME, as for a service
 		dir = "/var/cache"
 	}
-	c := &cache{dir: filepath.Join(dir, "jvmem-e2e")}
+	c := &cache{dir: filepath.Join(dir, "jvmem-e2e"), name: name}
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return nil, err
 	}
-	c.lock, err = os.Create(c.path("vm.lock"))
+	c.lock, err = os.Create(c.path(name + ".lock"))
 	if err != nil {
 		return nil, err
 	}
 	if err = flock(ctx, c.lock); err == nil {
-		err = os.RemoveAll(c.path("vm.new"))
+		err = os.RemoveAll(c.path(name + ".new"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.lock.Close())
@@ -53,7 +54,7 @@ func (c *cache) have(name, others string, build func(folder string) error) (stri
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	folder := c.path("vm.new")
+	folder := c.path(c.name + ".new")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return "", err
 	}
@@ -89,6 +90,7 @@ func do(ctx context.Context, dir string, file *os.File, name string, args ...str
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
 	// As for QEMU: see machine.run.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with what it started
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if file != nil {

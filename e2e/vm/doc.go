@@ -16,6 +16,6 @@
 // unfinished cache entry remains, which the next Run removes.
 //
 // The kernel is that of this machine's Debian (linux-image-cloud-amd64), or one for arm64, on which
-// QEMU then emulates that architecture. Missing programs
+// QEMU then emulates that architecture; Build64 builds one from Debian's source. Missing programs
 // are installed with apt-get. It needs root, so that the disks keep the owners of files.
 package vm

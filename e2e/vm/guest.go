@@ -56,14 +56,12 @@ func Run(ctx context.Context, need string, g Guest) (exitCode int, err error) {
 		return 0, errors.New("a guest needs root to keep the owners of files")
 	}
 	h := g.hardware()
-	for _, tool := range [][2]string{
-		{h.qemu, h.debian}, {"mkfs.ext4", "e2fsprogs"}, {"apt-get apt-cache dpkg unxz", "apt dpkg xz-utils"},
-	} {
-		if out, err := exec.CommandContext(ctx, need, tool[0], tool[1]).CombinedOutput(); err != nil {
-			return 0, fmt.Errorf("install %s: %w\n%s", tool[1], err, out)
-		}
+	err = install(ctx, need, [2]string{h.qemu, h.debian}, [2]string{"mkfs.ext4", "e2fsprogs"},
+		[2]string{"apt-get apt-cache dpkg unxz", "apt dpkg xz-utils"})
+	if err != nil {
+		return 0, err
 	}
-	c, err := openCache(ctx)
+	c, err := openCache(ctx, "vm")
 	if err != nil {
 		return 0, err
 	}
@@ -75,4 +73,14 @@ func Run(ctx context.Context, need string, g Guest) (exitCode int, err error) {
 	defer m.close()
 	_ = c.lock.Close() // the files of the cache are open now
 	return m.run(ctx, g)
+}
+
+// install installs Debian packages where programs are missing. Each tool has both.
+func install(ctx context.Context, need string, tools ...[2]string) error {
+	for _, tool := range tools {
+		if out, err := exec.CommandContext(ctx, need, tool[0], tool[1]).CombinedOutput(); err != nil {
+			return fmt.Errorf("install %s: %w\n%s", tool[1], err, out)
+		}
+	}
+	return nil
 }

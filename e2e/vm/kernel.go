@@ -57,7 +57,7 @@ func (k *Kernel) unpack(ctx context.Context, folder string) error {
 	return nil
 }
 
-// download unpacks the packages into a folder.
+// download unpacks the packages of this machine's Debian into a folder.
 func download(ctx context.Context, folder string) error {
 	if _, err := do(ctx, "", nil, "apt-get", "-qq", "update"); err != nil {
 		return err
@@ -70,7 +70,12 @@ func download(ctx context.Context, folder string) error {
 	if depends == nil {
 		return fmt.Errorf("%s depends on no kernel: %s", kernelPackage, text)
 	}
-	if _, err := do(ctx, folder, nil, "apt-get", "-qq", "download", depends[1], busyboxPackage); err != nil {
+	return fetch(ctx, folder, depends[1], busyboxPackage)
+}
+
+// fetch downloads packages to a folder and unpacks them there.
+func fetch(ctx context.Context, folder string, names ...string) error {
+	if _, err := do(ctx, folder, nil, "apt-get", append([]string{"-qq", "download"}, names...)...); err != nil {
 		return err
 	}
 	packages, err := filepath.Glob(filepath.Join(folder, "*.deb"))

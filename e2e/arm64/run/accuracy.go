@@ -9,10 +9,11 @@ import (
 	"github.com/jvmem/jvmem/e2e/result"
 )
 
-const head = "`make e2e-arm64` writes this. The same steps on arm64 in QEMU, cgroup v2, with G1 and the binary of the arm64 image; within\n" +
+const head = "`make e2e-arm64 PAGES=4,16,64` writes this. The same steps on arm64 in QEMU, cgroup v2, with G1 and the binary of the arm64 image; within\n" +
 	"5 % + 4 MiB where jvmem cannot attach. There the row `gc` is unknown. Each cell has the largest error of any row / largest unattributed\n" +
-	"size, in MiB. The kernel charges 64 pages for each CPU in advance, which is 1 MiB with pages of 16 KiB. Linux 7.2 needs\n" +
-	"10 KiB for each of 256 pipes beside the 64 KiB that they hold.\n\n"
+	"size, in MiB. The kernel charges 64 pages for each CPU in advance, which is 1 MiB with pages of 16 KiB, and 4 MiB\n" +
+	"with 64 KiB. `direct` and `unsafe` are blocks of 1 MiB, each of which has up to a page more. Linux 7.2 needs 10 KiB for each of 256\n" +
+	"pipes beside the 64 KiB that they hold.\n\n"
 
 // write writes the section of the document.
 func write(path string, all []result.Result) error {

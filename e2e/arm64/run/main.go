@@ -41,7 +41,7 @@ func main() {
 func run(ctx context.Context) (err error) {
 	root := flag.String("root", "..", "root of the repository")
 	binary := flag.String("jvmem", "", "the binary under test, for arm64")
-	pages := flag.String("pages", "4,16", "sizes of pages in KiB")
+	pages := flag.String("pages", "4,16", "sizes of pages in KiB: 4, 16 and 64, for which a kernel is built the first time")
 	feature := flag.Int("jdk", 17, "JDK to run: 17 or 25")
 	tests := flag.String("run", "", "tests to run, as of go test")
 	accuracy := flag.String("accuracy", "", "document to write the results into")
@@ -108,7 +108,7 @@ func prepare(ctx context.Context, root, binary, work string) error {
 
 // runGuest returns the results.
 func runGuest(ctx context.Context, need string, tree *debian.ARM64, work string, pageKiB, feature int, tests string) (all []result.Result, err error) {
-	kernel, err := kernelOf(tree, pageKiB)
+	kernel, err := kernelOf(ctx, need, tree, pageKiB)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +140,19 @@ func runGuest(ctx context.Context, need string, tree *debian.ARM64, work string,
 	return all, err
 }
 
-// kernelOf returns Debian's kernel with pages of a size.
-func kernelOf(tree *debian.ARM64, pageKiB int) (*vm.Kernel, error) {
+// kernelOf returns Debian's kernel with pages of a size, or builds it.
+func kernelOf(ctx context.Context, need string, tree *debian.ARM64, pageKiB int) (*vm.Kernel, error) {
 	busybox, err := tree.Busybox()
 	if err != nil {
 		return nil, err
 	}
+	kernel := &vm.Kernel{Name: fmt.Sprintf("%dk", pageKiB)}
+	if pageKiB == 64 {
+		image, err := vm.Build64(ctx, need)
+		kernel.Files = []string{image, busybox}
+		return kernel, err
+	}
 	files, err := tree.Kernel(pageKiB)
-	return &vm.Kernel{Name: fmt.Sprintf("%dk", pageKiB), Files: append(files, busybox)}, err
+	kernel.Files = append(files, busybox)
+	return kernel, err
 }
