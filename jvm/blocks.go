@@ -58,6 +58,8 @@ const (
 	movedBytes = 1 << 20
 	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
 	walkReads, walkTime = 1 << 18, 10 * time.Second
+	// mostDiffering walks in a row are tried if what they see differs from NMT's report.
+	mostDiffering = 8
 	// walkBytes of arenas are walked through, a sample if there is more: 1 s of CPU time.
 	walkBytes = 2 << 30
 )
@@ -67,6 +69,8 @@ var (
 	errIncomplete = errors.New("they changed too much while they were read")
 	// errHeaders means that the blocks are not those of NMT's report.
 	errHeaders = errors.New("their headers are not those of NMT")
+	// errDiffers means the same of their sizes, which may have changed since the report.
+	errDiffers = errors.New("their sizes are not those that NMT reports")
 )
 
 // BlocksDue reports whether malloc's memory changed since its blocks were walked through,
@@ -74,7 +78,8 @@ var (
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
 	moved := max(c.mallocBytes-w.bytes, w.bytes-c.mallocBytes)
-	return c.glibc && (!w.tried || moved > movedBytes || errors.Is(w.err, errIncomplete))
+	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
+	return c.glibc && (!w.tried || moved > movedBytes || again)
 }
 
 // WalkBlocks walks through malloc's blocks, and adds to f what it saw, as Reuse and Resident
@@ -164,7 +169,8 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 	}
 	if f.Report != nil && b.SampledBytes == 0 {
 		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+movedBytes {
-			return cmp.Or(p.counted.mallocErr, errHeaders) // perhaps not all was found
+			differs := fmt.Errorf("%w: %d MiB were found, %d MiB are reported", errDiffers, tracked>>20, reported>>20)
+			return cmp.Or(p.counted.mallocErr, differs) // perhaps not all was found
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package jvm
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -112,4 +113,17 @@ func walk(t *testing.T, p *Process, due bool) *Blocks {
 		t.Errorf("the parts add up to %d, all have %d", sum, f.Blocks.ResidentBytes)
 	}
 	return f.Blocks
+}
+
+// TestBlocksDiffer: a report of NMT that a walk does not agree with may be of before the walk, so
+// the next sample has both again, but not for ever.
+func TestBlocksDiffer(t *testing.T) {
+	p := &Process{}
+	p.counted.glibc = true
+	for failed, due := range map[int]bool{1: true, mostDiffering - 1: true, mostDiffering: false} {
+		p.walked = walked{tried: true, failed: failed, err: fmt.Errorf("%w: 31 MiB were found", errDiffers)}
+		if p.BlocksDue() != due {
+			t.Errorf("after %d walks: due %v", failed, !due)
+		}
+	}
 }
