@@ -41,14 +41,24 @@ func TestLiveHeapDerived(t *testing.T) {
 			for _, mib := range []string{"heap 20", "heap 60"} {
 				j.Do(mib)
 				j.Do("threads 20 64")
-				derived := count()
-				p.counted.heap = resident.Heap{}
-				counted := count()
-				off := derived.Resident[ranges.Heap].AnonBytes - counted.Resident[ranges.Heap].AnonBytes
-				if !derived.HeapDerived || counted.HeapDerived || max(off, -off) > 512<<10 || counted.Resident[ranges.Heap].AnonBytes < 20<<20 {
-					t.Errorf("%s: derived %v, %+v; counted %+v", mib, derived.HeapDerived, derived.Resident[ranges.Heap], counted.Resident[ranges.Heap])
+				// A JVM that still warms up has other memory in each of the two counts.
+				for try := 1; ; try++ {
+					derived := count()
+					p.counted.heap = resident.Heap{}
+					counted := count()
+					off := derived.Resident[ranges.Heap].AnonBytes - counted.Resident[ranges.Heap].AnonBytes
+					switch {
+					case !derived.HeapDerived, counted.HeapDerived, counted.Resident[ranges.Heap].AnonBytes < 20<<20:
+						t.Fatalf("%s: derived %v, %+v; counted %+v", mib, derived.HeapDerived, derived.Resident[ranges.Heap], counted.Resident[ranges.Heap])
+					case max(off, -off) <= 512<<10:
+						t.Logf("%s: %d bytes, off by %d", mib, counted.Resident[ranges.Heap].AnonBytes, off)
+					case try < 20:
+						continue
+					default:
+						t.Errorf("%s: %d bytes, off by %d", mib, counted.Resident[ranges.Heap].AnonBytes, off)
+					}
+					break
 				}
-				t.Logf("%s: %d bytes, off by %d", mib, counted.Resident[ranges.Heap].AnonBytes, off)
 			}
 		})
 	}
