@@ -167,8 +167,8 @@ func (c *cell) checkSources(t *testing.T, seen *sidecar.Container) {
 	}
 	var failed []sidecar.Source
 	for _, s := range seen.Sources {
-		// In the guest some 7 MiB that NMT reports are not found in one cell of 20: perhaps the JVM
-		// freed them meanwhile. It is told, and native is split by what NMT reports.
+		// NMT's report may be of before the walk. It is told, and native is split by what NMT
+		// reports, until the next walk.
 		if differs := s.Name == "malloc_blocks" && strings.Contains(s.Reason, "sizes are not those that NMT reports"); !s.OK && !differs {
 			failed = append(failed, s)
 		}

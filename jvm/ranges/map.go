@@ -146,7 +146,7 @@ func (r *Reported) Map(mappings []pages.Mapping, pageBytes uint64, findArenas, f
 	// like a stack above its guard. An error is found again with the chunks.
 	arenas, _ := findArenas(UnknownSpans(mappings, known))
 	known = Merge(known, arenas)
-	stacks, sure := findStacks(mappings, known, r.StackBytes, pageBytes)
+	stacks, guessed, sure := findStacks(mappings, known, r.StackBytes, pageBytes)
 	known = Merge(known, stacks)
 	if sure {
 		complete = append(complete, Stack)
@@ -156,7 +156,7 @@ func (r *Reported) Map(mappings []pages.Mapping, pageBytes uint64, findArenas, f
 	}
 	var nodes []Range
 	if len(r.ConstantPools) > 0 {
-		nodes = findMetaspace(mappings, known, r.ConstantPools, r.Classes, r.Major, pageBytes)
+		nodes = findMetaspace(mappings, Merge(known, guessed), r.ConstantPools, r.Classes, r.Major, pageBytes)
 		known = Merge(known, nodes)
 		complete = append(complete, Metaspace, ClassSpace)
 	}
@@ -169,7 +169,7 @@ func (r *Reported) Map(mappings []pages.Mapping, pageBytes uint64, findArenas, f
 	} else if reached {
 		complete = append(complete, MallocArena, MallocChunk)
 	}
-	known = Merge(known, chunks)
+	known = Merge(known, chunks, endAtChunks(guessed, chunks))
 	if r.Major < elasticMajor {
 		known = Merge(known, widen(mappings, known, nodes))
 	}

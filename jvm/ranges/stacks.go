@@ -28,8 +28,8 @@ func maxGuard(pageBytes uint64, java bool) uint64 {
 // A mapping without the mark may contain a stack and what was mapped right above it: if
 // it contains a known stack, the rest is not taken for one. If the stacks of Java
 // threads are known, others are no larger than native, unless that is 0. Otherwise the
-// end of a stack is unknown, and sure is false.
-func findStacks(mappings []pages.Mapping, known []Range, native, pageBytes uint64) (stacks []Range, sure bool) {
+// end of a stack is unknown, and sure is false. Those whose end is a guess are in guessed.
+func findStacks(mappings []pages.Mapping, known []Range, native, pageBytes uint64) (stacks, guessed []Range, sure bool) {
 	java := slices.ContainsFunc(known, func(r Range) bool { return r.Kind == Stack })
 	sure = java
 	for i := range mappings {
@@ -40,17 +40,36 @@ func findStacks(mappings []pages.Mapping, known []Range, native, pageBytes uint6
 		stack := Range{Start: m.Start, End: m.End, Kind: Stack}
 		if m.Flags&pages.NoHuge != 0 || m.Guarded {
 			sure = true
-		} else {
-			if i == 0 || !isGuard(&mappings[i-1], m, maxGuard(pageBytes, java)) || holdsStack(m, known) {
-				continue
-			}
-			if java && native > 0 {
-				stack.End = min(stack.End, mappings[i-1].Start+native)
+			stacks = append(stacks, stack)
+			continue
+		}
+		if i == 0 || !isGuard(&mappings[i-1], m, maxGuard(pageBytes, java)) || holdsStack(m, known) {
+			continue
+		}
+		if java && native > 0 {
+			stack.End = min(stack.End, mappings[i-1].Start+native)
+		}
+		guessed = append(guessed, stack)
+	}
+	return stacks, guessed, sure
+}
+
+// endAtChunks returns the stacks, each up to the first chunk of malloc above its begin: the
+// kernel joined that chunk, and what else is above it, with the stack. One that begins with a
+// chunk is none.
+func endAtChunks(stacks, chunks []Range) []Range {
+	var out []Range
+	for _, s := range stacks {
+		for _, c := range chunks {
+			if c.Kind == MallocChunk && c.Start >= s.Start {
+				s.End = min(s.End, c.Start)
 			}
 		}
-		stacks = append(stacks, stack)
+		if s.Start < s.End {
+			out = append(out, s)
+		}
 	}
-	return stacks, sure
+	return out
 }
 
 // holdsStack reports whether one of the known stacks (sorted, disjoint) lies in m.

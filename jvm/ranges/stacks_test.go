@@ -36,7 +36,7 @@ func TestFindStacks(t *testing.T) {
 		"shared memory":                {[]pages.Mapping{guard(0x1000, 0x1000, 0), shared}, 0},
 		"a guard alone is not a stack": {[]pages.Mapping{guard(0x1000, 0x1000, 0), guard(0x2000, 1<<20, pages.NoHuge)}, 0},
 	} {
-		got, _ := findStacks(tt.mappings, nil, 0, 4096)
+		got := allStacks(tt.mappings, nil, 0, 4096)
 		last := tt.mappings[len(tt.mappings)-1]
 		if len(got) != tt.want || len(got) == 1 && got[0] != (Range{Start: last.Start, End: last.End, Kind: Stack}) {
 			t.Errorf("%s: %x", name, got)
@@ -68,7 +68,7 @@ func TestGuards(t *testing.T) {
 		{"the rest of a table", 64 * kib, 3 * 64 * kib, java, false},
 	} {
 		mappings := []pages.Mapping{{Start: mib - tt.guard, End: mib}, {Start: mib, End: 3 * mib, Perm: pages.Read | pages.Write}}
-		if got, _ := findStacks(mappings, tt.known, 8*mib, tt.pageBytes); (len(got) == 1) != tt.want {
+		if got := allStacks(mappings, tt.known, 8*mib, tt.pageBytes); (len(got) == 1) != tt.want {
 			t.Errorf("%s, pages of %d KiB, a guard of %d KiB: %x", tt.name, tt.pageBytes/kib, tt.guard/kib, got)
 		}
 	}
@@ -111,16 +111,16 @@ func TestStackMergedWithMalloc(t *testing.T) {
 		{Start: mib, End: 4 * mib, Perm: pages.Read | pages.Write, AnonymousBytes: 3 * mib},
 	}
 	stack := []Range{{Start: mib - 4*4096, End: 2 * mib, Kind: Stack, Thread: 7}}
-	if got, _ := findStacks(mappings, stack, 0, 4096); len(got) != 0 {
+	if got := allStacks(mappings, stack, 0, 4096); len(got) != 0 {
 		t.Errorf("more than the known stack: %x", got)
 	}
-	if got, _ := findStacks(mappings, nil, 0, 4096); len(got) != 1 {
+	if got := allStacks(mappings, nil, 0, 4096); len(got) != 1 {
 		t.Errorf("an unknown stack: %x", got)
 	}
 
 	// What lies above a stack that is not Java's ends where such a stack must.
 	java := []Range{{Start: 8 * mib, End: 9 * mib, Kind: Stack, Thread: 7}}
-	if got, _ := findStacks(mappings, java, 2*mib, 4096); len(got) != 1 || got[0].End != 3*mib-4*4096 {
+	if got := allStacks(mappings, java, 2*mib, 4096); len(got) != 1 || got[0].End != 3*mib-4*4096 {
 		t.Errorf("a native stack of 2 MiB with its guard: %x", got)
 	}
 }
@@ -159,5 +159,40 @@ func TestWiden(t *testing.T) {
 	}
 	if got := widen(mappings, nodes, nodes); len(got) != 1 || got[0].Start != 19*mib || got[0].End != 23*mib+512<<10 {
 		t.Errorf("with neighbours metaspace is %x", got)
+	}
+}
+
+func allStacks(mappings []pages.Mapping, known []Range, native, pageBytes uint64) []Range {
+	stacks, guessed, _ := findStacks(mappings, known, native, pageBytes)
+	return Merge(stacks, guessed)
+}
+
+// TestStackBelowChunk: before Linux 6.7 the kernel joins a native stack with what was mapped
+// above it. Where that is a chunk of malloc, the stack ends.
+func TestStackBelowChunk(t *testing.T) {
+	const base, mib = 0x7f0000000000, 1 << 20
+	mappings := []pages.Mapping{
+		{Start: base, End: base + 4096},
+		{Start: base + 4096, End: base + 9*mib, Perm: pages.Read | pages.Write, AnonymousBytes: 3 * mib},
+	}
+	java := Range{Start: base + 64*mib, End: base + 65*mib, Kind: Stack}
+	chunk := Range{Start: base + mib, End: base + 3*mib, Kind: MallocChunk}
+	reported := &Reported{Structs: []Range{java}, StackBytes: 8 * mib}
+	search := func(found ...Range) FindMalloc {
+		return func([]Range, []int64) ([]Range, error) { return found, nil }
+	}
+	for name, tt := range map[string]struct {
+		chunks []Range
+		end    uint64
+	}{
+		"a stack alone": {nil, base + 8*mib},
+		"with a chunk":  {[]Range{chunk}, base + mib},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := reported.Map(mappings, 4096, search(), search(tt.chunks...))
+			if want := (Range{Start: base + 4096, End: tt.end, Kind: Stack}); m.Ranges[0] != want {
+				t.Errorf("%+v, want %+v first", m.Ranges, want)
+			}
+		})
 	}
 }
