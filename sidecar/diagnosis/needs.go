@@ -255,13 +255,12 @@ func (l *Life) leftByYoung() (all []survival) {
 	return all
 }
 
-// Collecting is the part of the time that pauses for collections took in the busiest minute: so
-// much less the JVM could do. It is not compared with the CPU time, as pauses are longer where
+// Collecting is the part of the time that pauses for collections took in the busiest minute, by
+// the Load: so much less the JVM could do. It is not compared with the CPU time, as pauses are longer where
 // the machine has no CPU to spare. Not ok: unknown.
-func (l *Life) Collecting() (share float64, ok bool) {
+func (l *Life) Collecting(mean, busiest float64) (share float64, ok bool) {
 	spent, seconds, known := l.j.gained(history.GCMillis, l.j.started)
-	mean, busiest, worked := l.Load()
-	if !known || !worked || seconds <= 0 || mean <= 0 {
+	if !known || seconds <= 0 || mean <= 0 {
 		return 0, false
 	}
 	return min(spent/1000/seconds/float64(max(len(l.j.c.JVMs), 1))*busiest/mean, 1), true

@@ -37,21 +37,23 @@ type heap struct {
 	concurrent  bool
 }
 
-// heapOf returns nil if no collection was seen.
-func heapOf(life *diagnosis.Life, jvms []breakdown.JVM) *heap {
+// heapOf returns nil if no collection was seen, and how many of the old generation were. share
+// is the part of the time that pauses took; nil: unknown.
+func heapOf(life *diagnosis.Life, jvms []breakdown.JVM, share *float64) (h *heap, collections int) {
 	live, rising, collections := life.Survived()
 	capacity := life.Peak(history.Committed(rows.Heap))
 	if capacity == nil {
 		capacity = life.Peak(history.Row(rows.Heap))
 	}
 	if live == nil || capacity == nil {
-		return nil
+		return nil, collections
 	}
-	h := &heap{live: *live, rising: rising, collections: collections, capacity: *capacity}
+	h = &heap{live: *live, rising: rising, collections: collections, capacity: *capacity}
 	h.concurrent = slices.ContainsFunc(jvms, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
-	h.share, h.timed = life.Collecting()
-	h.timed = h.timed && !h.concurrent // else it is that of the pauses
-	return h
+	if share != nil {
+		h.share, h.timed = *share, !h.concurrent // else it is that of the pauses
+	}
+	return h, collections
 }
 
 // need is the size of the heap.

@@ -29,7 +29,8 @@ func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
 	}
 	out.see(life)
 	leaks := out.leaking(d)
-	h := heapOf(life, c.JVMs)
+	h, collections := heapOf(life, c.JVMs, out.Observed.CollectingShare)
+	out.Observed.Collections = collections
 	rising := out.addRows(life, h, leaks)
 	needs := life.Needs()
 	if needs != nil {
@@ -49,16 +50,15 @@ func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
 	return out
 }
 
-// see notes what the sizes are based on.
+// see notes what the sizes are based on, but the collections.
 func (c *Container) see(life *diagnosis.Life) {
 	c.Observed.Seconds = life.Time().Seconds()
 	if mean, busiest, ok := life.Load(); ok {
 		c.Observed.MeanCores, c.Observed.BusiestCores = &mean, &busiest
+		if share, ok := life.Collecting(mean, busiest); ok {
+			c.Observed.CollectingShare = &share
+		}
 	}
-	if share, ok := life.Collecting(); ok {
-		c.Observed.CollectingShare = &share
-	}
-	_, _, c.Observed.Collections = life.Survived()
 }
 
 // leaking notes the leaks, and returns them by row.
