@@ -54,22 +54,17 @@ func findStacks(mappings []pages.Mapping, known []Range, native, pageBytes uint6
 	return stacks, guessed, sure
 }
 
-// endAtChunks returns the stacks, each up to the first chunk of malloc above its begin: the
-// kernel joined that chunk, and what else is above it, with the stack. One that begins with a
-// chunk is none.
+// endAtChunks ends each stack at the first chunk of malloc (sorted, disjoint) above its begin:
+// the kernel joined that chunk, and what else is above it, with the stack. One that begins with
+// a chunk is none.
 func endAtChunks(stacks, chunks []Range) []Range {
-	var out []Range
-	for _, s := range stacks {
-		for _, c := range chunks {
-			if c.Kind == MallocChunk && c.Start >= s.Start {
-				s.End = min(s.End, c.Start)
-			}
-		}
-		if s.Start < s.End {
-			out = append(out, s)
+	for i := range stacks {
+		s := &stacks[i]
+		if k := Find(chunks, s.Start); k < len(chunks) {
+			s.End = min(s.End, chunks[k].Start)
 		}
 	}
-	return out
+	return slices.DeleteFunc(stacks, func(s Range) bool { return s.Start >= s.End })
 }
 
 // holdsStack reports whether one of the known stacks (sorted, disjoint) lies in m.
