@@ -70,11 +70,7 @@ func (o *options) run(ctx context.Context, access *kube.Access, pods []string) e
 	if err := o.check(pods); err != nil {
 		return err
 	}
-	client, err := access.Client(nil)
-	if err != nil {
-		return err
-	}
-	proxy, targets, err := fleet.Select(ctx, client, pods, o.selector)
+	proxy, targets, err := fleet.Select(ctx, access, pods, o.selector)
 	if err != nil {
 		return err
 	}

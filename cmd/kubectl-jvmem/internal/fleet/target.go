@@ -32,7 +32,11 @@ func (t *Target) Name() string { return t.Pod.Namespace + "/" + t.Pod.Name }
 
 // Select returns the pods of these names, or those of the selector, which have a sidecar, and
 // a Proxy to them. An error says which permission is missing.
-func Select(ctx context.Context, client *kube.Client, names []string, selector string) (*Proxy, []Target, error) {
+func Select(ctx context.Context, access *kube.Access, names []string, selector string) (*Proxy, []Target, error) {
+	client, err := access.Client(nil)
+	if err != nil {
+		return nil, nil, err
+	}
 	proxy, err := NewProxy(client.Config)
 	if err != nil {
 		return nil, nil, err
