@@ -1,8 +1,6 @@
 package autopsy
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -24,60 +22,27 @@ func readFile(path string) (Report, error) {
 }
 
 func decode(text []byte) (Report, error) {
-	var r Report
-	err := json.Unmarshal(text, &r)
-	if err == nil && (r.Schema != Schema || r.Autopsies == nil || r.Kills == nil) {
-		err = errors.New("not all of its fields are there")
+	complete := func(r *Report) error {
+		if r.Schema != Schema || r.Autopsies == nil || r.Kills == nil {
+			return errors.New("not all of its fields are there")
+		}
+		return nil
 	}
-	if err == nil {
-		return r, nil
-	}
-	r = Report{Schema: Schema}
-	for line := range bytes.Lines(text) {
-		first := func(to any) error { return json.NewDecoder(bytes.NewReader(line)).Decode(to) } // two entries if the line end is damaged
+	return statefile.Decode(text, complete, func(r *Report, decode func(any) error) {
 		var a Autopsy
-		if first(&a) == nil && !a.Time.IsZero() {
+		if decode(&a) == nil && !a.Time.IsZero() {
 			r.Autopsies = append(r.Autopsies, a)
-			continue
+			return
 		}
 		var k Kills
-		if first(&k) == nil && k.Count > 0 {
+		if decode(&k) == nil && k.Count > 0 {
 			r.Kills = append(r.Kills, k)
 		}
-	}
-	return r, err
+	})
 }
 
-// encode writes the report as JSON with a line for each autopsy and each count, so that
-// damage destroys one entry only.
 func encode(r Report) ([]byte, error) {
-	var b bytes.Buffer
-	var err error
-	marshal := func(v any) {
-		text, e := json.Marshal(v)
-		b.Write(text)
-		err = errors.Join(err, e)
-	}
-	separator := func(i int) {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('\n')
-	}
-	b.WriteString(`{"schema":`)
-	marshal(r.Schema)
-	b.WriteString(`,"autopsies":[`)
-	for i := range r.Autopsies {
-		separator(i)
-		marshal(&r.Autopsies[i])
-	}
-	b.WriteString("\n],\"kills\":[")
-	for i := range r.Kills {
-		separator(i)
-		marshal(&r.Kills[i])
-	}
-	b.WriteString("\n]}\n")
-	return b.Bytes(), err
+	return statefile.Encode(Schema, statefile.NewList("autopsies", r.Autopsies), statefile.NewList("kills", r.Kills))
 }
 
 // writeFile replaces the file.

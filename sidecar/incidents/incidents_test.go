@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -125,23 +126,41 @@ func TestSaveIsRare(t *testing.T) {
 	}
 }
 
-// TestDamagedFile: it is reported and ignored, and replaced by the next change.
+// TestDamagedFile: it is reported, a container that can be read is kept, and the next change
+// replaces the file.
 func TestDamagedFile(t *testing.T) {
-	for name, text := range map[string]string{
-		"cut short": `{"schema":"jvmem.incidents/v1","containers":[{"id":"3f4c","incid`, "no JSON": "\x00\x01", "empty": "", "another schema": `{"schema":"jvmem.oom/v1"}`,
-		"another type": `{"schema":"jvmem.incidents/v1","containers":[{"id":"3f4c","incidents":7}]}`,
+	other := kept()
+	other.ID, other.Cgroup = "77aa", "/kubepods/other"
+	intact, err := encode([]Container{kept(), other})
+	if err != nil || !json.Valid(intact) {
+		t.Fatalf("%v:\n%s", err, intact)
+	}
+	both := string(intact)
+	for name, tt := range map[string]struct {
+		text        string
+		first, last bool // is kept
+	}{
+		"one byte":       {strings.Replace(both, `"incidents"`, `"incidents9`, 1), false, true},
+		"a line end":     {strings.Replace(both, ",\n", ",9", 1), true, false},
+		"the schema":     {strings.Replace(both, "jvmem", "jvmen", 1), true, true},
+		"the head":       {strings.Replace(both, `"containers"`, `"containers9`, 1), true, true},
+		"cut short":      {both[:len(both)-20], true, false},
+		"no JSON":        {"\x00\x01", false, false},
+		"empty":          {"", false, false},
+		"another schema": {`{"schema":"jvmem.oom/v1"}`, false, false},
+		"another type":   {`{"schema":"jvmem.incidents/v1","containers":[{"id":"3f4c","incidents":7}]}`, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, fileName), []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, fileName), []byte(tt.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			s, err := Open(dir)
 			if err == nil || !strings.Contains(err.Error(), fileName) {
 				t.Errorf("error %v", err)
 			}
-			if got := s.Tracker(app); len(got.Incidents) > 0 {
-				t.Errorf("%+v", got)
+			if first, last := len(s.Tracker(app).Incidents) > 0, len(s.Tracker(other.Identity).Incidents) > 0; first != tt.first || last != tt.last {
+				t.Errorf("kept: the first %t, the last %t; want %t, %t", first, last, tt.first, tt.last)
 			}
 			if err := s.Save(start, true, []Container{kept()}); err != nil {
 				t.Fatal(err)
@@ -151,6 +170,29 @@ func TestDamagedFile(t *testing.T) {
 			}
 		})
 	}
+}
+
+func FuzzDecode(f *testing.F) {
+	text, err := encode([]Container{kept(), kept()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte("{\"incidents\":[{}]},\n{\"id\":\"3f4c\",\"incidents\":[{\"verdict\":\"heap\"}]}\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		d, _ := decode(text)
+		written, err := encode(d.Containers)
+		if err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		again, err := decode(written)
+		if err != nil || len(again.Containers) != len(d.Containers) {
+			t.Fatalf("%d containers of %d are read back: %v", len(again.Containers), len(d.Containers), err)
+		}
+		for _, c := range d.Containers { // what was accepted can be reported
+			Changes(c.Incidents, nil, start)
+		}
+	})
 }
 
 // TestNoFolder: nothing is kept, and nothing fails.

@@ -1,7 +1,6 @@
 package incidents
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -39,8 +38,8 @@ type Store struct {
 	saved time.Time
 }
 
-// Open reads the file in the folder. The error is about the file: it is damaged, and
-// ignored. The Store works in any case.
+// Open reads the file in the folder. The error is about the file: it is damaged, and only the
+// containers that can be read are kept. The Store works in any case.
 func Open(dir string) (*Store, error) {
 	if dir == "" {
 		return &Store{}, nil
@@ -50,15 +49,31 @@ func Open(dir string) (*Store, error) {
 	if err != nil || text == nil {
 		return s, err
 	}
-	var d document
-	if err := json.Unmarshal(text, &d); err != nil {
-		return s, fmt.Errorf("%s is damaged: %w", s.path, err)
-	}
-	if d.Schema != Schema {
-		return s, fmt.Errorf("%s has the schema %.40q, want %q", s.path, d.Schema, Schema)
+	d, err := decode(text)
+	if err != nil {
+		err = fmt.Errorf("%s is damaged, the incidents of %d containers can be read: %w", s.path, len(d.Containers), err)
 	}
 	s.kept = d.Containers
-	return s, nil
+	return s, err
+}
+
+func decode(text []byte) (document, error) {
+	complete := func(d *document) error {
+		if d.Schema != Schema {
+			return fmt.Errorf("the schema is %.40q, want %q", d.Schema, Schema)
+		}
+		return nil
+	}
+	return statefile.Decode(text, complete, func(d *document, decode func(any) error) {
+		var c Container
+		if decode(&c) == nil && len(c.Incidents) > 0 {
+			d.Containers = append(d.Containers, c)
+		}
+	})
+}
+
+func encode(all []Container) ([]byte, error) {
+	return statefile.Encode(Schema, statefile.NewList("containers", all))
 }
 
 // Tracker returns what was kept of a container before jvmem started, once: later it is out
@@ -78,13 +93,13 @@ func (s *Store) Save(at time.Time, changed bool, all []Container) error {
 	if s.path == "" || !changed && at.Sub(s.saved).Abs() < saveInterval {
 		return nil
 	}
-	d := document{Schema: Schema, Containers: slices.DeleteFunc(slices.Clone(all), func(c Container) bool { return len(c.Incidents) == 0 })}
-	if len(d.Containers) == 0 && !changed {
+	all = slices.DeleteFunc(slices.Clone(all), func(c Container) bool { return len(c.Incidents) == 0 })
+	if len(all) == 0 && !changed {
 		return nil
 	}
-	text, err := json.Marshal(d)
+	text, err := encode(all)
 	if err == nil {
-		err = statefile.Write(s.path, append(text, '\n'))
+		err = statefile.Write(s.path, text)
 	}
 	if err != nil {
 		return fmt.Errorf("write the incidents: %w", err)
