@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
@@ -23,7 +24,7 @@ func openContainer(g *cgroup.Group) (*container, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &container{path: g.Path, files: files}
+	c := &container{path: g.Path, files: files, pressure: pressure{pageBytes: int64(os.Getpagesize())}}
 	c.count(time.Now())
 	return c, nil
 }

@@ -28,9 +28,9 @@ const (
 	steadyAfter = 5 * time.Second
 	slight      = 64 << 10
 
-	// noise is the variation of usage without any growth: the kernel charges 64 pages for each CPU
-	// in advance.
-	noise = mib / 2
+	// noisePages is the variation of usage without any growth: the kernel charges 64 pages for
+	// each CPU in advance.
+	noisePages = 2 * 64
 	// shareOfTime bounds the time that samples take, to one part in so many.
 	shareOfTime = 10
 	// leastPause is the minimum time between two samples.
@@ -43,14 +43,15 @@ const (
 //
 //   - by 16 MiB, or 3 % of a limit above 533 MiB,
 //   - or by an eighth of the room that was left, which is less near the limit (but
-//     more than noise),
+//     at least noisePages),
 //   - or at all, after a second, with less room than 4 MiB or 1 % of the limit.
 //
 // So samples get more frequent as the room gets smaller, and a container that is full but
 // steady costs nothing. They take a tenth of the time at most; half of it if at the
 // present rate the limit would be reached before the next one.
 type pressure struct {
-	limit *int64
+	limit     *int64
+	pageBytes int64
 	// unreclaimable is that of the last sample, which ended at that time.
 	unreclaimable int64
 	at            time.Time
@@ -102,7 +103,7 @@ func (p *pressure) urgent(now time.Time) (grown int64, urgent bool) {
 	if since < pause || grown <= 0 {
 		return grown, false
 	}
-	step := min(max(16*mib, *p.limit*3/100), max((*p.limit-p.unreclaimable)/8, noise))
+	step := min(max(16*mib, *p.limit*3/100), max((*p.limit-p.unreclaimable)/8, noisePages*p.pageBytes))
 	verge := max(4*mib, *p.limit/100)
 	return grown, grown >= step || *p.limit-unreclaimable(p.last) < verge && since >= time.Second
 }
