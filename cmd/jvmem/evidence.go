@@ -19,6 +19,9 @@ const evidenceUsage = `Record with JDK Flight Recorder which line of code leaks,
 Only what leaks while it records is seen. If somebody else records already, that
 recording is read instead, and none is started. The JVM uses 12 to 20 MiB more for good.
 
+--kind jvm_internal records nothing and needs no --yes: it shows where HotSpot itself allocates
+within --duration, if the JVM runs with -XX:NativeMemoryTracking=detail.
+
 Exit code: 0, also if too little was seen to name a line; 1 error.
 `
 
@@ -55,6 +58,13 @@ func record(ctx context.Context, e environment, args []string) (int, error) {
 	}
 	if err := takeUser(o.user, o.Options); err != nil {
 		return exitError, err
+	}
+	if o.Kind == byhand.KindInternal {
+		found, err := byhand.CompareInternal(ctx, o.RecordOptions, e.stderr)
+		if err != nil {
+			return exitError, err
+		}
+		return exitOK, write(found, o.format, e.stdout)
 	}
 	found, err := byhand.Record(ctx, o.RecordOptions, e.stderr)
 	if err != nil {

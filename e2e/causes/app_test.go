@@ -103,8 +103,15 @@ const inRoot = `
 // start returns the running application, of which most of the leak has happened.
 func (a *app) start(t *testing.T, jdk int, leak string, before int, rate float64, flags ...string) *jvmtest.JVM {
 	t.Helper()
+	return a.startLimited(t, jdk, 0, leak, before, rate, flags...)
+}
+
+// startLimited is start with a limit of the container; 0: none.
+func (a *app) startLimited(t *testing.T, jdk int, limitBytes int64, leak string, before int, rate float64, flags ...string) *jvmtest.JVM {
+	t.Helper()
 	return jvmtest.Start(t, jvmtest.Options{
-		Wrap: []string{"unshare", "--mount", "sh", "-ec", inRoot, "sh", a.tree.Base(), filepath.Join(a.tree.JDKFolder(), strconv.Itoa(jdk))},
+		LimitBytes: limitBytes,
+		Wrap:       []string{"unshare", "--mount", "sh", "-ec", inRoot, "sh", a.tree.Base(), filepath.Join(a.tree.JDKFolder(), strconv.Itoa(jdk))},
 		JVMFlags: append([]string{
 			"-Xmx384m", "-Dshop.classes=" + a.classes(), "-Dshop.leak=" + leak, fmt.Sprint("-Dshop.before=", before), fmt.Sprint("-Dshop.rate=", rate),
 		}, flags...),

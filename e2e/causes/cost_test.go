@@ -25,6 +25,7 @@ const withGains = "heap --gains"
 
 // TestCost measures one JVM after another, each with its first recording.
 func TestCost(t *testing.T) {
+	results.begin(t, partCost)
 	for _, jdk := range jdks {
 		for _, kind := range []string{"threads", "heap", withGains} {
 			t.Run(fmt.Sprint(kind, "/", jdk), func(t *testing.T) {

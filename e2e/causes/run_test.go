@@ -51,6 +51,7 @@ type finding struct {
 
 // TestCauses runs -parallel cases concurrently.
 func TestCauses(t *testing.T) {
+	results.begin(t, partCauses)
 	for _, c := range cases() {
 		for _, jdk := range jdks {
 			if jdk < c.from {

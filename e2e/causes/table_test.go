@@ -7,18 +7,62 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 )
 
 // resultList has the results of the cases that ran.
 type resultList struct {
-	mu    sync.Mutex
-	Cases []result
-	Costs []cost
+	mu     sync.Mutex
+	Cases  []result
+	Costs  []cost
+	Served []served
+	Runs   map[part]conditions
+}
+
+// part is a table that is written by a run of its own.
+type part string
+
+const (
+	partCauses part = "causes"
+	partCost   part = "cost"
+	partServed part = "served"
+)
+
+// conditions are when and with what the last results of a part were made, and how busy the machine was:
+// pauses, and how much leaks in a time, depend on it.
+type conditions struct{ Ended, Build, Load string }
+
+// begin notes that results of a part follow.
+func (l *resultList) begin(t *testing.T, p part) {
+	t.Helper()
+	version, err := exec.Command(*binary, "version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.Runs == nil {
+		l.Runs = make(map[part]conditions)
+	}
+	l.Runs[p] = conditions{Build: strings.TrimSpace(string(version))}
+}
+
+// end notes when the last result of a part was made. The caller holds the lock.
+func (l *resultList) end(p part) {
+	load, err := os.ReadFile("/proc/loadavg")
+	minutes := strings.Fields(string(load))
+	if err != nil || len(minutes) < 3 {
+		minutes = []string{"", "", "?"}
+	}
+	r := l.Runs[p]
+	r.Ended, r.Load = time.Now().UTC().Format("2 January 2006, 15:04 UTC"), minutes[2]
+	l.Runs[p] = r
 }
 
 // add keeps a result, and writes the tables as far as they are known: the whole takes long.
@@ -26,6 +70,7 @@ func (l *resultList) add(r result) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.Cases = append(slices.DeleteFunc(l.Cases, func(o result) bool { return o.Name == r.Name && o.JDK == r.JDK }), r)
+	l.end(partCauses)
 	return l.write()
 }
 
@@ -33,6 +78,15 @@ func (l *resultList) addCost(c cost) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.Costs = append(slices.DeleteFunc(l.Costs, func(o cost) bool { return o.Kind == c.Kind && o.JDK == c.JDK }), c)
+	l.end(partCost)
+	return l.write()
+}
+
+func (l *resultList) addServed(r served) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Served = append(slices.DeleteFunc(l.Served, func(o served) bool { return o.Name == r.Name && o.JDK == r.JDK }), r)
+	l.end(partServed)
 	return l.write()
 }
 
@@ -77,25 +131,20 @@ func (l *resultList) write() error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, introduction, leaks())
-	l.conditions(&b)
+	l.writeRun(&b, partCauses)
+	fmt.Fprintf(&b, "There are %d cases, some of earlier runs and builds if CASES selected.\n\n", len(l.Cases))
 	l.summary(&b)
 	l.table(&b)
+	l.servedTable(&b)
 	l.costTable(&b)
 	b.WriteString(limits)
 	return os.WriteFile(*markdown, []byte(b.String()), 0o644)
 }
 
-// conditions writes when and how busy the machine was: pauses, and how much leaks in a time,
-// depend on it.
-func (l *resultList) conditions(b *strings.Builder) {
-	load, err := os.ReadFile("/proc/loadavg")
-	minutes := strings.Fields(string(load))
-	if err != nil || len(minutes) < 3 {
-		minutes = []string{"", "", "?"}
-	}
-	fmt.Fprintf(b, "**The last run** ended on %s, on %d CPUs with a load average of %s over 15 minutes. There are\n%d "+
-		"cases, some of earlier runs if CASES selected. On a busy machine the pauses are mostly those of other programs.\n\n",
-		time.Now().UTC().Format("2 January 2006, 15:04 UTC"), runtime.NumCPU(), minutes[2], len(l.Cases))
+// writeRun writes of which run a part is.
+func (l *resultList) writeRun(b *strings.Builder, p part) {
+	r := l.Runs[p]
+	fmt.Fprintf(b, "Of %s, a run that ended on %s, on %d CPUs with a load average of %s over 15 minutes.\n", r.Build, r.Ended, runtime.NumCPU(), r.Load)
 }
 
 // read reads the results of earlier runs, so that some cases can run again.
@@ -185,8 +234,9 @@ func (l *resultList) costTable(b *strings.Builder) {
 	if len(l.Costs) == 0 {
 		return
 	}
-	b.WriteString(`
-## What a recording costs the JVM
+	b.WriteString("\n## What a recording costs the JVM\n\n")
+	l.writeRun(b, partCost)
+	b.WriteString(`On a busy machine the pauses are mostly those of other programs.
 
 The same application without load or leak, its heap touched at the start; with --gains 95 MiB of it are live objects. Memory is what is resident and private
 10 s after the recording, less what was before. CPU time and the longest pause are those from its start to its end, less

@@ -28,6 +28,8 @@ type Finding struct {
 	// Gathered has the lines of code that a recording shows, of each JVM.
 	Gathered struct {
 		Causes []Recording `json:"causes"`
+		// Failed says what could not be gathered.
+		Failed string `json:"failed"`
 	} `json:"gathered"`
 }
 

@@ -41,6 +41,7 @@ const (
 	// With -all, Serial, Parallel and G1 also count unreachable objects; ZGC and
 	// Shenandoah never do.
 	ClassHistogram
+	CompilerMemory // "Compiler.memory": JDK 22 and newer
 	RecordingCheck // "JFR.check": lists the recordings; from JDK 17 on it starts what JFR needs, see StartRecording
 )
 
@@ -57,6 +58,7 @@ var queryTexts = [...]string{
 	ClassLoaderStats:    "VM.classloader_stats",
 	NativeHeapInfo:      "System.native_heap_info",
 	ClassHistogram:      "GC.class_histogram -all",
+	CompilerMemory:      "Compiler.memory",
 	RecordingCheck:      "JFR.check",
 }
 

@@ -14,6 +14,7 @@ import (
 	jvmevidence "github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/sidecar/evidence"
+	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
@@ -34,10 +35,12 @@ type RecordOptions struct {
 type Finding struct{ cause.Finding }
 
 // WriteJSON writes it for programs.
-func (f *Finding) WriteJSON(w io.Writer) error {
+func (f *Finding) WriteJSON(w io.Writer) error { return writeJSON(w, f) }
+
+func writeJSON(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(f)
+	return encoder.Encode(value)
 }
 
 // WriteText writes it for a terminal.
@@ -96,6 +99,43 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	return &Finding{*found}, nil
 }
 
+// KindInternal is the kind that no recording shows: what HotSpot itself allocates.
+const KindInternal = string(rows.VerdictJVMInternal)
+
+// Internal is where in HotSpot memory was allocated.
+type Internal struct {
+	Lines []string `json:"lines"` // for people
+}
+
+// WriteJSON writes it for programs.
+func (i *Internal) WriteJSON(w io.Writer) error { return writeJSON(w, i) }
+
+// WriteText writes it for a terminal.
+func (i *Internal) WriteText(w io.Writer) error {
+	_, err := fmt.Fprintln(w, strings.Join(i.Lines, "\n"))
+	return err
+}
+
+// CompareInternal reports where in HotSpot memory is allocated in a time. It needs no consent:
+// nothing is recorded.
+func CompareInternal(ctx context.Context, o RecordOptions, progress io.Writer) (*Internal, error) {
+	t, err := open(ctx, o.Options)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	fmt.Fprintf(progress, "the JVM is queried twice, %s apart\n", o.Duration)
+	var found Internal
+	err = t.use(ctx, func(p *jvm.Process) (err error) {
+		found.Lines, err = evidence.CompareInternal(ctx, p, o.Duration)
+		return err
+	})
+	if err != nil {
+		return nil, withFix(err)
+	}
+	return &found, nil
+}
+
 // await waits for the end of a recording, or until a look at it names a line: then it returns
 // what it saw.
 func await(ctx context.Context, p *jvm.Process, recording *jvmevidence.Recording, d time.Duration, progress io.Writer) *cause.Finding {
@@ -135,11 +175,11 @@ func withFix(err error) error {
 	return err
 }
 
-// Kinds returns the kinds of leak that a recording can show the cause of.
+// Kinds returns the kinds of leak that jvmem evidence can show the cause of.
 func Kinds() []string {
 	var all []string
 	for _, k := range []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap, cause.DirectBuffers, cause.MappedFiles, cause.Zip, cause.Sockets} {
 		all = append(all, string(k))
 	}
-	return all
+	return append(all, KindInternal)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/dcmd"
 	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/evidence/owners"
+	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -35,10 +36,11 @@ type reading struct {
 	owners  *owners.Report
 	objects *evidence.Objects
 	stacks  *evidence.Stacks
+	sites   []nmt.CallSite
 }
 
 func (r *reading) comparable() bool {
-	return r.loaders != nil || r.arenas != nil || r.owners != nil || r.objects != nil || r.stacks != nil
+	return r.loaders != nil || r.arenas != nil || r.owners != nil || r.objects != nil || r.stacks != nil || r.sites != nil
 }
 
 // since is the time between two readings.
@@ -54,6 +56,8 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 		return c.nativeMemory(c.oldestBaselines())
 	case rows.VerdictAllocatorRetention:
 		return nativeHeap
+	case rows.VerdictJVMInternal, rows.VerdictGC:
+		return internal(f.Subject)
 	case rows.VerdictHeap:
 		if c.allowed.Heap {
 			return histogram

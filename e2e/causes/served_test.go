@@ -1,0 +1,157 @@
+package causes
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jvmem/jvmem/e2e/sidecar"
+	"github.com/jvmem/jvmem/jvm/jvmtest"
+)
+
+const (
+	// servedFor is how long a leak is observed at most: the first verdict needs 7 minutes, a
+	// recording of objects up to 15.
+	servedFor = 30 * time.Minute
+	// servedLimit leaves the 48 MiB that a recording needs.
+	servedLimit = 640 << 20
+	servedPoll  = 10 * time.Second
+)
+
+// servedCase is a leak beside a sidecar that nobody helps.
+type servedCase struct {
+	name, verdict string
+	rate          float64 // requests with the leak a second, some 3 to 6 MiB a minute
+	before        int     // such requests before the sidecar starts
+	flags         []string
+	jdks          []int
+}
+
+func servedCases() []servedCase {
+	heap := []string{"-Xmx192m", "-Xmn48m"}
+	return []servedCase{
+		{name: "threads-executor", verdict: "threads", rate: 0.5, jdks: []int{17, 25}},
+		{name: "threads-session", verdict: "threads", rate: 0.5, jdks: []int{21}},
+		{name: "classes-script", verdict: "class_loader", rate: 2, jdks: []int{17, 25}},
+		{name: "classes-groovy", verdict: "class_loader", rate: 0.3, jdks: []int{21}},
+		{name: "heap-cache", verdict: "heap", rate: 30, before: 10_000, flags: heap, jdks: []int{17, 21, 25}},
+		{name: "heap-session", verdict: "heap", rate: 30, before: 10_000, flags: heap, jdks: []int{21}},
+		{name: "heap-audit", verdict: "heap", rate: 18, before: 6000, flags: heap, jdks: []int{25}},
+		{name: "direct-upload", verdict: "direct_buffers", rate: 5, jdks: []int{17, 21, 25}},
+		{name: "zip-deflater", verdict: "native_untracked", rate: 1.5, jdks: []int{21, 25}},
+	}
+}
+
+// served is what the sidecar found.
+type served struct {
+	Name    string
+	JDK     int
+	Verdict time.Duration // until it was confirmed; 0: never
+	Line    time.Duration // until a line was named
+	Outcome outcome
+	Truth   []string
+	Named   string
+	Reason  string // why no line is named, as the evidence ends
+	After   time.Duration
+}
+
+// TestServed lets programs leak beside `jvmem serve --evidence=jfr`, which has no other flag
+// that is not a default, and nothing else asks for evidence.
+func TestServed(t *testing.T) {
+	results.begin(t, partServed)
+	for _, c := range servedCases() {
+		for _, jdk := range c.jdks {
+			t.Run(fmt.Sprint(c.name, "/", jdk), func(t *testing.T) {
+				t.Parallel()
+				c.run(t, jdk)
+			})
+		}
+	}
+}
+
+func (c servedCase) run(t *testing.T, jdk int) {
+	j := shop.startLimited(t, jdk, servedLimit, c.name, c.before, c.rate, c.flags...)
+	s := sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: jvmtest.NewPodProc(t, j.PID), Flags: []string{"--evidence", "jfr"}})
+	begun := time.Now()
+	r := served{Name: c.name, JDK: jdk, Outcome: noAnswer}
+	clock := time.NewTicker(servedPoll)
+	defer clock.Stop()
+	for r.Named == "" && r.After < servedFor {
+		select {
+		case <-j.Exited():
+			t.Fatalf("the application ended:\n%s", j.Output())
+		case <-s.Exited():
+			t.Fatal("jvmem exited")
+		case <-clock.C:
+		}
+		r.After = time.Since(begun)
+		if d, err := s.Diagnosis(); err == nil && len(d.Containers) == 1 { // a busy machine may be late
+			r.see(t, c.verdict, &d.Containers[0])
+		}
+	}
+	r.Truth = truth(j)
+	if r.Named != "" {
+		r.Outcome = wrong
+		if slices.Contains(r.Truth, r.Named) {
+			r.Outcome = right
+		} else {
+			t.Errorf("named %s, it is %s", r.Named, r.Truth)
+		}
+	}
+	t.Logf("%+v", r)
+	if err := results.addServed(r); err != nil {
+		t.Error(err)
+	}
+}
+
+// see takes in a diagnosis.
+func (r *served) see(t *testing.T, verdict string, d *sidecar.Diagnosis) {
+	if r.Verdict == 0 && slices.ContainsFunc(d.Incidents, func(i sidecar.Incident) bool { return i.Verdict == verdict && i.State == "confirmed" }) {
+		r.Verdict = r.After
+	}
+	for _, f := range d.Findings {
+		reason := f.Gathered.Failed
+		for _, found := range f.Gathered.Causes {
+			if len(found.Causes) > 0 {
+				r.Named, r.Line = found.Causes[0].Line.String(), r.After
+				return
+			}
+			reason = cmp.Or(found.Reason, reason)
+		}
+		if f.Verdict == verdict && reason != r.Reason {
+			r.Reason = reason
+			t.Logf("after %s: %s", r.After.Round(time.Second), reason)
+		}
+	}
+}
+
+// servedTable writes what the sidecar found.
+func (l *resultList) servedTable(b *strings.Builder) {
+	if len(l.Served) == 0 {
+		return
+	}
+	b.WriteString("\n## What a sidecar finds alone\n\n")
+	l.writeRun(b, partServed)
+	fmt.Fprintf(b, "`jvmem serve --evidence=jfr`, all else the defaults, beside the same application, which leaks some 3 to 6 MiB a minute; the\n"+
+		"limit is %d MiB. Nobody asks for evidence. Until a line is named, %s at most.\n\n"+
+		"| leak | JDK | verdict confirmed after | line named after | |\n|---|---|---|---|---|\n", servedLimit>>20, servedFor)
+	slices.SortFunc(l.Served, func(x, y served) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.JDK, y.JDK)) })
+	minutes := func(d time.Duration) string {
+		if d == 0 {
+			return "never"
+		}
+		return fmt.Sprintf("%.1f min", d.Minutes())
+	}
+	for _, r := range l.Served {
+		what := string(r.Outcome)
+		if r.Named != "" {
+			what += ": `" + r.Named + "`"
+		} else if r.Reason != "" {
+			what += ": " + r.Reason
+		}
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %s |\n", r.Name, r.JDK, minutes(r.Verdict), minutes(r.Line), what)
+	}
+}
