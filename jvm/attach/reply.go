@@ -97,12 +97,8 @@ func (w *withoutMappings) Read(p []byte) (int, error) {
 			return 0, errTooLarge
 		}
 		w.middle = errors.Is(err, bufio.ErrBufferFull)
-		if err != nil && !w.middle {
-			n := copy(p, w.rest)
-			if w.rest = w.rest[n:]; len(w.rest) > 0 {
-				break // the error comes again
-			}
-			return n, err
+		if err != nil && !w.middle && len(w.rest) == 0 { // else it comes again
+			return 0, err
 		}
 	}
 	n := copy(p, w.rest)

@@ -72,6 +72,10 @@ func TestWithoutMappings(t *testing.T) {
 			t.Errorf("%s: %d bytes, want %d, %v", name, len(got.Text), len(want), err)
 		}
 	}
+	unended := strings.Repeat("0123456789", 100) // longer than one of these reads
+	if got, err := io.ReadAll(newWithoutMappings(strings.NewReader(unended))); err != nil || string(got) != unended {
+		t.Errorf("a line without an end: %q, %v", got, err)
+	}
 	endless := newWithoutMappings(strings.NewReader("0\n" + strings.Repeat(mapping, 2)))
 	endless.left = int64(len(mapping))
 	if _, err := readReply(endless, 1<<20, new(bytes.Buffer)); !errors.Is(err, errTooLarge) {
