@@ -53,7 +53,6 @@ func settings() []setting {
 			s.env = []string{"LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"}
 			s.limits = &trial.Limits{Share: 0.02, Slack: 10 * mib}  // it rounds up and retains freed memory
 			s.without = []string{"deflaters 100", "jniretain 24 4"} // need glibc's statistics
-			s.failed = []sidecar.Source{{Name: "malloc_blocks", Reason: "libjemalloc.so.2"}}
 		}),
 		with(summary("one arena"), func(s *setting) { s.env = []string{"MALLOC_ARENA_MAX=1"} }),
 		with(summary("JVM in another program"), func(s *setting) {

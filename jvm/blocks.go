@@ -30,6 +30,9 @@ type Blocks struct {
 	// others: the sizes are estimates. 0: all were.
 	SampledBytes int64 `json:"sampled_bytes,omitempty"`
 	SkippedBytes int64 `json:"skipped_bytes,omitempty"`
+	// OutsideBytes is what native code mapped otherwise, where ranges do not tell it from malloc:
+	// with another allocator than glibc's.
+	OutsideBytes int64 `json:"outside_bytes,omitempty"`
 	// Report and Malloc are as those of the Facts at that time.
 	Report *nmt.Report `json:"nmt_report,omitempty"`
 	Malloc *Malloc     `json:"malloc,omitempty"`
@@ -79,7 +82,7 @@ func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
 	moved := max(c.mallocBytes-w.bytes, w.bytes-c.mallocBytes)
 	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
-	return c.glibc && (!w.tried || moved > movedBytes || again)
+	return c.blocks && (!w.tried || moved > movedBytes || again)
 }
 
 // WalkBlocks walks through malloc's blocks, and adds to f what it saw, as Reuse and Resident
@@ -96,6 +99,9 @@ func (p *Process) WalkBlocks(f *Facts) {
 	if w.err = err; err == nil {
 		w.failed = 0
 		blocks.Report, blocks.Malloc = f.Report, f.Malloc
+		if p.counted.mixed {
+			blocks.OutsideBytes = max(0, p.counted.mallocBytes-blocks.ResidentBytes)
+		}
 		w.blocks = blocks
 	}
 	f.Sources = slices.DeleteFunc(slices.Clone(f.Sources), func(s Source) bool { return s.Name == SourceBlocks })
@@ -170,10 +176,19 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 	if f.Report != nil && b.SampledBytes == 0 {
 		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+movedBytes {
 			differs := fmt.Errorf("%w: %d MiB were found, %d MiB are reported", errDiffers, tracked>>20, reported>>20)
+			if p.counted.mixed {
+				return differs
+			}
 			return cmp.Or(p.counted.mallocErr, differs) // perhaps not all was found
 		}
 	}
 	return nil
+}
+
+// otherAllocator returns the error that malloc is not glibc's; nil: it is another one.
+func otherAllocator(err error) (other *ranges.OtherAllocatorError) {
+	errors.As(err, &other)
+	return other
 }
 
 // reportBlocks adds to the facts what the last walk saw. One that failed after a complete one
@@ -182,7 +197,7 @@ func (f *Facts) reportBlocks(p *Process) {
 	w := &p.walked
 	f.Blocks = w.blocks
 	err := w.err
-	if other := (*ranges.OtherAllocatorError)(nil); errors.As(p.counted.mallocErr, &other) {
+	if other := otherAllocator(p.counted.mallocErr); other != nil && !p.counted.blocks {
 		err = other
 	} else if !w.tried {
 		return

@@ -8,6 +8,9 @@ import (
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
 
+// jemalloc is that of Debian (libjemalloc2).
+var jemalloc = []string{"LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"}
+
 // TestBlocks: known amounts are found in malloc's blocks, by HotSpot's own headers, whether
 // the JVM answers or not.
 func TestBlocks(t *testing.T) {
@@ -15,13 +18,16 @@ func TestBlocks(t *testing.T) {
 		flags    []string
 		category string // of the amount; "": what is in use has no names
 		reported bool
+		env      []string
 	}{
-		"NMT":            {[]string{"-XX:NativeMemoryTracking=summary"}, "Other", true},
-		"attach refused": {[]string{"-XX:NativeMemoryTracking=summary", "-XX:+DisableAttachMechanism"}, "Other", false},
-		"NMT off":        {nil, "", false},
+		"NMT":               {[]string{"-XX:NativeMemoryTracking=summary"}, "Other", true, nil},
+		"attach refused":    {[]string{"-XX:NativeMemoryTracking=summary", "-XX:+DisableAttachMechanism"}, "Other", false, nil},
+		"NMT off":           {nil, "", false, nil},
+		"jemalloc":          {[]string{"-XX:NativeMemoryTracking=summary"}, "Other", true, jemalloc},
+		"jemalloc, NMT off": {nil, "", false, jemalloc},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := jvmtest.Start(t, jvmtest.Options{JVMFlags: append(tt.flags, "-XX:+UseSerialGC", "-Xmx32m", "-Xint")})
+			j := jvmtest.Start(t, jvmtest.Options{Env: tt.env, JVMFlags: append(tt.flags, "-XX:+UseSerialGC", "-Xmx32m", "-Xint")})
 			p, err := Open("/proc", j.PID)
 			if err != nil {
 				t.Fatal(err)
@@ -119,7 +125,7 @@ func walk(t *testing.T, p *Process, due bool) *Blocks {
 // the next sample has both again, but not for ever.
 func TestBlocksDiffer(t *testing.T) {
 	p := &Process{}
-	p.counted.glibc = true
+	p.counted.blocks = true
 	for failed, due := range map[int]bool{1: true, mostDiffering - 1: true, mostDiffering: false} {
 		p.walked = walked{tried: true, failed: failed, err: fmt.Errorf("%w: 31 MiB were found", errDiffers)}
 		if p.BlocksDue() != due {

@@ -28,13 +28,14 @@ type counted struct {
 	reused     int
 
 	// Needed by the next Query and count, also if this count cannot be reused.
-	mallocBytes int64
+	mallocBytes int64 // of malloc; with another than glibc's, with all that native code mapped
 	unknown     resident.Unknown
 	growth      resident.Decision
 	heap        resident.Heap
 	malloc      []ranges.Range // glibc's, without [heap]
 	mallocErr   error          // why it is incomplete
-	glibc       bool           // what is not in it or [heap] is not malloc's
+	blocks      bool           // malloc's blocks may be walked through: all of its memory is in mallocBytes
+	mixed       bool           // mallocBytes is not malloc's alone
 }
 
 // indicators returns the indicators of the answers, which need no pages.
@@ -154,7 +155,11 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
 		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
-		glibc: slices.Contains(named.Complete, ranges.MallocArena),
+		blocks: slices.Contains(named.Complete, ranges.MallocArena),
+	}
+	if other := otherAllocator(named.MallocErr); other != nil && len(named.Missing()) == 0 && malloc.ByName(other.Name) != malloc.Unsupported {
+		p.counted.mallocBytes += counts.Kinds[ranges.Unknown].AnonBytes
+		p.counted.blocks, p.counted.mixed = true, true
 	}
 	if growth.Action == resident.Use {
 		p.counted.facts, p.counted.sources, p.counted.stacks = f, slices.Clone(f.Sources[len(a.Facts.Sources):]), counts.Stacks

@@ -16,7 +16,7 @@ type Allocator uint8
 const (
 	// Glibc is also what is looked for where no other is known.
 	Glibc Allocator = iota
-	// Jemalloc is that of version 5.3.
+	// Jemalloc is that of version 5.3.0 or 5.3.1.
 	Jemalloc
 	// Mallocng is that of musl from version 1.2.1 on.
 	Mallocng
@@ -27,15 +27,21 @@ const (
 // findAllocator returns the allocator that replaces glibc's, and its library.
 func findAllocator(mappings []pages.Mapping) (Allocator, string) {
 	name, glibc := ranges.Allocator(mappings)
-	switch {
-	case glibc, name == "":
+	if glibc || name == "" {
 		return Glibc, ""
-	case strings.HasPrefix(name, "libjemalloc"):
-		return Jemalloc, name
-	case ranges.IsMusl(name):
-		return Mallocng, name
 	}
-	return Unsupported, name
+	return ByName(name), name
+}
+
+// ByName returns the allocator of a library that replaces glibc's.
+func ByName(library string) Allocator {
+	switch {
+	case strings.HasPrefix(library, "libjemalloc"):
+		return Jemalloc
+	case ranges.IsMusl(library):
+		return Mallocng
+	}
+	return Unsupported
 }
 
 // variablesOf returns the writable memory of a library, with what follows its file (.bss).

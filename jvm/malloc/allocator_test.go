@@ -37,7 +37,7 @@ func TestWalkOther(t *testing.T) {
 }
 
 // otherRecordings are those of other allocators than glibc's.
-var otherRecordings = []string{"jemalloc-5.3.0.gz", "musl-1.2.3.gz"}
+var otherRecordings = []string{"jemalloc-5.3.0.gz", "jemalloc-5.3.1.gz", "musl-1.2.3.gz"}
 
 func TestWalkOtherRecordings(t *testing.T) {
 	for _, name := range otherRecordings {

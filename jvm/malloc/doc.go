@@ -49,8 +49,8 @@
 //
 // # jemalloc
 //
-// Version 5.3 (edata.h, rtree.h, tcache.h of its source; tried with Debian's 5.3.0, block by
-// block against what a program says). All of its memory is found by the radix tree among the
+// Version 5.3 (edata.h, rtree.h, tcache.h of its source; tried with Debian's 5.3.0 and 5.3.1,
+// block by block against what a program says). All of its memory is found by the radix tree among the
 // variables of its library, which has to lead to descriptors that lead back. The blocks that
 // threads keep for themselves are found by the lists of its arenas: a build without
 // statistics (--disable-stats) has none, and is unknown, as are other versions. Above a million

@@ -48,6 +48,8 @@ type jemalloc struct {
 	// entries. cached is the number of entries of walker.fast that were passed.
 	bins           []uint64
 	marked, cached int
+	// padded: a large block was seen to have a page more (extent.fits).
+	padded bool
 }
 
 // extent is what a descriptor says.
@@ -60,6 +62,16 @@ type extent struct {
 }
 
 func (x *extent) base() uint64 { return x.addr &^ (pageSize - 1) }
+
+// fits reports whether a large block may have such a class. A page more belongs to it, so that
+// it can begin anywhere in its first page, unless that is off (cache_oblivious). From 5.3.1 on a
+// block has as many pages as it needs, and the class is the next one.
+func (x *extent) fits() bool {
+	if x.class < smallClasses { // of a profile
+		return classBytes(x.class) <= x.size-x.addr%pageSize
+	}
+	return x.size <= classBytes(x.class)+pageSize && x.size > classBytes(x.class-1) && x.size > x.addr%pageSize
+}
 
 // isFree reports whether a region is free.
 func (x *extent) isFree(region uint64) bool { return x.bitmap[region/64]>>(region%64)&1 != 0 }
@@ -96,7 +108,7 @@ func (m *memory) extent(at uint64) (x extent, ok bool) {
 	case x.state != extentActive:
 		return x, true
 	case !x.slab:
-		return x, x.class < allClasses && classBytes(x.class) <= x.size-x.addr%pageSize
+		return x, x.class < allClasses && x.fits()
 	case x.class >= smallClasses || x.addr%pageSize != 0:
 		return x, false
 	}
@@ -200,8 +212,10 @@ func (j *jemalloc) extents(yield func(*extent)) {
 
 // element calls yield with the extent that begins with a page, by the element at an address.
 func (j *jemalloc) element(at, page, element uint64, yield func(*extent)) {
+	var x extent
 	for tries := 0; ; tries++ {
-		x, ok := j.extentOf(element)
+		var ok bool
+		x, ok = j.extentOf(element)
 		if ok && x.base() == page {
 			j.end = page + x.size
 			yield(&x)
@@ -216,8 +230,10 @@ func (j *jemalloc) element(at, page, element uint64, yield func(*extent)) {
 			return // it was joined with the one before
 		}
 	}
-	j.totals.LostBytes += j.resident(page, page+pageSize)
-	j.end = page + pageSize
+	if j.end = page + pageSize; x.base() == page && x.size > 0 && x.size < userLimit-page {
+		j.end = page + x.size // a block of an unknown version
+	}
+	j.totals.LostBytes += j.resident(page, j.end)
 }
 
 func (j *jemalloc) used(yield func(start, end uint64)) {
@@ -245,10 +261,20 @@ func (j *jemalloc) blockAt(addr uint64) uint64 {
 	x, ok := j.extentOf(entry(leaf + 8*(addr/pageSize%treeEntries)))
 	switch offset := addr - x.addr; {
 	case !ok || x.state != extentActive || offset >= x.size:
-	case x.slab && offset%classBytes(x.class) == 0 && !x.isFree(offset/classBytes(x.class)), !x.slab && offset == 0:
+	case !x.slab && offset == 0:
+		return j.large(&x)
+	case x.slab && offset%classBytes(x.class) == 0 && !x.isFree(offset/classBytes(x.class)):
 		return classBytes(x.class)
 	}
 	return 0
+}
+
+// large returns the size of the large block in an extent.
+func (j *jemalloc) large(x *extent) uint64 {
+	if j.padded = j.padded || x.addr%pageSize != 0; j.padded && x.class >= smallClasses {
+		return x.size - pageSize
+	}
+	return min(classBytes(x.class), x.size)
 }
 
 func (j *jemalloc) walk(library []ranges.Range) {
@@ -260,7 +286,7 @@ func (j *jemalloc) walk(library []ranges.Range) {
 		case x.slab:
 			j.slab(x)
 		default:
-			bytes := classBytes(x.class)
+			bytes := j.large(x)
 			if !j.holds(x.addr, min(bytes, HeadBytes)) {
 				limit := x.addr + HeadBytes // of a large one the beginning
 				if x.size < windowBytes/4 {

@@ -24,10 +24,11 @@ const (
 	// A tcache_slow_t begins with its links in two lists, the address of its bins, and that of
 	// its arena.
 	secondLink, cacheBins, cacheArena = 16, 32, 40
-	// There are up to 73 bins (cache_bin_t): the address of the first of the blocks that it
-	// keeps, which a counter follows, and the lower 16 bits of three others, of which the last
-	// is where they end.
-	binBytes, binsBytes, binEnd = 24, 73 * 24, 20
+	// There are up to 73 bins (cache_bin_t; 41 in 5.3.1): the address of the first of the blocks
+	// that it keeps, which a counter follows, and the lower 16 bits of three others, of which the
+	// last two are where there is room for them. What has room begins where that of the bin before
+	// ends.
+	binBytes, binsBytes, binStart, binEnd = 24, 73 * 24, 18, 20
 )
 
 // readCaches lists the blocks in the caches of threads (tcache.h). They are in lists of each
@@ -105,11 +106,18 @@ func (j *jemalloc) followCaches(first, arena uint64) {
 func (j *jemalloc) eachBin(at uint64, yield func(class uint8, head, end uint64)) {
 	var bins [binsBytes]byte
 	copy(bins[:], j.read(at, binsBytes))
+	last := uint64(0)
 	for class, b := uint8(0), bins[:]; len(b) > 0; class, b = class+1, b[binBytes:] {
 		head := binary.LittleEndian.Uint64(b)
-		bytes := uint64(binary.LittleEndian.Uint16(b[binEnd:]) - uint16(head))
-		if head < userLimit && head%8 == 0 && bytes%8 == 0 {
-			yield(class, head, head+bytes)
+		start := head - uint64(uint16(head)-binary.LittleEndian.Uint16(b[binStart:]))
+		end := head + uint64(binary.LittleEndian.Uint16(b[binEnd:])-uint16(head))
+		switch {
+		case start == end: // it is off
+		case last != 0 && start != last, head >= userLimit, (head|end)%8 != 0:
+			return // no bin
+		default:
+			last = end
+			yield(class, head, end)
 		}
 	}
 }

@@ -14,10 +14,11 @@ type blockParts map[string]int64
 
 // splitBlocks divides malloc's resident bytes by its blocks, as they were when they were
 // last walked through, and by what NMT and glibc report as allocated or freed since. So the
-// parts are exact after a walk, and off by no more than what changed since.
-func splitBlocks(j *jvm.Facts, malloc, mmap, vm int64) nativeParts {
+// parts are exact after a walk, and off by no more than what changed since. known is glibc's
+// account, nil: it has none.
+func splitBlocks(j *jvm.Facts, known *jvm.Malloc, malloc, mmap, vm int64) nativeParts {
 	parts := partsOf(j.Blocks, j.Major)
-	since := changes(j)
+	since := changes(j, known)
 	freed := parts.change(since) - max(0, since[rows.AllocatorRetained])
 	rest := malloc - total(parts)
 	if rest > 0 {
@@ -73,9 +74,9 @@ func (p blockParts) add(category string, major int, bytes int64) {
 	}
 }
 
-// changes returns by how much the parts changed since the walk, by what NMT and glibc
+// changes returns by how much the parts changed since the walk, by what NMT and glibc (known)
 // report.
-func changes(j *jvm.Facts) map[string]int64 {
+func changes(j *jvm.Facts, known *jvm.Malloc) map[string]int64 {
 	b := j.Blocks
 	since := make(map[string]int64)
 	if b.Categories != nil && b.Report != nil && j.Report != nil {
@@ -89,10 +90,10 @@ func changes(j *jvm.Facts) map[string]int64 {
 			since[name] -= bytes
 		}
 	}
-	if b.Malloc != nil && j.Malloc != nil {
+	if b.Malloc != nil && known != nil {
 		tracked := total(since)
-		since[rows.Untracked] = j.Malloc.InUseBytes - b.Malloc.InUseBytes - tracked
-		since[rows.AllocatorRetained] = j.Malloc.FreeBytes - b.Malloc.FreeBytes
+		since[rows.Untracked] = known.InUseBytes - b.Malloc.InUseBytes - tracked
+		since[rows.AllocatorRetained] = known.FreeBytes - b.Malloc.FreeBytes
 	}
 	return since
 }

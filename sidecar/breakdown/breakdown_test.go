@@ -308,6 +308,20 @@ func TestOtherAllocator(t *testing.T) {
 	if *p.direct != direct || *p.malloc != 9<<20 || p.untracked != nil || p.retained != nil {
 		t.Errorf("direct %d of %d, malloc %d, untracked %v, retained %v", *p.direct, direct, *p.malloc, p.untracked, p.retained)
 	}
+	// Its blocks divide it. glibc's account is still of nothing.
+	j.Blocks = &jvm.Blocks{ResidentBytes: 20 * mib, FreeBytes: 3 * mib, UntrackedBytes: 17 * mib, OutsideBytes: 5 * mib, Malloc: &jvm.Malloc{}}
+	j.Report, j.Malloc = nil, &jvm.Malloc{InUseBytes: mib}
+	for now, want := range map[int64][3]int64{25: {17, 5, 3}, 26: {18, 5, 3}, 4: {0, 4, 0}} { // 4: outdated
+		j.Resident = map[ranges.Kind]resident.Bytes{ranges.Unknown: {AnonBytes: now * mib}}
+		p = splitNative(&j, true)
+		got := [3]int64{*p.malloc / mib, *p.mmap / mib}
+		if p.retained != nil {
+			got[2] = *p.retained / mib
+		}
+		if got != want {
+			t.Errorf("%d MiB: malloc, mmap, retained %v, want %v", now, got, want)
+		}
+	}
 }
 
 // TestDirectBuffersOfJDK8: its NMT has them under Internal.

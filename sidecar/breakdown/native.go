@@ -60,8 +60,13 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	known := j.Malloc // glibc's own statistics, meaningless for another allocator
 	if !slices.Contains(j.Named, ranges.MallocArena) {
 		malloc, mmap, known = malloc+mmap, 0, nil
-	} else if j.Blocks != nil && (j.Report != nil || j.Malloc != nil || !j.Blocks.Outdated(malloc)) {
-		return splitBlocks(j, malloc, mmap, vm)
+		if j.Blocks != nil {
+			mmap = min(malloc, j.Blocks.OutsideBytes)
+			malloc -= mmap
+		}
+	}
+	if j.Blocks != nil && (j.Report != nil || known != nil || !j.Blocks.Outdated(malloc)) {
+		return splitBlocks(j, known, malloc, mmap, vm)
 	}
 	if known != nil {
 		p.retained = new(min(max(0, malloc-max(0, known.InUseBytes)), max(0, known.FreeBytes)))
