@@ -13,12 +13,12 @@ import (
 	"github.com/jvmem/jvmem/sidecar/httpapi"
 	"github.com/jvmem/jvmem/sidecar/incidents"
 	"github.com/jvmem/jvmem/sidecar/rows"
+	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
-// TestMissedReport: a container that is missing from some reports has the same incident
-// afterwards, which is not logged again.
-func TestMissedReport(t *testing.T) {
-	var log strings.Builder
+// idleLoop returns a loop that observes no JVM and does not run, and its log.
+func idleLoop(t *testing.T, o ServeOptions) (*loop, *strings.Builder) {
+	t.Helper()
 	remembered, err := history.Open(history.Options{Retention: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -27,10 +27,33 @@ func TestMissedReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := ServeOptions{Interval: 10 * time.Second, Log: eventlog.New(&log, "test")}
-	o.Proc = t.TempDir()
+	log := new(strings.Builder)
+	o.Log, o.Proc = eventlog.New(log, "test"), t.TempDir()
 	l := newLoop(o, &httpapi.State{History: remembered}, kept)
-	defer l.close()
+	t.Cleanup(l.close)
+	return l, log
+}
+
+// TestRareSamples: that samples are rare is logged with its reason, and not where --max-cpu is
+// not the reason.
+func TestRareSamples(t *testing.T) {
+	for limit, want := range map[float64]int{0: 0, 0.001: 1} {
+		l, log := idleLoop(t, ServeOptions{Interval: 1, MaxCPU: limit})
+		for range 3 { // samples with more than a nanosecond between them
+			l.throttle.Begin(sample.Spent())
+			l.cost()
+		}
+		if n := strings.Count(log.String(), "raise --max-cpu"); n != want {
+			t.Errorf("--max-cpu %v: logged %d times, want %d: %s", limit, n, want, log)
+		}
+	}
+}
+
+// TestMissedReport: a container that is missing from some reports has the same incident
+// afterwards, which is not logged again.
+func TestMissedReport(t *testing.T) {
+	o := ServeOptions{Interval: 10 * time.Second}
+	l, log := idleLoop(t, o)
 	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 	var opened []time.Time
 	for i := range 120 {

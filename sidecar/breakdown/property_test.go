@@ -55,7 +55,7 @@ func (r random) some() resident.Bytes {
 }
 
 func (r random) facts() Facts {
-	f := Facts{Identity: rows.Identity{CgroupVersion: r.IntN(3)}, Root: r.IntN(8) == 0, Memory: r.memory()}
+	f := Facts{Identity: rows.Identity{CgroupVersion: r.IntN(3)}, PageBytes: []int64{0, 4 << 10, 16 << 10, 64 << 10}[r.IntN(4)], Root: r.IntN(8) == 0, Memory: r.memory()}
 	for range 1 + r.IntN(3) {
 		f.JVMs = append(f.JVMs, r.jvm())
 	}
