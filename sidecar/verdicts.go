@@ -22,6 +22,7 @@ const (
 	EvidenceCheap = "cheap"
 	EvidenceJFR   = "jfr"
 	EvidenceHeap  = "heap"
+	EvidenceTrace = "trace"
 )
 
 // ParseEvidence returns what a list allows. JFR and heap include what is cheap.
@@ -36,12 +37,17 @@ func ParseEvidence(list string) (evidence.Allowed, error) {
 			allowed.Recordings = true
 		case EvidenceHeap:
 			allowed.Heap = true
+		case EvidenceTrace:
+			allowed.Trace = true
 		default:
-			return allowed, fmt.Errorf("--evidence %q: must be none, cheap, jfr, heap, or jfr,heap", list)
+			return allowed, fmt.Errorf("--evidence %q: must be none, cheap, or some of jfr, trace, heap", list)
 		}
 	}
-	if allowed.None && (allowed.Recordings || allowed.Heap) {
+	switch {
+	case allowed.None && (allowed.Recordings || allowed.Heap):
 		return allowed, fmt.Errorf("--evidence %q: none excludes the others", list)
+	case allowed.Trace && !allowed.Recordings:
+		return allowed, fmt.Errorf("--evidence %q: trace needs jfr", list)
 	}
 	return allowed, nil
 }
@@ -136,5 +142,6 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.Suspected)
 		}
 	}
+	l.evidence.Tend(ctx, now, c)
 	l.evidence.Baseline(ctx, now, c)
 }

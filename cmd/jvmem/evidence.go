@@ -36,7 +36,7 @@ func (o *evidenceOptions) define(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.Duration, "duration", time.Minute, "how long to record at most; 5m to 15m for heap")
 	flags.BoolVar(&o.Consent, "yes", false, "start the recording")
 	flags.BoolVar(&o.Roots, "roots", false, "also search what holds the objects; stops the JVM for up to 0.3 s")
-	flags.BoolVar(&o.Gains, "gains", false, "heap: also count what the live objects gain; two full collections stop the JVM")
+	flags.BoolVar(&o.Gains, "gains", false, "also count what the live objects gain; two full collections stop the JVM")
 	flags.BoolVar(&o.Trace, "trace", false, "count calls instead of samples (JDK 25 and newer); the JVM transforms classes for it")
 	formatFlag(flags, &o.format)
 	annotate(flags, "kind", wordsAnnotation, byhand.Kinds()...)

@@ -16,7 +16,23 @@ type testCase struct {
 	record time.Duration
 	flags  []string
 	from   int  // the first JDK that a library needs
-	traced bool // by its calls, on JDKs that can
+	traced bool // by its calls, on JDKs that can; else its objects are sampled, which takes sampleFor
+}
+
+// sampleFor is how long objects are sampled that are small, with --gains.
+const sampleFor = 15 * time.Minute
+
+// recording returns for how long to record on a JDK, and with which flags.
+func (c testCase) recording(jdk int) (time.Duration, []string) {
+	switch {
+	case c.kind == "heap":
+		return c.record, []string{"--gains"}
+	case !c.traced:
+		return c.record, nil
+	case jdk >= firstTrace:
+		return c.record, []string{"--trace"}
+	}
+	return sampleFor, []string{"--gains"}
 }
 
 // cases returns the leaks of the application.
@@ -40,9 +56,9 @@ func cases() []testCase {
 	add("heap", 10_000, 20, 4*time.Minute, heap, "heap-threadlocal", "heap-session", "heap-metrics") // few samples or small objects
 	add("direct_buffers", 500, 20, 25*time.Second, nil, "direct-upload")
 	add("direct_buffers", 500, 60, 90*time.Second, nil, "direct-netty") // a chunk of 4 MiB for 64 of them
-	add("zip", 500, 20, 25*time.Second, nil, "zip-deflater", "zip-gzip")
+	add("zip", 500, 10, 25*time.Second, nil, "zip-deflater", "zip-gzip")
 	add("mapped_files", 500, 20, 25*time.Second, nil, "mapped-index")
-	add("sockets", 200, 10, 25*time.Second, nil, "sockets-client", "sockets-channel")
+	add("sockets", 200, 4, 25*time.Second, nil, "sockets-client", "sockets-channel")
 	for i := range all {
 		if all[i].name == "heap-jdbc" {
 			all[i].from = 11 // H2

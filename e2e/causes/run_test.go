@@ -47,6 +47,7 @@ type finding struct {
 	Total       int
 	GainedBytes int64 `json:"gained_bytes"`
 	Seen        string
+	Notes       []string
 }
 
 // TestCauses runs -parallel cases concurrently.
@@ -67,14 +68,8 @@ func TestCauses(t *testing.T) {
 
 func (c testCase) run(t *testing.T, jdk int) {
 	j := shop.start(t, jdk, c.name, c.before, c.rate, c.flags...)
-	var more []string
-	if jdk >= firstTrace && c.traced {
-		more = append(more, "--trace")
-	}
-	if c.kind == "heap" {
-		more = append(more, "--gains")
-	}
-	f := record(t, j.PID, c.kind, c.record, more...)
+	recorded, more := c.recording(jdk)
+	f := record(t, j.PID, c.kind, recorded, more...)
 	r := result{Name: c.name, Kind: c.kind, JDK: jdk, Outcome: noAnswer, Truth: truth(j), Total: f.Total, Gained: f.GainedBytes > 0, Reason: f.Reason}
 	if len(r.Truth) == 0 && !c.control() {
 		t.Fatalf("the application did not leak:\n%s", j.Output())
@@ -92,7 +87,7 @@ func (c testCase) run(t *testing.T, jdk int) {
 			t.Errorf("named %s, it is %s", r.Named, r.Truth)
 		}
 	}
-	t.Logf("%s: %s, %d of %d, %s %s", r.Outcome, r.Named, r.Count, r.Total, r.Reason, f.Seen)
+	t.Logf("%s: %s, %d of %d, %s %s %q", r.Outcome, r.Named, r.Count, r.Total, r.Reason, f.Seen, f.Notes)
 	if err := results.add(r); err != nil {
 		t.Error(err)
 	}

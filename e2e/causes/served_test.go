@@ -27,6 +27,7 @@ type servedCase struct {
 	rate          float64 // requests with the leak a second, some 3 to 6 MiB a minute
 	before        int     // such requests before the sidecar starts
 	flags         []string
+	trace         bool // --evidence=jfr,trace
 	jdks          []int
 }
 
@@ -40,14 +41,18 @@ func servedCases() []servedCase {
 		{name: "heap-cache", verdict: "heap", rate: 30, before: 10_000, flags: heap, jdks: []int{17, 21, 25}},
 		{name: "heap-session", verdict: "heap", rate: 30, before: 10_000, flags: heap, jdks: []int{21}},
 		{name: "heap-audit", verdict: "heap", rate: 18, before: 6000, flags: heap, jdks: []int{25}},
-		{name: "direct-upload", verdict: "direct_buffers", rate: 5, jdks: []int{17, 21, 25}},
+		// Without Native Memory Tracking, which is the default, both are native_untracked.
+		{name: "direct-upload", verdict: "native_untracked", rate: 5, jdks: []int{17, 21, 25}},
 		{name: "zip-deflater", verdict: "native_untracked", rate: 1.5, jdks: []int{21, 25}},
+		{name: "direct-upload", verdict: "native_untracked", rate: 5, jdks: []int{25}, trace: true},
+		{name: "zip-deflater", verdict: "native_untracked", rate: 1.5, jdks: []int{25}, trace: true},
 	}
 }
 
 // served is what the sidecar found.
 type served struct {
 	Name    string
+	Trace   bool
 	JDK     int
 	Verdict time.Duration // until it was confirmed; 0: never
 	Line    time.Duration // until a line was named
@@ -58,13 +63,21 @@ type served struct {
 	After   time.Duration
 }
 
-// TestServed lets programs leak beside `jvmem serve --evidence=jfr`, which has no other flag
-// that is not a default, and nothing else asks for evidence.
+// evidence is the flag of the sidecar.
+func (r *served) evidence() string {
+	if r.Trace {
+		return "jfr,trace"
+	}
+	return "jfr"
+}
+
+// TestServed lets programs leak beside `jvmem serve --evidence=jfr`, or jfr,trace, which has
+// no other flag that is not a default, and nothing else asks for evidence.
 func TestServed(t *testing.T) {
 	results.begin(t, partServed)
 	for _, c := range servedCases() {
 		for _, jdk := range c.jdks {
-			t.Run(fmt.Sprint(c.name, "/", jdk), func(t *testing.T) {
+			t.Run(fmt.Sprint(c.name, map[bool]string{true: "-trace"}[c.trace], "/", jdk), func(t *testing.T) {
 				t.Parallel()
 				c.run(t, jdk)
 			})
@@ -74,9 +87,9 @@ func TestServed(t *testing.T) {
 
 func (c servedCase) run(t *testing.T, jdk int) {
 	j := shop.startLimited(t, jdk, servedLimit, c.name, c.before, c.rate, c.flags...)
-	s := sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: jvmtest.NewPodProc(t, j.PID), Flags: []string{"--evidence", "jfr"}})
+	r := served{Name: c.name, Trace: c.trace, JDK: jdk, Outcome: noAnswer}
+	s := sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: jvmtest.NewPodProc(t, j.PID), Flags: []string{"--evidence", r.evidence()}})
 	begun := time.Now()
-	r := served{Name: c.name, JDK: jdk, Outcome: noAnswer}
 	clock := time.NewTicker(servedPoll)
 	defer clock.Stop()
 	for r.Named == "" && r.After < servedFor {
@@ -135,10 +148,12 @@ func (l *resultList) servedTable(b *strings.Builder) {
 	}
 	b.WriteString("\n## What a sidecar finds alone\n\n")
 	l.writeRun(b, partServed)
-	fmt.Fprintf(b, "`jvmem serve --evidence=jfr`, all else the defaults, beside the same application, which leaks some 3 to 6 MiB a minute; the\n"+
+	fmt.Fprintf(b, "`jvmem serve` with --evidence as in the table, all else the defaults, beside the same application, which leaks some 3 to 6 MiB a minute; the\n"+
 		"limit is %d MiB. Nobody asks for evidence. Until a line is named, %s at most.\n\n"+
-		"| leak | JDK | verdict confirmed after | line named after | |\n|---|---|---|---|---|\n", servedLimit>>20, servedFor)
-	slices.SortFunc(l.Served, func(x, y served) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.JDK, y.JDK)) })
+		"| leak | JDK | evidence | verdict confirmed after | line named after | |\n|---|---|---|---|---|---|\n", servedLimit>>20, servedFor)
+	slices.SortFunc(l.Served, func(x, y served) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.JDK, y.JDK), cmp.Compare(len(x.evidence()), len(y.evidence())))
+	})
 	minutes := func(d time.Duration) string {
 		if d == 0 {
 			return "never"
@@ -152,6 +167,6 @@ func (l *resultList) servedTable(b *strings.Builder) {
 		} else if r.Reason != "" {
 			what += ": " + r.Reason
 		}
-		fmt.Fprintf(b, "| %s | %d | %s | %s | %s |\n", r.Name, r.JDK, minutes(r.Verdict), minutes(r.Line), what)
+		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s |\n", r.Name, r.JDK, r.evidence(), minutes(r.Verdict), minutes(r.Line), what)
 	}
 }

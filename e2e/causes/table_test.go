@@ -85,7 +85,7 @@ func (l *resultList) addCost(c cost) error {
 func (l *resultList) addServed(r served) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.Served = append(slices.DeleteFunc(l.Served, func(o served) bool { return o.Name == r.Name && o.JDK == r.JDK }), r)
+	l.Served = append(slices.DeleteFunc(l.Served, func(o served) bool { return o.Name == r.Name && o.JDK == r.JDK && o.Trace == r.Trace }), r)
 	l.end(partServed)
 	return l.write()
 }

@@ -74,6 +74,7 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 		return nil, nil, err
 	}
 	o.JDK = session.Major
+	o.Gains = o.CountsGains(kind)
 	settings := cause.Settings(kind, o)
 	err = refuseRecording(p, session.Collector, settings, o)
 	if o.Gains && errors.Is(err, ErrNotSafe) {

@@ -55,8 +55,8 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	if cause.Settings(kind, cause.Options{}) == nil {
 		return nil, fmt.Errorf("--kind %q: no recording shows the cause of it", o.Kind)
 	}
-	if o.Gains && kind != cause.Heap {
-		return nil, fmt.Errorf("--gains: only of --kind %s", cause.Heap)
+	if (cause.Options{}).Counts(kind) && o.Gains {
+		return nil, fmt.Errorf("--gains: not of --kind %s", kind)
 	}
 	t, err := open(ctx, o.Options)
 	if err != nil {
@@ -178,7 +178,7 @@ func withFix(err error) error {
 // Kinds returns the kinds of leak that jvmem evidence can show the cause of.
 func Kinds() []string {
 	var all []string
-	for _, k := range []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap, cause.DirectBuffers, cause.MappedFiles, cause.Zip, cause.Sockets} {
+	for _, k := range []cause.Kind{cause.Threads, cause.ClassLoader, cause.Heap, cause.DirectBuffers, cause.MappedFiles, cause.Zip, cause.Native, cause.Sockets} {
 		all = append(all, string(k))
 	}
 	return append(all, KindInternal)

@@ -45,14 +45,15 @@ type Collector struct {
 	takes     <-chan map[process]*owners.Snapshot // nil: no baseline is being taken
 	// find returns queryFor, or a fault in tests.
 	find func(*diagnosis.Finding, Stage) query
-	// start is startRecording, or a fault in tests.
-	start func(context.Context, *jvm.Process, cause.Kind, time.Duration) (recording, *cause.Finding, error)
+	// start starts recordings, or is a fault in tests.
+	start starter
 }
 
 // Allowed is the evidence that a user has to enable, and None disables all of it.
 type Allowed struct {
 	Heap       bool // class histograms, which stop the JVM
 	Recordings bool // of JFR, which make the JVM use more memory for good
+	Trace      bool // in a recording: methods are instrumented (JDK 25 and newer)
 	None       bool
 }
 
@@ -117,7 +118,7 @@ func (a answer) again(now time.Time) bool {
 
 // New returns a Collector. proc is the mount point of procfs.
 func New(proc string, allowed Allowed, lend Lend) *Collector {
-	c := &Collector{allowed: allowed, lend: lend, start: startRecording, look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
+	c := &Collector{allowed: allowed, lend: lend, start: starting(cause.Options{Trace: allowed.Trace}), look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
 	c.find = c.queryFor
 	return c
 }
@@ -130,7 +131,7 @@ func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Con
 	if c.allowed.None {
 		return nil
 	}
-	query, kind := c.find(f, stage), c.recordedFor(f, stage)
+	query, kind := c.find(f, stage), c.recordedFor(of, f, stage)
 	if query == nil && kind == "" {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
@@ -29,17 +30,38 @@ type recording interface {
 	Stop(context.Context, *jvm.Process) (*cause.Finding, error)
 }
 
-func startRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, d time.Duration) (recording, *cause.Finding, error) {
-	started, theirs, err := evidence.StartRecording(ctx, p, kind, cause.Options{}, d)
-	if started == nil {
-		return nil, theirs, err
+// starter starts a recording, and returns for how long it runs, or what somebody else's shows.
+type starter func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error)
+
+// starting returns the starter of recordings with these options.
+func starting(o cause.Options) starter {
+	return func(ctx context.Context, p *jvm.Process, kind cause.Kind) (recording, time.Duration, *cause.Finding, error) {
+		session, err := p.Session()
+		if err != nil {
+			return nil, 0, nil, err
+		}
+		o := o
+		o.JDK = session.Major
+		d := recordingTime(kind, o)
+		started, theirs, err := evidence.StartRecording(ctx, p, kind, o, d)
+		if started == nil {
+			return nil, 0, theirs, err
+		}
+		return started, d, nil, nil
 	}
-	return started, nil, nil
+}
+
+// recordingTime returns how long to record.
+func recordingTime(kind cause.Kind, o cause.Options) time.Duration {
+	if o.Counts(kind) {
+		return countTime
+	}
+	return sampleTime
 }
 
 // recordedFor returns the kind of leak to record for a finding; "": none. It is recorded
 // when the leak is confirmed, until a line is named.
-func (c *Collector) recordedFor(f *diagnosis.Finding, stage Stage) cause.Kind {
+func (c *Collector) recordedFor(of *breakdown.Container, f *diagnosis.Finding, stage Stage) cause.Kind {
 	if !c.allowed.Recordings || stage != Confirmed {
 		return ""
 	}
@@ -55,6 +77,9 @@ func (c *Collector) recordedFor(f *diagnosis.Finding, stage Stage) cause.Kind {
 	case rows.VerdictMappedFiles:
 		return cause.MappedFiles
 	case rows.VerdictNativeUntracked: // of the JDK itself, zip is what leaks most often
+		if slices.ContainsFunc(of.JVMs, func(j breakdown.JVM) bool { return j.NMT == "off" }) {
+			return cause.Native
+		}
 		return cause.Zip
 	}
 	return ""
@@ -87,7 +112,17 @@ func (r recorded) without(now time.Time, err error) recorded {
 	return r
 }
 
-// record starts, looks at and stops the recordings that are due.
+// Tend looks at and stops the recordings of a container, also those of a finding that has gone
+// meanwhile: it may come back within the incident.
+func (c *Collector) Tend(ctx context.Context, now time.Time, of *breakdown.Container) {
+	for k, i := range c.incidents {
+		if k.container == of.Key() {
+			c.record(ctx, now, of, i, "")
+		}
+	}
+}
+
+// record starts, looks at and stops the recordings that are due. kind "": none is started.
 func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Container, i *incident, kind cause.Kind) {
 	i.pollRecording()
 	due := make(map[process]recorded)
@@ -98,7 +133,7 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		case i.recording != nil:
 		case r.running != nil && !now.Before(r.next):
 			due[p] = r
-		case r.running == nil && r.wanted(now) && !c.recordingNow(now, p):
+		case r.running == nil && kind != "" && r.wanted(now) && !c.recordingNow(now, p):
 			if err := CheckRoom(of); err != nil {
 				i.recordings[p] = r.without(now, err)
 				continue
@@ -120,12 +155,8 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 
 // startRecording starts a recording, or reads that of somebody else.
 func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, r recorded) recorded {
-	length := sampleTime
-	if kind == cause.Threads || kind == cause.ClassLoader {
-		length = countTime
-	}
 	r.failed = ""
-	started, theirs, err := c.start(ctx, p, kind, length)
+	started, length, theirs, err := c.start(ctx, p, kind)
 	if started == nil {
 		return r.read(now, theirs, err)
 	}

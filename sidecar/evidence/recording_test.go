@@ -10,6 +10,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -49,12 +50,9 @@ func newRecorded(t *testing.T, r *fakeRecording) (a *asked, starts *int) {
 	a.allowed.Recordings = true
 	a.of.Limited, a.of.LimitBytes, a.of.UsageBytes, a.of.ReclaimableBytes = new(true), new(int64(512<<20)), new(int64(300<<20)), new(int64(0))
 	a.answers = []string{"stack"}
-	a.Collector.start = func(_ context.Context, _ *jvm.Process, _ cause.Kind, d time.Duration) (recording, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error) {
 		*starts++
-		if want := map[bool]time.Duration{true: sampleTime, false: countTime}[r.sampled]; d != want {
-			t.Errorf("for %s", d)
-		}
-		return r, nil, nil
+		return r, map[bool]time.Duration{true: sampleTime, false: countTime}[r.sampled], nil, nil
 	}
 	return a, starts
 }
@@ -99,14 +97,39 @@ func TestRecordingOfIncident(t *testing.T) {
 	step("unknown", 44*time.Minute, 3, 1, "stack|no recording: it is unknown")
 	a.of.UsageBytes = new(int64(300 << 20))
 	a.start(10_003)
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, time.Duration) (recording, *cause.Finding, error) {
-		return nil, leaking, nil
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error) {
+		return nil, 0, leaking, nil
 	}
 	step("of somebody else", 45*time.Minute, 3, 1, leakingLine)
 
 	a.allowed = Allowed{None: true}
 	if got := a.gather(t, now, leak); got != "" {
 		t.Errorf("with none: %q", got)
+	}
+}
+
+// TestRecorded: which kind is recorded for a verdict, and for how long.
+func TestRecorded(t *testing.T) {
+	for _, c := range []struct {
+		verdict rows.Verdict
+		nmt     string
+		options cause.Options
+		kind    cause.Kind
+		length  time.Duration
+	}{
+		{rows.VerdictThreads, "off", cause.Options{JDK: 17}, cause.Threads, countTime},
+		{rows.VerdictHeap, "off", cause.Options{JDK: 25, Trace: true}, cause.Heap, sampleTime},
+		{rows.VerdictNativeUntracked, "summary", cause.Options{JDK: 25}, cause.Zip, sampleTime},
+		{rows.VerdictNativeUntracked, "off", cause.Options{JDK: 21, Trace: true}, cause.Native, sampleTime},
+		{rows.VerdictNativeUntracked, "off", cause.Options{JDK: 25, Trace: true}, cause.Native, countTime},
+		{rows.VerdictKernel, "off", cause.Options{JDK: 25}, "", 0},
+	} {
+		collector := New("/proc", Allowed{Recordings: true}, nil)
+		of := &breakdown.Container{JVMs: []breakdown.JVM{{NMT: c.nmt}}}
+		kind := collector.recordedFor(of, &diagnosis.Finding{Verdict: c.verdict}, Confirmed)
+		if kind != c.kind || kind != "" && recordingTime(kind, c.options) != c.length {
+			t.Errorf("%+v: %s, %s", c, kind, recordingTime(kind, c.options))
+		}
 	}
 }
 
@@ -150,14 +173,36 @@ func TestRecordingOfSamples(t *testing.T) {
 	}
 }
 
+// TestRecordingOfAbsentFinding: a recording is stopped at its end although the finding is gone,
+// and what it shows is there when the finding is.
+func TestRecordingOfAbsentFinding(t *testing.T) {
+	r := &fakeRecording{shows: leaking}
+	a, starts := newRecorded(t, r)
+	leak := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}
+	now := time.Now()
+	a.gather(t, now, leak)
+	other := a.of
+	other.ID = "other"
+	for _, after := range []time.Duration{countTime / 2, countTime, 2 * countTime} {
+		a.Collector.Tend(t.Context(), now.Add(after), &other)
+		a.Collector.Tend(t.Context(), now.Add(after), &a.of)
+		if want := min(int(after/countTime), 1); r.stops != want {
+			t.Errorf("after %s: %d stops", after, r.stops)
+		}
+	}
+	if got := a.gather(t, now.Add(3*countTime), leak); *starts != 1 || !strings.HasPrefix(got, leakingLine) {
+		t.Errorf("%d starts, %q", *starts, got)
+	}
+}
+
 // TestRecordingRetried: a recording that could not be started or stopped is tried again.
 func TestRecordingRetried(t *testing.T) {
 	r := &fakeRecording{shows: leaking}
 	a, starts := newRecorded(t, r)
 	good := a.Collector.start
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, time.Duration) (recording, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error) {
 		*starts++
-		return nil, nil, errors.New("no reply")
+		return nil, 0, nil, errors.New("no reply")
 	}
 	leak := diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"}
 	now := time.Now()

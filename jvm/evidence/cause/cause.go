@@ -14,6 +14,9 @@ const (
 	MappedFiles   Kind = "mapped_files"
 	Zip           Kind = "zip"
 	Sockets       Kind = "sockets"
+	// Native is DirectBuffers and Zip, for a JVM that does not tell them apart: without Native
+	// Memory Tracking both are malloc of unknown purpose.
+	Native Kind = "native"
 )
 
 // Cause is a line of code and what it leaks.

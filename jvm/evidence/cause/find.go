@@ -34,7 +34,7 @@ type Known struct {
 // its format or jfr.ErrBudget is returned even if some events were read: the end of a thread may
 // be in the rest.
 func Find(file io.ReaderAt, size int64, kind Kind, known Known) (*Finding, error) {
-	source, ok := sources[kind]
+	source, ok := sourceOf(kind)
 	if !ok {
 		return nil, fmt.Errorf("no recording shows the cause of %q", kind)
 	}

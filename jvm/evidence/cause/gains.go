@@ -3,6 +3,7 @@ package cause
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,29 @@ type Gains struct {
 	// Bytes of each class, by its name in a class histogram, and of all classes.
 	Bytes map[string]int64
 	Total int64
+	// Instances of each class.
+	Instances map[string]int64
+}
+
+// of returns the gains of some classes.
+func (g *Gains) of(classes []string) *Gains {
+	some := &Gains{Began: g.Began, Bytes: make(map[string]int64), Instances: make(map[string]int64)}
+	for _, class := range classes {
+		some.Bytes[class], some.Instances[class] = g.Bytes[class], g.Instances[class]
+		some.Total += g.Bytes[class]
+	}
+	return some
+}
+
+// String lists the classes of which there are more objects: "+800 java.util.zip.Deflater".
+func (g *Gains) String() string {
+	var list []string
+	for _, class := range slices.Sorted(maps.Keys(g.Instances)) {
+		if n := g.Instances[class]; n > 0 {
+			list = append(list, fmt.Sprintf("%+d %s", n, class))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 const (
@@ -25,8 +49,9 @@ const (
 	stays = 0.5
 	// allocatesMost is the least part of a class that the line must allocate.
 	allocatesMost = 0.8
-	// minGain is the least gain of all live objects, in bytes: less is what a JVM loads late.
-	minGain = 1 << 20
+	// minGain is the least gain of all live objects, in bytes: less is what a JVM loads late. Of
+	// the owners of other memory, which are small, it is minOwners.
+	minGain, minOwners = 1 << 20, 8 << 10
 	// leastGain is the least part of the whole gain that a line must explain, possibleGain the
 	// least that it may explain with what it allocates of classes of which most is garbage.
 	leastGain, possibleGain = 0.1, 0.5
@@ -105,7 +130,7 @@ type explained struct {
 
 // judge names the line whose objects stay. Of a class of which most is garbage, it is unknown
 // which line's objects stay: it does not count.
-func (a *allocations) judge(f *Finding, gains *Gains) {
+func (a *allocations) judge(f *Finding, gains *Gains, least int64) {
 	lines := make(map[place]*explained)
 	possible := make(map[place]int64)
 	for class, by := range a.classes {
@@ -141,15 +166,15 @@ func (a *allocations) judge(f *Finding, gains *Gains) {
 	slices.SortFunc(ranked, func(x, y *explained) int {
 		return cmp.Or(cmp.Compare(y.gained, x.gained), cmp.Compare(x.site.line.String(), y.site.line.String()))
 	})
-	if reason := f.nameGain(gains, ranked); reason != "" {
+	if reason := f.nameGain(gains, ranked, least); reason != "" {
 		f.Reason += ", and " + reason
 	}
 }
 
 // nameGain names the first line, or returns why not.
-func (f *Finding) nameGain(gains *Gains, ranked []*explained) string {
-	if gains.Total < minGain {
-		return fmt.Sprintf("the live objects gained less than %.1f MiB", mib(minGain))
+func (f *Finding) nameGain(gains *Gains, ranked []*explained, least int64) string {
+	if gains.Total < least {
+		return fmt.Sprintf("the live objects gained less than %d KiB", least>>10)
 	}
 	if len(ranked) == 0 {
 		return "of no class most of what was allocated stays"

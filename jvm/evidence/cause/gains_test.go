@@ -38,7 +38,7 @@ func TestGains(t *testing.T) {
 		},
 		"it may explain the rest": {[]allocated{node, bean, {"[B", sync, 60}, garbage}, map[string]int64{node.class: 5, bean.class: 6, "[B": 50}, 61, "com.acme.OrderSync.connect", ""},
 		"it cannot explain it":    {[]allocated{node, bean, {"[B", sync, 10}, garbage}, map[string]int64{node.class: 5, bean.class: 6, "[B": 50}, 61, "", "explains 18 % of what the live objects gained, 34 % at most"},
-		"the heap shrank":         {[]allocated{node, bean}, map[string]int64{node.class: 6, bean.class: 6}, -1, "", "gained less than 1.0 MiB"},
+		"the heap shrank":         {[]allocated{node, bean}, map[string]int64{node.class: 6, bean.class: 6}, -1, "", "gained less than 1024 KiB"},
 		"none":                    {nil, map[string]int64{node.class: 6}, 6, "", "of no class"},
 	} {
 		var s sites
@@ -51,7 +51,7 @@ func TestGains(t *testing.T) {
 			gains.Bytes[class] = n * mib
 		}
 		f := Finding{Kind: Heap, Reason: "not enough samples"}
-		a.judge(&f, gains)
+		a.judge(&f, gains, minGain)
 		switch {
 		case c.want == "" && (len(f.Causes) > 0 || !strings.Contains(f.Reason, c.reason)):
 			t.Errorf("%s: %+v", name, f)
@@ -60,5 +60,45 @@ func TestGains(t *testing.T) {
 		case c.want != "" && c.total == 15 && f.Sentence() != "allocated by com.acme.OrderSync.connect(OrderSync.java:42), 11.0 of 15.0 MiB that the live objects gained (73 %): com.acme."+map[bool]string{true: "Line", false: "Order"}[strings.Contains(name, "lambda")]:
 			t.Errorf("%s: %s", name, f.Sentence())
 		}
+	}
+}
+
+// Of the Java objects that own other memory, only those count: what else the heap gains does not.
+func TestGainsOfOwners(t *testing.T) {
+	gains := &Gains{
+		Bytes:     map[string]int64{"java.util.zip.Deflater": 60 << 10, "java.util.zip.Inflater": -64, "[B": 50 << 20},
+		Instances: map[string]int64{"java.util.zip.Deflater": 960, "java.util.zip.Inflater": -1, "[B": 9},
+		Total:     50 << 20,
+	}
+	zip, _ := sourceOf(Zip)
+	if owners := gains.of(zip.owners); owners.Total != 60<<10-64 || owners.String() != "+960 java.util.zip.Deflater" {
+		t.Errorf("%+v, %s", owners, owners)
+	}
+	for name, c := range map[string]struct {
+		samples int
+		kept    int64 // KiB of the 40 allocated
+		named   bool
+	}{"most stays": {10, 30, true}, "most is garbage": {10, 19, false}, "too few samples": {9, 30, false}, "little": {10, 7, false}} {
+		counter := objectCounter{source: zip, gains: &Gains{
+			Bytes: map[string]int64{"java.util.zip.Deflater": c.kept << 10}, Instances: map[string]int64{"java.util.zip.Deflater": c.kept * 16},
+		}}
+		counter.allocated.count("java.util.zip.Deflater", counter.sites.at(stack{frames: []jfr.Frame{sync}}, nil), weight{c.samples, 40 << 10})
+		f := Finding{Kind: Zip}
+		counter.finish(&f)
+		if (len(f.Causes) == 1) != c.named || (f.Reason == "") != c.named || len(f.Notes) != 1 || !strings.HasSuffix(f.Notes[0], " java.util.zip.Deflater") {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+// The kind of a JVM without Native Memory Tracking has what both kinds have that it may be.
+func TestNative(t *testing.T) {
+	native, ok := sourceOf(Native)
+	direct, zip := sources[DirectBuffers], sources[Zip]
+	if !ok || len(native.calls) != len(direct.calls)+len(zip.calls) || len(native.frees) != len(direct.frees)+len(zip.frees) || !native.cleaned {
+		t.Errorf("%+v", native)
+	}
+	if settings := Settings(Native, Options{JDK: 25, Trace: true}); settings[3].Value != native.filter() || Samples(settings) {
+		t.Errorf("%v", settings)
 	}
 }

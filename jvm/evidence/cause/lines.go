@@ -20,6 +20,7 @@ var words = map[Kind][2]string{
 	DirectBuffers: {"allocated by", "buffers that stay"},
 	MappedFiles:   {"mapped by", "mappings that stay"},
 	Zip:           {"created by", "Deflaters and Inflaters that stay"},
+	Native:        {"allocated by", "buffers, Deflaters and Inflaters that stay"},
 	Sockets:       {"opened by", "sockets that stay"},
 }
 

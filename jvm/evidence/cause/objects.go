@@ -1,6 +1,7 @@
 package cause
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,9 @@ func (c *objectCounter) event(e *jfr.Event) {
 		c.call(e)
 		return
 	case allocationSample, inNewTLAB, outsideTLAB:
-		c.allocated.add(e, c.sites.at(c.stack, nil))
+		if c.owns(e) {
+			c.allocated.add(e, c.sites.at(c.stack, nil))
+		}
 		return
 	}
 	allocated, ok := e.Time("allocationTime")
@@ -68,6 +71,12 @@ func (c *objectCounter) event(e *jfr.Event) {
 	c.old = append(c.old, sample{
 		c.sites.at(c.stack, nil), allocated, e.Field("object", "type").ClassName(), holder(e.Value),
 	})
+}
+
+// owns reports whether an object that is allocated can be what leaks, or its owner.
+func (c *objectCounter) owns(e *jfr.Event) bool {
+	return c.source.owners == nil || slices.Contains(c.source.owners, e.Field("objectClass").ClassName()) &&
+		!slices.ContainsFunc(c.stack.frames, func(f jfr.Frame) bool { return f.Class == c.source.notWithin })
 }
 
 // isCall reports whether an object was allocated by one of the calls that create what leaks.
@@ -120,7 +129,15 @@ func (c *objectCounter) finish(f *Finding) {
 		f.Reason += ", and what was allocated is in an earlier file"
 		return
 	}
-	c.allocated.judge(f, c.gains)
+	if c.source.owners == nil {
+		c.allocated.judge(f, c.gains, minGain)
+		return
+	}
+	owners := c.gains.of(c.source.owners)
+	if list := owners.String(); list != "" {
+		f.Notes = append(f.Notes, "live objects: "+list)
+	}
+	c.allocated.judge(f, owners, minOwners)
 }
 
 // judgeObjects counts the sampled objects that are old.

@@ -29,15 +29,15 @@ const firstTrace = 25
 // Settings returns what to record for a kind; nil for an unknown one. A JVM ignores events
 // that it does not know.
 func Settings(kind Kind, o Options) []Setting {
-	s := sources[kind]
-	if o.Trace && o.JDK >= firstTrace && s.calls != nil {
+	s, _ := sourceOf(kind)
+	if o.Traces(kind) {
 		return []Setting{
 			{methodTrace, "enabled", "true"}, {methodTrace, "stackTrace", "true"}, {methodTrace, "threshold", "0 ns"},
 			{methodTrace, "filter", s.filter()}, {garbageCollection, "enabled", "true"},
 		}
 	}
 	var settings []Setting
-	if o.Gains && kind == Heap {
+	if o.CountsGains(kind) {
 		settings = allocationSettings(o.JDK)
 	}
 	for _, event := range s.events {
@@ -52,6 +52,20 @@ func Settings(kind Kind, o Options) []Setting {
 	}
 	return settings
 }
+
+// Counts reports whether all events of a kind are counted: else objects are sampled.
+func (o Options) Counts(kind Kind) bool {
+	return kind == Threads || kind == ClassLoader || o.Traces(kind)
+}
+
+// Traces reports whether the calls are counted that create what leaks.
+func (o Options) Traces(kind Kind) bool {
+	s, _ := sourceOf(kind)
+	return o.Trace && o.JDK >= firstTrace && s.calls != nil
+}
+
+// CountsGains reports whether what the live objects gain is counted: where objects are sampled.
+func (o Options) CountsGains(kind Kind) bool { return o.Gains && !o.Counts(kind) }
 
 // firstAllocationSample is the first JDK with jdk.ObjectAllocationSample.
 const firstAllocationSample = 16
@@ -99,6 +113,10 @@ type source struct {
 	// calls create what leaks, frees release it: "java.util.zip.Deflater::<init>". nil for
 	// kinds that are seen by events of their own.
 	calls, frees []string
+	// owners are the classes of the Java objects that own what leaks, nil for the heap. Of one
+	// that is not of this kind alone, an allocation within the class notWithin does not count.
+	owners    []string
+	notWithin string
 	// cleaned: a garbage collection releases what nobody refers to.
 	cleaned bool
 }
@@ -108,31 +126,53 @@ func (s source) filter() string {
 	return strings.Join(append(append([]string{}, s.calls...), s.frees...), ";")
 }
 
+// sourceOf returns the source of a kind; false: there is none.
+func sourceOf(kind Kind) (source, bool) {
+	if kind != Native {
+		s, ok := sources[kind]
+		return s, ok
+	}
+	a, b := sources[DirectBuffers], sources[Zip]
+	a.calls, a.frees, a.owners = slices.Concat(a.calls, b.calls), slices.Concat(a.frees, b.frees), slices.Concat(a.owners, b.owners)
+	return a, true
+}
+
 var sources = map[Kind]source{
 	Threads:     {events: []string{threadStart, threadEnd}},
 	ClassLoader: {events: []string{classDefine, classUnload}},
 	Heap:        {events: []string{oldObjectSample, garbageCollection}},
 	DirectBuffers: {
-		events:  []string{oldObjectSample, garbageCollection},
-		calls:   []string{"java.nio.ByteBuffer::allocateDirect"},
-		frees:   []string{"java.nio.Bits::unreserveMemory"},
-		cleaned: true,
+		events: []string{oldObjectSample, garbageCollection},
+		calls:  []string{"java.nio.ByteBuffer::allocateDirect"},
+		frees:  []string{"java.nio.Bits::unreserveMemory"},
+		owners: []string{
+			"java.nio.DirectByteBuffer", "java.nio.DirectByteBuffer$Deallocator",
+			"io.netty.buffer.PooledUnsafeDirectByteBuf", "io.netty.buffer.PooledDirectByteBuf",
+		},
+		notWithin: "sun.nio.ch.FileChannelImpl", // mappings are DirectByteBuffers, too
+		cleaned:   true,
 	},
 	MappedFiles: {
 		events:  []string{oldObjectSample, garbageCollection},
 		calls:   []string{"sun.nio.ch.FileChannelImpl::map"},
 		frees:   []string{"sun.nio.ch.FileChannelImpl$Unmapper::run"},
+		owners:  []string{"sun.nio.ch.FileChannelImpl$Unmapper", "sun.nio.ch.FileChannelImpl$DefaultUnmapper"},
 		cleaned: true,
 	},
 	Zip: {
-		events:  []string{oldObjectSample, garbageCollection},
-		calls:   []string{"java.util.zip.Deflater::<init>", "java.util.zip.Inflater::<init>"},
-		frees:   []string{"java.util.zip.Deflater$DeflaterZStreamRef::run", "java.util.zip.Inflater$InflaterZStreamRef::run"},
+		events: []string{oldObjectSample, garbageCollection},
+		calls:  []string{"java.util.zip.Deflater::<init>", "java.util.zip.Inflater::<init>"},
+		frees:  []string{"java.util.zip.Deflater$DeflaterZStreamRef::run", "java.util.zip.Inflater$InflaterZStreamRef::run"},
+		owners: []string{
+			"java.util.zip.Deflater", "java.util.zip.Inflater", "java.util.zip.ZStreamRef",
+			"java.util.zip.Deflater$DeflaterZStreamRef", "java.util.zip.Inflater$InflaterZStreamRef",
+		},
 		cleaned: true,
 	},
 	Sockets: {
 		events: []string{oldObjectSample, garbageCollection},
 		calls:  []string{"java.net.Socket::<init>", "sun.nio.ch.SocketChannelImpl::<init>"},
 		frees:  []string{"sun.nio.ch.NioSocketImpl::close", "sun.nio.ch.SocketChannelImpl::implCloseSelectableChannel"},
+		owners: []string{"java.net.Socket", "java.net.SocksSocketImpl", "sun.nio.ch.NioSocketImpl", "sun.nio.ch.SocketChannelImpl"},
 	},
 }
