@@ -155,8 +155,8 @@ ifeq ($(BENCH),.)
 endif
 
 .PHONY: bench-served
-bench-served: build jdk ## measure what jvmem serve takes beside a large heap, many JVMs, processes and mappings, and what a day of it costs the JVM
-	$(PERFORMANCE) -run 'Served|Many|Day' $(PERFORMANCE_ARGS)
+bench-served: build jdk ## measure what jvmem serve takes beside a large heap, many JVMs, processes and mappings, and what a day of it costs the JVM (BEFORE=path: also of that binary)
+	$(PERFORMANCE) -run 'Served|Many|Day' $(PERFORMANCE_ARGS) -before '$(BEFORE)'
 
 .PHONY: stalls
 stalls: build jdk ## measure application stalls with and without jvmem, STALLS (5) times each

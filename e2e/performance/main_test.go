@@ -14,6 +14,7 @@ import (
 var (
 	binary     = flag.String("jvmem", "", "absolute path of the binary under test")
 	document   = flag.String("document", "", "document to write sections of")
+	before     = flag.String("before", "", "absolute path of another binary, measured beside the one under test")
 	need       = flag.String("need", "", "path of .ci/need, which installs Debian packages")
 	benchmarks = flag.String("benchmarks", "", "output of Go's benchmarks")
 	rounds     = flag.Int("rounds", 15, "number of measurements")

@@ -47,6 +47,7 @@
 //	direct N             direct buffers of 1 MiB, touched
 //	directfree           drops them; answers when the JVM has freed them
 //	unsafe N [BYTES]     Unsafe.allocateMemory in chunks of BYTES (1 MiB), touched
+//	unsafeblocks N BYTES the same, N chunks
 //	unsafefree           frees them
 //	deflaters N          N Deflaters, each with all its memory (262 KiB) in use
 //	deflatersfree        ends them

@@ -15,6 +15,7 @@ final class Buffers implements Workload.Kind {
             case "direct": return direct(command.number(1));
             case "directfree": return directfree();
             case "unsafe": return unsafe(command.number(1), command.number(2, Workload.MIB));
+            case "unsafeblocks": return unsafeblocks(command.number(1), command.number(2));
             case "unsafefree": return unsafefree();
             default: return null;
         }
@@ -43,10 +44,14 @@ final class Buffers implements Workload.Kind {
     }
 
     private String unsafe(int mib, int chunk) throws Exception {
+        return unsafeblocks((int) ((long) mib * Workload.MIB / chunk), chunk);
+    }
+
+    private String unsafeblocks(int count, int chunk) throws Exception {
         Object instance = Reflection.unsafe();
         Method allocate = instance.getClass().getMethod("allocateMemory", long.class);
         Method fill = instance.getClass().getMethod("setMemory", long.class, long.class, byte.class);
-        for (long i = 0; i < (long) mib * Workload.MIB / chunk; i++) {
+        for (int i = 0; i < count; i++) {
             Long address = (Long) allocate.invoke(instance, (long) chunk);
             fill.invoke(instance, address, (long) chunk, (byte) 1);
             unsafe.add(address);
