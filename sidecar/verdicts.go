@@ -102,7 +102,7 @@ func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {
 				return err
 			}
 		}
-		for _, change := range incidents.Changes(before, v.Incidents, r.Time) {
+		for _, change := range incidents.Changes(before, found.Incidents, r.Time) {
 			changed = true
 			if err := l.options.Log.Incident(ctx, r.Time, r.Pod, c.Identity, &change); err != nil {
 				return err

@@ -41,6 +41,12 @@ func archiveCases(tomcat server) []testCase {
 	tomcat.name, tomcat.program = "Tomcat, archive", "ArchiveApp"
 	tomcat.needs = append(slices.Clone(tomcat.needs), need{file: groovy, debian: "groovy"})
 	tomcat.jars = append(slices.Clone(tomcat.jars), groovy)
+	bounded := testCase{
+		server: tomcat, fault: "cache that fills to its bound", gc: "Serial", limit: 320, faults: 3600,
+		flags: []string{"-Dbench.fault=cache"},
+	}
+	boundedZ := bounded // no generations: garbage counts as what survives
+	boundedZ.server.name, boundedZ.gc, boundedZ.limit = "Tomcat, archive on ZGC", "Z", 448
 	return []testCase{
 		{
 			server: tomcat, fault: "Deflater and Inflater never ended", verdict: "native_untracked", gc: "Serial", limit: 320, faults: 950,
@@ -50,10 +56,7 @@ func archiveCases(tomcat server) []testCase {
 			server: tomcat, fault: "unclosed GZIP streams, which are collected", gc: "Parallel", limit: 384, faults: 2500,
 			flags: []string{"-Dbench.fault=gzip"},
 		},
-		{
-			server: tomcat, fault: "cache that fills to its bound", gc: "Serial", limit: 320, faults: 3600,
-			flags: []string{"-Dbench.fault=cache"},
-		},
+		bounded, boundedZ,
 		{
 			server: tomcat, fault: "classes loaded with first use", limit: 448, faults: 1500,
 			flags: []string{"-Dbench.fault=classes", "-XX:NativeMemoryTracking=off"},

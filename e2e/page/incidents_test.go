@@ -45,8 +45,9 @@ var verdicts = []struct {
 			{verdict: 'heap', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'old_used', gained: 83886080, waiting: 'a collection of the old generation', next: ['run ` + "`jcmd 7 GC.run`" + `']}]}`,
 		"wait", []string{"What to do", "jcmd 7 GC.run", "Leak suspected, not collected yet", "Growth began", "80.0 MiB", "Not judged", "waiting for a collection of the old generation"}, []string{"Calm", "Confirmed\n"}},
 	{"suspected-early", `{verdict: 'none', summary: 'suspected, not confirmed: thread leak', incidents: [
-			{verdict: 'threads', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'threads', gained: 80}]}`,
-		"wait", []string{"Leak suspected, not confirmed", "80 threads"}, []string{"Calm", "Not judged"}},
+			{verdict: 'threads', state: 'suspected', since: ago(30), opened: ago(20), last_growth: ago(2), measure: 'threads', gained: 80,
+			if_leak: {reached: 'container_limit', seconds: 1380, low_seconds: 1200, high_seconds: 1700}}]}`,
+		"wait", []string{"Leak suspected, not confirmed", "80 threads", "If it leaks: limit reached in", "23 min"}, []string{"Calm", "Not judged"}},
 	{"early", `{verdict: 'not_enough_history', summary: 'not enough history: 12 of 60 samples since the JVM started', incidents: []}`, "wait", []string{"Watching", "Not judged"}, []string{"Calm"}},
 	{"thrash", `{verdict: 'limit_thrash', summary: 'the container thrashes at its memory limit: each second 460.9 MiB were read again', incidents: []}`, "bad", []string{"Thrashing at the limit"}, []string{"Calm"}},
 	{"unreadable", `{verdict: 'not_observable', summary: 'memory cannot be read: jvmem runs as UID 65532; set runAsUser: 0', incidents: []}`, "warn", []string{"Not observable", "runAsUser: 0"}, []string{"Calm", "No leak found"}},

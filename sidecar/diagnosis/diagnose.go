@@ -30,8 +30,11 @@ func (j *judge) conclude(incidents []Incident) Diagnosis {
 		switch {
 		case i.open():
 			d.Findings = append(d.Findings, j.report(i))
-		case i.State == Suspected && i.Waiting != "":
-			d.Incidents[k].Next = adviser{j.onlyJVM()}.collect()
+		case i.State == Suspected:
+			if i.Waiting != "" {
+				d.Incidents[k].Next = adviser{j.onlyJVM()}.collect()
+			}
+			_, d.Incidents[k].IfLeak = j.expected(i)
 		}
 	}
 	var seen outlook

@@ -19,7 +19,11 @@ func (j *judge) forecast(incidents []Incident) (outlook, *Forecast) {
 		}
 		return outlook{}, nil
 	}
-	i := &incidents[0]
+	return j.expected(&incidents[0])
+}
+
+// expected is how memory grows with an incident that grows now, and when a limit is reached.
+func (j *judge) expected(i *Incident) (outlook, *Forecast) {
 	found := i.last()
 	if found.Rate == nil {
 		return outlook{}, nil
@@ -115,7 +119,7 @@ func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
 	t, ok := j.trendOf(i.Measure, w)
 	by := float64(changing)
 	if i.Verdict == rows.VerdictHeap {
-		t, ok = j.surviving(w)
+		t, ok = j.surviving(i, w)
 		by = changingHeap
 	}
 	if !ok {
@@ -128,8 +132,12 @@ func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
 	return &f, true
 }
 
-// surviving is the trend of what survives collections, by one rule or the other.
-func (j *judge) surviving(w window) (trend, bool) {
+// surviving is the trend of what survives collections, by one rule or the other; of a suspicion that
+// too few have shown, of what may survive.
+func (j *judge) surviving(i *Incident, w window) (trend, bool) {
+	if i.Uncollected {
+		return j.mayBeLive(w)
+	}
 	if t, ok := j.survivors(w); ok {
 		return t, true
 	}

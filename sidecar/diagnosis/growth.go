@@ -46,7 +46,7 @@ func (j *judge) growthOf(i *Incident, found *Finding) growth {
 		g.whole = trend{}
 	}
 	if heap {
-		g.own = j.survivorsAt(all, g.flow)
+		g.own = j.survivorsAt(i, all, g.flow)
 		g.filling = j.heapAndRest(&g.whole)
 		return g
 	}
@@ -118,13 +118,13 @@ func (j *judge) own(f *Finding, in func(series string) (trend, bool)) trend {
 }
 
 // survivorsAt is the growth of what survives collections.
-func (j *judge) survivorsAt(w window, flow *traffic) trend {
+func (j *judge) survivorsAt(i *Incident, w window, flow *traffic) trend {
 	if flow == nil {
-		if t, ok := j.surviving(w.half()); ok && t.low > 0 {
+		if t, ok := j.surviving(i, w.half()); ok && t.low > 0 {
 			return t
 		}
 	}
-	t := known(j.surviving(w))
+	t := known(j.surviving(i, w))
 	if flow != nil && t.rate > 0 {
 		t.atTraffic(flow.mean, flow)
 	}

@@ -54,6 +54,10 @@ type Incident struct {
 	// Few: only a few collections have shown what stays.
 	Few bool `json:"few,omitempty"`
 
+	// IfLeak is when a limit is reached if a suspicion is a leak; set in a Diagnosis, nil if
+	// that is not known.
+	IfLeak *Forecast `json:"if_leak,omitempty"`
+
 	// Needed is the gain that confirms it; 0: any.
 	Needed float64 `json:"needed,omitempty"`
 	// Sightings counts the judgments that found it, in a row and in all.
@@ -169,6 +173,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	i.Gained = i.To - i.From
 	switch {
 	case i.State == Closed:
+	case i.Uncollected && j.lastCollection(i.Measure) <= i.Seen.UnixMilli() && i.InARow > 0: // nothing was freed since
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
 		i.State, i.Closed = Closed, &at
 	case i.State == Suspected:
@@ -244,7 +249,10 @@ func (i *Incident) text() string {
 		text += "; waiting for " + i.Waiting
 	}
 	if i.State == Suspected && i.Waiting == "" && !i.wentOn() {
-		text += "; confirmed at " + i.unit().text(i.Needed) + ", else it may be full"
+		text += "; confirmed at " + i.unit().text(i.Needed) + ": until then a cache that fills looks the same"
+	}
+	if i.IfLeak != nil {
+		text += "; if it leaks, " + i.IfLeak.sentence()
 	}
 	if i.State == Paused {
 		text += "; no growth since " + clockText(i.LastGrowth)

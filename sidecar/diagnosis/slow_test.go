@@ -259,7 +259,7 @@ func TestNotCollectedYet(t *testing.T) {
 				suspected = true
 				var text strings.Builder
 				d.writeText(&text)
-				for _, part := range []string{"suspected, not collected yet: the old generation of the Java heap grows, waiting for a collection", "GC.run`", "incident: "} {
+				for _, part := range []string{"suspected, not collected yet: the old generation of the Java heap grows, +", ", waiting for a collection", "GC.run`", "incident: "} {
 					if !strings.Contains(text.String(), part) {
 						t.Errorf("the text lacks %q: %s", part, text.String())
 					}

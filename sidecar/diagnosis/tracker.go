@@ -82,8 +82,12 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		if seen[f.Verdict] {
 			continue // one leak under several names
 		}
-		seen[f.Verdict] = true
 		i := t.incident(f.Verdict)
+		if i != nil && f.uncollected && !i.Uncollected {
+			i.Seen = at // what is known of it already says more
+			continue
+		}
+		seen[f.Verdict] = true
 		if i == nil {
 			t.Incidents = append(t.Incidents, Incident{Verdict: f.Verdict, State: Suspected, Opened: at})
 			i = &t.Incidents[len(t.Incidents)-1]

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -59,25 +60,68 @@ func (j *judge) oldGain() (gain float64, ok bool) {
 	return gain, gain >= minHeapGain*limit && now >= minHeapShare*limit
 }
 
+// suspicious is the part of what came up in the old generation that collections must have left: the
+// rest is what any of them finds.
+const suspicious = 0.5
+
+// promotedAndLeft is what came up in the old generation before its collections, and what these left of
+// it. They are counted.
+func (j *judge) promotedAndLeft() (n int, came, left float64) {
+	limit, _ := j.maxOld()
+	floor := j.valueAt(history.OldUsed, j.started)
+	for _, s := range j.settled() {
+		if more := s.before - floor; more > increase*limit {
+			n, came, left = n+1, came+more, left+s.after-floor
+		}
+		floor = s.after
+	}
+	return n, came, left
+}
+
+// mayBeLive is the trend of the old generation without what collections freed. What came up since the
+// last one counts as far as they left what came before.
+func (j *judge) mayBeLive(w window) (trend, bool) {
+	all := j.settled()
+	if len(all) == 0 {
+		return j.trendOf(history.OldUsed, w)
+	}
+	_, came, left := j.promotedAndLeft()
+	stays, last := 1.0, all[len(all)-1]
+	if came > 0 {
+		stays = max(0, min(left/came, 1))
+	}
+	return j.newTrend(func(yield func(int64, history.Point) bool) {
+		for time, p := range j.livePoints(all, j.valueAt(history.OldUsed, j.started)) {
+			if !yield(time, p) {
+				return
+			}
+		}
+		for time, p := range j.c.PointsSince(history.OldUsed, last.at) {
+			value := int64(last.after + stays*max(0, float64(p.Min)-last.after))
+			if time > last.at && !yield(time, history.Point{Last: value, Min: value, Max: value}) {
+				return
+			}
+		}
+	}, w, bins)
+}
+
 // heapUncollected finds an old generation that grows, of which too few collections have shown what
-// survives: none, or one that left most of it. All of it may be garbage.
+// survives: none, or some that left half or more of what came up. All of the rest may be garbage.
 func (j *judge) heapUncollected() (Finding, bool) {
 	limit, _ := j.maxOld()
 	if gain, ok := j.oldGain(); !ok || gain < j.least() {
 		return Finding{}, false
 	}
-	waiting, seen, floor := oldCollection, 0, j.valueAt(history.OldUsed, j.started)
-	for _, s := range j.settled() {
-		if came := s.before - floor; came > increase*limit {
-			if seen++; seen >= retainedBy || s.before-s.after > mostFreed*came {
-				return Finding{}, false
-			}
-			waiting = "another " + strings.TrimPrefix(oldCollection, "a ") + ": one left " + bytesText(s.after-floor) + " of " + bytesText(came)
-		}
-		floor = s.after
+	seen, came, left := j.promotedAndLeft()
+	if left < suspicious*came || j.undivided && (seen >= retainedBy || left < (1-mostFreed)*came) {
+		return Finding{}, false
+	}
+	waiting := oldCollection
+	if seen > 0 {
+		waiting = fmt.Sprintf("another %s: so far %d left %s of %s", strings.TrimPrefix(oldCollection, "a "), seen, bytesText(left), bytesText(came))
 	}
 	now, _ := j.now(history.OldUsed)
-	t, ok := j.risingIn(func(w window) (trend, bool) { return j.trendOf(history.OldUsed, w) }, minHeapGain*limit, limit-now)
+	t, ok := j.risingIn(j.mayBeLive, minHeapGain*limit, limit-now)
 	if !ok {
 		return Finding{}, false
 	}
@@ -113,9 +157,14 @@ func (d *Diagnosis) suspected() string {
 		if i.State != Suspected {
 			continue
 		}
-		text, why := i.phrase(), "not confirmed"
+		text, why := i.phrase()+", +"+i.unit().text(i.Gained)+" since "+clockText(i.Since), "not confirmed"
 		if i.Waiting != "" {
 			text, why = text+", waiting for "+i.Waiting, "not collected yet"
+		} else if !i.wentOn() {
+			text += ", a leak from +" + i.unit().text(i.Needed) + " on: until then a cache that fills looks the same"
+		}
+		if i.IfLeak != nil {
+			text += "; if it leaks, " + i.IfLeak.sentence()
 		}
 		return "suspected, " + why + ": " + text
 	}

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -11,7 +12,12 @@ import (
 // TestNotCalm: where nothing is found, the sentence begins with what could not be judged, and
 // with what is suspected.
 func TestNotCalm(t *testing.T) {
-	suspicion := []Incident{{Verdict: rows.VerdictDirectBuffers, State: Suspected, Waiting: "a collection"}}
+	since := time.Date(2026, 11, 29, 2, 0, 0, 0, time.UTC)
+	suspicion := []Incident{{Verdict: rows.VerdictDirectBuffers, State: Suspected, Since: since, Gained: 8 << 20, Waiting: "a collection"}}
+	filling := []Incident{{
+		Verdict: rows.VerdictHeap, State: Suspected, Since: since, Gained: 30 << 20, Needed: 38 << 20,
+		IfLeak: &Forecast{Reached: HeapLimit, Seconds: 900, LowSeconds: 720, HighSeconds: 1200},
+	}}
 	known := []string{history.OldUsed, history.OldCollections, history.Classes}
 	for _, c := range []struct {
 		known     []string
@@ -19,7 +25,8 @@ func TestNotCalm(t *testing.T) {
 		want      string
 	}{
 		{known, nil, "no sustained growth"},
-		{known, suspicion, "suspected, not collected yet: direct buffer leak (direct ByteBuffers or Unsafe memory), waiting for a collection; no other sustained growth"},
+		{known, suspicion, "suspected, not collected yet: direct buffer leak (direct ByteBuffers or Unsafe memory), +8.0 MiB since 2026-11-29 02:00 UTC, waiting for a collection; no other sustained growth"},
+		{known, filling, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +30.0 MiB since 2026-11-29 02:00 UTC, a leak from +38.0 MiB on: until then a cache that fills looks the same; if it leaks, Java OutOfMemoryError expected in 15 min (12 min to 20 min); no other sustained growth"},
 		{nil, nil, "not judged: Java heap (old generation unknown), class loaders (number of classes unknown); no sustained growth"},
 	} {
 		j := &judge{c: &history.Container{JVMs: make([]breakdown.JVM, 1)}, last: make(map[string]float64)}

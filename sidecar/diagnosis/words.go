@@ -141,6 +141,9 @@ func (j *judge) summary(d *Diagnosis) string {
 		for i := range d.Findings {
 			text += "; " + phrases[d.Findings[i].Verdict] + " (" + d.Findings[i].Evidence[0] + ")"
 		}
+		if suspected := d.suspected(); suspected != "" {
+			text += "; " + suspected
+		}
 		return text
 	}
 	var b strings.Builder
@@ -168,17 +171,22 @@ func (j *judge) summary(d *Diagnosis) string {
 	if d.Growth != nil && !d.Verdict.Leak() {
 		b.WriteString("; unreclaimable memory grows: " + rateText(float64(d.Growth.BytesPerHour), inBytes()))
 	}
-	if f := d.Forecast; f != nil {
-		what := "OOM kill"
-		switch f.Reached {
-		case HeapLimit:
-			what = "Java OutOfMemoryError"
-		case DirectLimit:
-			what = "Java OutOfMemoryError at MaxDirectMemorySize, if these are NIO buffers,"
-		}
-		b.WriteString("; " + what + " expected " + f.text())
+	if d.Forecast != nil {
+		b.WriteString("; " + d.Forecast.sentence())
 	}
 	return b.String()
+}
+
+// sentence says what is expected, and when.
+func (f *Forecast) sentence() string {
+	what := "OOM kill"
+	switch f.Reached {
+	case HeapLimit:
+		what = "Java OutOfMemoryError"
+	case DirectLimit:
+		what = "Java OutOfMemoryError at MaxDirectMemorySize, if these are NIO buffers,"
+	}
+	return what + " expected " + f.text()
 }
 
 // rateText returns how fast a leak grows, compared with all memory that cannot be

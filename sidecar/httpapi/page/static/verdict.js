@@ -51,9 +51,10 @@ const list = (tag, items, cls) => (items?.length ? make(tag, { class: cls }, ite
 function facts(d, time, c, incident) {
   const out = [];
   const add = (name, value, more) => out.push(make('div', {}, make('dt', {}, name), make('dd', {}, make('b', {}, value), more && make('span', {}, more))));
-  if (d.forecast) {
-    const f = d.forecast, when = `about ${moment(time + 1000 * f.seconds, f.seconds < 600)}`, low = span(f.low_seconds), high = span(f.high_seconds);
-    add(sentence(`${limits[f.reached] ?? 'limit reached'} in`).slice(0, -1), span(f.seconds),
+  const f = d.forecast ?? incident?.if_leak;
+  if (f) {
+    const when = `about ${moment(time + 1000 * f.seconds, f.seconds < 600)}`, low = span(f.low_seconds), high = span(f.high_seconds);
+    add(sentence(`${d.forecast ? '' : 'if it leaks: '}${limits[f.reached] ?? 'limit reached'} in`).slice(0, -1), span(f.seconds),
       low === high ? when : `${low} to ${high}; ${when}`);
   }
   if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);
