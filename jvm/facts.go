@@ -30,6 +30,9 @@ type Facts struct {
 	// CollectionSeconds is the time spent in garbage collections, with concurrent collectors
 	// in their pauses.
 	CollectionSeconds *float64 `json:"collection_seconds,omitempty"`
+	// CollectionCPUSeconds is the CPU time of the collector's threads, see
+	// hsperf.Summary.CollectionCPU; nil: unknown.
+	CollectionCPUSeconds *float64 `json:"collection_cpu_seconds,omitempty"`
 	// Responded is whether it answered commands in time; nil: it was not asked, because
 	// attach is disabled, or not permitted.
 	Responded *bool `json:"responded,omitempty"`

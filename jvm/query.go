@@ -102,6 +102,9 @@ func (p *Process) readCounters(a *Answers) {
 	if spent := s.CollectionTime(); spent != nil {
 		f.CollectionSeconds = new(spent.Seconds())
 	}
+	if spent := s.CollectionCPU; spent != nil {
+		f.CollectionCPUSeconds = new(spent.Seconds())
+	}
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
 		f.Old = &Old{UsedBytes: *old.UsedBytes, MaxBytes: old.MaxBytes, Collections: s.OldCollections()}
 	}

@@ -64,6 +64,12 @@ func (r *LightReading) CollectionMillis() (n int64, ok bool) {
 	return r.places.CollectionMillis(r.text)
 }
 
+// CollectionCPUMillis returns Facts.CollectionCPUSeconds at the last Read, in milliseconds, and
+// whether it is known.
+func (r *LightReading) CollectionCPUMillis() (n int64, ok bool) {
+	return r.places.CollectionCPUMillis(r.text)
+}
+
 // OldCollections returns Old.Collections at the last Read, and whether it is known.
 func (r *LightReading) OldCollections() (n int64, ok bool) { return r.places.OldCollections(r.text) }
 

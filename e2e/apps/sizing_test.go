@@ -69,7 +69,7 @@ func sizingCases() []testCase {
 		if c.fault != "" {
 			continue
 		}
-		for _, gc := range []string{"G1", "Serial", "Parallel"} {
+		for _, gc := range []string{"G1", "Serial", "Z"} {
 			c := c
 			c.gc = gc
 			all = append(all, c)

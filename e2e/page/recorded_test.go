@@ -23,6 +23,7 @@ type recording struct {
 	times     []int64
 	series    map[string][]*int64 // the last value of each step
 	diagnosis map[string]any
+	sizing    map[string]any
 }
 
 // renamed are series of earlier versions of jvmem.
@@ -65,7 +66,7 @@ func readRecording(t *testing.T, path string) *recording {
 			r.series[name] = append(r.series[name], &n)
 		}
 	}
-	r.diagnosis = diagnose(t, document)
+	r.diagnosis, r.sizing = judged(t, document, "diagnose"), judged(t, document, "sizing")
 	delete(container, "tracks")
 	return r
 }
@@ -91,7 +92,8 @@ func movedTo(end int64, tracks []any) (moved []int64) {
 	return moved
 }
 
-func diagnose(t *testing.T, history map[string]any) (report map[string]any) {
+// judged is what a command of jvmem prints of a history.
+func judged(t *testing.T, history map[string]any, command string) (report map[string]any) {
 	t.Helper()
 	text, err := json.Marshal(history)
 	if err != nil {
@@ -101,12 +103,12 @@ func diagnose(t *testing.T, history map[string]any) (report map[string]any) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text, err = exec.CommandContext(t.Context(), *binary, "diagnose", "--file", path, "--format", "json").Output()
+	text, err = exec.CommandContext(t.Context(), *binary, command, "--file", path, "--format", "json").Output()
 	if err == nil {
 		err = json.Unmarshal(text, &report)
 	}
 	if err != nil {
-		t.Fatalf("jvmem diagnose: %v: %s", err, text)
+		t.Fatalf("jvmem %s: %v: %s", command, err, text)
 	}
 	return report
 }
@@ -127,6 +129,7 @@ func (r *recording) serve(t *testing.T, s *testSidecar) string {
 		})
 	}
 	respond("/diagnosis", func(url.Values) any { return r.diagnosis })
+	respond("/sizing", func(url.Values) any { return r.sizing })
 	respond("/breakdown", func(url.Values) any { return r.breakdown() })
 	respond("/history", r.history)
 	server := httptest.NewServer(mux)
@@ -203,10 +206,11 @@ var recordings = []struct {
 	file, label, class string
 	curves             []string
 	forecast           string // as it is said
+	sizes              string // how they begin
 }{
-	{"netty-buffers", "Leak, limit within 1 h", "bad", []string{"direct buffers", "jvm internal", "old generation after collection", "loaded classes", "threads"}, "direct memory full in"},
-	{"tomcat-redeploy", "Leak", "warn", []string{"allocator retained", "loaded classes", "threads"}, "limit reached in"},
-	{"nu-validator", "Calm", "good", []string{"malloc", "old generation after collection", "threads"}, ""},
+	{"netty-buffers", "Leak, limit within 1 h", "bad", []string{"direct buffers", "jvm internal", "old generation after collection", "loaded classes", "threads"}, "direct memory full in", "No recommendation while memory leaks."},
+	{"tomcat-redeploy", "Leak", "warn", []string{"allocator retained", "loaded classes", "threads"}, "limit reached in", "No recommendation while memory leaks."},
+	{"nu-validator", "Calm", "good", []string{"malloc", "old generation after collection", "threads"}, "", "Recommended limit: "},
 }
 
 // TestRecordings shows real servers: the verdict with its course, the forecast up to the
@@ -227,6 +231,9 @@ func TestRecordings(t *testing.T) {
 			t.Errorf("%s: the course is %q", want.file, course)
 		}
 		checkForecast(t, b, want.file, want.forecast)
+		if text := b.text("#sizes"); !strings.Contains(text, want.sizes) || !strings.Contains(text, "What is missing") {
+			t.Errorf("%s: what to set: %s", want.file, text)
+		}
 		labels := eval[[]string](b, `[...document.querySelectorAll('#curves canvas')].map((e) => e.getAttribute('aria-label'))`)
 		for _, curve := range want.curves {
 			if !slices.ContainsFunc(labels, func(label string) bool { return strings.HasPrefix(label, curve+", from ") }) {

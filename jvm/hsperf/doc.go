@@ -41,6 +41,8 @@
 //	generation 0                 missing: Epsilon, ZGC without generations
 //	generation 1                 holds the whole heap: Epsilon, Shenandoah, ZGC without generations
 //	sun.gc.collector.*           missing: Epsilon, ZGC of JDK 11; ZGC counts in 2 (and 0: minor)
+//	sun.threads.total_gc_cpu_time  G1 and Parallel of JDK 25 and newer, not of 21; 0 with the others
+//	                             of 25, none with those of 26 and newer
 //	sun.gc.policy.name           missing: Epsilon, Shenandoah, ZGC
 //	G1                           each generation's maxCapacity is the whole heap;
 //	                             capacities have 8 bytes too many a space to JDK 17
@@ -50,5 +52,5 @@
 // Sources: OpenJDK src/hotspot/share/runtime/perfMemory.hpp and perfData.cpp,
 // gc/shared/{generation,collector,hSpace,gcPolicy}Counters.cpp,
 // memory/metaspaceCounters.cpp, services/{thread,classLoading}Service.cpp,
-// services/runtimeService.cpp; jdk.internal.jvmstat PerfDataBuffer.
+// services/runtimeService.cpp, runtime/cpuTimeCounters.cpp; jdk.internal.jvmstat PerfDataBuffer.
 package hsperf

@@ -12,7 +12,7 @@ type Places struct {
 	entries uint32 // of the file that was parsed
 
 	// Offsets of the numbers to add up; nil if the JVM lacks one of them.
-	loaded, unloaded, oldUsed, oldCollections, collectionTicks, ticksPerSecond []int64
+	loaded, unloaded, oldUsed, oldCollections, collectionTicks, collectionCPU, ticksPerSecond []int64
 }
 
 // Locate parses the bytes of one hsperfdata file.
@@ -52,6 +52,9 @@ func Locate(b []byte) (Places, error) {
 		times = append(times, fmt.Sprintf("sun.gc.collector.%d.time", c.Number))
 	}
 	p.oldCollections = find(names...)
+	if d.counter(parallelCPU) != nil {
+		p.collectionCPU = find(collectionCPU)
+	}
 	p.collectionTicks, p.ticksPerSecond = find(times...), find("sun.os.hrt.frequency")
 	return p, nil
 }
@@ -86,6 +89,12 @@ func (p *Places) CollectionMillis(b []byte) (n int64, ok bool) {
 		return 0, false
 	}
 	return int64(float64(ticks) / float64(hz) * 1000), true
+}
+
+// CollectionCPUMillis is Summary.CollectionCPU in milliseconds, and whether it is known.
+func (p *Places) CollectionCPUMillis(b []byte) (n int64, ok bool) {
+	nanos, ok := p.sum(b, p.collectionCPU)
+	return nanos / 1e6, ok
 }
 
 func (p *Places) sum(b []byte, places []int64) (n int64, ok bool) {

@@ -31,6 +31,11 @@ func TestPlacesCaptures(t *testing.T) {
 			same(t, path+when+": classes", s.Classes(), func() (int64, bool) { return p.Classes(b) })
 			same(t, path+when+": old used", old, func() (int64, bool) { return p.OldUsedBytes(b) })
 			same(t, path+when+": old collections", s.OldCollections(), func() (int64, bool) { return p.OldCollections(b) })
+			var cpu *int64
+			if s.CollectionCPU != nil {
+				cpu = new(s.CollectionCPU.Milliseconds())
+			}
+			same(t, path+when+": CPU time of collections", cpu, func() (int64, bool) { return p.CollectionCPUMillis(b) })
 			if spent := s.CollectionTime(); spent != nil || p.collectionTicks != nil {
 				// Rounded once, and once for each collector.
 				if n, ok := p.CollectionMillis(b); !ok || spent == nil || (time.Duration(n)*time.Millisecond-*spent).Abs() > 2*time.Millisecond {
@@ -42,13 +47,19 @@ func TestPlacesCaptures(t *testing.T) {
 			}
 		}
 		check("")
-		for i, places := range [][]int64{p.loaded, p.unloaded, p.oldUsed, p.oldCollections, p.collectionTicks} {
+		for i, places := range [][]int64{p.loaded, p.unloaded, p.oldUsed, p.oldCollections, p.collectionTicks, p.collectionCPU} {
 			for k, at := range places {
 				binary.LittleEndian.PutUint64(b[at:], uint64(1000*i+k+1))
 			}
 		}
 		check(", later")
-		if allocs := testing.AllocsPerRun(10, func() { p.Classes(b); p.OldUsedBytes(b); p.OldCollections(b); p.CollectionMillis(b) }); allocs > 0 {
+		if allocs := testing.AllocsPerRun(10, func() {
+			p.Classes(b)
+			p.OldUsedBytes(b)
+			p.OldCollections(b)
+			p.CollectionMillis(b)
+			p.CollectionCPUMillis(b)
+		}); allocs > 0 {
 			t.Errorf("%s: reading allocates %v times", path, allocs)
 		}
 		// A negative number is none; what is cut off and what came since is not known.

@@ -36,6 +36,10 @@ type Summary struct {
 	// Collectors in the order of their numbers.
 	Collectors []Collector
 
+	// CollectionCPU is the CPU time of the collector's threads, also of those that work beside the
+	// application, as of the last collection; nil: unknown (only G1 and Parallel count it, of JDKs newer than 21).
+	CollectionCPU *time.Duration
+
 	// Started is when the VM was created, by the wall clock, to the millisecond; nil:
 	// unknown.
 	Started *time.Time
@@ -159,6 +163,9 @@ func (d *Data) Summary() Summary {
 		}
 	}
 	s.Collectors = d.collectors()
+	if d.counter(parallelCPU) != nil {
+		s.CollectionCPU = (*time.Duration)(d.counter(collectionCPU))
+	}
 	s.GC = gcName(d.strings["sun.gc.policy.name"], s)
 	s.Uptime = d.ticks("sun.os.hrt.ticks")
 	if ms := d.counter("sun.rt.createVmBeginTime"); ms != nil && *ms > 0 {
@@ -172,6 +179,9 @@ var (
 	loadedNames   = [...]string{"java.cls.loadedClasses", "java.cls.sharedLoadedClasses"}
 	unloadedNames = [...]string{"java.cls.unloadedClasses", "java.cls.sharedUnloadedClasses"}
 )
+
+// collectionCPU is in nanoseconds. Collectors without parallelCPU leave it at 0 (JDK 25), or have none.
+const collectionCPU, parallelCPU = "sun.threads.total_gc_cpu_time", "sun.threads.cpu_time.gc_parallel_workers"
 
 func (d *Data) collectors() (all []Collector) {
 	for n := range 3 {

@@ -68,7 +68,7 @@ func (c *Container) numbers(f *Facts) {
 func describe(f *jvm.Facts) JVM {
 	j := JVM{
 		PID: f.PID, NSPID: f.NSPID, StartTicks: f.StartTicks, Version: f.Version, GC: f.Collector,
-		UptimeSeconds: f.UptimeSeconds, CPUSeconds: f.CPUSeconds, CollectionSeconds: f.CollectionSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes, OldGeneration: f.Old, Responded: f.Responded, State: f.State,
+		UptimeSeconds: f.UptimeSeconds, CPUSeconds: f.CPUSeconds, CollectionSeconds: f.CollectionSeconds, CollectionCPUSeconds: f.CollectionCPUSeconds, NMT: f.NMT, Flags: f.Flags, LoadedClasses: f.Classes, Heap: f.Heap, OldGeneration: f.Old, Responded: f.Responded, State: f.State,
 	}
 	j.Threads.Live, j.Threads.Pools, j.Threads.Idle = f.Threads.Live, f.Threads.Pools, f.Threads.Idle
 	return j

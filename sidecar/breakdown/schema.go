@@ -126,7 +126,10 @@ type JVM struct {
 	// CollectionSeconds is how much time garbage collections took since its start, with
 	// concurrent collectors their pauses; nil is unknown.
 	CollectionSeconds *float64 `json:"collection_seconds,omitempty"`
-	NMT               string   `json:"nmt,omitempty"`
+	// CollectionCPUSeconds is the CPU time of the collector's threads; nil is unknown: only G1 and
+	// Parallel of JDKs newer than 21 count it.
+	CollectionCPUSeconds *float64 `json:"collection_cpu_seconds,omitempty"`
+	NMT                  string   `json:"nmt,omitempty"`
 	// Responded is whether it answered commands, and State that of its first thread: see
 	// jvm.Facts. nil is unknown.
 	Responded *bool  `json:"responded,omitempty"`
@@ -134,6 +137,8 @@ type JVM struct {
 	// Flags are HotSpot's memory flags, in HotSpot's units.
 	Flags         map[string]any `json:"flags,omitempty"`
 	LoadedClasses *int64         `json:"loaded_classes"`
+	// Heap is its size as the JVM reports it; nil is unknown.
+	Heap *jvm.Usage `json:"heap,omitempty"`
 	// OldGeneration has what survived collections.
 	OldGeneration *jvm.Old `json:"old_generation,omitempty"`
 	Threads       struct {

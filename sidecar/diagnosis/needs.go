@@ -193,12 +193,13 @@ const minute = 60 * 1000
 // Survived is what was left in the heap after its collections, at most, how much more is to
 // come, and how many of these were of the old generation. Of those the least in the minute
 // after counts, as some collectors free what they found later. Without any, it is what
-// collections of the young generation left, garbage too. Nil: no collection was seen.
+// collections of the young generation left, garbage too. A heap without generations may be
+// collected once in minutes: what was in use after it fell counts. Nil: no collection was seen.
 func (l *Life) Survived() (most *int64, rising int64, old int) {
 	times := l.j.collectionTimes(window{l.j.started, l.j.at})
 	var left []survival
-	if len(times) == 0 {
-		left = l.leftByYoung()
+	if len(times) == 0 || l.j.undivided {
+		left = l.leftByFalls()
 	} else {
 		left = l.leftByOld(times)
 	}
@@ -235,8 +236,8 @@ func (l *Life) leftByOld(times []int64) (all []survival) {
 // after each one, when there is new garbage.
 const fallsTogether = 3
 
-// leftByYoung is the least that was in use of the heap after each few falls of it.
-func (l *Life) leftByYoung() (all []survival) {
+// leftByFalls is the least that was in use of the heap after each few falls of it.
+func (l *Life) leftByFalls() (all []survival) {
 	limit, _ := l.j.maxHeap()
 	falls, last := 0, int64(0)
 	least := math.Inf(1)
@@ -264,6 +265,17 @@ func (l *Life) Collecting(mean, busiest float64) (share float64, ok bool) {
 		return 0, false
 	}
 	return min(spent/1000/seconds/float64(max(len(l.j.c.JVMs), 1))*busiest/mean, 1), true
+}
+
+// CollectingCPU is the part of the JVM's CPU time that the threads of its collector took, since its
+// start; not ok: unknown, as with most collectors and JDKs (see hsperf.Summary.CollectionCPU).
+func (l *Life) CollectingCPU() (share float64, ok bool) {
+	spent, _, known := l.j.gained(history.GCCPUMillis, l.j.started)
+	work, _, ok := l.j.gained(history.CPUMillis, l.j.started)
+	if !known || !ok || work <= 0 {
+		return 0, false
+	}
+	return min(spent/work, 1), true
 }
 
 // Load is how many cores the JVM used, on average and in the busiest minute but the first one,

@@ -132,6 +132,24 @@ func (c *Container) PointsSince(name string, from int64) iter.Seq2[int64, Point]
 	}
 }
 
+// JVM returns what is recorded of one of several JVMs, under the names that the sums over all of them
+// have. What else the container uses is not known of one JVM.
+func (c *Container) JVM(j *breakdown.JVM) *Container {
+	one := *c
+	one.JVMs, one.Tracks = []breakdown.JVM{*j}, make([]*Track, 0, len(c.Tracks))
+	prefix := OfJVM(j.PID, "")
+	for _, t := range c.Tracks {
+		series := map[string]*Column{JVMGeneration: t.Series[JVMGeneration]}
+		for name, column := range t.Series {
+			if of, ok := strings.CutPrefix(name, prefix); ok {
+				series[of] = column
+			}
+		}
+		one.Tracks = append(one.Tracks, &Track{StepMillis: t.StepMillis, Times: t.Times, Series: series})
+	}
+	return &one
+}
+
 // Latest returns the value of a series at the latest sample or reading; nil: it was
 // unknown then.
 func (c *Container) Latest(name string) *int64 {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -30,6 +31,7 @@ const (
 	CPUMillis      = "cpu_ms"          // CPU time of the JVMs
 	Unanswered     = "unanswered"      // JVMs that did not answer commands
 	GCMillis       = "gc_ms"           // time in their collections
+	GCCPUMillis    = "gc_cpu_ms"       // and CPU time of these
 	// JVMGeneration changes when another JVM runs; its value has no meaning. It is
 	// known wherever a full sample was taken, see Store.AddReading.
 	JVMGeneration = "jvm_generation"
@@ -68,12 +70,19 @@ const (
 	PrefixProcess = "process/" // private memory of all processes with the same command
 )
 
+// OfJVM names the series of one of several JVMs in a container.
+func OfJVM(pid int, series string) string { return fmt.Sprintf("jvm/%d/%s", pid, series) }
+
 const (
 	// maxPools and maxProcesses are how many of a sample are kept.
 	maxPools, maxProcesses = 10, 4
+	// maxJVMs is how many of several JVMs have series of their own, which samples have and light
+	// readings have not.
+	maxJVMs = 3
 	// maxName bounds names that the container's processes choose.
 	maxName = 64
-	// maxSeries bounds the series of a container. Up to 93 are used.
+	// maxSeries bounds the series of a container. With one JVM up to 94 may be
+	// there: the last category of HotSpot's malloc is then left out, with several JVMs more of these.
 	maxSeries = 93
 )
 
@@ -108,6 +117,9 @@ func sampleOf(c *breakdown.Container) sample {
 	}
 	s.add(Row(rows.Unattributed), c.UnattributedBytes)
 	s.addJVMs(c.JVMs)
+	if len(c.JVMs) > 1 {
+		s.addEach(c.JVMs)
+	}
 	for i := range c.Memory {
 		row := &c.Memory[i]
 		if row.Name == rows.OtherProcesses {
@@ -132,7 +144,7 @@ func sampleOf(c *breakdown.Container) sample {
 // unknown.
 func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	var threads, generation int64
-	classes, old, collections, cpu, gc := new(int64(0)), new(int64(0)), new(int64(0)), new(0.0), new(0.0)
+	classes, old, collections, cpu, gc, gcCPU := new(int64(0)), new(int64(0)), new(int64(0)), new(0.0), new(0.0), new(0.0)
 	unanswered := new(int64(0))
 	pools := make(map[string]int64)
 	for i := range jvms {
@@ -141,6 +153,7 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 		generation = generation*31 + int64(j.StartTicks&(1<<48-1)) ^ int64(j.PID)
 		classes = plus(classes, j.LoadedClasses)
 		cpu, gc = plus(cpu, j.CPUSeconds), plus(gc, j.CollectionSeconds)
+		gcCPU = plus(gcCPU, j.CollectionCPUSeconds)
 		if j.Responded == nil {
 			unanswered = nil
 		} else if !*j.Responded {
@@ -162,6 +175,7 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	s.add(OldCollections, collections)
 	s.add(CPUMillis, millis(cpu))
 	s.add(GCMillis, millis(gc))
+	s.add(GCCPUMillis, millis(gcCPU))
 	s.add(Unanswered, unanswered)
 	names := make([]string, 0, len(pools))
 	for name := range pools {
@@ -172,6 +186,23 @@ func (s *sample) addJVMs(jvms []breakdown.JVM) {
 	})
 	for _, name := range names[:min(len(names), maxPools)] {
 		s.add(PrefixPool+name, new(pools[name]))
+	}
+}
+
+// addEach adds what is needed to size the heap of each of several JVMs.
+func (s *sample) addEach(jvms []breakdown.JVM) {
+	for i := range jvms[:min(len(jvms), maxJVMs)] {
+		j := &jvms[i]
+		if h := j.Heap; h != nil {
+			s.add(OfJVM(j.PID, Used(rows.Heap)), h.UsedBytes)
+			s.add(OfJVM(j.PID, Committed(rows.Heap)), h.CommittedBytes)
+		}
+		if old := j.OldGeneration; old != nil {
+			s.add(OfJVM(j.PID, OldUsed), &old.UsedBytes)
+			s.add(OfJVM(j.PID, OldCollections), old.Collections)
+		}
+		s.add(OfJVM(j.PID, CPUMillis), millis(j.CPUSeconds))
+		s.add(OfJVM(j.PID, GCMillis), millis(j.CollectionSeconds))
 	}
 }
 

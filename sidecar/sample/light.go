@@ -94,6 +94,7 @@ func (c *container) readJVMs() error {
 	c.sum(history.Classes, (*jvm.LightReading).Classes)
 	c.sum(history.OldUsed, (*jvm.LightReading).OldUsedBytes)
 	c.sum(history.GCMillis, (*jvm.LightReading).CollectionMillis)
+	c.sum(history.GCCPUMillis, (*jvm.LightReading).CollectionCPUMillis)
 	c.sum(history.OldCollections, (*jvm.LightReading).OldCollections)
 	c.sum(history.CPUMillis, (*jvm.LightReading).CPUMillis)
 	return err

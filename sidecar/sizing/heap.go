@@ -2,9 +2,7 @@ package sizing
 
 import (
 	"fmt"
-	"slices"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -12,8 +10,9 @@ import (
 
 const (
 	// A heap is made this many times what survives, at least: concurrent collectors need room
-	// for what is allocated while they work.
-	roomFactor, concurrentFactor = 2, 2.5
+	// for what is allocated while they work. Without a collection of the old generation, what
+	// survives has garbage in it, and youngFactor is enough.
+	roomFactor, concurrentFactor, youngFactor = 2, 2.5, 1.5
 	// leastFactor is for a heap of which collections are known to take little time.
 	leastFactor = 1.3
 	// minHeap is what a server needs to start, whatever survives.
@@ -32,14 +31,14 @@ type heap struct {
 	rising      int64   // what is still to come of it
 	collections int     // of the old generation that showed it
 	capacity    int64   // the most it was committed
-	share       float64 // of the time that pauses took
+	share       float64 // of the time that pauses took, or of the CPU time that collections took
+	ofCPU       bool    // share is of the CPU time
 	timed       bool    // share is known
-	concurrent  bool
+	concurrent  bool    // its pauses are not what its collections take
 }
 
-// heapOf returns nil if no collection was seen, and how many of the old generation were. share
-// is the part of the time that pauses took; nil: unknown.
-func heapOf(life *diagnosis.Life, jvms []breakdown.JVM, share *float64) (h *heap, collections int) {
+// heapOf returns nil if no collection was seen, and how many of the old generation were.
+func heapOf(life *diagnosis.Life, gc string) (h *heap, collections int) {
 	live, rising, collections := life.Survived()
 	capacity := life.Peak(history.Committed(rows.Heap))
 	if capacity == nil {
@@ -49,9 +48,14 @@ func heapOf(life *diagnosis.Life, jvms []breakdown.JVM, share *float64) (h *heap
 		return nil, collections
 	}
 	h = &heap{live: *live, rising: rising, collections: collections, capacity: *capacity}
-	h.concurrent = slices.ContainsFunc(jvms, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
-	if share != nil {
-		h.share, h.timed = *share, !h.concurrent // else it is that of the pauses
+	if h.concurrent = gc == "ZGC" || gc == "Shenandoah"; h.concurrent {
+		return h, collections
+	}
+	if mean, busiest, ok := life.Load(); ok {
+		h.share, h.timed = life.Collecting(mean, busiest)
+	}
+	if share, ok := life.CollectingCPU(); ok && share > h.share {
+		h.share, h.ofCPU, h.timed = share, true, true
 	}
 	return h, collections
 }
@@ -59,11 +63,15 @@ func heapOf(life *diagnosis.Life, jvms []breakdown.JVM, share *float64) (h *heap
 // need is the size of the heap.
 func (h *heap) need() int64 {
 	live, capacity := float64(h.live+h.rising), float64(h.capacity)
-	factor := roomFactor
-	if h.concurrent {
-		return roundUp(max(int64(concurrentFactor*live), minHeap), sizeStep)
+	factor := youngFactor
+	switch {
+	case h.concurrent:
+		factor = concurrentFactor
+	case h.collections > 0:
+		factor = roomFactor
 	}
-	need := max(float64(factor)*live, minHeap)
+	// What is to come is an estimate with room in it: it is added once.
+	need := max(factor*float64(h.live)+float64(h.rising), leastFactor*live, minHeap)
 	if h.timed && capacity > live {
 		// Collections come as often as the room fills, and each takes as long.
 		need = max(need, min(live+(capacity-live)*h.share/targetShare, mostGrowth*capacity))
@@ -91,7 +99,10 @@ func (h *heap) why() string {
 	if h.rising > 0 {
 		text += ", still rising: " + size(h.rising) + " added"
 	}
-	if h.timed {
+	switch {
+	case h.timed && h.ofCPU:
+		text += fmt.Sprintf("; collections took %.1f %% of the CPU time at %s", 100*h.share, size(h.capacity))
+	case h.timed:
 		text += fmt.Sprintf("; pauses took %.1f %% of the busiest minute at %s", 100*h.share, size(h.capacity))
 	}
 	return text

@@ -29,24 +29,26 @@ func Of(c *history.Container, d *diagnosis.Diagnosis) Container {
 	}
 	out.see(life)
 	leaks := out.leaking(d)
-	h, collections := heapOf(life, c.JVMs, out.Observed.CollectingShare)
-	out.Observed.Collections = collections
-	rising := out.addRows(life, h, leaks)
+	all := jvmsOf(c, life)
+	for i := range all {
+		out.Observed.Collections += all[i].collections
+	}
+	rising := out.addRows(life, all, leaks)
 	needs := life.Needs()
 	if needs != nil {
 		out.current(life, needs)
 	}
-	out.judge(c, d, h, needs)
+	out.judge(d, all, needs)
 	if len(out.Missing) == 0 && len(out.Leaks) == 0 {
-		out.plan = newPlan(life, needs, h, &c.JVMs[0], rising)
+		out.plan = newPlan(life, needs, all, rising)
 		out.Recommended = out.plan.recommend()
 		if out.LimitBytes != nil {
 			out.ForLimit = out.plan.fit(*out.LimitBytes)
 		}
-		out.note(life, &c.JVMs[0])
+		out.note(life, all)
 		out.waste()
 	}
-	out.rate(d, h)
+	out.rate(d, all)
 	return out
 }
 
@@ -58,6 +60,9 @@ func (c *Container) see(life *diagnosis.Life) {
 		if share, ok := life.Collecting(mean, busiest); ok {
 			c.Observed.CollectingShare = &share
 		}
+	}
+	if share, ok := life.CollectingCPU(); ok {
+		c.Observed.CollectingCPUShare = &share
 	}
 }
 
@@ -75,7 +80,7 @@ func (c *Container) leaking(d *diagnosis.Diagnosis) map[rows.Name]string {
 }
 
 // addRows returns what is still to come of rows that rise.
-func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]string) map[rows.Name]int64 {
+func (c *Container) addRows(life *diagnosis.Life, all []jvm, leaks map[rows.Name]string) map[rows.Name]int64 {
 	rising := make(map[rows.Name]int64)
 	for _, row := range rows.All() {
 		if !row.Sized {
@@ -88,10 +93,8 @@ func (c *Container) addRows(life *diagnosis.Life, h *heap, leaks map[rows.Name]s
 			r.Why = leak + ": no size until this is fixed"
 		case peak == nil:
 			r.Why = "unknown"
-		case row.Name == rows.Heap && h == nil:
-			r.Why = "no garbage collection was observed"
 		case row.Name == rows.Heap:
-			r.NeedBytes, r.Why = new(h.need()), h.why()
+			r.NeedBytes, r.Why = heapNeed(all)
 		default:
 			r.NeedBytes, r.Why = new(*peak), "peak"
 			if more := life.Rising(history.Row(row.Name)); more > 0 {
@@ -117,7 +120,7 @@ func perThread(life *diagnosis.Life, name rows.Name, bytes int64) string {
 }
 
 // judge notes what is missing for sizes.
-func (c *Container) judge(h *history.Container, d *diagnosis.Diagnosis, seen *heap, needs *diagnosis.Needs) {
+func (c *Container) judge(d *diagnosis.Diagnosis, all []jvm, needs *diagnosis.Needs) {
 	miss := func(when bool, what string) {
 		if when {
 			c.Missing = append(c.Missing, what)
@@ -126,12 +129,14 @@ func (c *Container) judge(h *history.Container, d *diagnosis.Diagnosis, seen *he
 	miss(d.Verdict == rows.VerdictNotObservable, "the JVM's memory cannot be read")
 	miss(d.Verdict == rows.VerdictNotEnoughHistory, fmt.Sprintf("history: %s since the JVM started is not enough", diagnosis.Span(time.Duration(c.Observed.Seconds*float64(time.Second)))))
 	miss(needs == nil, "the size of the heap, or the unreclaimable memory")
-	miss(seen == nil && needs != nil, "a garbage collection: what survives is unknown")
-	miss(len(h.JVMs) != 1, fmt.Sprintf("a container with one JVM: this one has %d", len(h.JVMs)))
+	miss(len(all) == 0, "a JVM: none runs in this container")
+	for i := range all {
+		miss(all[i].heap == nil && needs != nil, fmt.Sprintf("a garbage collection%s: what survives is unknown", all[i].label(" of ")))
+	}
 }
 
 // rate sets the confidence, and notes what would improve it.
-func (c *Container) rate(d *diagnosis.Diagnosis, h *heap) {
+func (c *Container) rate(d *diagnosis.Diagnosis, all []jvm) {
 	c.Confidence = High
 	lower := func(to Confidence, what string) {
 		if c.Confidence != Low {
@@ -155,8 +160,10 @@ func (c *Container) rate(d *diagnosis.Diagnosis, h *heap) {
 	case *c.Observed.BusiestCores < idleCores:
 		lower(Low, fmt.Sprintf("load: in its busiest minute the JVM used %.3f cores", *c.Observed.BusiestCores))
 	}
-	if h.collections == 0 {
-		lower(Low, "a collection of the old generation: less may survive")
+	for i := range all {
+		if all[i].collections == 0 {
+			lower(Low, fmt.Sprintf("a collection of the old generation%s: less may survive", all[i].label(" of ")))
+		}
 	}
 	for k := range d.Incidents {
 		if i := &d.Incidents[k]; i.State == diagnosis.Suspected {

@@ -21,9 +21,10 @@ type Settings struct {
 	LimitBytes int64 `json:"limit_bytes"`
 	// Fits: what was seen fits the limit. Note says why not.
 	Fits bool `json:"fits"`
-	// NeededBytes is the heap at its maximum and everything else at its peak; HeadroomBytes is
-	// what the limit leaves.
+	// NeededBytes is the heap at its maximum and everything else at its peak, with RisingBytes that
+	// are still to come; HeadroomBytes is what the limit leaves.
 	NeededBytes   int64 `json:"needed_bytes"`
+	RisingBytes   int64 `json:"rising_bytes"`
 	HeadroomBytes int64 `json:"headroom_bytes"`
 	// MaxHeapBytes is -Xmx. MaxRAMPercentage stands for the same size.
 	MaxHeapBytes     int64   `json:"max_heap_bytes"`
@@ -34,9 +35,19 @@ type Settings struct {
 	MaxMetaspaceBytes      *int64 `json:"max_metaspace_bytes"`
 	ReservedCodeCacheBytes *int64 `json:"reserved_code_cache_bytes"`
 	MaxDirectMemoryBytes   *int64 `json:"max_direct_memory_bytes"`
-	// Options are the JVM's, as on its command line.
-	Options []string `json:"options"`
-	Note    string   `json:"note,omitempty"`
+	// Options are the JVM's, as on its command line. Those of several JVMs are in JVMs.
+	Options []string      `json:"options"`
+	JVMs    []JVMSettings `json:"jvms,omitempty"`
+	Note    string        `json:"note,omitempty"`
+}
+
+// JVMSettings are those of one of several JVMs in a container.
+type JVMSettings struct {
+	PID   int `json:"pid"`
+	NSPID int `json:"ns_pid,omitempty"`
+	// MaxHeapBytes is its part of that of all.
+	MaxHeapBytes int64    `json:"max_heap_bytes"`
+	Options      []string `json:"options"`
 }
 
 // plan is what settings are made of.
@@ -45,11 +56,24 @@ type plan struct {
 	rising int64 // what is still to come of rows that rise
 	// code is that of libraries: the kernel can reclaim it, but it runs.
 	code int64
-	heap heap
+	jvms []jvmPlan
+}
 
+// jvmPlan is what the settings of one JVM are made of.
+type jvmPlan struct {
+	pid, nspid                   int
+	heap                         heap
 	collector                    string // the flag that selects it
 	initialHeap                  int64
 	metaspace, codeCache, direct *int64 // guards
+}
+
+// heapNeed is that of all JVMs.
+func (p *plan) heapNeed() (sum int64) {
+	for i := range p.jvms {
+		sum += p.jvms[i].heap.need()
+	}
+	return sum
 }
 
 // needed is what is needed with a maximum heap.
@@ -60,7 +84,7 @@ func (p *plan) needed(maxHeap int64) int64 {
 
 // recommend returns what was seen needs.
 func (p *plan) recommend() *Settings {
-	maxHeap := p.heap.need()
+	maxHeap := p.heapNeed()
 	return p.settings(diagnosis.LimitFor(p.needed(maxHeap)), maxHeap)
 }
 
@@ -77,33 +101,41 @@ func (p *plan) fit(limit int64) *Settings {
 	return p.settings(limit, maxHeap/mib*mib)
 }
 
+// settings divides a heap between the JVMs as their needs are.
 func (p *plan) settings(limit, maxHeap int64) *Settings {
-	s := &Settings{
-		LimitBytes: limit, NeededBytes: p.needed(maxHeap), MaxHeapBytes: maxHeap,
-		MaxMetaspaceBytes: p.metaspace, ReservedCodeCacheBytes: p.codeCache, MaxDirectMemoryBytes: p.direct,
-		Options: []string{},
-	}
+	s := &Settings{LimitBytes: limit, NeededBytes: p.needed(maxHeap), RisingBytes: p.rising, MaxHeapBytes: maxHeap, Fits: true, Options: []string{}}
 	s.HeadroomBytes = limit - s.NeededBytes
 	s.MaxRAMPercentage = math.Floor(1000*float64(maxHeap)/float64(limit)) / 10
-	least := int64(leastFactor * float64(p.heap.live))
-	s.Fits = maxHeap >= max(least, minHeap/2)
-	share, known := p.heap.expected(maxHeap)
+	need := p.heapNeed()
+	for i := range p.jvms {
+		j := &p.jvms[i]
+		heap := int64(float64(j.heap.need()) / float64(need) * float64(maxHeap))
+		if heap < max(int64(leastFactor*float64(j.heap.live)), minHeap/2) {
+			s.Fits = false
+			s.Note = fmt.Sprintf("does not fit: %s would be left for the heap, of which %s survive collections", size(heap), size(j.heap.live))
+		}
+		if share, known := j.heap.expected(heap); known && (s.CollectingShare == nil || share > *s.CollectingShare) {
+			s.CollectingShare = new(share)
+		}
+		s.JVMs = append(s.JVMs, JVMSettings{j.pid, j.nspid, heap / mib * mib, j.options(heap)})
+	}
 	switch {
 	case !s.Fits:
-		s.Note = fmt.Sprintf("does not fit: %s would be left for the heap, of which %s survive collections", size(maxHeap), size(p.heap.live))
+		s.JVMs, s.CollectingShare = nil, nil
 		return s
-	case known:
-		s.CollectingShare = new(share)
-		if share > fewShare {
-			s.Note = fmt.Sprintf("pauses are expected to take %.0f %% of the time: %s of heap would be better", 100*share, size(p.heap.need()))
-		}
+	case s.CollectingShare != nil && *s.CollectingShare > fewShare:
+		s.Note = fmt.Sprintf("collections are expected to take %.0f %% of the time: %s of heap would be better", 100**s.CollectingShare, size(need))
 	}
-	s.Options = p.options(maxHeap)
+	if len(p.jvms) == 1 {
+		j := &p.jvms[0]
+		s.MaxMetaspaceBytes, s.ReservedCodeCacheBytes, s.MaxDirectMemoryBytes = j.metaspace, j.codeCache, j.direct
+		s.Options, s.JVMs = s.JVMs[0].Options, nil
+	}
 	return s
 }
 
 // options are those of the JVM.
-func (p *plan) options(maxHeap int64) []string {
+func (p *jvmPlan) options(maxHeap int64) []string {
 	var all []string
 	if p.collector != "" {
 		all = append(all, "-XX:+"+p.collector)
@@ -123,22 +155,34 @@ func (p *plan) options(maxHeap int64) []string {
 	return all
 }
 
-// newPlan is for a container with one JVM.
-func newPlan(life *diagnosis.Life, needs *diagnosis.Needs, h *heap, j *breakdown.JVM, rising map[rows.Name]int64) *plan {
-	p := &plan{needs: *needs, heap: *h, collector: collectorFlag(j.GC)}
+// earlyRise is what part of everything else is to come in the first hour, at least: in recordings
+// of ten minutes the second half brought up to a quarter of it.
+const earlyRise = 0.1
+
+// newPlan is for JVMs whose heaps are known.
+func newPlan(life *diagnosis.Life, needs *diagnosis.Needs, all []jvm, rising map[rows.Name]int64) *plan {
+	p := &plan{needs: *needs}
 	for _, bytes := range rising {
 		p.rising += bytes
+	}
+	if life.Time() < hour {
+		p.rising = max(p.rising, int64(earlyRise*float64(needs.RestBytes)))
 	}
 	if code := life.Peak(history.Detail(rows.Libraries, rows.Shared)); code != nil {
 		p.code = *code
 	}
-	p.initialHeap, _ = life.Flag("InitialHeapSize")
-	p.guard(life, rising)
+	for i := range all {
+		j := jvmPlan{pid: all[i].PID, nspid: all[i].NSPID, heap: *all[i].heap, collector: collectorFlag(all[i].GC)}
+		j.initialHeap, _ = all[i].life.Flag("InitialHeapSize")
+		j.guard(all[i].life, rising)
+		p.jvms = append(p.jvms, j)
+	}
 	return p
 }
 
-// guard sets the maxima that are no plan: well above what was seen.
-func (p *plan) guard(life *diagnosis.Life, rising map[rows.Name]int64) {
+// guard sets the maxima that are no plan: well above what was seen. Of several JVMs only the heaps
+// are known.
+func (p *jvmPlan) guard(life *diagnosis.Life, rising map[rows.Name]int64) {
 	if peak := life.Peak(history.Committed(rows.Metaspace)); peak != nil {
 		p.metaspace = new(roundUp(max((*peak+rising[rows.Metaspace])*3/2, 32*mib), guardStep))
 	}

@@ -2,9 +2,9 @@ package sizing
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -98,23 +98,27 @@ func roomFor(life *diagnosis.Life, room int64) string {
 const leastRetained = 16 * mib
 
 // note says what else counts.
-func (c *Container) note(life *diagnosis.Life, j *breakdown.JVM) {
-	if c.Recommended.MaxDirectMemoryBytes != nil {
-		if peak := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); peak == nil {
-			c.Notes = append(c.Notes, "the size of direct buffers is unknown without Native Memory Tracking: MaxDirectMemorySize stays at its current value, the maximum heap")
-		}
+func (c *Container) note(life *diagnosis.Life, all []jvm) {
+	switch {
+	case len(all) > 1:
+		c.Notes = append(c.Notes, "what each JVM uses beside its heap is not known: MaxMetaspaceSize and ReservedCodeCacheSize stay as they are, and MaxDirectMemorySize at its current value")
+	case c.Recommended.MaxDirectMemoryBytes != nil && life.Peak(history.Detail(rows.Native, rows.DirectBuffers)) == nil:
+		c.Notes = append(c.Notes, "the size of direct buffers is unknown without Native Memory Tracking: MaxDirectMemorySize stays at its current value, the maximum heap")
 	}
 	if retained := life.Peak(history.Detail(rows.Native, rows.AllocatorRetained)); retained != nil {
 		c.retained = *retained
 		if *retained >= max(leastRetained, c.Recommended.NeededBytes/10) {
 			c.Notes = append(c.Notes, fmt.Sprintf("glibc retained up to %s of freed memory: %s", size(*retained),
-				strings.Join(diagnosis.Next(rows.VerdictAllocatorRetention, "", j), "; ")))
+				strings.Join(diagnosis.Next(rows.VerdictAllocatorRetention, "", all[0].JVM), "; ")))
 		}
 	}
-	if j.Flags["UseTransparentHugePages"] == true {
+	has := func(flag string) bool {
+		return slices.ContainsFunc(all, func(j jvm) bool { return j.Flags[flag] == true })
+	}
+	if has("UseTransparentHugePages") {
 		c.Notes = append(c.Notes, "with UseTransparentHugePages whole stacks of threads may become resident: set -Xss no larger than needed")
 	}
-	if j.Flags["AlwaysPreTouch"] == true {
+	if has("AlwaysPreTouch") {
 		c.Notes = append(c.Notes, "with AlwaysPreTouch the whole initial heap is resident from the start")
 	}
 }

@@ -75,6 +75,8 @@ type Observed struct {
 	Collections int `json:"collections"`
 	// CollectingShare is the part of the busiest minute that pauses for collections took.
 	CollectingShare *float64 `json:"collecting_share"`
+	// CollectingCPUShare is the part of the JVM's CPU time that its collector took.
+	CollectingCPUShare *float64 `json:"collecting_cpu_share"`
 }
 
 // Row is what a row needs.

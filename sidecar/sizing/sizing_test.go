@@ -99,7 +99,7 @@ func TestRecordings(t *testing.T) {
 			}
 			sized++
 			for _, s := range []*Settings{c.Recommended, c.ForLimit} {
-				if s.Fits && (s.NeededBytes > diagnosis.Usable(s.LimitBytes)+mib || s.MaxHeapBytes <= c.plan.heap.live) {
+				if s.Fits && (s.NeededBytes > diagnosis.Usable(s.LimitBytes)+mib || s.MaxHeapBytes <= c.plan.jvms[0].heap.live) {
 					t.Errorf("%s: %+v", name, s)
 				}
 			}
@@ -120,16 +120,18 @@ func TestHeap(t *testing.T) {
 		heap heap
 		want int64
 	}{
-		{"twice what survives", heap{live: 40 * mib, capacity: 512 * mib}, 80 * mib},
-		{"hardly anything survives", heap{live: 2 * mib, capacity: 64 * mib}, 32 * mib},
-		{"concurrent", heap{live: 40 * mib, capacity: 512 * mib, concurrent: true}, 100 * mib},
-		{"it still rises", heap{live: 40 * mib, rising: 10 * mib, capacity: 512 * mib}, 100 * mib},
-		{"collections are rare in a large heap", heap{live: 40 * mib, capacity: 512 * mib, share: 0.001, timed: true}, 80 * mib},
-		{"collections take some time", heap{live: 40 * mib, capacity: 140 * mib, share: 0.02, timed: true}, 92 * mib},
-		{"they take as much as they may", heap{live: 60 * mib, capacity: 96 * mib, share: 0.04, timed: true}, 96 * mib},
-		{"nearly full, but what survives does not change", heap{live: 60 * mib, capacity: 64 * mib, share: 0.01, timed: true}, 80 * mib},
-		{"they take too much", heap{live: 40 * mib, capacity: 60 * mib, share: 0.08, timed: true}, 80 * mib},
-		{"they take nearly all", heap{live: 58 * mib, capacity: 64 * mib, share: 0.9, timed: true}, 128 * mib},
+		{"twice what survives", heap{live: 40 * mib, collections: 3, capacity: 512 * mib}, 80 * mib},
+		{"garbage may be in it", heap{live: 40 * mib, capacity: 512 * mib}, 60 * mib},
+		{"hardly anything survives", heap{live: 2 * mib, collections: 3, capacity: 64 * mib}, 32 * mib},
+		{"concurrent", heap{live: 40 * mib, collections: 3, capacity: 512 * mib, concurrent: true}, 100 * mib},
+		{"it still rises", heap{live: 40 * mib, collections: 3, rising: 10 * mib, capacity: 512 * mib}, 92 * mib},
+		{"it rises to a multiple", heap{live: 40 * mib, collections: 3, rising: 140 * mib, capacity: 512 * mib}, 236 * mib},
+		{"collections are rare in a large heap", heap{live: 40 * mib, collections: 3, capacity: 512 * mib, share: 0.001, timed: true}, 80 * mib},
+		{"collections take some time", heap{live: 40 * mib, collections: 3, capacity: 140 * mib, share: 0.02, timed: true}, 92 * mib},
+		{"they take as much as they may", heap{live: 60 * mib, collections: 3, capacity: 96 * mib, share: 0.04, timed: true}, 96 * mib},
+		{"nearly full, but what survives does not change", heap{live: 60 * mib, collections: 3, capacity: 64 * mib, share: 0.01, timed: true}, 80 * mib},
+		{"they take too much", heap{live: 40 * mib, collections: 3, capacity: 60 * mib, share: 0.08, timed: true}, 80 * mib},
+		{"they take nearly all", heap{live: 58 * mib, collections: 3, capacity: 64 * mib, share: 0.9, timed: true}, 128 * mib},
 	} {
 		if got := tt.heap.need(); got != tt.want {
 			t.Errorf("%s: %d MiB, want %d", tt.name, got/mib, tt.want/mib)

@@ -77,11 +77,19 @@ func (c *Container) Summary() string {
 	}
 	switch {
 	case c.Recommended != nil:
-		return fmt.Sprintf("recommended limit %s with -Xmx%dm (%s; confidence: %s)", size(c.Recommended.LimitBytes), c.Recommended.MaxHeapBytes/mib, current, c.Confidence)
+		return fmt.Sprintf("recommended limit %s with %s (%s; confidence: %s)", size(c.Recommended.LimitBytes), c.Recommended.heap(), current, c.Confidence)
 	case len(c.Leaks) > 0:
 		return "no recommendation while memory leaks (" + current + ")"
 	}
 	return "no recommendation yet (" + current + ")"
+}
+
+func (s *Settings) heap() string {
+	text := fmt.Sprintf("-Xmx%dm", s.MaxHeapBytes/mib)
+	if n := len(s.JVMs); n > 1 {
+		text = fmt.Sprintf("%s of heap for %d JVMs", size(s.MaxHeapBytes), n)
+	}
+	return text
 }
 
 func (s *Observed) text() string {
@@ -91,6 +99,9 @@ func (s *Observed) text() string {
 	}
 	if s.CollectingShare != nil {
 		text += fmt.Sprintf(", of which pauses for collections took %.1f %%", 100**s.CollectingShare)
+	}
+	if s.CollectingCPUShare != nil {
+		text += fmt.Sprintf(", %.1f %% of the CPU time for collections", 100**s.CollectingCPUShare)
 	}
 	return text + fmt.Sprintf(", %d collections of the old generation", s.Collections)
 }
@@ -107,13 +118,17 @@ func (p *Current) text() string {
 }
 
 func (s *Settings) writeText(b *strings.Builder) {
-	fmt.Fprintf(b, "  limit    %s = %s needed + %s of headroom\n", size(s.LimitBytes), size(s.NeededBytes), size(s.HeadroomBytes))
+	fmt.Fprintf(b, "  limit    %s = %s of heap + %s of everything else at its peak + %s still to come + %s of headroom for peaks between samples\n",
+		size(s.LimitBytes), size(s.MaxHeapBytes), size(s.NeededBytes-s.MaxHeapBytes-s.RisingBytes), size(s.RisingBytes), size(s.HeadroomBytes))
 	if len(s.Options) > 0 {
 		fmt.Fprintf(b, "  options  %s\n", strings.Join(s.Options, " "))
 		fmt.Fprintf(b, "           instead of -Xmx: -XX:MaxRAMPercentage=%.1f\n", s.MaxRAMPercentage)
 	}
+	for i := range s.JVMs {
+		fmt.Fprintf(b, "  pid %-4d %s\n", s.JVMs[i].PID, strings.Join(s.JVMs[i].Options, " "))
+	}
 	if s.CollectingShare != nil {
-		fmt.Fprintf(b, "  expected %.1f %% of the time for pauses\n", 100**s.CollectingShare)
+		fmt.Fprintf(b, "  expected %.1f %% of the time for collections\n", 100**s.CollectingShare)
 	}
 	if s.Note != "" {
 		fmt.Fprintf(b, "  note     %s\n", s.Note)

@@ -2,7 +2,7 @@
 import { History, interval, key, ranges, withGaps } from './history.js';
 import { StackChart } from './stack.js';
 import { Table } from './table.js';
-import { endOf, missingSources, showAutopsies, showBudget, showMeaning, showSources } from './parts.js';
+import { endOf, missingSources, showAutopsies, showBudget, showMeaning, showSizes, showSources } from './parts.js';
 import { showCurves } from './curves.js';
 import { dark, paper } from './rows.js';
 import { showThreads } from './threads.js';
@@ -15,7 +15,7 @@ const shortest = 5e3; // the shortest range of the chart, in ms
 const autopsyInterval = 30e3; // autopsies are large and rare
 
 const query = new URLSearchParams(location.search);
-const state = { report: null, diagnosis: null, autopsies: null, history: null, wanted: query.get('container'), answered: 0, failed: null };
+const state = { report: null, diagnosis: null, sizes: null, autopsies: null, history: null, wanted: query.get('container'), answered: 0, failed: null };
 const table = new Table();
 const chart = new StackChart($('chart'), {
   height: () => (paper.matches ? 300 : innerWidth < 700 ? 300 : 500),
@@ -37,11 +37,11 @@ async function refresh() {
   try {
     let history = state.history;
     if (history?.range !== range()) history = new History(range());
-    const [report, diagnosis] = await Promise.all([get('breakdown'), get('diagnosis'), history.update(get)]);
+    const [report, diagnosis, sizes] = await Promise.all([get('breakdown'), get('diagnosis'), get('sizing'), history.update(get)]);
     if (report) report.containers = report.containers.map(latest);
     await refreshAutopsies(report);
     if (history.range !== range()) return; // another one was selected meanwhile
-    Object.assign(state, { report, diagnosis, history, answered: Date.now(), failed: null });
+    Object.assign(state, { report, diagnosis, sizes, history, answered: Date.now(), failed: null });
   } catch (e) {
     state.failed = e;
   }
@@ -107,6 +107,7 @@ function show() {
   document.body.classList.toggle('none', !c);
   showMeaning(c?.report);
   showBudget(c?.diagnosis?.budget);
+  showSizes(c?.report && !c.ended ? state.sizes?.containers.find((s) => key(s) === key(c)) : null);
   showAutopsies(state.autopsies);
   showSources(state.report);
   $('svg').href = `chart.svg?since=${range()}${c?.query ? `&container=${encodeURIComponent(c.query)}` : ''}`;

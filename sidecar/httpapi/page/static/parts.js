@@ -44,6 +44,20 @@ export function showBudget(b) {
   });
 }
 
+// showSizes shows what to set, or why there is no recommendation. Without c it shows nothing: the JVM ended.
+export function showSizes(c) {
+  const r = c?.recommended, missing = [...(c?.leaks ?? []).map((leak) => `fix first: ${leak}`), ...(c?.missing ?? [])];
+  const flags = r && (r.jvms?.map((j) => [`pid ${j.pid}:`, ...j.options]) ?? [r.options]).filter((all) => all.length);
+  set(document.getElementById('sizes'), JSON.stringify(c ? [r?.limit_bytes, r?.needed_bytes, flags, c.confidence, missing] : null), () => (c ? [
+    make('h3', {}, 'What to set'),
+    r ? make('p', {}, 'Recommended limit: ', make('strong', {}, size(r.limit_bytes)), ` (${size(r.needed_bytes)} needed, ${size(r.headroom_bytes)} of headroom). Confidence: ${c.confidence}.`)
+      : make('p', {}, c.leaks ? 'No recommendation while memory leaks.' : 'No recommendation yet.'),
+    flags?.map((all) => make('pre', { class: 'flags' }, all.flatMap((flag) => [make('span', { class: 'whole' }, flag), ' ']))),
+    missing.length > 0 && make('details', { 'data-name': 'missing' }, make('summary', {}, 'What is missing'), make('ul', { class: 'evidence' }, missing.map((m) => make('li', {}, sentence(m))))),
+    make('p', { class: 'hint' }, 'What each row needs, and how: ', make('a', { href: 'sizing?format=text' }, 'sizing'), '.'),
+  ] : []));
+}
+
 const kinds = { oom_kill: 'OOM kill', oom_kill_other: 'OOM kill of another process', java_out_of_memory: 'Java OutOfMemoryError', signal: 'Signal', exit: 'Exit', ended: 'Ended' };
 
 export const isKill = (a) => /^(oom_|java_)/.test(a.kind);
