@@ -94,7 +94,7 @@ func evidenceOf(t *testing.T, j *jvmtest.JVM) string {
 	c := report.Containers[0]
 	collector := evidence.New("/proc", evidence.Allowed{Heap: true, Recordings: true}, s.Lend)
 	text := ""
-	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap} {
+	for _, verdict := range []rows.Verdict{rows.VerdictThreads, rows.VerdictClassLoader, rows.VerdictNativeUntracked, rows.VerdictHeap, rows.VerdictJVMInternal} {
 		g := collector.Gather(t.Context(), time.Now(), &c, &diagnosis.Finding{Verdict: verdict, Subject: "GC Thread#"}, evidence.Confirmed)
 		text += fmt.Sprintf("%+v\n", g)
 	}

@@ -16,23 +16,7 @@ type testCase struct {
 	record time.Duration
 	flags  []string
 	from   int  // the first JDK that a library needs
-	traced bool // by its calls, on JDKs that can; else its objects are sampled, which takes sampleFor
-}
-
-// sampleFor is how long objects are sampled that are small, with --gains.
-const sampleFor = 15 * time.Minute
-
-// recording returns for how long to record on a JDK, and with which flags.
-func (c testCase) recording(jdk int) (time.Duration, []string) {
-	switch {
-	case c.kind == "heap":
-		return c.record, []string{"--gains"}
-	case !c.traced:
-		return c.record, nil
-	case jdk >= firstTrace:
-		return c.record, []string{"--trace"}
-	}
-	return sampleFor, []string{"--gains"}
+	traced bool // by its calls, on JDKs that can
 }
 
 // cases returns the leaks of the application.

@@ -58,18 +58,27 @@ func TestCauses(t *testing.T) {
 			if jdk < c.from {
 				continue
 			}
+			var more []string
+			if jdk >= firstTrace && c.traced {
+				more = append(more, "--trace")
+			}
+			if c.kind == "heap" {
+				more = append(more, "--gains")
+			}
 			t.Run(fmt.Sprint(c.name, "/", jdk), func(t *testing.T) {
 				t.Parallel()
-				c.run(t, jdk)
+				r, _ := c.run(t, jdk, more...)
+				if err := results.add(r); err != nil {
+					t.Error(err)
+				}
 			})
 		}
 	}
 }
 
-func (c testCase) run(t *testing.T, jdk int) {
+func (c testCase) run(t *testing.T, jdk int, more ...string) (result, finding) {
 	j := shop.start(t, jdk, c.name, c.before, c.rate, c.flags...)
-	recorded, more := c.recording(jdk)
-	f := record(t, j.PID, c.kind, recorded, more...)
+	f := record(t, j.PID, c.kind, c.record, more...)
 	r := result{Name: c.name, Kind: c.kind, JDK: jdk, Outcome: noAnswer, Truth: truth(j), Total: f.Total, Gained: f.GainedBytes > 0, Reason: f.Reason}
 	if len(r.Truth) == 0 && !c.control() {
 		t.Fatalf("the application did not leak:\n%s", j.Output())
@@ -88,9 +97,7 @@ func (c testCase) run(t *testing.T, jdk int) {
 		}
 	}
 	t.Logf("%s: %s, %d of %d, %s %s %q", r.Outcome, r.Named, r.Count, r.Total, r.Reason, f.Seen, f.Notes)
-	if err := results.add(r); err != nil {
-		t.Error(err)
-	}
+	return r, f
 }
 
 // record runs `jvmem evidence`.

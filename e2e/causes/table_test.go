@@ -22,6 +22,7 @@ type resultList struct {
 	Cases  []result
 	Costs  []cost
 	Served []served
+	Owned  []owned
 	Runs   map[part]conditions
 }
 
@@ -32,6 +33,7 @@ const (
 	partCauses part = "causes"
 	partCost   part = "cost"
 	partServed part = "served"
+	partOwners part = "owners"
 )
 
 // conditions are when and with what the last results of a part were made, and how busy the machine was:
@@ -82,6 +84,14 @@ func (l *resultList) addCost(c cost) error {
 	return l.write()
 }
 
+func (l *resultList) addOwned(r owned) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Owned = append(slices.DeleteFunc(l.Owned, func(o owned) bool { return o.Name == r.Name && o.JDK == r.JDK }), r)
+	l.end(partOwners)
+	return l.write()
+}
+
 func (l *resultList) addServed(r served) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +123,7 @@ const limits = `
 - Objects, while the old generation is not collected: a dead object may only have been promoted. Near its limit a heap is
   collected; else ` + "`--gains`" + ` helps, which collects it and stops the application for that.
 - Small objects, without ` + "`--gains`" + `: JFR keeps 256 samples, the largest objects first, and replaces the others before the next collection.
-- Before JDK 25, buffers, mappings, Deflaters and sockets: their Java objects are small and rarely sampled.
+- Before JDK 25, buffers, mappings, Deflaters and sockets, without ` + "`--gains`" + `: their Java objects are small and rarely sampled.
 - File names: recordings have none, so they are derived from the class.
 `
 
@@ -135,6 +145,7 @@ func (l *resultList) write() error {
 	fmt.Fprintf(&b, "There are %d cases, some of earlier runs and builds if CASES selected.\n\n", len(l.Cases))
 	l.summary(&b)
 	l.table(&b)
+	l.ownersTable(&b)
 	l.servedTable(&b)
 	l.costTable(&b)
 	b.WriteString(limits)

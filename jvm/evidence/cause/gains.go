@@ -22,12 +22,21 @@ type Gains struct {
 	Instances map[string]int64
 }
 
-// of returns the gains of some classes.
-func (g *Gains) of(classes []string) *Gains {
+// of returns the gains of owners, and of the shared objects that may belong to them.
+func (g *Gains) of(owners, shared []string) *Gains {
 	some := &Gains{Began: g.Began, Bytes: make(map[string]int64), Instances: make(map[string]int64)}
-	for _, class := range classes {
+	var most int64
+	for _, class := range owners {
 		some.Bytes[class], some.Instances[class] = g.Bytes[class], g.Instances[class]
 		some.Total += g.Bytes[class]
+		most = max(most, g.Instances[class])
+	}
+	for _, class := range shared {
+		if n := g.Instances[class]; n > 0 {
+			bytes := int64(float64(g.Bytes[class]) * float64(min(n, most)) / float64(n))
+			some.Bytes[class] = bytes
+			some.Total += bytes
+		}
 	}
 	return some
 }

@@ -71,8 +71,17 @@ func TestGainsOfOwners(t *testing.T) {
 		Total:     50 << 20,
 	}
 	zip, _ := sourceOf(Zip)
-	if owners := gains.of(zip.owners); owners.Total != 60<<10-64 || owners.String() != "+960 java.util.zip.Deflater" {
+	if owners := gains.of(zip.owners, nil); owners.Total != 60<<10-64 || owners.String() != "+960 java.util.zip.Deflater" {
 		t.Errorf("%+v, %s", owners, owners)
+	}
+	// Of Cleaners, buffers and mappings have some: no more than there are Deallocators.
+	mapped := &Gains{
+		Bytes:     map[string]int64{"java.nio.DirectByteBuffer$Deallocator": 320, "jdk.internal.ref.Cleaner": 4000},
+		Instances: map[string]int64{"java.nio.DirectByteBuffer$Deallocator": 10, "jdk.internal.ref.Cleaner": 100},
+	}
+	direct := sources[DirectBuffers]
+	if owners := mapped.of(direct.owners, direct.shared); owners.Bytes["jdk.internal.ref.Cleaner"] != 400 || owners.Total != 720 {
+		t.Errorf("%+v", owners)
 	}
 	for name, c := range map[string]struct {
 		samples int

@@ -75,8 +75,11 @@ func (c *objectCounter) event(e *jfr.Event) {
 
 // owns reports whether an object that is allocated can be what leaks, or its owner.
 func (c *objectCounter) owns(e *jfr.Event) bool {
-	return c.source.owners == nil || slices.Contains(c.source.owners, e.Field("objectClass").ClassName()) &&
-		!slices.ContainsFunc(c.stack.frames, func(f jfr.Frame) bool { return f.Class == c.source.notWithin })
+	if c.source.owners == nil {
+		return true
+	}
+	class := e.Field("objectClass").ClassName()
+	return slices.Contains(c.source.owners, class) || slices.Contains(c.source.shared, class) && c.isCall()
 }
 
 // isCall reports whether an object was allocated by one of the calls that create what leaks.
@@ -133,7 +136,7 @@ func (c *objectCounter) finish(f *Finding) {
 		c.allocated.judge(f, c.gains, minGain)
 		return
 	}
-	owners := c.gains.of(c.source.owners)
+	owners := c.gains.of(c.source.owners, c.source.shared)
 	if list := owners.String(); list != "" {
 		f.Notes = append(f.Notes, "live objects: "+list)
 	}

@@ -113,10 +113,10 @@ type source struct {
 	// calls create what leaks, frees release it: "java.util.zip.Deflater::<init>". nil for
 	// kinds that are seen by events of their own.
 	calls, frees []string
-	// owners are the classes of the Java objects that own what leaks, nil for the heap. Of one
-	// that is not of this kind alone, an allocation within the class notWithin does not count.
-	owners    []string
-	notWithin string
+	// owners are the classes of the Java objects that own what leaks, nil for the heap. Objects of
+	// those that are shared also own something else: they count if calls allocate them, and not
+	// more than there are owners.
+	owners, shared []string
 	// cleaned: a garbage collection releases what nobody refers to.
 	cleaned bool
 }
@@ -133,7 +133,8 @@ func sourceOf(kind Kind) (source, bool) {
 		return s, ok
 	}
 	a, b := sources[DirectBuffers], sources[Zip]
-	a.calls, a.frees, a.owners = slices.Concat(a.calls, b.calls), slices.Concat(a.frees, b.frees), slices.Concat(a.owners, b.owners)
+	a.calls, a.frees = slices.Concat(a.calls, b.calls), slices.Concat(a.frees, b.frees)
+	a.owners, a.shared = slices.Concat(a.owners, b.owners), slices.Concat(a.shared, b.shared)
 	return a, true
 }
 
@@ -149,14 +150,15 @@ var sources = map[Kind]source{
 			"java.nio.DirectByteBuffer", "java.nio.DirectByteBuffer$Deallocator",
 			"io.netty.buffer.PooledUnsafeDirectByteBuf", "io.netty.buffer.PooledDirectByteBuf",
 		},
-		notWithin: "sun.nio.ch.FileChannelImpl", // mappings are DirectByteBuffers, too
-		cleaned:   true,
+		shared:  []string{"java.nio.DirectByteBuffer", "jdk.internal.ref.Cleaner", "sun.misc.Cleaner"},
+		cleaned: true,
 	},
 	MappedFiles: {
 		events:  []string{oldObjectSample, garbageCollection},
 		calls:   []string{"sun.nio.ch.FileChannelImpl::map"},
 		frees:   []string{"sun.nio.ch.FileChannelImpl$Unmapper::run"},
 		owners:  []string{"sun.nio.ch.FileChannelImpl$Unmapper", "sun.nio.ch.FileChannelImpl$DefaultUnmapper"},
+		shared:  []string{"java.nio.DirectByteBuffer", "jdk.internal.ref.Cleaner", "sun.misc.Cleaner"},
 		cleaned: true,
 	},
 	Zip: {
@@ -167,6 +169,7 @@ var sources = map[Kind]source{
 			"java.util.zip.Deflater", "java.util.zip.Inflater", "java.util.zip.ZStreamRef",
 			"java.util.zip.Deflater$DeflaterZStreamRef", "java.util.zip.Inflater$InflaterZStreamRef",
 		},
+		shared:  []string{"jdk.internal.ref.CleanerImpl$PhantomCleanableRef"},
 		cleaned: true,
 	},
 	Sockets: {
@@ -174,5 +177,6 @@ var sources = map[Kind]source{
 		calls:  []string{"java.net.Socket::<init>", "sun.nio.ch.SocketChannelImpl::<init>"},
 		frees:  []string{"sun.nio.ch.NioSocketImpl::close", "sun.nio.ch.SocketChannelImpl::implCloseSelectableChannel"},
 		owners: []string{"java.net.Socket", "java.net.SocksSocketImpl", "sun.nio.ch.NioSocketImpl", "sun.nio.ch.SocketChannelImpl"},
+		shared: []string{"java.io.FileDescriptor", "jdk.internal.ref.CleanerImpl$PhantomCleanableRef"},
 	},
 }
