@@ -78,7 +78,7 @@ func TestIncidentOutlivesRestart(t *testing.T) {
 	}
 	next := jvmtest.Start(t, jvmtest.Options{LimitBytes: 512 * mib, JVMFlags: []string{"-Xmx64m"}})
 	third := serveFor(t, o, next)
-	if _, ok := third.incident(t); ok || !strings.Contains(third.log.text(), "earlier incidents are lost") {
+	if _, ok := third.incident(t); ok || !strings.Contains(third.log.text(), "not all earlier incidents can be read") {
 		t.Errorf("after damage: %s", third.get(t, "/diagnosis"))
 	}
 }

@@ -101,11 +101,11 @@ func openLoop(ctx context.Context, o ServeOptions, state *httpapi.State) *loop {
 		o.Log.WarnContext(ctx, "the history is kept in memory only, or is incomplete: "+err.Error())
 	}
 	if state.Autopsies, err = autopsy.Open(o.StateDir); err != nil {
-		o.Log.WarnContext(ctx, "earlier autopsies are lost: "+err.Error())
+		o.Log.WarnContext(ctx, "not all earlier autopsies can be read: "+err.Error())
 	}
 	kept, err := incidents.Open(o.StateDir)
 	if err != nil {
-		o.Log.WarnContext(ctx, "earlier incidents are lost: "+err.Error())
+		o.Log.WarnContext(ctx, "not all earlier incidents can be read: "+err.Error())
 	}
 	return newLoop(o, state, kept)
 }
