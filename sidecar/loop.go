@@ -172,6 +172,7 @@ func (l *loop) publish(ctx context.Context, report breakdown.Report) error {
 	if err := l.judge(ctx, &report); err != nil {
 		return err
 	}
+	l.addOwners(&report)
 	l.remember(&report)
 	l.state.SetReport(&report)
 	l.state.Tick(l.cost())

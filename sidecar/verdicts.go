@@ -145,3 +145,12 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 	l.evidence.Tend(ctx, now, c)
 	l.evidence.Baseline(ctx, now, c)
 }
+
+// addOwners shows the owners of native memory by the last looks at them. The containers may
+// have been published before: they are not changed.
+func (l *loop) addOwners(r *breakdown.Report) {
+	r.Containers = slices.Clone(r.Containers)
+	for i := range r.Containers {
+		r.Containers[i] = r.Containers[i].WithOwners(l.evidence.Looks(&r.Containers[i]))
+	}
+}

@@ -67,6 +67,9 @@ type Container struct {
 	// served.
 	RowsAgeSeconds *float64 `json:"rows_age_seconds,omitempty"`
 
+	// Owners is the look that divided untracked native memory; nil: it was not looked at.
+	Owners *Look `json:"owners,omitempty"`
+
 	// ReadAt is when the container was read, if it was not read for this report: a JVM
 	// has not answered yet, or another container answered late. nil: Report.Time.
 	ReadAt *time.Time `json:"read_at,omitempty"`
@@ -106,9 +109,11 @@ type Row struct {
 // Detail is a part of a row, or of another detail. Those that are known add up to the
 // whole.
 type Detail struct {
-	Name   string   `json:"name"`
-	Bytes  *int64   `json:"bytes"`
-	Detail []Detail `json:"detail,omitempty"`
+	Name string `json:"name"`
+	// Library is the file name of that of an owner of native memory, "" for other details.
+	Library string   `json:"library,omitempty"`
+	Bytes   *int64   `json:"bytes"`
+	Detail  []Detail `json:"detail,omitempty"`
 }
 
 // JVM is one JVM of a container.

@@ -12,6 +12,9 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
+// maxDetails is how many details of a row have a line.
+const maxDetails = 5
+
 // barWidth is the length of a bar that stands for the whole limit.
 const barWidth = 24
 
@@ -45,7 +48,7 @@ func (c *Container) writeText(b *strings.Builder, at time.Time) {
 	for i := range c.Memory {
 		row := &c.Memory[i]
 		now.line(table, string(row.Name), row.Bytes, row.CommittedBytes, row.UsedBytes, true)
-		now.details(table, row.Detail, "  ")
+		now.details(table, row.Detail, "  ", maxDetails)
 	}
 	now.line(table, string(rows.Unattributed), c.UnattributedBytes, nil, nil, true)
 	fmt.Fprintf(table, "= usage\t%11s\t%8s\t%-*s\t\t\n", Size(c.UsageBytes), now.share(c.UsageBytes), barWidth, now.bar(c.UsageBytes))
@@ -56,7 +59,11 @@ func (c *Container) writeText(b *strings.Builder, at time.Time) {
 	case c.Reading != nil:
 		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Reading.Time.Sub(at).Round(time.Second), Size(now.UsageBytes))
 	}
-	b.WriteString("\n")
+	shown := at
+	if c.RowsAgeSeconds != nil {
+		shown = at.Add(time.Duration(*c.RowsAgeSeconds * float64(time.Second)))
+	}
+	b.WriteString(c.ownersText(shown) + "\n")
 	now.writeNumbers(b)
 	writeSources(b, c.Sources)
 }
@@ -71,9 +78,8 @@ func (c *Container) line(w io.Writer, name string, bytes, committed, used *int64
 }
 
 // details writes the details of a row that are worth a line: unknown ones, and the
-// largest of at least 64 KiB.
-func (c *Container) details(w io.Writer, details []Detail, indent string) {
-	const most = 5
+// largest of at least 64 KiB; of owners all.
+func (c *Container) details(w io.Writer, details []Detail, indent string, most int) {
 	shown := 0
 	for _, d := range details {
 		if d.Bytes == nil && indent == "  " {
@@ -85,7 +91,11 @@ func (c *Container) details(w io.Writer, details []Detail, indent string) {
 		}
 		shown++
 		c.line(w, indent+d.Name, d.Bytes, nil, nil, false)
-		c.details(w, d.Detail, indent+"  ")
+		parts := maxDetails
+		if c.Owners != nil && d.Name == c.Owners.Divided {
+			parts = len(d.Detail)
+		}
+		c.details(w, d.Detail, indent+"  ", parts)
 	}
 }
 

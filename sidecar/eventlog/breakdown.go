@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -58,6 +59,7 @@ func numbers(c *breakdown.Container) []slog.Attr {
 		slog.Bool("complete", c.Complete()),
 		group("row_bytes", byRow...),
 		group("detail_bytes", details...),
+		group("owners", heldBy(c)...),
 	}
 	threads := 0
 	for i := range c.JVMs {
@@ -67,6 +69,23 @@ func numbers(c *breakdown.Container) []slog.Attr {
 	if len(c.JVMs) == 1 {
 		j := &c.JVMs[0]
 		attrs = append(attrs, group("jvm", slog.Int("pid", j.PID), text("version", j.Version), text("gc", j.GC), text("nmt", j.NMT)))
+	}
+	return attrs
+}
+
+// heldBy says who owns untracked native memory. Libraries and classes have arbitrary names: they
+// are values, not fields.
+func heldBy(c *breakdown.Container) []slog.Attr {
+	if c.Owners == nil {
+		return nil
+	}
+	attrs := []slog.Attr{slog.Time("time", c.Owners.Time.UTC()), text("divided", c.Owners.Divided), text("reason", c.Owners.Reason)}
+	if d := c.Divided(); d != nil {
+		held := make([]string, len(d.Detail))
+		for i, part := range d.Detail {
+			held[i] = part.Name + " " + breakdown.Size(part.Bytes)
+		}
+		attrs = append(attrs, text("held", strings.Join(held, "; ")))
 	}
 	return attrs
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -35,8 +36,8 @@ func report() *breakdown.Report {
 			{Name: rows.Heap, Bytes: size(200 * mib), CommittedBytes: size(256 * mib)},
 			{Name: rows.Metaspace, Bytes: size(60 * mib), Detail: []breakdown.Detail{{Name: "non_class", Bytes: size(50 * mib)}, {Name: "class_space", Bytes: size(10 * mib)}}},
 			{Name: rows.Native, Bytes: size(100 * mib), Detail: []breakdown.Detail{
-				{Name: "jvm_internal", Bytes: size(40 * mib), Detail: []breakdown.Detail{{Name: "symbol", Bytes: size(40 * mib)}}},
-				{Name: "direct_buffers", Bytes: size(60 * mib)}, {Name: "untracked"},
+				{Name: "jvm_internal", Bytes: size(10 * mib), Detail: []breakdown.Detail{{Name: "symbol", Bytes: size(10 * mib)}}},
+				{Name: "direct_buffers", Bytes: size(60 * mib)}, {Name: "untracked", Bytes: size(30 * mib)}, {Name: "allocator_retained"},
 			}},
 			{Name: rows.OtherProcesses, Bytes: size(1 * mib), Detail: []breakdown.Detail{{Name: "odd \"name\"\n", Bytes: size(1 * mib)}}},
 			{Name: rows.Kernel, Bytes: size(9 * mib)},
@@ -47,6 +48,10 @@ func report() *breakdown.Report {
 	java.Threads.Live = 42
 	java.Threads.Pools = []threads.Pool{{Name: "http-nio-8080-exec-#", Count: 10}}
 	app.JVMs = []breakdown.JVM{java}
+	app = app.WithOwners([]*owners.Snapshot{{
+		Time: time.Date(2026, 11, 23, 15, 44, 0, 0, time.UTC), Reason: "the time is over",
+		Held: []owners.Held{{Name: "libz (java.util.zip.Deflater)", Library: "libz.so.1.2.13", ResidentBytes: 24 * mib}},
+	}})
 	other := breakdown.Container{Identity: rows.Identity{ID: "77aa"}, UsageBytes: size(10 * mib), Memory: []breakdown.Row{{Name: rows.Heap}, {Name: rows.GC, Bytes: size(2 * mib)}}}
 	other.JVMs = []breakdown.JVM{java, java}
 	return &breakdown.Report{
@@ -166,7 +171,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("jvmem.%s is %v although it is unknown", path, got)
 		}
 	}
-	if got := at(t, lines[0], "jvmem", "detail_bytes", "native", "untracked"); got != nil {
+	if got := at(t, lines[0], "jvmem", "detail_bytes", "native", "allocator_retained"); got != nil {
 		t.Errorf("an unknown detail is %v", got)
 	}
 	if got := at(t, lines[0], "jvmem", "detail_bytes", "other_processes"); got != nil {
@@ -190,7 +195,7 @@ func TestMessage(t *testing.T) {
 	r.Containers = append(r.Containers, none)
 	lines := write(t, r)
 	for i, want := range []string{
-		"app uses 400.0 MiB of 0 KiB, 20.0 MiB of it reclaimable: heap 200.0 MiB, native 100.0 MiB, metaspace 60.0 MiB",
+		"app uses 400.0 MiB of 0 KiB, 20.0 MiB of it reclaimable: heap 200.0 MiB, native 100.0 MiB (24.0 MiB of it owned by libz (java.util.zip.Deflater) at 2026-11-23T15:44:00Z), metaspace 60.0 MiB",
 		"77aa uses 10.0 MiB: gc 2.0 MiB; unknown rows: heap",
 		"the container uses an unknown amount of memory",
 	} {

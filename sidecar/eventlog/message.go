@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
@@ -21,6 +22,9 @@ func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 	slices.SortStableFunc(known, func(a, b breakdown.Row) int { return cmp.Compare(*b.Bytes, *a.Bytes) })
 	for i, row := range known[:min(len(known), 3)] {
 		b.WriteString([]string{": ", ", ", ", "}[i] + string(row.Name) + " " + breakdown.Size(row.Bytes))
+		if d := c.Divided(); row.Name == rows.Native && d != nil && d.Detail[0].Name != breakdown.OtherOwners {
+			fmt.Fprintf(&b, " (%s of it owned by %s at %s)", breakdown.Size(d.Detail[0].Bytes), d.Detail[0].Name, c.Owners.Time.UTC().Format(time.RFC3339))
+		}
 	}
 	if d != nil && (d.Verdict.Leak() || slices.Contains(rows.States(), d.Verdict)) {
 		b.WriteString("; " + d.Summary)

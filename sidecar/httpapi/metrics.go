@@ -23,6 +23,8 @@ const (
 	threads
 	growth
 	nativeGrowth
+	nativeOwned
+	nativeOwnersTime
 	secondsToLimit
 	leakSuspected
 	stateFound
@@ -55,6 +57,8 @@ var metricTable = [numMetrics]struct {
 	threads:           {"jvmem_threads", "Threads by pool. The largest pools have a series of their own, the others are pool=other.", []string{"container", "pool"}},
 	growth:            {"jvmem_growth_bytes_per_hour", "Rate of sustained growth, by row. row=total is that of unreclaimable memory, 0 if it does not grow.", []string{"container", "row"}},
 	nativeGrowth:      {"jvmem_native_growth_bytes", "Growth of native memory since a baseline, by the library that the new blocks belong to. The largest have a series of their own; the rest, named or not, is library=other.", []string{"container", "library"}},
+	nativeOwned:       {"jvmem_native_owned_bytes", "Untracked native memory, by the library that owned it in the last look; the rest, named or not, and what was allocated since, is library=other. The series add up to the detail untracked or, if that is unknown, malloc.", []string{"container", "library"}},
+	nativeOwnersTime:  {"jvmem_native_owners_timestamp_seconds", "Time of the last look at the owners of native memory, since the epoch.", []string{"container"}},
 	secondsToLimit:    {"jvmem_seconds_to_limit", "Time until the container's limit or the maximum heap is reached at the current growth rate; absent if neither will be.", []string{"container"}},
 	leakSuspected:     {"jvmem_leak_suspected", "1 for each cause with a confirmed leak incident, also while its growth pauses, 0 for each other cause; absent without enough history.", []string{"container", "cause"}},
 	stateFound:        {"jvmem_state", "1 for each state beside leaks that the container is in, 0 for each other one; without enough history only those that it is in.", []string{"container", "state"}},

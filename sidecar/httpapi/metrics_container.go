@@ -57,6 +57,7 @@ func (e *exposition) container(label string, c *breakdown.Container) {
 	e.known(rssBytes, c.RSSBytes, label)
 	e.known(reclaimableBytes, c.ReclaimableBytes, label)
 	e.known(limitBytes, c.LimitBytes, label)
+	e.nativeOwned(label, c)
 	e.threads(label, c.JVMs)
 	e.sources(label, c.Sources, "consistency")
 }

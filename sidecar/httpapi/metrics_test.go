@@ -56,6 +56,9 @@ func observed(tb testing.TB) *State {
 	tb.Helper()
 	app, young := recorded(tb, "jdk17-g1-nmt-summary"), recorded(tb, "jdk17-g1-attach-refused")
 	app.Name, app.ID, young.ID = "app", "0123456789abcdef", longID
+	app = app.WithOwners([]*owners.Snapshot{{Time: time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC), Complete: true, Held: []owners.Held{
+		{Name: "libz (java.util.zip.Deflater)", Library: "libz.so.1.2.13", ResidentBytes: 1 << 20}, {Name: "com.sun.jna.Memory", ResidentBytes: 1 << 19},
+	}}})
 	r := &breakdown.Report{
 		Time: time.Date(2026, 11, 26, 1, 0, 30, 0, time.UTC), SampleSeconds: new(0.012),
 		Containers: []breakdown.Container{app, young},

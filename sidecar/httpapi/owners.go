@@ -74,6 +74,23 @@ func (d *ownersDocument) WriteText(w io.Writer) error {
 	return err
 }
 
+// nativeOwned exposes who owns untracked native memory, by library. There are at most as many
+// as details.
+func (e *exposition) nativeOwned(label string, c *breakdown.Container) {
+	d := c.Divided()
+	if d == nil {
+		return
+	}
+	bytes := map[string]int64{otherLibraries: 0}
+	for _, part := range d.Detail {
+		bytes[cmp.Or(part.Library, otherLibraries)] += *part.Bytes
+	}
+	for library, n := range bytes {
+		e.put(nativeOwned, float64(n), label, library)
+	}
+	e.put(nativeOwnersTime, float64(c.Owners.Time.Unix()), label)
+}
+
 const (
 	// maxLibraries is how many libraries have a series of their own.
 	maxLibraries = 8

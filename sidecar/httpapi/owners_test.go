@@ -45,6 +45,23 @@ func TestOwners(t *testing.T) {
 	}
 }
 
+// TestNativeOwned: the libraries and the rest add up to what the look divided.
+func TestNativeOwned(t *testing.T) {
+	s := observed(t)
+	n, sum, untracked := 0, 0.0, 0.0
+	for series, value := range values(t, scrape(t, s)) {
+		if strings.HasPrefix(series, "jvmem_native_owned_bytes") {
+			n, sum = n+1, sum+value
+		}
+		if strings.HasPrefix(series, "jvmem_memory_detail_bytes{") && strings.Contains(series, `container="app"`) && strings.Contains(series, `detail="untracked"`) {
+			untracked = value
+		}
+	}
+	if n != 2 || sum != untracked || sum < 1<<20 {
+		t.Errorf("%d series with %.0f bytes, untracked %.0f", n, sum, untracked)
+	}
+}
+
 // TestNativeGrowthBounded: of many libraries the largest have a series, and the sum is the
 // growth.
 func TestNativeGrowthBounded(t *testing.T) {

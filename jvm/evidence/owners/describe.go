@@ -14,10 +14,13 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 	o.Threads = r.threadsOf(g)
 	votes := r.votes(g)
 	library, java := nearest(votes, r.names, false), nearest(votes, r.names, true)
+	o.Mapped = g.key.category == mappedCategory
 	switch {
-	case g.key.category == mappedCategory:
+	case g.key == unnamedMapped:
+		return o
+	case o.Mapped:
 		s := r.libraries.at(g.key.target)
-		o.Mapped, o.Relation, o.Library, o.Agreement = true, PointsTo, s.library.name, 1
+		o.Relation, o.Library, o.Agreement = PointsTo, s.library.name, 1
 		o.setDetail(r.detail(g.key))
 	case g.key.category != 0:
 		o.Relation, o.Category, o.Agreement = Tracked, r.category(int(g.key.category)-1), 1

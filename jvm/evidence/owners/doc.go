@@ -25,7 +25,8 @@
 //	              References count that lead to the same place in each block
 //	lists, trees  what leads to a block of one size, and from there to 90 % of the sample
 //	tracked       by the header of HotSpot's Native Memory Tracking (jvm/malloc)
-//	mmapped       pages of no malloc that begin with a pointer into a library
+//	mmapped       pages of no malloc that begin with a pointer into a library; others have no
+//	              name, but are counted: as one, since the kernel joins adjacent mappings
 //
 // Pointers into libc, libstdc++ and the dynamic linker tell nothing, nor do those to
 // HotSpot's tables of JNI functions. A class whose objects refer to each block several

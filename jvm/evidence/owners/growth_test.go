@@ -22,7 +22,23 @@ func TestGrowth(t *testing.T) {
 	if list[0].key.size != 32 || len(selected(list, sum)) != 3 {
 		t.Errorf("%+v", list[0])
 	}
-	if _, all := growthOf(nil, now, &p.libraries); all != amountFor(300+50+5+6+30) {
+	// Mappings without a name are joined: they grow in bytes.
+	mapped := func(blocks, bytes int64) Kind {
+		return Kind{Category: mappedCategory, Amount: Amount{blocks, bytes, bytes}}
+	}
+	since, now = &Snapshot{Kinds: []Kind{mapped(9, 100)}}, &Snapshot{Kinds: []Kind{mapped(8, 900)}}
+	if list, sum := growthOf(since, now, &p.libraries); len(list) != 1 || list[0].key != unnamedMapped || sum != (Amount{0, 800, 800}) {
+		t.Errorf("mapped: %v, %+v", list, sum)
+	}
+	if list, _ := growthOf(now, since, &p.libraries); len(list) != 0 {
+		t.Errorf("unmapped: %+v", list[0])
+	}
+}
+
+func TestGrowthOfAll(t *testing.T) {
+	p := fakeProcess(fakeMemory{})
+	now := &Snapshot{Kinds: []Kind{{BlockBytes: 32, Amount: amountFor(300)}, {BlockBytes: 48, Amount: amountFor(50)}}, Rest: amountFor(30)}
+	if _, all := growthOf(nil, now, &p.libraries); all != amountFor(300+50+30) {
 		t.Errorf("without a baseline %+v", all)
 	}
 }

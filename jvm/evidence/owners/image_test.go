@@ -11,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
+	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
 var (
@@ -49,7 +50,7 @@ func TestImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := i.find(t, &i, &i)
-	if !r.Complete || len(r.Owners) != 1 {
+	if !r.Complete || len(r.Owners) != 2 || !r.Owners[1].Mapped || r.Owners[1].Relation != NotNamed {
 		t.Fatalf("%+v", r)
 	}
 	// Objects with a callback, their buffers, and a list.
@@ -63,7 +64,7 @@ func (i *recording) find(t *testing.T, source io.ReaderAt, pages residency) *Rep
 	t.Helper()
 	p := &process{memory: newMemory(source, pages, DefaultBudget()), mappings: i.Mappings, details: make(map[uint64]string), status: proc.Status{PID: 1}}
 	p.libraries = findLibraries(p.mappings, p.memory)
-	err := p.locate(nil)
+	err := p.locate(ranges.Reported{})
 	if err == nil {
 		err = p.probe()
 	}

@@ -109,6 +109,15 @@ func (c *counter) add(k key, b *malloc.Block) {
 	c.all.add(amountOf(b))
 }
 
+// bySize counts the blocks of each size.
+func (c *counter) bySize() map[uint64]int64 {
+	sizes := make(map[uint64]int64)
+	for k, of := range c.kinds {
+		sizes[k.size] += of.Blocks
+	}
+	return sizes
+}
+
 // into puts the largest kinds into a Snapshot, and the rest in one.
 func (c *counter) into(s *Snapshot, l *libraries) {
 	var keys []key

@@ -29,7 +29,7 @@ func (r *Report) Lines() []string {
 		named = named && o.Relation != NotNamed
 		owned(o.Amount, o.Sentence(r.Since != nil))
 	}
-	if r.Other.Blocks > 0 {
+	if r.Other.ResidentBytes > 0 {
 		owned(r.Other, counted(r.Other.Blocks, "other block"))
 	}
 	if !named && len(r.Libraries) > 0 {

@@ -30,6 +30,8 @@ func TestOwners(t *testing.T) {
 		{"direct 40", "java.nio.DirectByteBuffer", []string{"-XX:NativeMemoryTracking=summary", "-XX:+UseSerialGC"}, ""},
 		{"unsafe 16 1000", "HotSpot (Other)", []string{"-XX:NativeMemoryTracking=summary"}, ""},
 		{"jni 16 5000", "libworkload", []string{"-XX:-UseCompressedClassPointers", "-XX:-UseCompressedOops"}, ""},
+		{"jnimmap 40", "", []string{"-XX:+UseSerialGC"}, ""},
+		{"jnimmap 40", "", []string{quiet}, jemalloc},
 		{"deflaters 60", deflater, []string{quiet}, jemalloc},
 		{"deflaters 60", deflater, []string{"-XX:NativeMemoryTracking=summary", "-XX:+UseSerialGC", quiet}, jemalloc},
 		{"direct 40", "java.nio.DirectByteBuffer", []string{"-XX:+UseSerialGC", quiet}, jemalloc},
@@ -51,7 +53,7 @@ func TestOwners(t *testing.T) {
 			since := take(t, j.PID)
 			j.Do(test.leak)
 			r := find(t, j.PID, since)
-			if !r.Complete || len(r.Owners) == 0 || r.Owners[0].Name() != test.owner || r.Owners[0].Share < 0.9 {
+			if !r.Complete || len(r.Owners) == 0 || r.Owners[0].Name() != test.owner || r.Owners[0].Share < 0.9 || r.Owners[0].Mapped != (test.owner == "") {
 				t.Errorf("complete %v (%s), want %s, not", r.Complete, r.Reason, test.owner)
 				for i := range r.Owners {
 					t.Log(r.Owners[i].Sentence(true))

@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	// mappedCategory marks the kinds of memory that a library mmapped itself.
+	// mappedCategory marks the kinds of memory that is not malloc's. Without a target it is
+	// all that has no name: of a library, or tables of HotSpot.
 	mappedCategory = -1
 	// maxMappedPages bounds the pages whose beginning is read: 1 µs each.
 	maxMappedPages = 16 << 10
@@ -23,13 +24,17 @@ type mappedBlock struct {
 
 // countMapped adds the memory that libraries mmapped themselves. The kernel joins adjacent
 // mappings, so a block is recognized by its first words: where many have the same pointer
-// into a library. It ends at the next, or is as long as most of them.
+// into a library. It ends at the next, or is as long as most of them. What is left is counted
+// as far as it is resident, since HotSpot reserves more for its tables than it uses.
 func (p *process) countMapped(c *counter) {
+	var unnamed Amount
 	blocks := make(map[key][]mappedBlock)
 	head := make([]byte, mappedHead)
 	left := maxMappedPages
 	for _, span := range p.unknown {
+		before := unnamed.ResidentBytes
 		p.resident(span.Start, span.End, false, func(start, end uint64) {
+			unnamed.ResidentBytes += int64(end - start)
 			for at := start; at < end && left > 0 && p.read(at, head) == len(head); at += p.page {
 				left--
 				target, offset := p.telling(head)
@@ -40,6 +45,9 @@ func (p *process) countMapped(c *counter) {
 				blocks[k] = append(blocks[k], mappedBlock{at, span.End, k})
 			}
 		})
+		if unnamed.ResidentBytes > before {
+			unnamed.Blocks++
+		}
 	}
 	var all []mappedBlock
 	size := make(map[key]uint64)
@@ -61,8 +69,15 @@ func (p *process) countMapped(c *counter) {
 			c.kinds[b.key] = new(Amount)
 		}
 		c.kinds[b.key].add(a)
+		unnamed.ResidentBytes -= a.ResidentBytes
+	}
+	if unnamed.Bytes = unnamed.ResidentBytes; unnamed.Bytes > 0 {
+		c.kinds[unnamedMapped] = &unnamed
 	}
 }
+
+// unnamedMapped is the key of the memory that is neither malloc's nor known.
+var unnamedMapped = key{category: mappedCategory}
 
 // usualDistance returns the median distance of blocks, which are sorted.
 func usualDistance(list []mappedBlock) uint64 {

@@ -29,7 +29,8 @@ type Target struct {
 // DefaultBudget is more than 1 GiB of malloc takes: 2.6 s of CPU time.
 func DefaultBudget() malloc.Budget { return malloc.Budget{Reads: 2_000_000, Time: 30 * time.Second} }
 
-// Take returns what is in use now, for a later Find. The errors are proc.ErrGone, those of
+// Take returns what is in use now, for a later Find, and who owns it by what the blocks
+// point to: what refers to them is not searched. The errors are proc.ErrGone, those of
 // permission, and malloc.ErrUnknown where the allocator is not known.
 func Take(t Target, b malloc.Budget) (*Snapshot, error) {
 	p, err := open(t, b)
@@ -38,6 +39,9 @@ func Take(t Target, b malloc.Budget) (*Snapshot, error) {
 	}
 	defer p.close()
 	now, _, err := p.count()
+	if err == nil {
+		now.Held = newReferences(p).held(now, nil)
+	}
 	return now, err
 }
 
@@ -52,6 +56,7 @@ func (p *process) count() (s *Snapshot, all Amount, err error) {
 		}
 		p.countMapped(kinds)
 		kinds.into(s, &p.libraries)
+		p.sizes = kinds.bySize()
 		all, s.Complete = kinds.all, s.Reason == ""
 		if s.Complete || p.err != nil {
 			break
@@ -126,7 +131,7 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 			sizes[g.key.size] += g.growth.Blocks
 		}
 	}
-	described := make([]Owner, len(chosen))
+	described, byKey := make([]Owner, len(chosen)), make(map[key]Owner)
 	var unnamed []*grown
 	for i, g := range chosen {
 		if described[i] = r.describe(g, sizes, list); described[i].Relation == NotNamed && len(g.samples) >= minSamples {
@@ -138,12 +143,16 @@ func (p *process) name(out *Report, since, now *Snapshot) error {
 		if of := roots[g]; of != nil {
 			described[i].reachedFrom(of, g)
 		}
+		if !g.rest {
+			byKey[g.key] = described[i]
+		}
 		out.add(described[i])
 	}
 	if r.bounded || p.err != nil || p.lookup != nil && p.lookup.Err() != nil {
 		out.incomplete(reasonReferences)
 	}
 	out.finish()
+	now.Held = r.held(now, byKey)
 	return nil
 }
 

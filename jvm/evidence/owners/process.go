@@ -25,6 +25,8 @@ const (
 	probeReads   = 2048
 	probeOther   = 1 << 16
 	trackingFlag = "NativeMemoryTracking"
+	// maxClasses bounds the classes by which metaspace is found: 1 µs each.
+	maxClasses = 20_000
 )
 
 // process is what is looked at, as it was when it was opened.
@@ -45,6 +47,7 @@ type process struct {
 	tracking  string             // the flag NativeMemoryTracking; "": unknown
 	structs   *vmstructs.Reader  // nil: HotSpot's tables cannot be read
 	classes   *vmstructs.Classes // nil: no class can be named
+	sizes     map[uint64]int64   // blocks in use by size, without those of NMT
 	// details are those of targets that were looked up.
 	details map[uint64]string
 	closers []func() error
@@ -101,15 +104,15 @@ func (p *process) close() {
 	}
 }
 
-// openStructs reads the ranges in HotSpot's tables; without them no Java class is named.
-func (p *process) openStructs() []ranges.Range {
+// openStructs reads what HotSpot's tables say of its ranges; without them no Java class is named.
+func (p *process) openStructs() (r ranges.Reported) {
 	vm := p.libraries.byName["libjvm.so"]
 	if vm == nil {
-		return nil
+		return r
 	}
-	structs, err := vmstructs.Open(vmstructs.Options{Proc: p.target.Proc, PID: p.target.PID, Base: vm.base, Classes: true, Flags: []string{trackingFlag}})
+	structs, err := vmstructs.Open(vmstructs.Options{Proc: p.target.Proc, PID: p.target.PID, Base: vm.base, Classes: true, Metadata: true, Flags: []string{trackingFlag}})
 	if err != nil {
-		return nil
+		return r
 	}
 	p.closers = append(p.closers, structs.Close)
 	if version, err := structs.Version(); err == nil {
@@ -121,18 +124,19 @@ func (p *process) openStructs() []ranges.Range {
 	p.structs = structs
 	p.classes, _ = structs.Classes()
 	snapshot, _ := structs.Read(false) // what could be read is used
-	return snapshot.Ranges
+	metadata, _ := structs.Metadata(maxClasses)
+	return ranges.Reported{Structs: snapshot.Ranges, ConstantPools: metadata.ConstantPools, Classes: metadata.Classes, Major: p.feature}
 }
 
 // locate finds malloc's memory and the Java heap.
-func (p *process) locate(structs []ranges.Range) (err error) {
+func (p *process) locate(reported ranges.Reported) (err error) {
 	areas := malloc.NewAreas(p.mappings, nil)
 	find := func(search malloc.Search) ranges.FindMalloc {
 		return func(spans []ranges.Range, _ []int64) ([]ranges.Range, error) {
 			return search(p.source, p.pages, areas, spans)
 		}
 	}
-	reported := ranges.Reported{Structs: structs, Major: p.feature, StackBytes: proc.StackBytes(p.target.Proc, p.target.PID)}
+	reported.StackBytes = proc.StackBytes(p.target.Proc, p.target.PID)
 	all := reported.Map(p.mappings, uint64(os.Getpagesize()), find(malloc.Arenas), find(malloc.Find))
 	p.areas = malloc.NewAreas(p.mappings, all.Malloc)
 	if p.areas.Allocator == malloc.Glibc {

@@ -54,8 +54,9 @@ type Owner struct {
 	// Sizes are at most four, those with the most bytes first.
 	Sizes []Size `json:"sizes"`
 
-	// Mapped: the blocks are not malloc's, but were mmapped by the library itself. Only those
-	// are found that begin with a pointer into a library.
+	// Mapped: it is not malloc's memory, but was mmapped by the library itself. Blocks are
+	// those that begin with a pointer into the library. Without a name it is what is left, of a
+	// library or of HotSpot; blocks are then the mappings, of which the kernel joins adjacent ones.
 	Mapped   bool     `json:"mapped,omitempty"`
 	Relation Relation `json:"relation"`
 	// Library is the file name of a library, such as "libz.so.1.2.13".

@@ -36,6 +36,8 @@ type Snapshot struct {
 	// nothing can be compared with the Snapshot.
 	Complete bool   `json:"complete"`
 	Reason   string `json:"reason,omitempty"`
+	// Held says who owns what is in Kinds, as far as it is known, most first.
+	Held []Held `json:"-"`
 }
 
 // Amount is a number of blocks and what they take.

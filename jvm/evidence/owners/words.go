@@ -39,6 +39,8 @@ func (o *Owner) Sentence(growth bool) string {
 	}
 	fmt.Fprintf(&b, "%s, %.0f %% of %s", o.blocks(), 100*o.Share, of)
 	switch by := o.by(); {
+	case o.Relation == NotNamed && o.Mapped:
+		b.WriteString(", of a library or of the JVM")
 	case o.Relation == NotNamed:
 		b.WriteString(", that nothing known refers to")
 	case by != "":
@@ -52,7 +54,10 @@ func (o *Owner) Sentence(growth bool) string {
 
 // blocks are "800 blocks of 65,552 bytes": those of the size that takes the most.
 func (o *Owner) blocks() string {
-	if o.Mapped {
+	switch {
+	case o.Mapped && o.Relation == NotNamed:
+		return "memory that was mmapped, not by malloc"
+	case o.Mapped:
 		return counted(o.Blocks, "mapping")
 	}
 	if len(o.Sizes) == 0 || o.Sizes[0].BlockBytes == 0 {

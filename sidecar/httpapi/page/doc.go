@@ -9,7 +9,8 @@
 //	history.js           keeps the history and fetches new steps only
 //	stack.js             the rows over time, stacked, with the limit and the forecast up to it
 //	curves.js            small curves: parts of native memory, old generation, classes, threads
-//	table.js, parts.js   values at a time; numbers of dashboards, budget, autopsies, sources
+//	table.js, parts.js   values at a time; numbers of dashboards, owners of native memory, budget,
+//	                     autopsies, sources
 //	verdict.js, incidents.js  the verdict; incidents with their course
 //	threads.js           threads by pool
 //	words.js, rows.js    formats of sizes and times; patterns of rows

@@ -2,7 +2,7 @@
 import { History, interval, key, ranges, withGaps } from './history.js';
 import { StackChart } from './stack.js';
 import { Table } from './table.js';
-import { endOf, missingSources, showAutopsies, showBudget, showMeaning, showSizes, showSources } from './parts.js';
+import { endOf, missingSources, showAutopsies, showBudget, showMeaning, showOwners, showSizes, showSources } from './parts.js';
 import { showCurves } from './curves.js';
 import { dark, paper } from './rows.js';
 import { showThreads } from './threads.js';
@@ -105,6 +105,7 @@ function show() {
   $('chart-empty').textContent = chart.steps.times.length ? 'Not enough samples for a chart yet.' : 'No samples in this time range.';
   showMoment();
   document.body.classList.toggle('none', !c);
+  showOwners(c?.report);
   showMeaning(c?.report);
   showBudget(c?.diagnosis?.budget);
   showSizes(c?.report && !c.ended ? state.sizes?.containers.find((s) => key(s) === key(c)) : null);

@@ -27,6 +27,23 @@ export function showMeaning(c) {
   });
 }
 
+// showOwners shows who owned untracked native memory in the last look, or that there was none.
+export function showOwners(c) {
+  const details = c?.memory?.find((row) => row.name === 'native')?.detail ?? [], known = (name) => details.find((d) => d.name === name && d.bytes != null);
+  const look = c?.owners, divided = look ? known(look.divided) : known('untracked') ?? known('malloc');
+  document.getElementById('owners').hidden = !divided;
+  if (!divided) return;
+  const at = Date.parse(look?.time), age = Math.round((Date.now() - at) / 60e3);
+  set(body('owners'), JSON.stringify([look, divided, age]), () => [
+    make('p', { class: 'hint' }, look ? `${size(divided.bytes)} ${divided.name} now, divided by a look at ${moment(at, false)}, ${span(60 * age)} ago; other includes what was allocated since.`
+      : `${size(divided.bytes)} ${divided.name}. Its owners were not looked at yet: jvmem looks when the JVM runs for 5 minutes, then hourly, and when native memory is suspected to leak.`),
+    look?.reason && make('p', { class: 'note' }, sentence(look.reason)),
+    divided.detail?.length > 0 && make('table', { class: 'plain' }, make('tbody', {}, divided.detail.map((d) => make('tr', {},
+      make('th', { scope: 'row' }, d.name), make('td', { class: 'picture' }, bar(d.bytes / divided.bytes, 'usage')),
+      make('td', { class: 'number' }, size(d.bytes)), make('td', { class: 'number share' }, percent(d.bytes, divided.bytes)))))),
+  ]);
+}
+
 // showBudget shows whether the JVM’s settings fit the limit.
 export function showBudget(b) {
   set(body('budget'), JSON.stringify(b ?? null), () => {
