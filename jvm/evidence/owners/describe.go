@@ -16,7 +16,7 @@ func (r *references) describe(g *grown, sizes map[uint64]int64, list []*grown) O
 	library, java := nearest(votes, r.names, false), nearest(votes, r.names, true)
 	o.Mapped = g.key.category == mappedCategory
 	switch {
-	case g.key == unnamedMapped:
+	case g.key.unnamed():
 		return o
 	case o.Mapped:
 		s := r.libraries.at(g.key.target)

@@ -51,7 +51,7 @@ func growthOf(since, now *Snapshot, l *libraries) (list []*grown, sum Amount) {
 		was, known := before[k]
 		if a := now.Kinds[i].Amount; !known && since != nil && a.ResidentBytes <= floor {
 			continue // it may have been there
-		} else if k == unnamedMapped && a.ResidentBytes > was.ResidentBytes {
+		} else if k.unnamed() && a.ResidentBytes > was.ResidentBytes {
 			g := less(a, was)
 			g.Blocks = max(g.Blocks, 0) // the kernel joins adjacent mappings
 			list = append(list, &grown{key: k, now: a, growth: g})

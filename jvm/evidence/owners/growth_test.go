@@ -27,7 +27,7 @@ func TestGrowth(t *testing.T) {
 		return Kind{Category: mappedCategory, Amount: Amount{blocks, bytes, bytes}}
 	}
 	since, now = &Snapshot{Kinds: []Kind{mapped(9, 100)}}, &Snapshot{Kinds: []Kind{mapped(8, 900)}}
-	if list, sum := growthOf(since, now, &p.libraries); len(list) != 1 || list[0].key != unnamedMapped || sum != (Amount{0, 800, 800}) {
+	if list, sum := growthOf(since, now, &p.libraries); len(list) != 1 || !list[0].key.unnamed() || sum != (Amount{0, 800, 800}) {
 		t.Errorf("mapped: %v, %+v", list, sum)
 	}
 	if list, _ := growthOf(now, since, &p.libraries); len(list) != 0 {

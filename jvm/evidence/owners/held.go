@@ -21,7 +21,7 @@ func (r *references) held(now *Snapshot, searched map[key]Owner) []Held {
 	for _, g := range list {
 		o := searched[g.key]
 		switch {
-		case g.rest, g.key == unnamedMapped, g.key.category > 0:
+		case g.rest, g.key.unnamed(), g.key.category > 0:
 			continue
 		case g.key.category == mappedCategory:
 			o = r.describe(g, r.sizes, list)

@@ -72,12 +72,12 @@ func (p *process) countMapped(c *counter) {
 		unnamed.ResidentBytes -= a.ResidentBytes
 	}
 	if unnamed.Bytes = unnamed.ResidentBytes; unnamed.Bytes > 0 {
-		c.kinds[unnamedMapped] = &unnamed
+		c.kinds[key{category: mappedCategory}] = &unnamed
 	}
 }
 
-// unnamedMapped is the key of the memory that is neither malloc's nor known.
-var unnamedMapped = key{category: mappedCategory}
+// unnamed reports whether the kind is the memory that is neither malloc's nor known.
+func (k key) unnamed() bool { return k == key{category: mappedCategory} }
 
 // usualDistance returns the median distance of blocks, which are sorted.
 func usualDistance(list []mappedBlock) uint64 {
