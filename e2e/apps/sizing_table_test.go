@@ -91,7 +91,10 @@ func (o *outcome) row() string {
 }
 
 const (
-	// The constants of the memory calculator of the Paketo and Cloud Foundry Java buildpacks.
+	// The constants of the memory calculator of the Paketo Java buildpacks: github.com/paketo-buildpacks/libjvm,
+	// calc/calculator.go, stack.go, reserved_code_cache.go, direct_memory.go and helper/memory_calculator.go
+	// (20962c26, 05239888). That of Cloud Foundry has the same. Its head room is 0; it estimates the number of
+	// classes as 0.35 of those in the application and the JDK, here it is the number that was loaded.
 	classBytes, classOverhead                 = 5_800, 14_000_000
 	buildpackThreads, buildpackStack          = 250, 1 * mib
 	buildpackCodeCache, buildpackDirect int64 = 240 * mib, 10 * mib
@@ -161,6 +164,7 @@ func (o *outcomes) print(w io.Writer) {
 	fmt.Fprintf(w, "Sizes in MiB. CPU time for collections is that of HotSpot's log (`gc+cpu`). The last three columns are the limits that others\n")
 	fmt.Fprintf(w, "would set: for `MaxRAMPercentage=75` with the recommended heap, the memory calculator of the Java buildpacks (%d bytes a class + %d MB,\n", classBytes, classOverhead/1_000_000)
 	fmt.Fprintf(w, "%d threads of 1 MiB, 240 MiB of code cache, 10 MiB of direct buffers) with the same heap, and 1.2 times the peak of the working set.\n", buildpackThreads)
+	fmt.Fprint(w, "The calculator is that of [libjvm](https://github.com/paketo-buildpacks/libjvm) (`calc`, `helper/memory_calculator.go`), which takes 0.35 of\nthe classes in application and JDK; here it has the number that was loaded.\n")
 	fmt.Fprint(w, "\"Too low\" is by how much that heap and everything else exceed the limit.\n\n")
 	fmt.Fprintln(w, "| server | collector | before: peak / collections | recommended limit / -Xmx | requests | collections | peak of the limit | goal | 75 % | buildpacks | working set × 1.2 |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")

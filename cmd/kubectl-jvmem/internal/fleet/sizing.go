@@ -34,6 +34,14 @@ type Settings struct {
 	ReservedCodeCacheBytes *int64   `json:"reserved_code_cache_bytes"`
 	MaxDirectMemoryBytes   *int64   `json:"max_direct_memory_bytes"`
 	Options                []string `json:"options"`
+	// JVMs have the options of several JVMs.
+	JVMs []JVMSettings `json:"jvms,omitempty"`
+}
+
+// JVMSettings are those of one of several JVMs in a container.
+type JVMSettings struct {
+	PID     int      `json:"pid"`
+	Options []string `json:"options"`
 }
 
 // SizingAnswer is what a sidecar says to set; Sizing is nil if there is a Problem.

@@ -30,15 +30,21 @@ func (w *workload) writePatch(out io.Writer) error {
 	if old := container.Resources.Limits[corev1.ResourceMemory]; requested && (request.Cmp(old) == 0 || request.Cmp(*limit) > 0) {
 		resources["requests"] = map[string]any{"memory": limit} // else it is no longer Guaranteed, or above the limit
 	}
-	variable, value := environment(container, w.Recommended.Options)
-	text, err := yaml.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{map[string]any{
-		"name": container.Name, "resources": resources, "env": []any{map[string]any{"name": variable, "value": value}},
-	}}}}}})
+	patched := map[string]any{"name": container.Name, "resources": resources}
+	var note string
+	if len(w.Recommended.JVMs) > 0 { // each would read the same variable
+		note = "Set the options of each JVM where it is started:" + w.options("\n#   ")
+	} else {
+		variable, value := environment(container, w.Recommended.Options)
+		patched["env"] = []any{map[string]any{"name": variable, "value": value}}
+		note = "A flag on the command line of java takes precedence over " + variable + "."
+	}
+	text, err := yaml.Marshal(map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{"containers": []any{patched}}}}})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "# kubectl patch %s --patch-file FILE\n# Based on %s (confidence: %s). A flag on the command line of java takes precedence over %s.\n%s",
-		owner(w.pod), fleet.Pods(len(w.Replicas)), fleet.Printable(w.Confidence, 10), variable, text)
+	_, err = fmt.Fprintf(out, "# kubectl patch %s --patch-file FILE\n# Based on %s (confidence: %s). %s\n%s",
+		owner(w.pod), fleet.Pods(len(w.Replicas)), fleet.Printable(w.Confidence, 10), note, text)
 	return err
 }
 

@@ -62,12 +62,20 @@ func (w *workload) conclusion() string {
 	case s == nil:
 		return "No replica has a recommendation yet."
 	}
-	return fmt.Sprintf("For all replicas (container %s, confidence: %s):\n  limit    %s, of which %s is needed\n  options  %s",
-		w.name(), fleet.Printable(w.Confidence, 10), fleet.Size(float64(s.LimitBytes)), fleet.Size(float64(s.NeededBytes)), w.options())
+	return fmt.Sprintf("For all replicas (container %s, confidence: %s):\n  limit    %s, of which %s is needed%s",
+		w.name(), fleet.Printable(w.Confidence, 10), fleet.Size(float64(s.LimitBytes)), fleet.Size(float64(s.NeededBytes)), w.options("\n  options  "))
 }
 
 func (w *workload) name() string { return fleet.Printable(w.Container, 100) }
 
-func (w *workload) options() string {
-	return fleet.Printable(strings.Join(w.Recommended.Options, " "), 1000)
+// options are those of the JVM, or of each of several in the replica with the largest heap.
+func (w *workload) options(before string) string {
+	if len(w.Recommended.JVMs) == 0 {
+		return before + fleet.Printable(strings.Join(w.Recommended.Options, " "), 1000)
+	}
+	var b strings.Builder
+	for _, j := range w.Recommended.JVMs {
+		fmt.Fprintf(&b, "%sof pid %d: %s", before, j.PID, fleet.Printable(strings.Join(j.Options, " "), 1000))
+	}
+	return b.String()
 }

@@ -2,18 +2,23 @@ package sizing_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"sigs.k8s.io/yaml"
 
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet/fleettest"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
@@ -112,6 +117,73 @@ func TestGolden(t *testing.T) {
 	if _, err := run(t, leaking, "-l", "app=orders", "-o", "yaml"); err == nil || !strings.Contains(err.Error(), "leaks") {
 		t.Errorf("a patch while a replica leaks: %v", err)
 	}
+}
+
+// TestPatch applies the patch as the API server does: to the container of that name, all else stays.
+func TestPatch(t *testing.T) {
+	pods := replicas()
+	text, err := run(t, pods, pods[1].Name, "-o", "yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := patched(t, &pods[1], text)
+	for _, quantity := range []resource.Quantity{c.Resources.Limits[corev1.ResourceMemory], c.Resources.Requests[corev1.ResourceMemory]} {
+		if quantity.Value() != 436<<20 {
+			t.Errorf("the memory is %s", quantity.String())
+		}
+	}
+	want := []corev1.EnvVar{
+		{Name: "JAVA_OPTS", Value: "-Dapp.mode=test"},
+		{Name: "JDK_JAVA_OPTIONS", Value: "-Dorders.size=10 -XX:+UseG1GC -Xmx192m -XX:MaxMetaspaceSize=200m"},
+	}
+	if c.Image != pods[1].Spec.Containers[0].Image || !reflect.DeepEqual(c.Env, want) {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestSeveralJVMs: all JVMs would read the same variable, so the patch has the limit only.
+func TestSeveralJVMs(t *testing.T) {
+	several := pod("orders-7c9f6b5d4-a", `{"name": "app", "limit_bytes": 1073741824, "confidence": "low", "recommended": {"limit_bytes": 268435456, "needed_bytes": 209715200, "max_heap_bytes": 134217728,
+		"options": [], "jvms": [{"pid": 7, "options": ["-XX:+UseG1GC", "-Xmx96m"]}, {"pid": 30, "options": ["-XX:+UseSerialGC", "-Xmx32m"]}]}}`)
+	text, err := run(t, []fleettest.Pod{several}, several.Name, "-o", "yaml")
+	if err != nil || !strings.Contains(text, "#   of pid 30: -XX:+UseSerialGC -Xmx32m\n") {
+		t.Errorf("%v:\n%s", err, text)
+	}
+	c := patched(t, &several, text)
+	if limit := c.Resources.Limits[corev1.ResourceMemory]; limit.Value() < 256<<20 || !reflect.DeepEqual(c.Env, several.Spec.Containers[0].Env) {
+		t.Errorf("%+v", c)
+	}
+	if text, err = run(t, []fleettest.Pod{several}, several.Name); err != nil || !strings.Contains(text, "  options  of pid 7: -XX:+UseG1GC -Xmx96m\n") {
+		t.Errorf("%v:\n%s", err, text)
+	}
+}
+
+// patched returns the first container of a Deployment of a pod after a patch, which may have no
+// unknown field.
+func patched(t *testing.T, p *fleettest.Pod, patch string) *corev1.Container {
+	t.Helper()
+	if err := yaml.UnmarshalStrict([]byte(patch), new(appsv1.Deployment)); err != nil {
+		t.Errorf("%v:\n%s", err, patch)
+	}
+	d := appsv1.Deployment{}
+	d.Spec.Template.Spec = p.Spec
+	before, err := json.Marshal(&d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := yaml.YAMLToJSON([]byte(patch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := strategicpatch.StrategicMergePatch(before, text, appsv1.Deployment{})
+	if err == nil {
+		d = appsv1.Deployment{}
+		err = json.Unmarshal(after, &d)
+	}
+	if err != nil || len(d.Spec.Template.Spec.Containers) != len(p.Spec.Containers) {
+		t.Fatalf("%v: %s", err, after)
+	}
+	return &d.Spec.Template.Spec.Containers[0]
 }
 
 func TestErrors(t *testing.T) {

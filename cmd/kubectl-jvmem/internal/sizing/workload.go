@@ -114,7 +114,7 @@ func (w *workload) recommend() {
 			continue
 		}
 		if r.MaxHeapBytes > s.MaxHeapBytes {
-			s.MaxHeapBytes, s.Options = r.MaxHeapBytes, r.Options
+			s.MaxHeapBytes, s.Options, s.JVMs = r.MaxHeapBytes, r.Options, r.JVMs
 		}
 		rest = max(rest, r.NeededBytes-r.MaxHeapBytes)
 		headroom = max(headroom, float64(r.LimitBytes)/float64(r.NeededBytes))
