@@ -18,6 +18,7 @@ import (
 // Blocks is what malloc's blocks were used for when they were last walked through
 // (jvm/malloc). Sizes are resident bytes, with the headers of malloc and NMT.
 type Blocks struct {
+	Time          time.Time `json:"time,omitzero"` // of the walk
 	ResidentBytes int64 `json:"resident_bytes"` // of all malloc
 	// FreeBytes were freed, or never handed out, or are malloc's own.
 	FreeBytes int64 `json:"free_bytes"`
@@ -98,7 +99,7 @@ func (p *Process) WalkBlocks(f *Facts) {
 	w.failed++
 	if w.err = err; err == nil {
 		w.failed = 0
-		blocks.Report, blocks.Malloc = f.Report, f.Malloc
+		blocks.Time, blocks.Report, blocks.Malloc = time.Now(), f.Report, f.Malloc
 		if p.counted.mixed {
 			blocks.OutsideBytes = max(0, p.counted.mallocBytes-blocks.ResidentBytes)
 		}

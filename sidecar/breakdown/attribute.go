@@ -35,7 +35,11 @@ func Attribute(f Facts) Container {
 		c.UnattributedBytes = &rest
 	}
 	for i := range f.JVMs {
-		c.JVMs = append(c.JVMs, describe(&f.JVMs[i]))
+		j := describe(&f.JVMs[i])
+		if c.Row(rows.Native).Bytes != nil {
+			j.MallocWalkedAt = walkedAt(&f.JVMs[i], f.named(ranges.VMKinds()...))
+		}
+		c.JVMs = append(c.JVMs, j)
 		c.Sources = append(c.Sources, f.JVMs[i].Sources...)
 	}
 	return c

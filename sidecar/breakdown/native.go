@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/nmt"
@@ -52,20 +53,12 @@ type nativeParts struct {
 // memory, then from direct buffers, which Java zeroes.
 func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	var p nativeParts
-	malloc := j.Resident[ranges.MallocArena].AnonBytes + j.Resident[ranges.MallocChunk].AnonBytes
-	var mmap, vm int64
+	malloc, mmap, known := mallocOf(j, complete)
+	var vm int64
 	if complete {
-		mmap, vm = j.Resident[ranges.Unknown].AnonBytes, j.Resident[ranges.VMInternal].AnonBytes
+		vm = j.Resident[ranges.VMInternal].AnonBytes
 	}
-	known := j.Malloc // glibc's own statistics, meaningless for another allocator
-	if !slices.Contains(j.Named, ranges.MallocArena) {
-		malloc, mmap, known = malloc+mmap, 0, nil
-		if j.Blocks != nil {
-			mmap = min(malloc, j.Blocks.OutsideBytes)
-			malloc -= mmap
-		}
-	}
-	if j.Blocks != nil && (j.Report != nil || known != nil || !j.Blocks.Outdated(malloc)) {
+	if byBlocks(j, malloc, known) {
 		return splitBlocks(j, known, malloc, mmap, vm)
 	}
 	if known != nil {
@@ -101,6 +94,37 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 		p.malloc, p.mmap = &rest, &mmap
 	}
 	return p
+}
+
+// mallocOf returns the resident bytes of malloc and of unnamed mappings, and glibc's own
+// statistics: nil where they are unknown or, with another allocator, meaningless. Its memory and
+// these mappings are told apart by its blocks only.
+func mallocOf(j *jvm.Facts, complete bool) (malloc, mmap int64, known *jvm.Malloc) {
+	malloc = j.Resident[ranges.MallocArena].AnonBytes + j.Resident[ranges.MallocChunk].AnonBytes
+	if complete {
+		mmap = j.Resident[ranges.Unknown].AnonBytes
+	}
+	if slices.Contains(j.Named, ranges.MallocArena) {
+		return malloc, mmap, j.Malloc
+	}
+	malloc, mmap = malloc+mmap, 0
+	if j.Blocks != nil {
+		mmap = min(malloc, j.Blocks.OutsideBytes)
+	}
+	return malloc - mmap, mmap, nil
+}
+
+// byBlocks reports whether malloc is divided by its blocks.
+func byBlocks(j *jvm.Facts, malloc int64, known *jvm.Malloc) bool {
+	return j.Blocks != nil && (j.Report != nil || known != nil || !j.Blocks.Outdated(malloc))
+}
+
+// walkedAt returns when the blocks were walked through by which malloc is divided; nil: it is not.
+func walkedAt(j *jvm.Facts, complete bool) *time.Time {
+	if malloc, _, known := mallocOf(j, complete); byBlocks(j, malloc, known) {
+		return &j.Blocks.Time
+	}
+	return nil
 }
 
 // largeTables are the categories with tables that are touched as they fill.

@@ -144,6 +144,9 @@ type JVM struct {
 	LoadedClasses *int64         `json:"loaded_classes"`
 	// Heap is its size as the JVM reports it; nil is unknown.
 	Heap *jvm.Usage `json:"heap,omitempty"`
+	// MallocWalkedAt is when malloc's blocks were walked through, by which native is split, with
+	// what NMT and glibc report since; nil: it is split by these alone, or not at all.
+	MallocWalkedAt *time.Time `json:"malloc_walked_at,omitempty"`
 	// OldGeneration has what survived collections.
 	OldGeneration *jvm.Old `json:"old_generation,omitempty"`
 	Threads       struct {

@@ -20,6 +20,7 @@ const (
 	rssBytes
 	reclaimableBytes
 	limitBytes
+	mallocWalked
 	threads
 	growth
 	nativeGrowth
@@ -54,6 +55,7 @@ var metricTable = [numMetrics]struct {
 	rssBytes:          {"jvmem_container_rss_bytes", "Anonymous memory of all processes, as rss in cAdvisor.", []string{"container"}},
 	reclaimableBytes:  {"jvmem_container_reclaimable_bytes", "Page cache and slab that the kernel can reclaim before an OOM kill.", []string{"container"}},
 	limitBytes:        {"jvmem_container_limit_bytes", "Memory limit; absent if there is none.", []string{"container"}},
+	mallocWalked:      {"jvmem_malloc_walk_timestamp_seconds", "When malloc's blocks were last walked through, by which native memory is split, in Unix time; absent if it is not split by them.", []string{"container"}},
 	threads:           {"jvmem_threads", "Threads by pool. The largest pools have a series of their own, the others are pool=other.", []string{"container", "pool"}},
 	growth:            {"jvmem_growth_bytes_per_hour", "Rate of sustained growth, by row. row=total is that of unreclaimable memory, 0 if it does not grow.", []string{"container", "row"}},
 	nativeGrowth:      {"jvmem_native_growth_bytes", "Growth of native memory since a baseline, by the library that the new blocks belong to. The largest have a series of their own; the rest, named or not, is library=other.", []string{"container", "library"}},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -58,8 +59,26 @@ func (e *exposition) container(label string, c *breakdown.Container) {
 	e.known(reclaimableBytes, c.ReclaimableBytes, label)
 	e.known(limitBytes, c.LimitBytes, label)
 	e.nativeOwned(label, c)
+	e.mallocWalked(label, c.JVMs)
 	e.threads(label, c.JVMs)
 	e.sources(label, c.Sources, "consistency")
+}
+
+// mallocWalked exposes the oldest walk; of several JVMs all must have one.
+func (e *exposition) mallocWalked(label string, jvms []breakdown.JVM) {
+	var oldest time.Time
+	for i := range jvms {
+		at := jvms[i].MallocWalkedAt
+		if at == nil {
+			return
+		}
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = *at
+		}
+	}
+	if !oldest.IsZero() {
+		e.put(mallocWalked, float64(oldest.UnixMilli())/1000, label)
+	}
 }
 
 // threads exposes the thread pools of all JVMs of a container.

@@ -59,6 +59,7 @@ func observed(tb testing.TB) *State {
 	app = app.WithOwners([]*owners.Snapshot{{Time: time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC), Complete: true, Held: []owners.Held{
 		{Name: "libz (java.util.zip.Deflater)", Library: "libz.so.1.2.13", ResidentBytes: 1 << 20}, {Name: "com.sun.jna.Memory", ResidentBytes: 1 << 19},
 	}}})
+	app.JVMs[0].MallocWalkedAt = new(time.Date(2026, 11, 26, 0, 59, 10, 0, time.UTC))
 	r := &breakdown.Report{
 		Time: time.Date(2026, 11, 26, 1, 0, 30, 0, time.UTC), SampleSeconds: new(0.012),
 		Containers: []breakdown.Container{app, young},
