@@ -151,7 +151,7 @@ bench: build jdk ## measure the cost of samples beside jcmd and jattach, write d
 	@mkdir -p bin
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./... | tee bin/bench.txt
 ifeq ($(BENCH),.)
-	$(PERFORMANCE) -run 'Samples|Commands|Captures|Malloc' $(PERFORMANCE_ARGS) -benchmarks '$(CURDIR)/bin/bench.txt'
+	$(PERFORMANCE) -run 'Samples|Commands|Captures|Malloc|Categories' $(PERFORMANCE_ARGS) -benchmarks '$(CURDIR)/bin/bench.txt'
 endif
 
 .PHONY: bench-served

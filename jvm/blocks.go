@@ -18,8 +18,8 @@ import (
 // Blocks is what malloc's blocks were used for when they were last walked through
 // (jvm/malloc). Sizes are resident bytes, with the headers of malloc and NMT.
 type Blocks struct {
-	Time          time.Time `json:"time,omitzero"` // of the walk
-	ResidentBytes int64 `json:"resident_bytes"` // of all malloc
+	Time          time.Time `json:"time,omitzero"`  // of the walk
+	ResidentBytes int64     `json:"resident_bytes"` // of all malloc
 	// FreeBytes were freed, or never handed out, or are malloc's own.
 	FreeBytes int64 `json:"free_bytes"`
 	// UntrackedBytes are in use and have no header of NMT: without Categories all that are.
@@ -53,7 +53,9 @@ type walked struct {
 	failed int     // how many failed in a row
 	bytes  int64   // malloc's resident memory then
 	tried  bool
-	names  []string // of NMT's categories, by number; nil: not known yet
+	at     time.Time // when
+	silent bool      // nothing reported what is freed and stays resident
+	names  []string  // of NMT's categories, by number; nil: not known yet
 }
 
 const (
@@ -62,6 +64,8 @@ const (
 	movedBytes = 1 << 20
 	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
 	walkReads, walkTime = 1 << 18, 10 * time.Second
+	// silentAge is how old a walk may become where nothing else tells that blocks were freed.
+	silentAge = 10 * time.Minute
 	// mostDiffering walks in a row are tried if what they see differs from NMT's report.
 	mostDiffering = 8
 	// walkBytes of arenas are walked through, a sample if there is more: 1 s of CPU time.
@@ -78,12 +82,13 @@ var (
 )
 
 // BlocksDue reports whether malloc's memory changed since its blocks were walked through,
-// by the last count of pages, or whether too little was seen then.
+// by the last count of pages, whether too little was seen then, or whether it may have changed
+// without being noticed: JDK 8 and 11 do not report what malloc has free.
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
 	moved := max(c.mallocBytes-w.bytes, w.bytes-c.mallocBytes)
 	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
-	return c.blocks && (!w.tried || moved > movedBytes || again)
+	return c.blocks && (!w.tried || moved > movedBytes || again || w.silent && time.Since(w.at) > silentAge)
 }
 
 // WalkBlocks walks through malloc's blocks, and adds to f what it saw, as Reuse and Resident
@@ -91,7 +96,7 @@ func (p *Process) BlocksDue() bool {
 // once; then what the last complete one saw remains, and the source has the reason.
 func (p *Process) WalkBlocks(f *Facts) {
 	w := &p.walked
-	w.tried, w.bytes = true, p.counted.mallocBytes
+	w.tried, w.bytes, w.at, w.silent = true, p.counted.mallocBytes, time.Now(), p.counted.mixed || f.Malloc == nil
 	blocks, err := p.walkBlocks(f)
 	if errors.Is(err, errIncomplete) {
 		blocks, err = p.walkBlocks(f)
@@ -121,8 +126,7 @@ func (p *Process) walkBlocks(f *Facts) (*Blocks, error) {
 	}
 	defer mem.Close()
 	var split, sample malloc.Split
-	areas := malloc.NewAreas(p.memory.Mappings(), p.counted.malloc)
-	totals, err := malloc.Walk(mem, pagemap, areas, malloc.Budget{Reads: walkReads, Time: walkTime, Bytes: walkBytes}, func(b *malloc.Block) {
+	totals, err := malloc.Walk(mem, pagemap, p.MallocAreas(), malloc.Budget{Reads: walkReads, Time: walkTime, Bytes: walkBytes}, func(b *malloc.Block) {
 		if b.Sampled {
 			sample.Add(b)
 		} else {
@@ -152,23 +156,17 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 	case result.Headers == malloc.NoHeaders:
 		return nil
 	}
-	if p.walked.names == nil {
-		if p.structs == nil {
-			return p.structsErr
-		}
-		names, err := p.structs.Categories()
-		if err != nil {
-			return err
-		}
-		p.walked.names = names
+	names, err := p.NMTCategories()
+	if err != nil {
+		return err
 	}
 	b.Categories = make(map[string]int64)
 	var tracked int64
 	for i, c := range result.Categories {
 		switch {
 		case c.Blocks == 0:
-		case i < len(p.walked.names):
-			b.Categories[p.walked.names[i]] += c.ResidentBytes
+		case i < len(names):
+			b.Categories[names[i]] += c.ResidentBytes
 			tracked += c.Bytes
 		default: // a header that is none
 			b.UntrackedBytes += c.ResidentBytes
@@ -184,6 +182,28 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 		}
 	}
 	return nil
+}
+
+// MallocAreas says where malloc's blocks are, as of the last Resident.
+func (p *Process) MallocAreas() malloc.Areas {
+	return malloc.NewAreas(p.memory.Mappings(), p.counted.malloc)
+}
+
+// NMTCategories returns the names of NMT's categories by number, from HotSpot's own tables. A
+// Query reads these the first time.
+func (p *Process) NMTCategories() ([]string, error) {
+	w := &p.walked
+	if w.names == nil {
+		if p.structs == nil {
+			return nil, p.structsErr
+		}
+		names, err := p.structs.Categories()
+		if err != nil {
+			return nil, err
+		}
+		w.names = names
+	}
+	return w.names, nil
 }
 
 // otherAllocator returns the error that malloc is not glibc's; nil: it is another one.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 )
@@ -119,6 +120,24 @@ func walk(t *testing.T, p *Process, due bool) *Blocks {
 		t.Errorf("the parts add up to %d, all have %d", sum, f.Blocks.ResidentBytes)
 	}
 	return f.Blocks
+}
+
+// TestBlocksSilent: what is freed and stays resident is noticed after a while, where nothing
+// reports it.
+func TestBlocksSilent(t *testing.T) {
+	p := &Process{}
+	p.counted.blocks = true
+	for _, tt := range []struct {
+		silent, old, due bool
+	}{{false, true, false}, {true, false, false}, {true, true, true}} {
+		p.walked = walked{tried: true, silent: tt.silent, at: time.Now()}
+		if tt.old {
+			p.walked.at = p.walked.at.Add(-2 * silentAge)
+		}
+		if p.BlocksDue() != tt.due {
+			t.Errorf("%+v: due %v", tt, !tt.due)
+		}
+	}
 }
 
 // TestBlocksDiffer: a report of NMT that a walk does not agree with may be of before the walk, so

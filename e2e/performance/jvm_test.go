@@ -44,17 +44,26 @@ func installed(t *testing.T) *jdk {
 	}}
 }
 
-// newest returns the newest JDK of Debian sid, in the root file system of the end-to-end
-// tests, as the C library of this machine may be too old for it. Its mounts end with the
-// process. It shares /tmp with this machine, where the workload is.
-var newest = sync.OnceValues(func() (*jdk, error) {
+// tree has the JDKs of Debian sid.
+var tree = sync.OnceValues(func() (*debian.Tree, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	tree, err := debian.Get(ctx, *need)
+	return debian.Get(ctx, *need)
+})
+
+// newest returns the newest JDK of Debian sid.
+var newest = sync.OnceValues(func() (*jdk, error) {
+	tree, err := tree()
 	if err != nil {
 		return nil, err
 	}
-	name := tree.JDKs[len(tree.JDKs)-1].Name
+	return ofDebian(tree, tree.JDKs[len(tree.JDKs)-1].Name), nil
+})
+
+// ofDebian returns a JDK of Debian sid, in the root file system of the end-to-end tests, as the C
+// library of this machine may be too old for it. Its mounts end with the process. It shares
+// /tmp with this machine, where the workload is.
+func ofDebian(tree *debian.Tree, name string) *jdk {
 	const script = `
 		mount --bind "$2" "$1/opt/jdk"
 		mount --rbind /dev "$1/dev"
@@ -73,8 +82,8 @@ var newest = sync.OnceValues(func() (*jdk, error) {
 			return append([]string{"nsenter", "--target", pid, "--mount", "--root", "--wd", "/opt/jdk/bin/java", "-Xms8m",
 				"--module", "jdk.jcmd/sun.tools.jcmd.JCmd", pid}, strings.Fields(command)...)
 		},
-	}, nil
-})
+	}
+}
 
 // start starts a JVM with G1, a number of threads and a size of touched heap.
 func (d *jdk) start(t *testing.T, threads, heapMiB int, flags ...string) *jvmtest.JVM {
