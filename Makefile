@@ -213,7 +213,7 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@for package in $$(go list ./...); do \
 		targets="$$(go test -list '^Fuzz' "$$package")"; \
 		for target in $$(grep '^Fuzz' <<<"$$targets" || true); do \
-			(set -x; go test -run=NONE -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package"); \
+			(set -x; go test -run=NONE -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=3s "$$package"); \
 		done; \
 	done
 

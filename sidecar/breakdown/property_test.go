@@ -129,7 +129,7 @@ func (r random) malloc() *jvm.Malloc {
 }
 
 func (r random) blocks() *jvm.Blocks {
-	b := &jvm.Blocks{ResidentBytes: r.bytes(), FreeBytes: r.bytes(), UntrackedBytes: r.bytes(), Report: r.report(), Malloc: r.malloc()}
+	b := &jvm.Blocks{ResidentBytes: r.bytes(), FreeBytes: r.bytes(), UntrackedBytes: r.bytes(), OutsideBytes: r.bytes(), Report: r.report(), Malloc: r.malloc()}
 	if r.IntN(4) > 0 {
 		b.Categories = make(map[string]int64)
 		for _, name := range []string{"GC", "Thread", "Other", "Internal", "Arena Chunk"} {
