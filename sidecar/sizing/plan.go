@@ -109,7 +109,7 @@ func (p *plan) settings(limit, maxHeap int64) *Settings {
 	need := p.heapNeed()
 	for i := range p.jvms {
 		j := &p.jvms[i]
-		heap := int64(float64(j.heap.need()) / float64(need) * float64(maxHeap))
+		heap := int64(math.Round(float64(j.heap.need()) / float64(need) * float64(maxHeap)))
 		if heap < max(int64(leastFactor*float64(j.heap.live)), minHeap/2) {
 			s.Fits = false
 			s.Note = fmt.Sprintf("does not fit: %s would be left for the heap, of which %s survive collections", size(heap), size(j.heap.live))
@@ -124,7 +124,10 @@ func (p *plan) settings(limit, maxHeap int64) *Settings {
 		s.JVMs, s.CollectingShare = nil, nil
 		return s
 	case s.CollectingShare != nil && *s.CollectingShare > fewShare:
-		s.Note = fmt.Sprintf("collections are expected to take %.0f %% of the time: %s of heap would be better", 100**s.CollectingShare, size(need))
+		s.Note = fmt.Sprintf("collections are expected to take %.0f %% of the time", 100**s.CollectingShare)
+		if need > maxHeap {
+			s.Note += fmt.Sprintf(": %s of heap would be better", size(need))
+		}
 	}
 	if len(p.jvms) == 1 {
 		j := &p.jvms[0]
