@@ -36,8 +36,8 @@ func servedCases() []servedCase {
 	return []servedCase{
 		{name: "threads-executor", verdict: "threads", rate: 0.5, jdks: []int{17, 25}},
 		{name: "threads-session", verdict: "threads", rate: 0.5, jdks: []int{21}},
-		{name: "classes-script", verdict: "class_loader", rate: 4, flags: small, jdks: []int{17, 25}},
-		{name: "classes-groovy", verdict: "class_loader", rate: 0.6, flags: small, jdks: []int{21}},
+		{name: "classes-script", verdict: "class_loader", rate: 15, flags: small, jdks: []int{17, 25}},
+		{name: "classes-groovy", verdict: "class_loader", rate: 3, flags: small, jdks: []int{21}},
 		{name: "heap-cache", verdict: "heap", rate: 30, before: 15_000, flags: heap, jdks: []int{17, 21, 25}},
 		{name: "heap-session", verdict: "heap", rate: 30, before: 15_000, flags: heap, jdks: []int{21}},
 		// Without Native Memory Tracking, which is the default, both are native_untracked.

@@ -155,7 +155,7 @@ func (l *resultList) write() error {
 // writeRun writes of which run a part is.
 func (l *resultList) writeRun(b *strings.Builder, p part) {
 	r := l.Runs[p]
-	fmt.Fprintf(b, "Of %s, a run that ended on %s, on %d CPUs with a load average of %s over 15 minutes.\n", r.Build, r.Ended, runtime.NumCPU(), r.Load)
+	fmt.Fprintf(b, "Build: %s. The run ended on %s, on %d CPUs with a load average of %s over 15 minutes.\n", r.Build, r.Ended, runtime.NumCPU(), r.Load)
 }
 
 // read reads the results of earlier runs, so that some cases can run again.

@@ -174,7 +174,9 @@ func (r recorded) step(ctx context.Context, now time.Time, p *jvm.Process) recor
 	if now.Before(r.end) {
 		var err error
 		if looked, err = r.running.Look(ctx, p); err != nil || len(looked.Causes) == 0 {
-			r.next = now.Add(evidence.LookInterval(sampleTime))
+			if r.next = now.Add(evidence.LookInterval(sampleTime)); r.next.After(r.end) {
+				r.next = r.end // late looks add up: the recording must be stopped before it ends by itself
+			}
 			return r
 		}
 	}

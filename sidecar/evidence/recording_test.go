@@ -173,6 +173,21 @@ func TestRecordingOfSamples(t *testing.T) {
 	}
 }
 
+// TestRecordingLookedAtLate: late looks do not delay the end.
+func TestRecordingLookedAtLate(t *testing.T) {
+	r := &fakeRecording{sampled: true, shows: &cause.Finding{Kind: cause.Heap, Reason: "not enough samples"}}
+	a, _ := newRecorded(t, r)
+	leak := diagnosis.Finding{Verdict: rows.VerdictHeap}
+	now := time.Now()
+	late := evidence.LookInterval(sampleTime) + 2*time.Minute
+	for _, after := range []time.Duration{0, late, 2 * late, sampleTime} {
+		a.gather(t, now.Add(after), leak)
+	}
+	if r.looks != 2 || r.stops != 1 {
+		t.Errorf("%d looks, %d stops", r.looks, r.stops)
+	}
+}
+
 // TestRecordingOfAbsentFinding: a recording is stopped at its end although the finding is gone,
 // and what it shows is there when the finding is.
 func TestRecordingOfAbsentFinding(t *testing.T) {
