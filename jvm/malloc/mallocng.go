@@ -219,16 +219,19 @@ func (g *mallocng) content(of *group, i uint64) bool {
 	}
 	g.hold(start-slotHeader, slotHeader, of.stride)
 	addr, end, what := g.inSlot(of, i)
-	inside := g.groupAt(addr)
-	switch {
-	case what == aBlock:
+	switch what {
+	case aBlock:
 		n := min(end-addr, HeadBytes)
 		b := Block{Addr: addr, Bytes: of.stride, State: InUse, end: end}
 		if g.hold(addr, n, of.stride); g.holds(addr, n) {
 			b.Head = g.at(addr, n)
 		}
 		g.hand(b, start)
-	case what == aGroup && inside != nil:
+	case aGroup:
+		inside := g.groupAt(addr)
+		if inside == nil {
+			return g.err != nil
+		}
 		g.totals.OwnBytes += g.resident(start, start+of.stride) - g.resident(inside.slot(0), inside.slot(uint64(inside.slots)))
 	default:
 		return g.err != nil
