@@ -64,12 +64,9 @@ var verdicts = []struct {
 		"bad", []string{"Thrashing at the limit", "31 % of the time", "raise the limit", "Not judged", "number of classes unknown", "More findings (1)"}, []string{"Calm"}},
 }
 
-// TestVerdicts: each verdict has its words and colour: nothing is calm that grows or was
-// not judged. The documents are those of a sidecar, with another diagnosis.
-func TestVerdicts(t *testing.T) {
-	s := startSidecar(t)
-	startJVM(t, s, 256*mib)
-	b := openBrowser(t)
+// changeDocuments lets window.change alter the documents that the page fetches.
+func (b *browser) changeDocuments() {
+	b.t.Helper()
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `{
 			const real = window.fetch;
@@ -83,6 +80,15 @@ func TestVerdicts(t *testing.T) {
 		}`})
 		return err
 	}))
+}
+
+// TestVerdicts: each verdict has its words and colour: nothing is calm that grows or was
+// not judged. The documents are those of a sidecar, with another diagnosis.
+func TestVerdicts(t *testing.T) {
+	s := startSidecar(t)
+	startJVM(t, s, 256*mib)
+	b := openBrowser(t)
+	b.changeDocuments()
 	b.emulate(1280, 900, false, "light")
 	b.open(s.URL + "/?range=15m")
 	b.await("the JVM is seen", `document.querySelector('#rows data') !== null`)
@@ -134,4 +140,43 @@ func TestVerdicts(t *testing.T) {
 	}
 	b.shoot("verdict-paused-phone")
 	b.quiet("after all verdicts")
+}
+
+// TestOwners: the owners of native memory are shown with the age of the look, and that there was
+// none is said.
+func TestOwners(t *testing.T) {
+	s := startSidecar(t)
+	startJVM(t, s, 256*mib)
+	b := openBrowser(t)
+	b.changeDocuments()
+	b.emulate(1280, 900, false, "light")
+	b.open(s.URL + "/?range=15m")
+	b.await("the JVM is seen", `document.querySelector('#rows data') !== null`)
+	for _, show := range []struct {
+		name, owners, detail string
+		words                []string
+	}{
+		{"looked at", `{time: ago(12), divided: 'untracked'}`, `[{name: 'libz (java.util.zip.Deflater)', library: 'libz.so', bytes: 33554432}, {name: 'other', bytes: 8388608}]`,
+			[]string{"40.0 MiB untracked now", "12 min ago", "libz (java.util.zip.Deflater)", "32.0 MiB", "80.0 %", "other"}},
+		{"out of date", `{time: ago(12), divided: 'untracked', reason: 'the look is out of date'}`, `undefined`, []string{"12 min ago", "The look is out of date."}},
+		{"not looked at", `undefined`, `undefined`, []string{"Its owners were not looked at yet"}},
+	} {
+		eval[bool](b, fmt.Sprintf(`window.change = (document, path) => {
+			const ago = (minutes) => new Date(Date.now() - 60e3 * minutes).toISOString();
+			for (const c of path.startsWith('breakdown') ? document.containers : []) {
+				c.owners = %s;
+				c.memory.find((row) => row.name === 'native').detail = [{name: 'untracked', bytes: 41943040, detail: %s}];
+			}
+		}, true`, show.owners, show.detail))
+		for _, word := range show.words {
+			b.await(show.name+": "+word, fmt.Sprintf(`document.getElementById('owners').innerText.includes(%q)`, word))
+		}
+		checkColors(t, b, "owners "+show.name)
+		b.shoot("owners-" + strings.ReplaceAll(show.name, " ", "-"))
+	}
+	b.emulate(360, 780, true, "light")
+	if width := eval[int](b, `document.documentElement.scrollWidth`); width > 360 {
+		t.Errorf("360 px: the page is %d px wide", width)
+	}
+	b.quiet("after the owners")
 }

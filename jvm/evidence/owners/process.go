@@ -25,6 +25,8 @@ const (
 	probeReads   = 2048
 	probeOther   = 1 << 16
 	trackingFlag = "NativeMemoryTracking"
+	// minFree and maxFree bound the free blocks that are remembered: 0.5 MiB.
+	minFree, maxFree = 16 << 10, 16 << 10
 	// maxClasses bounds the classes by which metaspace is found: 1 µs each.
 	maxClasses = 20_000
 )
@@ -41,6 +43,7 @@ type process struct {
 	lookup    *malloc.Lookup // nil: the allocator is glibc's
 	headers   malloc.Headers
 	stacks    []ranges.Range
+	free      []ranges.Range // large free blocks, in the last walk, sorted
 	unknown   []ranges.Range // anonymous memory of which nothing is known
 	heap      []heapSpan
 	feature   int                // of the JDK, 0: unknown
@@ -192,14 +195,19 @@ func (p *process) probe() error {
 	return nil
 }
 
-// walk calls see for each block in use. reason says why not all of them were seen.
+// walk calls see for each block in use, and remembers the large ones that are free. reason says
+// why not all of them were seen.
 func (p *process) walk(see func(*malloc.Block)) (reason string, err error) {
+	p.free = p.free[:0]
 	totals, err := malloc.Walk(p.source, p.pages, p.areas, p.budget(), func(b *malloc.Block) {
 		if b.State == malloc.InUse {
 			see(b)
+		} else if b.Bytes >= minFree && len(p.free) < maxFree {
+			p.free = append(p.free, ranges.Range{Start: b.Addr, End: b.End()})
 		}
 	})
 	p.left -= totals.Reads
+	p.free = ranges.Merge(p.free)
 	switch {
 	case errors.Is(err, malloc.ErrBudget):
 		p.err = err

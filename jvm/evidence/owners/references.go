@@ -6,6 +6,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
@@ -168,8 +169,15 @@ func (r *references) inBlocks() error {
 			}
 		})
 	}
+	// Free memory is full of words that lead to what was there before: of compilers, above all.
+	var parts []ranges.Range
 	for _, area := range r.mallocs {
-		look(area.Start, area.End)
+		parts = ranges.Cut(r.free, area.Start, area.End, ranges.MallocArena, parts[:0])
+		for _, part := range parts {
+			if part.Kind == ranges.MallocArena {
+				look(part.Start, part.End)
+			}
+		}
 	}
 	if len(hits) == 0 || r.err != nil {
 		return nil
