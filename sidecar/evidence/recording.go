@@ -133,7 +133,11 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		case i.recording != nil:
 		case r.running != nil && !now.Before(r.next):
 			due[p] = r
-		case r.running == nil && kind != "" && r.wanted(now) && !c.recordingNow(now, p):
+		case r.running == nil && kind != "" && r.wanted(now) && c.recordingNow(now, p):
+			if (cause.Options{}).Counts(kind) {
+				c.endSampling(now, p)
+			}
+		case r.running == nil && kind != "" && r.wanted(now):
 			if err := CheckRoom(of); err != nil {
 				i.recordings[p] = r.without(now, err)
 				continue
@@ -213,6 +217,17 @@ func (c *Collector) recordingNow(now time.Time, p process) bool {
 		}
 	}
 	return false
+}
+
+// endSampling has the recordings of samples of a JVM stopped: what is counted in two minutes does
+// not wait for what is sampled for fifteen.
+func (c *Collector) endSampling(now time.Time, p process) {
+	for _, i := range c.incidents {
+		if r := i.recordings[p]; r.running != nil && r.running.Sampled() && now.Before(r.end) {
+			r.next, r.end = now, now
+			i.recordings[p] = r
+		}
+	}
 }
 
 // pollRecording takes the results if they have arrived.

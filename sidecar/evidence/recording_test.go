@@ -173,6 +173,34 @@ func TestRecordingOfSamples(t *testing.T) {
 	}
 }
 
+// TestCountedFirst: what is counted does not wait for what is sampled, but for what is counted.
+func TestCountedFirst(t *testing.T) {
+	r := &fakeRecording{sampled: true, shows: &cause.Finding{Kind: cause.Heap, Reason: "not enough samples"}}
+	a, starts := newRecorded(t, r)
+	now := time.Now()
+	tick := func(after time.Duration, verdicts ...rows.Verdict) {
+		for _, v := range verdicts {
+			a.gather(t, now.Add(after), diagnosis.Finding{Verdict: v})
+		}
+		a.Collector.Tend(t.Context(), now.Add(after), &a.of)
+	}
+	tick(0, rows.VerdictNativeUntracked)
+	tick(time.Minute, rows.VerdictNativeUntracked, rows.VerdictHeap)
+	if *starts != 1 || r.stops != 0 {
+		t.Errorf("%d starts, %d stops of samples beside others", *starts, r.stops)
+	}
+	tick(2*time.Minute, rows.VerdictNativeUntracked, rows.VerdictClassLoader)
+	if *starts != 1 || r.stops != 1 {
+		t.Errorf("%d starts, %d stops as there is something to count", *starts, r.stops)
+	}
+	r.sampled = false
+	tick(3*time.Minute, rows.VerdictNativeUntracked, rows.VerdictClassLoader)
+	tick(4*time.Minute, rows.VerdictClassLoader, rows.VerdictThreads)
+	if *starts != 2 || r.stops != 1 {
+		t.Errorf("%d starts, %d stops beside what is counted", *starts, r.stops)
+	}
+}
+
 // TestRecordingLookedAtLate: late looks do not delay the end.
 func TestRecordingLookedAtLate(t *testing.T) {
 	r := &fakeRecording{sampled: true, shows: &cause.Finding{Kind: cause.Heap, Reason: "not enough samples"}}
