@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -193,12 +194,14 @@ const minute = 60 * 1000
 // Survived is what was left in the heap after its collections, at most, how much more is to
 // come, and how many of these were of the old generation. Of those the least in the minute
 // after counts, as some collectors free what they found later. Without any, it is what
-// collections of the young generation left, garbage too. A heap without generations may be
-// collected once in minutes: what was in use after it fell counts. Nil: no collection was seen.
+// collections of the young generation left, garbage too. With ZGC and Shenandoah what was in use of
+// the heap after it fell counts: they may collect once in minutes, and where they have a young
+// generation, much that survives stays in it. Nil: no collection was seen.
 func (l *Life) Survived() (most *int64, rising int64, old int) {
 	times := l.j.collectionTimes(window{l.j.started, l.j.at})
 	var left []survival
-	if len(times) == 0 || l.j.undivided {
+	concurrent := slices.ContainsFunc(l.j.c.JVMs, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
+	if len(times) == 0 || concurrent {
 		left = l.leftByFalls()
 	} else {
 		left = l.leftByOld(times)
