@@ -87,7 +87,8 @@ const (
 	sightingsInARow, sightingsInAll = 2, 3
 	// newsOfHeap and newsOfJVM are the part of the gain, or of the room that was left, that must come
 	// up after the first finding: these fill up to a bound by design, and may be full.
-	newsOfHeap, newsOfJVM = 0.1, 0.25
+	// After a few collections of a heap it is newsOfFew: what a full cache holds differs by a tenth.
+	newsOfHeap, newsOfFew, newsOfJVM = 0.1, 0.25, 0.25
 	// leakHeapShare is how much of the old generation must be in use as well: caches are made to fill
 	// a part of the heap. After a few collections it is busyShare.
 	leakHeapShare = 0.4
@@ -177,7 +178,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
 		i.State, i.Closed = Closed, &at
 	case i.State == Suspected:
-		if i.Waiting == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) {
+		if i.Waiting == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) {
 			i.State, i.Confirmed = Confirmed, &at
 		} else if idle := at.Sub(i.Seen); idle > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at

@@ -11,7 +11,10 @@ import (
 // least value of late.
 func (j *judge) level(i *Incident) (float64, bool) {
 	from := j.at - max(j.at-i.Since.UnixMilli(), 0)/bins
-	if collected(i.Measure) {
+	switch {
+	case j.undivided && i.Measure == history.OldUsed:
+		from = min(from, j.at-minute) // each collection finds only a part of the garbage
+	case collected(i.Measure):
 		from = j.lastCollection(i.Measure)
 	}
 	least, n := math.Inf(1), 0
@@ -78,6 +81,16 @@ func (j *judge) promoted(from, to int64) (n int, bytes float64) {
 		}
 	}
 	return n, bytes
+}
+
+// nearlyFull is the part of a heap without generations that leaves no room for a bound.
+const nearlyFull = 0.85
+
+// maybeGarbage reports whether the level of a suspicion may be garbage, as a heap without generations
+// holds more or less of it: no growth is found any more, and there is room left.
+func (j *judge) maybeGarbage(i *Incident, level float64) bool {
+	limit, known := j.maxOld()
+	return j.undivided && i.Measure == history.OldUsed && i.InARow == 0 && !i.full && (!known || level < nearlyFull*limit)
 }
 
 // measureOf is the series by which a leak of a detail is followed. The details of malloc

@@ -122,6 +122,9 @@ func (i *Incident) begin(f *Finding, j *judge) {
 		i.To = min(i.To, level) // the rest is not collected yet
 	}
 	if part := news(i.Verdict); part > 0 {
+		if f.few {
+			part = newsOfFew
+		}
 		gain := i.To - i.From
 		i.Needed = gain + part*min(gain, j.roomOf(i))
 		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {

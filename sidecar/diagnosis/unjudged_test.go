@@ -1,6 +1,8 @@
 package diagnosis
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,5 +39,32 @@ func TestNotCalm(t *testing.T) {
 		if got := j.summary(&d); got != c.want {
 			t.Errorf("%q\nwant %q", got, c.want)
 		}
+	}
+}
+
+// TestSuspicionStays: from the first suspicion on, a leak is in each sentence, until it is the verdict.
+func TestSuspicionStays(t *testing.T) {
+	all := allServers(t)
+	r := &all[slices.IndexFunc(all, func(r recording) bool { return strings.HasSuffix(r.File, "apps6-netty-cache-defaults.json.gz") })]
+	var tracker Tracker
+	var begin, since time.Time
+	replay(t, r.open(t), func(millis int64, h *history.Container) {
+		at := time.UnixMilli(millis)
+		if begin.IsZero() {
+			begin = at
+		}
+		d, _ := tracker.Judge(h)
+		switch suspected := strings.Contains(d.Summary, "suspected, ") && strings.Contains(d.Summary, "; if it leaks, "); {
+		case suspected && since.IsZero():
+			since = at
+		case !since.IsZero() && !suspected && d.Verdict != rows.VerdictHeap:
+			t.Errorf("after %s: %s", at.Sub(begin), d.Summary)
+		}
+		if n := len(d.Incidents); n > 1 {
+			t.Errorf("after %s: %d incidents", at.Sub(begin), n)
+		}
+	})
+	if since.IsZero() || since.Sub(begin) > r.End.Sub(begin)/2 {
+		t.Errorf("suspected after %s of %s", since.Sub(begin), r.End.Sub(begin))
 	}
 }
