@@ -12,6 +12,9 @@ import (
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
+// 1/minOwned of native memory is what an owner needs to be in the sentence.
+const minOwned = 10
+
 // message summarises a breakdown for people: usage, how much of it is reclaimable, the
 // largest rows, the verdict, and the unknown rows.
 func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
@@ -22,7 +25,7 @@ func message(c *breakdown.Container, d *diagnosis.Diagnosis) string {
 	slices.SortStableFunc(known, func(a, b breakdown.Row) int { return cmp.Compare(*b.Bytes, *a.Bytes) })
 	for i, row := range known[:min(len(known), 3)] {
 		b.WriteString([]string{": ", ", ", ", "}[i] + string(row.Name) + " " + breakdown.Size(row.Bytes))
-		if d := c.Divided(); row.Name == rows.Native && d != nil && d.Detail[0].Name != breakdown.OtherOwners {
+		if d := c.Divided(); row.Name == rows.Native && d != nil && d.Detail[0].Name != breakdown.OtherOwners && *d.Detail[0].Bytes >= *row.Bytes/minOwned {
 			fmt.Fprintf(&b, " (%s of it owned by %s at %s)", breakdown.Size(d.Detail[0].Bytes), d.Detail[0].Name, c.Owners.Time.UTC().Format(time.RFC3339))
 		}
 	}

@@ -29,7 +29,7 @@ func (l *looked) looker() looker {
 			if l.err != nil {
 				return nil, l.err
 			}
-			return &owners.Report{Complete: true, Now: &owners.Snapshot{PID: 100}}, nil
+			return &owners.Report{Complete: true, Now: &owners.Snapshot{PID: 100, Time: time.Now()}}, nil
 		},
 	}
 }
@@ -55,10 +55,16 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("at minute %v: %d baselines, want %d", step.minute, l.taken, step.taken)
 		}
 	}
+	if looks := a.Looks(&a.of); len(looks) != 1 || looks[0].PID != 3 {
+		t.Errorf("the last look is %+v, want the baseline", looks)
+	}
 	a.find = a.queryFor
 	a.Gather(t.Context(), at(130), &a.of, &diagnosis.Finding{Verdict: rows.VerdictNativeUntracked}, Suspected)
 	if len(l.since) != 1 || l.since[0] == nil || l.since[0].PID != 2 {
 		t.Errorf("compared with %+v", l.since)
+	}
+	if looks := a.Looks(&a.of); len(looks) != 1 || looks[0].PID != 100 {
+		t.Errorf("the last look is %+v, want that on suspicion", looks)
 	}
 	if a.Baseline(t.Context(), at(186), &a.of); l.taken != 3 {
 		t.Error("a baseline was taken while native memory is suspected to leak")
