@@ -164,7 +164,7 @@ func (l *resultList) servedTable(b *strings.Builder) {
 		if r.Named != "" {
 			what += ": `" + r.Named + "`"
 		} else if r.Reason != "" {
-			what += ": " + r.Reason
+			what = r.Reason
 		}
 		fmt.Fprintf(b, "| %s | %d | %s | %s | %s | %s |\n", r.Name, r.JDK, r.evidence(), minutes(r.Verdict), minutes(r.Line), what)
 	}

@@ -121,6 +121,16 @@ func TestLeadOfTruncatedStack(t *testing.T) {
 	}
 }
 
+func TestScripts(t *testing.T) {
+	for class, want := range map[string]string{
+		"Script1": generatedCode, "Script12$_run_closure1": generatedCode, "Script": "", "ScriptA1": "", "com.acme.Script1": "", "Script1x": "",
+	} {
+		if got := folded(jfr.Frame{Class: class}); got != want {
+			t.Errorf("%s: %q", class, got)
+		}
+	}
+}
+
 func TestShow(t *testing.T) {
 	got := strings.Join(stack{frames: []jfr.Frame{start0, worker, worker, sync, cglib, spring, spring, mail}}.show(), ", ")
 	want := "JDK (1 frame), java.util.concurrent (2 frames), com.acme.OrderSync.connect(OrderSync.java:42), generated code (1 frame), Spring (2 frames), " +

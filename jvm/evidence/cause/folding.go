@@ -141,7 +141,18 @@ func folded(f jfr.Frame) string {
 	if f.Class == "" {
 		return unknownCode
 	}
+	if isScript(f.Class) {
+		return generatedCode
+	}
 	return ""
+}
+
+// isScript reports whether a class has a name that Groovy's shell generates: Script1,
+// Script12$_run_closure1.
+func isScript(class string) bool {
+	class, _, _ = strings.Cut(class, "$")
+	number, ok := strings.CutPrefix(class, "Script")
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 // maxShown is the number of lines of a stack that are shown.
