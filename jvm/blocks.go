@@ -42,8 +42,7 @@ type Blocks struct {
 // Outdated reports whether malloc's resident memory, now that size, changed so much since the
 // walk that another one is due.
 func (b *Blocks) Outdated(resident int64) bool {
-	moved := max(resident-b.ResidentBytes, b.ResidentBytes-resident)
-	return moved > max(movedBytes, b.ResidentBytes/100)
+	return distance(resident, b.ResidentBytes) > max(movedBytes, b.ResidentBytes/100)
 }
 
 // walked holds what a Process keeps of its walks. Only WalkBlocks writes it.
@@ -82,14 +81,33 @@ var (
 )
 
 // BlocksDue reports whether malloc's memory changed since its blocks were walked through,
-// by the last count of pages, whether too little was seen then, or whether it may have changed
-// without being noticed: JDK 8 and 11 do not report what malloc has free.
+// by the last count of pages and not by what NMT reports, whether too little was seen then, or
+// whether it may have changed without being noticed: JDK 8 and 11 do not report what malloc has
+// free.
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
-	moved := max(c.mallocBytes-w.bytes, w.bytes-c.mallocBytes)
+	moved := distance(c.mallocBytes, w.bytes) > movedBytes && !w.explained(c)
 	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
-	return c.blocks && (!w.tried || moved > movedBytes || again || w.silent && time.Since(w.at) > silentAge)
+	return c.blocks && (!w.tried || moved || again || w.silent && time.Since(w.at) > silentAge)
 }
+
+// explained reports whether malloc's memory changed since the walk only by what NMT reports as
+// allocated or freed by the JVM: that is then in its part without another walk. It is not if
+// what malloc retains changed, or if its memory doubled.
+func (w *walked) explained(c *counted) bool {
+	b := w.blocks
+	if w.err != nil || b == nil || b.Categories == nil || b.Report == nil || c.facts.Report == nil || c.mixed {
+		return false
+	}
+	retained := int64(0)
+	if now := c.facts.Malloc; now != nil && b.Malloc != nil {
+		retained = distance(now.FreeBytes, b.Malloc.FreeBytes)
+	}
+	tracked := c.facts.Report.MallocedBytes() - b.Report.MallocedBytes()
+	return distance(c.mallocBytes, w.bytes+tracked) <= movedBytes && retained <= movedBytes && c.mallocBytes <= 2*w.bytes
+}
+
+func distance(a, b int64) int64 { return max(a-b, b-a) }
 
 // WalkBlocks walks through malloc's blocks, and adds to f what it saw, as Reuse and Resident
 // do from then on. f has to be of the last of these. A walk that is not complete is repeated

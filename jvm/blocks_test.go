@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/jvm/nmt"
 )
 
 // jemalloc is that of Debian (libjemalloc2).
@@ -46,7 +47,7 @@ func TestBlocks(t *testing.T) {
 			before := walk(t, p, true)
 			j.Do("unsafe 8 3000")
 			j.Do("unsafe 16")
-			after := walk(t, p, true)
+			after := walk(t, p, !tt.reported) // what NMT reports may need none
 			const want = 24 * mib
 			// 8 MiB in blocks of 3000 bytes, each with up to 56 of malloc and NMT.
 			if got := amount(after) - amount(before); got < want || got > want+mib/2 {
@@ -136,6 +137,41 @@ func TestBlocksSilent(t *testing.T) {
 		}
 		if p.BlocksDue() != tt.due {
 			t.Errorf("%+v: due %v", tt, !tt.due)
+		}
+	}
+}
+
+// TestBlocksExplained: no walk is due for what NMT reports of the JVM's own blocks.
+func TestBlocksExplained(t *testing.T) {
+	reported := func(bytes int64) *nmt.Report {
+		return &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}
+	}
+	facts := func(tracked, free int64) Facts {
+		return Facts{Report: reported(tracked), Malloc: &Malloc{FreeBytes: free}}
+	}
+	then := facts(30*mib, 2*mib)
+	for name, tt := range map[string]struct {
+		bytes int64 // of malloc now; 40 MiB in the walk
+		now   Facts
+		due   bool
+	}{
+		"nothing moved":                      {40 * mib, then, false},
+		"all is the JVM's":                   {45 * mib, facts(35*mib, 2*mib), false},
+		"the JVM freed it":                   {35 * mib, facts(25*mib, 2*mib), false},
+		"a library allocated":                {45 * mib, then, true},
+		"not touched yet":                    {43 * mib, facts(35*mib, 2*mib), true},
+		"a library used retained memory too": {45 * mib, facts(35*mib, 0), true},
+		"the JVM used retained memory":       {40 * mib, facts(35*mib, 0), false}, // malloc's memory is the same
+		"glibc's account is not known":       {45 * mib, Facts{Report: reported(35 * mib)}, false},
+		"NMT was switched off":               {45 * mib, Facts{}, true},
+		"doubled":                            {81 * mib, facts(71*mib, 2*mib), true},
+	} {
+		p := &Process{walked: walked{tried: true, bytes: 40 * mib, blocks: &Blocks{
+			Categories: map[string]int64{"Other": 30 * mib}, Report: then.Report, Malloc: then.Malloc,
+		}}}
+		p.counted.blocks, p.counted.mallocBytes, p.counted.facts = true, tt.bytes, tt.now
+		if due := p.BlocksDue(); due != tt.due {
+			t.Errorf("%s: due %v", name, due)
 		}
 	}
 }
