@@ -11,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/hsperf"
 	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/jvm/threads"
@@ -47,6 +48,7 @@ type Process struct {
 
 	// Buffers and caches of Resident.
 	memory         resident.Memory
+	arenaScan      pages.Scan
 	mounts         *proc.Mounts // nil: not read yet
 	arenas, chunks malloc.Cache
 	threads        threads.Reader

@@ -25,6 +25,7 @@ type counted struct {
 	threads int           // live
 	// indicators are those at that time; nil: the count cannot be reused.
 	indicators *resident.Indicators
+	arenas     *arenas // nil: they cannot be counted alone
 	reused     int
 
 	// Needed by the next Query and count, also if this count cannot be reused.
@@ -47,12 +48,21 @@ func (a *Answers) indicators() resident.Indicators {
 	}
 }
 
-// Reuse completes the answers with the last count, without reading pages. The
-// decision is Use; if it is Count, call Resident: something moved by more than tolerance
+// Reuse completes the answers with the last count, without reading pages but those of malloc's
+// arenas. The decision is Use; if it is Count, call Resident: something moved by more than tolerance
 // bytes. The stacks of threads that started since then are unknown.
 func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) {
 	c := &p.counted
 	decision := p.policy.Reuse(c.indicators, a.indicators(), c.reused, tolerance)
+	kinds := c.facts.Resident
+	switch {
+	case c.arenas == nil || c.indicators == nil:
+	case decision.Action == resident.Count:
+		kinds, decision = p.reuseRest(a, tolerance)
+	default: // what moved meanwhile is as it was
+		c.mallocBytes = c.arenas.others + c.arenas.bytes
+		c.facts.Report, c.facts.Malloc = a.Facts.Report, a.Facts.Malloc
+	}
 	if decision.Action != resident.Use {
 		return Facts{}, decision
 	}
@@ -66,7 +76,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 		}
 	}
 	p.lookForIdle(&f.Threads, time.Now())
-	f.Resident, f.SwapBytes, f.HeapFileBytes = c.facts.Resident, c.facts.SwapBytes, c.facts.HeapFileBytes
+	f.Resident, f.SwapBytes, f.HeapFileBytes = kinds, c.facts.SwapBytes, c.facts.HeapFileBytes
 	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
 	f.Sources = append(f.Sources, c.sources...)
 	f.reportBlocks(p)
@@ -164,6 +174,9 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if growth.Action == resident.Use {
 		p.counted.facts, p.counted.sources, p.counted.stacks = f, slices.Clone(f.Sources[len(a.Facts.Sources):]), counts.Stacks
 		p.counted.threads, p.counted.indicators = a.status.Threads, new(a.indicators())
+		if p.counted.arenas = p.countedArenas(&named, mappings, &counts, source); p.counted.arenas != nil {
+			p.counted.indicators.ArenaBytes = &p.counted.arenas.bytes
+		}
 	}
 	f.reportBlocks(p)
 	return f, growth, nil

@@ -9,6 +9,9 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
+// HeapMax is the address space that glibc reserves for an arena heap.
+const HeapMax = heapMax
+
 const (
 	heapMax     = 64 << 20 // HEAP_MAX_SIZE: 2 * DEFAULT_MMAP_THRESHOLD_MAX
 	heapInfo    = 32       // bytes read of heap_info: ar_ptr, prev, size, mprotect_size

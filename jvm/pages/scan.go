@@ -82,15 +82,7 @@ type Span struct{ Start, End uint64 }
 // which takes ten times as long as reading its page table entry. So this is requested
 // only where a mapping may have both.
 func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping, skip []Span) error {
-	s.runs = s.runs[:0]
-	if s.wanted == 0 {
-		s.pageSize, s.wanted = uint64(os.Getpagesize()), pageIsPresent|pageIsSwapped
-		// From 6.13 on a guard page is reported as swapped unless both categories are
-		// requested.
-		if hasGuards() {
-			s.wanted |= pageIsGuard
-		}
-	}
+	s.begin()
 	for i := 0; i < len(mappings); {
 		k := pagesOf(&mappings[i])
 		end := i + 1
@@ -116,6 +108,35 @@ func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping, skip []Span) error {
 	}
 	s.fill(mappings)
 	return nil
+}
+
+// Private returns how many bytes of private pages are resident in the spans, which hold no pages
+// of files, whether they are mapped or not. Errors are those of Read.
+func (s *Scan) Private(pagemap *Pagemap, spans []Span) (bytes int64, err error) {
+	s.begin()
+	for _, span := range spans {
+		if err := s.walk(pagemap.file, span.Start, span.End, anonymous); err != nil {
+			return 0, err
+		}
+	}
+	for _, r := range s.runs {
+		if r.anonymous() {
+			bytes += int64(r.end - r.start)
+		}
+	}
+	return bytes, nil
+}
+
+func (s *Scan) begin() {
+	s.runs = s.runs[:0]
+	if s.wanted == 0 {
+		s.pageSize, s.wanted = uint64(os.Getpagesize()), pageIsPresent|pageIsSwapped
+		// From 6.13 on a guard page is reported as swapped unless both categories are
+		// requested.
+		if hasGuards() {
+			s.wanted |= pageIsGuard
+		}
+	}
 }
 
 // content is the kinds of pages that a mapping may have.

@@ -100,6 +100,8 @@ type Indicators struct {
 	// ThreadsStarted since the JVM started; nil: unknown.
 	ThreadsStarted *int64
 	AgeSeconds     *float64
+	// ArenaBytes are resident in malloc's arenas, of AnonBytes; nil: they were not counted now.
+	ArenaBytes *int64
 }
 
 // Tolerance returns by how many bytes an indicator may differ for a count to be reused.
@@ -111,7 +113,8 @@ func (Policy) Tolerance(residentBytes int64) int64 {
 // Reuse decides whether the last count of a JVM's pages can be used: Use or Count. was
 // are the indicators at that count, nil without a usable one; reused is how often it
 // was reused already. Without NMT nothing shows how much moves from one kind of memory
-// to another, so the count is never reused.
+// to another, so the count is never reused. Malloc's arenas may have changed where they were
+// counted both times.
 func (Policy) Reuse(was *Indicators, now Indicators, reused int, tolerance int64) Decision {
 	switch {
 	case was == nil:
@@ -123,13 +126,17 @@ func (Policy) Reuse(was *Indicators, now Indicators, reused int, tolerance int64
 	case young(now.AgeSeconds):
 		return Decision{Count, "the JVM started less than 30 s ago"}
 	}
+	arenas, malloced := int64(0), now.NMT.MallocedBytes()
+	if was.ArenaBytes != nil && now.ArenaBytes != nil {
+		arenas, malloced = *now.ArenaBytes-*was.ArenaBytes, was.NMT.MallocedBytes()
+	}
 	for _, i := range []struct {
 		name     string
 		was, now int64
 	}{
-		{"RssAnon", was.AnonBytes, now.AnonBytes}, {"RssFile", was.FileBytes, now.FileBytes}, {"RssShmem", was.ShmemBytes, now.ShmemBytes},
+		{"RssAnon", was.AnonBytes, now.AnonBytes - arenas}, {"RssFile", was.FileBytes, now.FileBytes}, {"RssShmem", was.ShmemBytes, now.ShmemBytes},
 		{"VmSwap", was.SwapBytes, now.SwapBytes}, {"VmPTE", was.PageTablesBytes, now.PageTablesBytes},
-		{"memory malloced by the JVM", was.NMT.MallocedBytes(), now.NMT.MallocedBytes()},
+		{"memory malloced by the JVM", was.NMT.MallocedBytes(), malloced},
 	} {
 		if distance(i.was, i.now) > tolerance {
 			return Decision{Count, i.name + " changed"}
