@@ -178,7 +178,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
 		i.State, i.Closed = Closed, &at
 	case i.State == Suspected:
-		if i.Waiting == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) {
+		if i.Waiting == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) && !j.maybeCache(i) {
 			i.State, i.Confirmed = Confirmed, &at
 		} else if idle := at.Sub(i.Seen); idle > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at

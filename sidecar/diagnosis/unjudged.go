@@ -64,18 +64,33 @@ func (j *judge) oldGain() (gain float64, ok bool) {
 // rest is what any of them finds.
 const suspicious = 0.5
 
+// fullCache is the part of what earlier collections left, of what came up, below which a cache is full.
+const fullCache = 0.5
+
 // promotedAndLeft is what came up in the old generation before its collections, and what these left of
-// it. They are counted.
-func (j *judge) promotedAndLeft() (n int, came, left float64) {
+// it: n of them, and of these the last one.
+func (j *judge) promotedAndLeft() (n int, all, last promotion) {
 	limit, _ := j.maxOld()
 	floor := j.valueAt(history.OldUsed, j.started)
 	for _, s := range j.settled() {
-		if more := s.before - floor; more > increase*limit {
-			n, came, left = n+1, came+more, left+s.after-floor
+		if came := s.before - floor; came > increase*limit {
+			last = promotion{came, s.after - floor}
+			n, all.came, all.left = n+1, all.came+last.came, all.left+last.left
 		}
 		floor = s.after
 	}
-	return n, came, left
+	return n, all, last
+}
+
+// promotion is what came up, in bytes, and what a collection left of it.
+type promotion struct{ came, left float64 }
+
+// cacheIsFull reports whether the last collection left much less of what came up than those before,
+// of a collector that frees all garbage each time: what takes the place of something else is freed
+// with it.
+func (j *judge) cacheIsFull() bool {
+	n, all, last := j.promotedAndLeft()
+	return n > 1 && j.fullCollections() && last.left*(all.came-last.came) < fullCache*(all.left-last.left)*last.came
 }
 
 // mayBeLive is the trend of the old generation without what collections freed. What came up since the
@@ -85,10 +100,10 @@ func (j *judge) mayBeLive(w window) (trend, bool) {
 	if len(all) == 0 {
 		return j.trendOf(history.OldUsed, w)
 	}
-	_, came, left := j.promotedAndLeft()
+	_, sum, _ := j.promotedAndLeft()
 	stays, last := 1.0, all[len(all)-1]
-	if came > 0 {
-		stays = max(0, min(left/came, 1))
+	if sum.came > 0 {
+		stays = max(0, min(sum.left/sum.came, 1))
 	}
 	return j.newTrend(func(yield func(int64, history.Point) bool) {
 		for time, p := range j.livePoints(all, j.valueAt(history.OldUsed, j.started)) {
@@ -112,13 +127,13 @@ func (j *judge) heapUncollected() (Finding, bool) {
 	if gain, ok := j.oldGain(); !ok || gain < j.least() {
 		return Finding{}, false
 	}
-	seen, came, left := j.promotedAndLeft()
-	if left < suspicious*came || j.undivided && (seen >= retainedBy || left < (1-mostFreed)*came) {
+	seen, sum, _ := j.promotedAndLeft()
+	if sum.left < suspicious*sum.came || j.undivided && (seen >= retainedBy || sum.left < (1-mostFreed)*sum.came) {
 		return Finding{}, false
 	}
 	waiting := oldCollection
 	if seen > 0 {
-		waiting = fmt.Sprintf("another %s: so far %d left %s of %s", strings.TrimPrefix(oldCollection, "a "), seen, bytesText(left), bytesText(came))
+		waiting = fmt.Sprintf("another %s: so far %d left %s of %s", strings.TrimPrefix(oldCollection, "a "), seen, bytesText(sum.left), bytesText(sum.came))
 	}
 	now, _ := j.now(history.OldUsed)
 	t, ok := j.risingIn(j.mayBeLive, minHeapGain*limit, limit-now)
