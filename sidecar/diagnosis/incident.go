@@ -77,8 +77,9 @@ type Incident struct {
 	// finding has it.
 	Gathered *Gathered `json:"gathered,omitempty"`
 
-	finding Finding // of that judgment; empty if it was read back from JSON
-	full    bool    // of a heap that is full
+	finding  Finding // of that judgment; empty if it was read back from JSON
+	full     bool    // of a heap that is full
+	leftLess string  // as of judge.leftLess
 }
 
 const (
@@ -178,7 +179,11 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
 		i.State, i.Closed = Closed, &at
 	case i.State == Suspected:
-		if i.Waiting == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) && !j.maybeCache(i) {
+		i.leftLess = ""
+		if i.Measure == history.OldUsed && !i.full {
+			i.leftLess = j.leftLess()
+		}
+		if i.Waiting == "" && i.leftLess == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) {
 			i.State, i.Confirmed = Confirmed, &at
 		} else if idle := at.Sub(i.Seen); idle > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at
@@ -243,14 +248,23 @@ func (i *Incident) unit() unit {
 	return inBytes()
 }
 
+// missing says what a suspicion lacks for a verdict; "": nothing, or only to be found again.
+func (i *Incident) missing() string {
+	switch {
+	case i.State != Suspected:
+	case i.Waiting != "":
+		return "waiting for " + i.Waiting
+	case !i.wentOn():
+		return "a leak from +" + i.unit().text(i.Needed) + " on: until then a cache that fills looks the same"
+	}
+	return i.leftLess
+}
+
 // text describes the course of an incident.
 func (i *Incident) text() string {
 	text := fmt.Sprintf("%s: gained %s since %s", i.State, i.unit().text(i.Gained), clockText(i.Since))
-	if i.Waiting != "" && i.State == Suspected {
-		text += "; waiting for " + i.Waiting
-	}
-	if i.State == Suspected && i.Waiting == "" && !i.wentOn() {
-		text += "; confirmed at " + i.unit().text(i.Needed) + ": until then a cache that fills looks the same"
+	if missing := i.missing(); missing != "" {
+		text += "; " + missing
 	}
 	if i.IfLeak != nil {
 		text += "; if it leaks, " + i.IfLeak.sentence()

@@ -93,11 +93,6 @@ func (j *judge) maybeGarbage(i *Incident, level float64) bool {
 	return j.undivided && i.Measure == history.OldUsed && i.InARow == 0 && !i.full && (!known || level < nearlyFull*limit)
 }
 
-// maybeCache reports whether a suspicion of a heap with room left may be a cache that is full now.
-func (j *judge) maybeCache(i *Incident) bool {
-	return i.Measure == history.OldUsed && !i.full && j.cacheIsFull()
-}
-
 // measureOf is the series by which a leak of a detail is followed. The details of malloc
 // move against each other; what is resident does not.
 func measureOf(series string) string {

@@ -117,7 +117,7 @@ func TestFilling(t *testing.T) {
 	for range 10 {
 		see(105, Suspected)
 	}
-	if text := i.Text(); !strings.Contains(text, "gained 105.0 MiB since") || !strings.Contains(text, "; confirmed at 110.0 MiB") {
+	if text := i.Text(); !strings.Contains(text, "gained 105.0 MiB since") || !strings.Contains(text, "; a leak from +110.0 MiB on") {
 		t.Error(text)
 	}
 	see(112, Confirmed)

@@ -85,12 +85,15 @@ func (j *judge) promotedAndLeft() (n int, all, last promotion) {
 // promotion is what came up, in bytes, and what a collection left of it.
 type promotion struct{ came, left float64 }
 
-// cacheIsFull reports whether the last collection left much less of what came up than those before,
-// of a collector that frees all garbage each time: what takes the place of something else is freed
-// with it.
-func (j *judge) cacheIsFull() bool {
+// leftLess says that the last collection, of a collector that frees all garbage each time, left much
+// less of what came up than those before: what takes the place of something else in a cache is
+// freed with it. "": it did not.
+func (j *judge) leftLess() string {
 	n, all, last := j.promotedAndLeft()
-	return n > 1 && j.fullCollections() && last.left*(all.came-last.came) < fullCache*(all.left-last.left)*last.came
+	if n < 2 || !j.fullCollections() || last.left*(all.came-last.came) >= fullCache*(all.left-last.left)*last.came {
+		return ""
+	}
+	return fmt.Sprintf("the last %s left %s of %s, less than before, as if a cache is full", strings.TrimPrefix(oldCollection, "a "), bytesText(max(0, last.left)), bytesText(last.came))
 }
 
 // mayBeLive is the trend of the old generation without what collections freed. What came up since the
@@ -173,10 +176,11 @@ func (d *Diagnosis) suspected() string {
 			continue
 		}
 		text, why := i.phrase()+", +"+i.unit().text(i.Gained)+" since "+clockText(i.Since), "not confirmed"
+		if missing := i.missing(); missing != "" {
+			text += ", " + missing
+		}
 		if i.Waiting != "" {
-			text, why = text+", waiting for "+i.Waiting, "not collected yet"
-		} else if !i.wentOn() {
-			text += ", a leak from +" + i.unit().text(i.Needed) + " on: until then a cache that fills looks the same"
+			why = "not collected yet"
 		}
 		if i.IfLeak != nil {
 			text += "; if it leaks, " + i.IfLeak.sentence()

@@ -20,6 +20,10 @@ func TestNotCalm(t *testing.T) {
 		Verdict: rows.VerdictHeap, State: Suspected, Since: since, Gained: 30 << 20, Needed: 38 << 20,
 		IfLeak: &Forecast{Reached: HeapLimit, Seconds: 900, LowSeconds: 720, HighSeconds: 1200},
 	}}
+	full := []Incident{{
+		Verdict: rows.VerdictHeap, State: Suspected, Since: since, Gained: 38 << 20, Needed: 38 << 20,
+		leftLess: "the last collection of the old generation left 1.2 MiB of 10.5 MiB, less than before, as if a cache is full",
+	}}
 	known := []string{history.OldUsed, history.OldCollections, history.Classes}
 	for _, c := range []struct {
 		known     []string
@@ -29,6 +33,7 @@ func TestNotCalm(t *testing.T) {
 		{known, nil, "no sustained growth"},
 		{known, suspicion, "suspected, not collected yet: direct buffer leak (direct ByteBuffers or Unsafe memory), +8.0 MiB since 2026-11-29 02:00 UTC, waiting for a collection; no other sustained growth"},
 		{known, filling, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +30.0 MiB since 2026-11-29 02:00 UTC, a leak from +38.0 MiB on: until then a cache that fills looks the same; if it leaks, Java OutOfMemoryError expected in 15 min (12 min to 20 min); no other sustained growth"},
+		{known, full, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +38.0 MiB since 2026-11-29 02:00 UTC, the last collection of the old generation left 1.2 MiB of 10.5 MiB, less than before, as if a cache is full; no other sustained growth"},
 		{nil, nil, "not judged: Java heap (old generation unknown), class loaders (number of classes unknown); no sustained growth"},
 	} {
 		j := &judge{c: &history.Container{JVMs: make([]breakdown.JVM, 1)}, last: make(map[string]float64)}
