@@ -93,18 +93,18 @@ func (p *Process) BlocksDue() bool {
 
 // explained reports whether malloc's memory changed since the walk only by what NMT reports as
 // allocated or freed by the JVM: that is then in its part without another walk. It is not if
-// what malloc retains changed, or if its memory doubled.
+// what malloc retains changed or is not known, or if its memory doubled.
 func (w *walked) explained(c *counted) bool {
 	b := w.blocks
 	if w.err != nil || b == nil || b.Categories == nil || b.Report == nil || c.facts.Report == nil || c.mixed {
 		return false
 	}
-	retained := int64(0)
-	if now := c.facts.Malloc; now != nil && b.Malloc != nil {
-		retained = distance(now.FreeBytes, b.Malloc.FreeBytes)
+	now := c.facts.Malloc
+	if now == nil || b.Malloc == nil { // JDK 8 and 11: what a library freed may be retained
+		return false
 	}
 	tracked := c.facts.Report.MallocedBytes() - b.Report.MallocedBytes()
-	return distance(c.mallocBytes, w.bytes+tracked) <= movedBytes && retained <= movedBytes && c.mallocBytes <= 2*w.bytes
+	return distance(c.mallocBytes, w.bytes+tracked) <= movedBytes && distance(now.FreeBytes, b.Malloc.FreeBytes) <= movedBytes && c.mallocBytes <= 2*w.bytes
 }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
