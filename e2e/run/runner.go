@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,6 +74,10 @@ func (r *runner) run(ctx context.Context) ([]result.Result, error) {
 			err = errors.Join(err, fmt.Errorf("%s: failed", u))
 		}
 	}
+	// They ended in another order.
+	slices.SortStableFunc(all, func(a, b result.Result) int {
+		return cmp.Compare(slices.Index(units, a.Unit), slices.Index(units, b.Unit))
+	})
 	return all, err
 }
 
