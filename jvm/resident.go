@@ -3,6 +3,7 @@ package jvm
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,7 @@ type counted struct {
 	threads int           // live
 	// indicators are those at that time; nil: the count cannot be reused.
 	indicators *resident.Indicators
-	arenas     *arenas // nil: they cannot be counted alone
+	arenas     *resident.Arenas // nil: they cannot be counted alone
 	reused     int
 
 	// Needed by the next Query and count, also if this count cannot be reused.
@@ -60,7 +61,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 	case decision.Action == resident.Count:
 		kinds, decision = p.reuseRest(a, tolerance)
 	default: // what moved meanwhile is as it was
-		c.mallocBytes = c.arenas.others + c.arenas.bytes
+		c.mallocBytes = resident.MallocBytes(kinds)
 		c.facts.Report, c.facts.Malloc = a.Facts.Report, a.Facts.Malloc
 	}
 	if decision.Action != resident.Use {
@@ -81,6 +82,32 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 	f.Sources = append(f.Sources, c.sources...)
 	f.reportBlocks(p)
 	return f, decision
+}
+
+// reuseRest decides to use the last count for all but malloc's arenas, whose pages it counts.
+// Where a walk through malloc's blocks is due then, all is counted.
+func (p *Process) reuseRest(a *Answers, tolerance int64) (map[ranges.Kind]resident.Bytes, resident.Decision) {
+	c := &p.counted
+	bytes, ok := c.arenas.Count(p.Dir(), &p.arenaScan)
+	if !ok {
+		return nil, resident.Decision{Action: resident.Count, Reason: "malloc's arenas changed"}
+	}
+	now := a.indicators()
+	now.ArenaBytes = &bytes
+	decision := p.policy.Reuse(c.indicators, now, c.reused, tolerance)
+	if decision.Action != resident.Use {
+		return nil, decision
+	}
+	kinds := maps.Clone(c.facts.Resident) // the last count remains what it was
+	arenas := kinds[ranges.MallocArena]
+	arenas.AnonBytes = bytes
+	kinds[ranges.MallocArena] = arenas
+	c.mallocBytes = resident.MallocBytes(kinds)
+	c.facts.Report, c.facts.Malloc = a.Facts.Report, a.Facts.Malloc
+	if p.BlocksDue() {
+		return nil, resident.Decision{Action: resident.Count, Reason: "a walk through malloc's blocks is due"}
+	}
+	return kinds, decision
 }
 
 // facts returns the answers' facts, to be completed.
@@ -164,7 +191,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	p.lookForIdle(&f.Threads, time.Now())
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
-		mallocBytes: counts.MallocBytes(), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
+		mallocBytes: resident.MallocBytes(counts.Kinds), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
 		blocks: slices.Contains(named.Complete, ranges.MallocArena),
 	}
 	if other := otherAllocator(named.MallocErr); other != nil && len(named.Missing()) == 0 && malloc.ByName(other.Name) != malloc.Unsupported {
@@ -174,8 +201,11 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if growth.Action == resident.Use {
 		p.counted.facts, p.counted.sources, p.counted.stacks = f, slices.Clone(f.Sources[len(a.Facts.Sources):]), counts.Stacks
 		p.counted.threads, p.counted.indicators = a.status.Threads, new(a.indicators())
-		if p.counted.arenas = p.countedArenas(&named, mappings, &counts, source); p.counted.arenas != nil {
-			p.counted.indicators.ArenaBytes = &p.counted.arenas.bytes
+		if p.counted.blocks && !p.counted.mixed {
+			p.counted.arenas = resident.CountedArenas(p.Dir(), &named, mappings, &counts, source)
+		}
+		if p.counted.arenas != nil {
+			p.counted.indicators.ArenaBytes = new(counts.Kinds[ranges.MallocArena].AnonBytes)
 		}
 	}
 	f.reportBlocks(p)

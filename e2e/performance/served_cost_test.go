@@ -92,7 +92,7 @@ func TestServed(t *testing.T) {
 			out.Add(row...)
 		}
 	}
-	what := fmt.Sprintf("`jvmem serve --interval %v --max-cpu 0 --evidence none` and `jcmd` with nice -20; medians of %d observations of %v each, 200 threads, G1; one `jcmd` takes %s ms.",
+	what := fmt.Sprintf("`jvmem serve --interval %v --max-cpu 0 --evidence none` and `jcmd` with nice -20; medians of %d observations\nof %v each, 200 threads, G1; one `jcmd` takes %s ms.",
 		servedEvery, servedRounds, servedWindow, number(jcmd))
 	if len(sizes) < 3 {
 		what += " The memory for a heap of 16 GiB was not available."

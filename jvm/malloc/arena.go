@@ -88,7 +88,7 @@ func (m *memory) findMain(library []ranges.Range, brk ranges.Range) (mallocState
 					continue
 				}
 				top := binary.LittleEndian.Uint64(held[at:])
-				if top < brk.Start || top >= brk.End+heapMax {
+				if top < brk.Start || top >= brk.End+HeapMax {
 					continue
 				}
 				if a, ok := parseState(held[offset:], m.start+uint64(offset)); ok && a.layout == l {
@@ -128,12 +128,12 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 			byAddr[addr] = a
 		}
 		// heap_info has 32 bytes, from glibc 2.35 on 48; the arena follows the first.
-		infoBytes := addr & (heapMax - 1)
+		infoBytes := addr & (HeapMax - 1)
 		if a == nil || infoBytes != 0x20 && infoBytes != 0x30 || size == 0 {
 			continue
 		}
 		first := r.Start + infoBytes
-		if addr&^(heapMax-1) == r.Start {
+		if addr&^(HeapMax-1) == r.Start {
 			first = alignUp(addr+a.layout.size, 16)
 		}
 		if first > r.Start+size {
@@ -149,7 +149,7 @@ func (m *memory) heaps(areas Areas) (heaps []*heap, arenas []*mallocState) {
 // the mappings were read, if it grew since. 0: it is none.
 func heapSize(info []byte) uint64 {
 	size, mprotected := binary.LittleEndian.Uint64(info[16:]), binary.LittleEndian.Uint64(info[24:])
-	if size > mprotected || mprotected > heapMax {
+	if size > mprotected || mprotected > HeapMax {
 		return 0
 	}
 	return size
@@ -162,7 +162,7 @@ func (m *memory) refresh(h *heap) {
 	}
 	if h.arena.main {
 		_, size := m.header(h.arena.top)
-		if end := h.arena.top + size&^flagBits; end > h.end && end <= h.mapped.End+2*heapMax {
+		if end := h.arena.top + size&^flagBits; end > h.end && end <= h.mapped.End+2*HeapMax {
 			h.end = end
 		}
 		return

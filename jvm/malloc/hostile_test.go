@@ -118,20 +118,20 @@ func TestHostile(t *testing.T) {
 			r.set(base+0x30+0x60, chunks[len(chunks)/2]+16)
 		},
 		"a heap that claims 64 MiB": func(r *recording, chunks []uint64) {
-			r.set(base+16, heapMax)
-			r.set(base+24, heapMax)
+			r.set(base+16, HeapMax)
+			r.set(base+24, HeapMax)
 		},
 		"a false arena": func(r *recording, chunks []uint64) { r.set(base+0x30+0x70, 0) },
 		"2,000 heaps of an arena": func(r *recording, chunks []uint64) {
 			for i := uint64(1); i <= 2000; i++ {
-				heap := base + i*heapMax
-				r.heap(heap, base, base+0x30, heapMax)
-				r.areas.Found = append(r.areas.Found, arena(heap, heap+heapMax))
+				heap := base + i*HeapMax
+				r.heap(heap, base, base+0x30, HeapMax)
+				r.areas.Found = append(r.areas.Found, arena(heap, heap+HeapMax))
 			}
 		},
 		"false chunks": func(r *recording, chunks []uint64) {
 			for i := range uint64(2000) {
-				at := base + heapMax + i*mib
+				at := base + HeapMax + i*mib
 				r.put(at)
 				r.areas.Found = append(r.areas.Found, chunk(at, at+mib))
 			}
@@ -204,7 +204,7 @@ func TestOlder(t *testing.T) {
 			r.areas.Library = []ranges.Range{span(base-mib, base-mib+pageSize)}
 
 			for i, rest := range []uint64{0x20, 0x30} { // at the end of heaps that are full
-				heap := uint64(base + (i+1)*heapMax)
+				heap := uint64(base + (i+1)*HeapMax)
 				end := heap + 2*pageSize
 				r.heap(heap, base, base+0x20, 2*pageSize)
 				r.put(heap + pageSize)
@@ -357,7 +357,7 @@ func FuzzWalk(f *testing.F) {
 				t.Fatalf("%+v", b)
 			}
 			inside := func(a ranges.Range) bool { // a heap may claim that it grew
-				return b.Addr >= a.Start && b.Addr-chunkHeader+b.Bytes <= max(a.End, a.Start+heapMax)
+				return b.Addr >= a.Start && b.Addr-chunkHeader+b.Bytes <= max(a.End, a.Start+HeapMax)
 			}
 			if !slices.ContainsFunc(r.all(), inside) && b.State != Top {
 				t.Fatalf("%#x, %d bytes, is in no area", b.Addr, b.Bytes)

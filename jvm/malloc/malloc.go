@@ -9,14 +9,14 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 )
 
-// HeapMax is the address space that glibc reserves for an arena heap.
-const HeapMax = heapMax
+// HeapMax is the address space that glibc reserves for an arena heap (HEAP_MAX_SIZE:
+// 2 * DEFAULT_MMAP_THRESHOLD_MAX).
+const HeapMax = 64 << 20
 
 const (
-	heapMax     = 64 << 20 // HEAP_MAX_SIZE: 2 * DEFAULT_MMAP_THRESHOLD_MAX
-	heapInfo    = 32       // bytes read of heap_info: ar_ptr, prev, size, mprotect_size
-	chunkHeader = 16       // mchunk_prev_size, mchunk_size
-	isMmapped   = 2        // the only flag that an mmapped chunk carries
+	heapInfo    = 32 // bytes read of heap_info: ar_ptr, prev, size, mprotect_size
+	chunkHeader = 16 // mchunk_prev_size, mchunk_size
+	isMmapped   = 2  // the only flag that an mmapped chunk carries
 	prevInUse   = 1
 	notMain     = 4 // the chunk is in a thread's arena
 	flagBits    = 7
@@ -126,9 +126,9 @@ type finder struct {
 // heaps finds the arena heaps. They are aligned, so few pages are read.
 func (f *finder) heaps(s ranges.Range) []ranges.Range {
 	var heaps []ranges.Range
-	for heap := alignUp(s.Start, heapMax); heap < s.End; heap += heapMax {
+	for heap := alignUp(s.Start, HeapMax); heap < s.End; heap += HeapMax {
 		if f.pages.Present(heap) && f.isHeap(heap) {
-			heaps = append(heaps, ranges.Range{Start: heap, End: min(heap+heapMax, s.End), Kind: ranges.MallocArena})
+			heaps = append(heaps, ranges.Range{Start: heap, End: min(heap+HeapMax, s.End), Kind: ranges.MallocArena})
 		}
 	}
 	return heaps
@@ -251,9 +251,9 @@ func (f *finder) isHeap(addr uint64) bool {
 	prev := binary.LittleEndian.Uint64(info[8:])
 	size := binary.LittleEndian.Uint64(info[16:])
 	mprotected := binary.LittleEndian.Uint64(info[24:])
-	first := arena&^(heapMax-1) == addr && prev == 0
-	later := arena != 0 && prev != 0 && prev%heapMax == 0
-	return (first || later) && size > 0 && size <= mprotected && mprotected <= heapMax && mprotected%pageSize == 0
+	first := arena&^(HeapMax-1) == addr && prev == 0
+	later := arena != 0 && prev != 0 && prev%HeapMax == 0
+	return (first || later) && size > 0 && size <= mprotected && mprotected <= HeapMax && mprotected%pageSize == 0
 }
 
 func (f *finder) read(b []byte, addr uint64) bool {

@@ -18,7 +18,7 @@ import (
 
 const (
 	mib  = 1 << 20
-	base = 0x7f0010000000 // a multiple of heapMax
+	base = 0x7f0010000000 // a multiple of HeapMax
 )
 
 func TestFind(t *testing.T) {
@@ -33,27 +33,27 @@ func TestFind(t *testing.T) {
 			[]ranges.Range{arena(base, base+0x21000)},
 		},
 		"a later heap of an arena": {
-			func(p *process) { p.heap(base+heapMax, base, base+0x30, mib) },
-			[]ranges.Range{span(base+heapMax, base+heapMax+mib)},
-			[]ranges.Range{arena(base+heapMax, base+heapMax+mib)},
+			func(p *process) { p.heap(base+HeapMax, base, base+0x30, mib) },
+			[]ranges.Range{span(base+HeapMax, base+HeapMax+mib)},
+			[]ranges.Range{arena(base+HeapMax, base+HeapMax+mib)},
 		},
 		"a full heap joined to memory on both sides": {
 			func(p *process) {
 				p.chunk(base-2*mib, mib)
-				p.heap(base, 0, base+0x30, heapMax)
+				p.heap(base, 0, base+0x30, HeapMax)
 				p.chunk(base+mib, mib) // what lies in a heap is the heap's
-				p.chunk(base+heapMax, mib)
+				p.chunk(base+HeapMax, mib)
 			},
-			[]ranges.Range{span(base-3*mib, base+heapMax+2*mib)},
-			[]ranges.Range{chunk(base-2*mib, base-mib), arena(base, base+heapMax), chunk(base+heapMax, base+heapMax+mib)},
+			[]ranges.Range{span(base-3*mib, base+HeapMax+2*mib)},
+			[]ranges.Range{chunk(base-2*mib, base-mib), arena(base, base+HeapMax), chunk(base+HeapMax, base+HeapMax+mib)},
 		},
 		"two full heaps in a row": {
 			func(p *process) {
-				p.heap(base, 0, base+0x30, heapMax)
-				p.heap(base+heapMax, base, base+0x30, heapMax)
+				p.heap(base, 0, base+0x30, HeapMax)
+				p.heap(base+HeapMax, base, base+0x30, HeapMax)
 			},
-			[]ranges.Range{span(base, base+2*heapMax)},
-			[]ranges.Range{arena(base, base+heapMax), arena(base+heapMax, base+2*heapMax)},
+			[]ranges.Range{span(base, base+2*HeapMax)},
+			[]ranges.Range{arena(base, base+HeapMax), arena(base+HeapMax, base+2*HeapMax)},
 		},
 		"chunks back to back": {
 			func(p *process) {
@@ -114,14 +114,14 @@ func TestFind(t *testing.T) {
 		},
 		"not quite a heap": {
 			func(p *process) {
-				p.heap(base+0*heapMax, 0, base-8, mib)                 // arena below the heap
-				p.heap(base+1*heapMax, base+8, base+0x30, mib)         // prev not aligned
-				p.heap(base+2*heapMax, 0, base+2*heapMax+0x30, 0)      // empty
-				p.put(base+3*heapMax, base+3*heapMax+0x30, 0, mib, 10) // size beyond what is readable
-				p.put(base+4*heapMax, base+4*heapMax+0x30, 0, 8, 2*heapMax)
-				p.put(base + 5*heapMax)
+				p.heap(base+0*HeapMax, 0, base-8, mib)                 // arena below the heap
+				p.heap(base+1*HeapMax, base+8, base+0x30, mib)         // prev not aligned
+				p.heap(base+2*HeapMax, 0, base+2*HeapMax+0x30, 0)      // empty
+				p.put(base+3*HeapMax, base+3*HeapMax+0x30, 0, mib, 10) // size beyond what is readable
+				p.put(base+4*HeapMax, base+4*HeapMax+0x30, 0, 8, 2*HeapMax)
+				p.put(base + 5*HeapMax)
 			},
-			[]ranges.Range{span(base, base+6*heapMax)},
+			[]ranges.Range{span(base, base+6*HeapMax)},
 			nil,
 		},
 		"several spans": {
@@ -344,7 +344,7 @@ func FuzzFind(f *testing.F) {
 		f.Add(b)
 	}
 	seed(0, 300<<12, 0, 0, minChunk|isMmapped, 0, 0, 40, 0, minChunk|isMmapped, 0, 0)
-	seed(0, 1<<27, 0, base+0x30, 0, heapMax, heapMax, 1<<14, base+0x30, base, mib, mib)
+	seed(0, 1<<27, 0, base+0x30, 0, HeapMax, HeapMax, 1<<14, base+0x30, base, mib, mib)
 	seed(0, 1<<13, 0, 0, ^uint64(pageSize-1)|isMmapped, 0, 0)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		numbers := bufio.NewReader(bytes.NewReader(data))
@@ -385,13 +385,13 @@ func FuzzFind(f *testing.F) {
 
 func TestCountArenas(t *testing.T) {
 	p := newProcess()
-	p.heap(base, 0, base+0x30, heapMax)
-	p.heap(base+heapMax, base, base+0x30, mib) // the same arena's second
-	p.heap(base+2*heapMax, 0, base+2*heapMax+0x30, mib)
+	p.heap(base, 0, base+0x30, HeapMax)
+	p.heap(base+HeapMax, base, base+0x30, mib) // the same arena's second
+	p.heap(base+2*HeapMax, 0, base+2*HeapMax+0x30, mib)
 	list := []ranges.Range{
-		arena(base, base+heapMax), arena(base+heapMax, base+2*heapMax), arena(base+2*heapMax, base+3*heapMax),
-		arena(base+3*heapMax, base+4*heapMax), // unmapped since
-		chunk(base+4*heapMax, base+4*heapMax+mib),
+		arena(base, base+HeapMax), arena(base+HeapMax, base+2*HeapMax), arena(base+2*HeapMax, base+3*HeapMax),
+		arena(base+3*HeapMax, base+4*HeapMax), // unmapped since
+		chunk(base+4*HeapMax, base+4*HeapMax+mib),
 	}
 	if got := CountArenas(p, list); got != 2 {
 		t.Errorf("%d arenas, want 2", got)

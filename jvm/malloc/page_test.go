@@ -17,7 +17,7 @@ func TestPageSizes(t *testing.T) {
 			inArena := len(r.arena(0x30, 512))
 			// Chunks that malloc mmapped, whose blocks are aligned to 16 bytes and more.
 			const tracked = 300_000 // bytes that NMT asked for
-			at := uint64(base + heapMax)
+			at := uint64(base + HeapMax)
 			from, want := at, []uint64{}
 			for align := uint64(16); align <= 4*page; align *= 2 {
 				gap := align - chunkHeader

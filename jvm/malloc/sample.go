@@ -34,7 +34,7 @@ func (w *walker) choose(heaps []*heap, limit int64) (whole, sampled []*heap) {
 		return heaps, nil
 	}
 	// By a hash of the address: next time they are the same, whatever else there is.
-	order := func(h *heap) uint64 { return h.mapped.Start / heapMax * 0x9E3779B97F4A7C15 }
+	order := func(h *heap) uint64 { return h.mapped.Start / HeapMax * 0x9E3779B97F4A7C15 }
 	slices.SortFunc(others, func(a, b *heap) int { return cmp.Compare(order(a), order(b)) })
 	for _, h := range others {
 		if len(sampled) < minSample || w.totals.SampledBytes < limit {

@@ -12,12 +12,12 @@ import (
 func TestSample(t *testing.T) {
 	const (
 		arenas, size = 10, 1 << 10
-		account      = base - heapMax
+		account      = base - HeapMax
 	)
 	r := &recording{process: newProcess()}
 	blocks := 0
 	for i := range uint64(arenas) {
-		for _, c := range r.arenaAt(base+i*heapMax, 0x30, size) {
+		for _, c := range r.arenaAt(base+i*HeapMax, 0x30, size) {
 			r.set(c+chunkHeader, size-8-trackingHeader-trackingFooter)
 			r.set(c+chunkHeader+8, canary<<48|3<<32)
 			blocks++
@@ -49,7 +49,7 @@ func TestSample(t *testing.T) {
 	if exact.SampledBytes != 0 || of.Categories[3].Blocks != int64(blocks) {
 		t.Errorf("%+v, %d of %d blocks", exact, of.Categories[3].Blocks, blocks)
 	}
-	if enough, _, _ := walk(arenas * heapMax); enough != exact {
+	if enough, _, _ := walk(arenas * HeapMax); enough != exact {
 		t.Errorf("with room for all: %+v, want %+v", enough, exact)
 	}
 	for bytes, want := range map[int64]int{1: minSample, 6 * arenaBytes: 6} {

@@ -129,7 +129,7 @@ func (c *Counts) AnonBytes() int64 {
 	return sum
 }
 
-// MallocBytes is the resident part of malloc's memory.
-func (c *Counts) MallocBytes() int64 {
-	return c.Kinds[ranges.MallocArena].AnonBytes + c.Kinds[ranges.MallocChunk].AnonBytes
+// MallocBytes is the resident part of malloc's memory in a count.
+func MallocBytes(kinds map[ranges.Kind]Bytes) int64 {
+	return kinds[ranges.MallocArena].AnonBytes + kinds[ranges.MallocChunk].AnonBytes
 }

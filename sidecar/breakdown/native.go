@@ -10,6 +10,7 @@ import (
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
@@ -100,7 +101,7 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 // statistics: nil where they are unknown or, with another allocator, meaningless. Its memory and
 // these mappings are told apart by its blocks only.
 func mallocOf(j *jvm.Facts, complete bool) (malloc, mmap int64, known *jvm.Malloc) {
-	malloc = j.Resident[ranges.MallocArena].AnonBytes + j.Resident[ranges.MallocChunk].AnonBytes
+	malloc = resident.MallocBytes(j.Resident)
 	if complete {
 		mmap = j.Resident[ranges.Unknown].AnonBytes
 	}
