@@ -93,7 +93,7 @@ func (o *outcome) row() string {
 const (
 	// The constants of the memory calculator of the Paketo Java buildpacks: github.com/paketo-buildpacks/libjvm,
 	// calc/calculator.go, stack.go, reserved_code_cache.go, direct_memory.go and helper/memory_calculator.go
-	// (20962c26, 05239888). That of Cloud Foundry has the same. Its head room is 0; it estimates the number of
+	// (20962c26, 05239888). Its head room is 0; it estimates the number of
 	// classes as 0.35 of those in the application and the JDK, here it is the number that was loaded.
 	classBytes, classOverhead                 = 5_800, 14_000_000
 	buildpackThreads, buildpackStack          = 250, 1 * mib

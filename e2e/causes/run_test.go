@@ -89,15 +89,20 @@ func (c testCase) run(t *testing.T, jdk int, more ...string) (result, finding) {
 	if len(f.Causes) > 0 {
 		first := f.Causes[0]
 		r.Named = fmt.Sprintf("%s.%s(%s:%d)", first.Line.Class, first.Line.Method, first.Line.File, first.Line.Line)
-		r.Count, r.Outcome = first.Count, wrong
-		if slices.Contains(r.Truth, r.Named) {
-			r.Outcome = right
-		} else {
-			t.Errorf("named %s, it is %s", r.Named, r.Truth)
-		}
+		r.Count, r.Outcome = first.Count, judge(t, r.Named, r.Truth)
 	}
 	t.Logf("%s: %s, %d of %d, %s %s %q", r.Outcome, r.Named, r.Count, r.Total, r.Reason, f.Seen, f.Notes)
 	return r, f
+}
+
+// judge compares a line that was named with those that leak.
+func judge(t *testing.T, named string, truth []string) outcome {
+	t.Helper()
+	if slices.Contains(truth, named) {
+		return right
+	}
+	t.Errorf("named %s, it is %s", named, truth)
+	return wrong
 }
 
 // record runs `jvmem evidence`.

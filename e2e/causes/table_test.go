@@ -40,7 +40,6 @@ const (
 // pauses, and how much leaks in a time, depend on it.
 type conditions struct {
 	Ended, Build, Load string
-	Note               string // what else to know of this run
 }
 
 // begin notes that results of a part follow.
@@ -159,9 +158,6 @@ func (l *resultList) write() error {
 func (l *resultList) writeRun(b *strings.Builder, p part) {
 	r := l.Runs[p]
 	fmt.Fprintf(b, "Build: %s. The run ended on %s, on %d CPUs with a load average of %s over 15 minutes.\n", r.Build, r.Ended, runtime.NumCPU(), r.Load)
-	if r.Note != "" {
-		b.WriteString(r.Note + "\n")
-	}
 }
 
 // read reads the results of earlier runs, so that some cases can run again.
