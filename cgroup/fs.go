@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/containerd/cgroups/v3"
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 )
 
@@ -31,11 +30,11 @@ func (f FS) path(elem ...string) string {
 // permission. The error is ErrGone for a process that ended or is ending.
 func (f FS) PathOf(pid int) (Path, error) {
 	file := f.path(strconv.Itoa(pid), "cgroup")
-	text, err := readProc(file)
-	var v1 map[string]string
-	var v2 string
+	var room [usualProc]byte
+	text, err := readProc(file, room[:0])
+	var p Path
 	if err == nil {
-		v1, v2, err = cgroups.ParseCgroupFromReaderUnified(bytes.NewReader(text))
+		p, err = parseCgroup(string(text))
 	}
 	if err != nil {
 		switch {
@@ -46,18 +45,37 @@ func (f FS) PathOf(pid int) (Path, error) {
 		}
 		return Path{}, fail("read", file, err)
 	}
-	// A controller is in one hierarchy only: where the memory controller has a
-	// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
-	if name, ok := v1["memory"]; ok {
-		if name == "/" && f.ending(pid) {
-			return Path{}, fail("read", file, ErrGone)
+	if p == (Path{Version: 1, Name: "/"}) && f.ending(pid) {
+		return Path{}, fail("read", file, ErrGone)
+	}
+	return p, nil
+}
+
+// parseCgroup returns the cgroup of the memory controller by /proc/<pid>/cgroup (cgroups(7)),
+// which has a line for each hierarchy:
+//
+//	4:memory:/a     v1; a hierarchy may have several controllers: cpu,cpuacct
+//	0::/a           v2
+func parseCgroup(text string) (p Path, err error) {
+	for line := range strings.Lines(text) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) < 3 {
+			return Path{}, fmt.Errorf("invalid line %q", line)
 		}
-		return Path{Version: 1, Name: name}, nil
+		controllers, name := fields[1], fields[2]
+		// A controller is in one hierarchy only: where the memory controller has a
+		// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
+		switch {
+		case slices.Contains(strings.Split(controllers, ","), "memory"):
+			return Path{Version: 1, Name: name}, nil
+		case controllers == "":
+			p = Path{Version: 2, Name: name}
+		}
 	}
-	if v2 == "" {
-		return Path{}, fail("read", file, ErrNoController)
+	if p.Name == "" {
+		return Path{}, ErrNoController
 	}
-	return Path{Version: 2, Name: v2}, nil
+	return p, nil
 }
 
 // pfExiting is PF_EXITING of include/linux/sched.h.
@@ -69,7 +87,8 @@ const pfExiting = 0x4
 // if it is not set.
 func (f FS) ending(pid int) bool {
 	// For the stat of the process the kernel would visit all of its threads.
-	text, err := readProc(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"))
+	var room [usualProc]byte
+	text, err := readProc(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"), room[:0])
 	if err != nil {
 		return vanished(err)
 	}
