@@ -255,14 +255,22 @@ func (i *Incident) missing() string {
 	case i.Waiting != "":
 		return "waiting for " + i.Waiting
 	case !i.wentOn():
-		return "a leak from +" + i.unit().text(i.Needed) + " on: until then a cache that fills looks the same"
+		same := "a warm-up"
+		if i.Verdict == rows.VerdictHeap {
+			same = "a cache that fills"
+		}
+		return "a leak from +" + i.unit().text(i.Needed) + " on: until then " + same + " looks the same"
 	}
 	return i.leftLess
 }
 
 // text describes the course of an incident.
 func (i *Incident) text() string {
-	text := fmt.Sprintf("%s: gained %s since %s", i.State, i.unit().text(i.Gained), clockText(i.Since))
+	state := string(i.State)
+	if i.State == Closed && i.Confirmed == nil {
+		state = "closed, never confirmed"
+	}
+	text := fmt.Sprintf("%s: gained %s since %s", state, i.unit().text(i.Gained), clockText(i.Since))
 	if missing := i.missing(); missing != "" {
 		text += "; " + missing
 	}

@@ -75,3 +75,26 @@ func TestQuoted(t *testing.T) {
 		t.Errorf("for the next JVM: %q", steps)
 	}
 }
+
+// TestRates: a sentence has its rates in one unit of time, and no rate that contradicts its numbers.
+func TestRates(t *testing.T) {
+	const mib = 1 << 20
+	f := Finding{Rate: &Rate{BytesPerHour: 900 * mib}, Share: new(0.5), whole: 1800 * mib}
+	if got := f.rateText(); got != ", +15.0 MiB per minute, 50 % of the growth of unreclaimable memory (+30.0 MiB per minute)" {
+		t.Error(got)
+	}
+	for _, tt := range []struct {
+		last, rate float64
+		want       string
+	}{
+		{20, 60, "18.0 MiB → 20.0 MiB in 60 s (+60.0 MiB per hour)"},
+		{20, -60, "18.0 MiB → 20.0 MiB in 60 s (not steadily)"},
+		{20, 0, "18.0 MiB → 20.0 MiB in 60 s (not steadily)"},
+		{18, 0, "18.0 MiB → 18.0 MiB in 60 s (+0 KiB per hour)"},
+	} {
+		of := trend{to: 60_000, floors: []floor{{0, 18 * mib}}, last: tt.last * mib, rate: tt.rate * mib}
+		if got := of.text(inBytes()); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

@@ -191,12 +191,16 @@ func twoRates(d *Diagnosis) string {
 		return ""
 	}
 	rate, incident := d.Findings[0].Rate, d.Incidents[0].Rate
+	whole := 0.0
+	if d.Growth != nil {
+		whole = float64(d.Growth.BytesPerHour)
+	}
 	switch {
 	case *rate != *incident:
 		return fmt.Sprintf("the finding grows by %+v, the incident by %+v", *rate, *incident)
-	case !strings.Contains(d.Summary, rateText(float64(rate.BytesPerHour), inBytes())):
+	case !strings.Contains(d.Summary, rateBeside(float64(rate.BytesPerHour), whole, inBytes())):
 		return fmt.Sprintf("%+v: %s", *rate, d.Summary)
-	case d.Growth != nil && !strings.Contains(d.Summary, rateText(float64(d.Growth.BytesPerHour), inBytes())):
+	case d.Growth != nil && !strings.Contains(d.Summary, rateBeside(whole, float64(rate.BytesPerHour), inBytes())):
 		return fmt.Sprintf("unreclaimable memory %+v: %s", *d.Growth, d.Summary)
 	}
 	return ""

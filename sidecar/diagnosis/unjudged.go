@@ -158,14 +158,19 @@ func (d *Diagnosis) calmText() string {
 	if len(d.NotJudged) > 0 {
 		parts = append(parts, notJudgedText+strings.Join(d.NotJudged, ", "))
 	}
-	nothing := phrases[d.Verdict]
-	if suspected := d.suspected(); suspected != "" {
-		parts, nothing = append(parts, suspected), "no other sustained growth"
+	suspected := d.suspected()
+	if suspected != "" {
+		parts = append(parts, suspected)
 	}
-	if d.Growth != nil {
-		nothing = "memory grows, no cause identified yet"
+	switch { // the sentence goes on with how fast memory grows
+	case d.Growth != nil && suspected == "":
+		parts = append(parts, "no cause identified yet")
+	case d.Growth == nil && suspected == "":
+		parts = append(parts, phrases[d.Verdict])
+	case d.Growth == nil:
+		parts = append(parts, "no other sustained growth")
 	}
-	return strings.Join(append(parts, nothing), "; ")
+	return strings.Join(parts, "; ")
 }
 
 // suspected names the first suspicion that is not confirmed; "" if there is none.

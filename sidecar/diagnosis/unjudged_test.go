@@ -28,19 +28,22 @@ func TestNotCalm(t *testing.T) {
 	for _, c := range []struct {
 		known     []string
 		incidents []Incident
+		growth    *Rate
 		want      string
 	}{
-		{known, nil, "no sustained growth"},
-		{known, suspicion, "suspected, not collected yet: direct buffer leak (direct ByteBuffers or Unsafe memory), +8.0 MiB since 2026-11-29 02:00 UTC, waiting for a collection; no other sustained growth"},
-		{known, filling, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +30.0 MiB since 2026-11-29 02:00 UTC, a leak from +38.0 MiB on: until then a cache that fills looks the same; if it leaks, Java OutOfMemoryError expected in 15 min (12 min to 20 min); no other sustained growth"},
-		{known, full, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +38.0 MiB since 2026-11-29 02:00 UTC, the last collection of the old generation left 1.2 MiB of 10.5 MiB, less than before, as if a cache is full; no other sustained growth"},
-		{nil, nil, "not judged: Java heap (old generation unknown), class loaders (number of classes unknown); no sustained growth"},
+		{known, nil, nil, "no sustained growth"},
+		{known, nil, &Rate{BytesPerHour: 9 << 20}, "no cause identified yet; unreclaimable memory grows: +9.0 MiB per hour"},
+		{known, suspicion, nil, "suspected, not collected yet: direct buffer leak (direct ByteBuffers or Unsafe memory), +8.0 MiB since 2026-11-29 02:00 UTC, waiting for a collection; no other sustained growth"},
+		{known, suspicion, &Rate{BytesPerHour: 9 << 20}, "suspected, not collected yet: direct buffer leak (direct ByteBuffers or Unsafe memory), +8.0 MiB since 2026-11-29 02:00 UTC, waiting for a collection; unreclaimable memory grows: +9.0 MiB per hour"},
+		{known, filling, nil, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +30.0 MiB since 2026-11-29 02:00 UTC, a leak from +38.0 MiB on: until then a cache that fills looks the same; if it leaks, Java OutOfMemoryError expected in 15 min (12 min to 20 min); no other sustained growth"},
+		{known, full, nil, "suspected, not confirmed: Java heap leak: memory that survives garbage collection grows, +38.0 MiB since 2026-11-29 02:00 UTC, the last collection of the old generation left 1.2 MiB of 10.5 MiB, less than before, as if a cache is full; no other sustained growth"},
+		{nil, nil, nil, "not judged: Java heap (old generation unknown), class loaders (number of classes unknown); no sustained growth"},
 	} {
 		j := &judge{c: &history.Container{JVMs: make([]breakdown.JVM, 1)}, last: make(map[string]float64)}
 		for _, name := range c.known {
 			j.last[name] = 1
 		}
-		d := Diagnosis{Verdict: rows.VerdictNone, Incidents: c.incidents, NotJudged: j.notJudged(c.incidents)}
+		d := Diagnosis{Verdict: rows.VerdictNone, Growth: c.growth, Incidents: c.incidents, NotJudged: j.notJudged(c.incidents)}
 		if got := j.summary(&d); got != c.want {
 			t.Errorf("%q\nwant %q", got, c.want)
 		}

@@ -27,14 +27,22 @@ func inPiecesOf(noun string) unit {
 
 func bytesText(bytes float64) string { return breakdown.Size(new(int64(bytes))) }
 
-// text returns the first value, the last one and the rate.
+// text returns the first value, the last one and the rate, if that explains the difference: what came at
+// once, or comes and goes, has none.
 func (t *trend) text(u unit) string {
-	return fmt.Sprintf("%s → %s in %s (%s)", u.text(t.floors[0].value), u.text(t.last), spanText(time.Duration(t.to-t.from)*time.Millisecond), rateText(t.rate, u))
+	first, rate := t.floors[0].value, rateText(t.rate, u)
+	if t.last != first && t.rate*(t.last-first) <= 0 {
+		rate = "not steadily"
+	}
+	return fmt.Sprintf("%s → %s in %s (%s)", u.text(first), u.text(t.last), spanText(time.Duration(t.to-t.from)*time.Millisecond), rate)
 }
 
 // rateText returns a rate per hour, a high one per minute.
-func rateText(perHour float64, u unit) string {
-	if math.Abs(perHour) >= u.many {
+func rateText(perHour float64, u unit) string { return rateBeside(perHour, perHour, u) }
+
+// rateBeside is rateText in the unit of time of the higher one of two rates that are compared.
+func rateBeside(perHour, other float64, u unit) string {
+	if max(math.Abs(perHour), math.Abs(other)) >= u.many {
 		return signed(perHour/60, u) + " per minute"
 	}
 	return signed(perHour, u) + " per hour"
@@ -196,16 +204,16 @@ func (f *Finding) rateText() string {
 		return ""
 	}
 	rate, whole := float64(f.Rate.BytesPerHour), f.whole
-	text := ", " + rateText(rate, inBytes())
 	if f.Share != nil && whole == 0 { // read back
 		whole = rate / *f.Share
 	}
+	text, of := ", "+rateBeside(rate, whole, inBytes()), rateBeside(whole, rate, inBytes())
 	switch {
 	case f.Share == nil || whole <= 0:
 	case rate > whole:
-		text += " (unreclaimable memory: " + rateText(whole, inBytes()) + ")"
+		text += " (unreclaimable memory: " + of + ")"
 	default:
-		text += fmt.Sprintf(", %.0f %% of the growth of unreclaimable memory (%s)", 100*rate/whole, rateText(whole, inBytes()))
+		text += fmt.Sprintf(", %.0f %% of the growth of unreclaimable memory (%s)", 100*rate/whole, of)
 	}
 	return text
 }
