@@ -150,7 +150,18 @@ func (j *judge) toHeapLimit(own *trend) Forecast {
 	if !known || !own.grows() {
 		return never()
 	}
-	return own.until(HeapLimit, max(0, limit-own.floors[len(own.floors)-1].value)+j.waste(limit))
+	return own.until(HeapLimit, max(0, limit-j.liveNow(own))+j.waste(limit))
+}
+
+// liveNow is what survives by now: what the last collection left, and what came up since then at the rate of the
+// trend, but no more than is in use.
+func (j *judge) liveNow(own *trend) float64 {
+	last := own.floors[len(own.floors)-1]
+	live := last.value + own.rate*(hours(j.at-own.from)-last.time)
+	if used, ok := j.now(history.OldUsed); ok {
+		live = min(live, used)
+	}
+	return max(live, last.value)
 }
 
 // g1Waste is how much garbage G1 leaves in the old generation, of the heap, before it
