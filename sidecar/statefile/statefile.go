@@ -31,13 +31,20 @@ func Read(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, maxBytes))
 }
 
+// newSuffix is that of the name of a file before it is complete. It is always the same: so what
+// is left of a write that was cut short is replaced by the next one, and the same failure has the
+// same text.
+const newSuffix = ".new"
+
 // Write writes a new file and renames it to the old one's name: a crash or a full disk
 // leaves the old one.
 func Write(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+"-")
+	unfinished := path + newSuffix
+	_ = os.Remove(unfinished) // if it is still there, it cannot be opened
+	file, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -46,10 +53,10 @@ func Write(path string, text []byte) error {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
+		err = os.Rename(unfinished, path)
 	}
 	if err != nil {
-		err = errors.Join(err, os.Remove(file.Name()))
+		err = errors.Join(err, os.Remove(unfinished))
 	}
 	return err
 }
