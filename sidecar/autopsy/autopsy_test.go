@@ -230,7 +230,7 @@ func TestStore(t *testing.T) {
 	other := container(nil)
 	other.ID, other.Name = "77", "other"
 	next := container(nil)
-	next.ID = "88" // a new container of the same name
+	next.ID, next.JVMs[0].StartTicks = "88", 199 // a new container of the same name
 	for i, c := range []*breakdown.Container{dead, other, next, next} {
 		if err := s.Seen(end.Add(time.Duration(i)*time.Hour), c); err != nil {
 			t.Fatal(err)
@@ -275,6 +275,45 @@ func TestStore(t *testing.T) {
 	a := r.Autopsies[0]
 	if err := full.Add(&a); err == nil || !reflect.DeepEqual(full.Report().Autopsies, []Autopsy{a}) {
 		t.Errorf("a folder that is none: %v, %d are kept", err, len(full.Report().Autopsies))
+	}
+}
+
+// TestNamedLater: what another source names since then did not grow from 0.
+func TestNamedLater(t *testing.T) {
+	track := before(map[string][2]float64{"row/native": {100, 200}, "row/gc": {30, 30}, "detail/native/direct_buffers": {90, 190}})
+	for _, name := range []string{"row/gc", "detail/native/direct_buffers"} {
+		for i := range 6 {
+			track.Series[name].Last[i] = history.Unknown
+		}
+	}
+	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
+	if want := []Growth{{Row: "native", Bytes: 100 * mib}}; !slices.Equal(a.Grew, want) {
+		t.Errorf("grew %v, want %v", a.Grew, want)
+	}
+}
+
+// TestRestartBesideAnother: a JVM that ran beside the one that ended is not the next one.
+func TestRestartBesideAnother(t *testing.T) {
+	s, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := container(nil)
+	two.JVMs = append(two.JVMs, breakdown.JVM{PID: 8, StartTicks: 100})
+	a := Explain(Death{Time: end, PID: 7, StartTicks: 99}, State{Last: two, LastTime: end})
+	if err := s.Add(&a); err != nil {
+		t.Fatal(err)
+	}
+	one := container(nil)
+	one.JVMs[0] = two.JVMs[1]
+	for i, wanted := range []bool{false, true} {
+		if err := s.Seen(end.Add(time.Minute), one); err != nil {
+			t.Fatal(err)
+		}
+		if at := s.Report().Autopsies[0].RestartedAt; at != nil != wanted {
+			t.Errorf("%d: restarted at %v", i, at)
+		}
+		one.JVMs = append(one.JVMs, breakdown.JVM{PID: 9, StartTicks: 700})
 	}
 }
 

@@ -46,6 +46,9 @@ func growthBetween(t *history.Track, from, to int) []Growth {
 		default:
 			continue
 		}
+		if c.At(from).Last == history.Unknown {
+			continue // another source names it now: it is unknown what it was
+		}
 		if g.Bytes = difference(c, from, to); g.Bytes > 0 {
 			all = append(all, g)
 		}

@@ -70,7 +70,7 @@ func (s *Store) Seen(at time.Time, c *breakdown.Container) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.all, func(a Autopsy) bool { return c.Succeeds(a.Identity()) })
-	if i < 0 || s.all[i].RestartedAt != nil || s.all[i].Kind == OOMKillOther || s.all[i].runs(c) {
+	if i < 0 || s.all[i].RestartedAt != nil || s.all[i].Kind == OOMKillOther || !s.all[i].followed(c) {
 		return nil
 	}
 	s.all = slices.Clone(s.all)
@@ -78,10 +78,16 @@ func (s *Store) Seen(at time.Time, c *breakdown.Container) error {
 	return s.save()
 }
 
-// runs reports whether the JVM that ended is still in the container: it was observed just
-// before its end.
-func (a *Autopsy) runs(c *breakdown.Container) bool {
-	return slices.ContainsFunc(c.JVMs, func(j breakdown.JVM) bool { return j.PID == a.PID && j.StartTicks == a.StartTicks })
+// followed reports whether a JVM is in the container that was not there before the end: neither the
+// one that ended, which was observed just before, nor another one that ran beside it.
+func (a *Autopsy) followed(c *breakdown.Container) bool {
+	ran := []breakdown.JVM{{PID: a.PID, StartTicks: a.StartTicks}}
+	if a.Last != nil {
+		ran = append(ran, a.Last.JVMs...)
+	}
+	return slices.ContainsFunc(c.JVMs, func(j breakdown.JVM) bool {
+		return !slices.ContainsFunc(ran, func(r breakdown.JVM) bool { return r.PID == j.PID && r.StartTicks == j.StartTicks })
+	})
 }
 
 func (s *Store) save() error {
