@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,6 +113,9 @@ func (d *disk) next() error {
 	path := filepath.Join(d.dir, fmt.Sprintf("history-%08d.jsonl", d.number))
 	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
 	if openErr != nil {
+		if !errors.Is(openErr, fs.ErrExist) {
+			d.number-- // the same failure has the same text, and is logged once
+		}
 		return fmt.Errorf("write the history: %w", errors.Join(openErr, err))
 	}
 	d.file, d.bytes = file, 0

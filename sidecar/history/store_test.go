@@ -357,6 +357,9 @@ func TestDiskFails(t *testing.T) {
 	if failed == nil || len(s.containers[0].Tracks[1].Times) != 20 {
 		t.Errorf("%v, and %d samples are in memory", failed, len(s.containers[0].Tracks[1].Times))
 	}
+	if again := s.Close(); again == nil || again.Error() != failed.Error() {
+		t.Errorf("the same failure has another text: %v, then %v", failed, again)
+	}
 }
 
 // TestDiskIsBounded also when each start of the sidecar begins a new file.
