@@ -146,7 +146,7 @@ func (l *loop) sample(ctx context.Context) error {
 	}
 	l.warn("watch", l.watcher.Follow(l.sampler.Targets(), time.Since(begun)))
 	if errors.Is(err, sample.ErrNoJVM) { // a sidecar may start before the JVM, and outlive it
-		report.Sources[0].Reason = "waiting for a JVM: " + report.Sources[0].Reason
+		l.search.waiting(&report.Sources[0])
 	}
 	l.warn("sample", l.search.unexpected(err))
 	if err := l.publish(ctx, report); err != nil {

@@ -53,6 +53,14 @@ func (s *search) begin() {
 	}
 }
 
+// waiting completes the source of a sample without a JVM. Where one has ended, the namespace is shared.
+func (s *search) waiting(source *jvm.Source) {
+	if s.seen {
+		source.Reason, source.Fix = "the last one has ended", "see how it ended: jvmem get oom, or /oom?format=text"
+	}
+	source.Reason = "waiting for a JVM: " + source.Reason
+}
+
 // unexpected returns the error of a sample without those that say that there is no JVM yet,
 // or none any more.
 func (s *search) unexpected(err error) error {

@@ -83,3 +83,19 @@ func TestSearchAfterEnd(t *testing.T) {
 		t.Error("the next JVM is still missing")
 	}
 }
+
+// TestNoJVMAnyMore: after the end of the last JVM, what is missing is not the shared namespace.
+func TestNoJVMAnyMore(t *testing.T) {
+	s := newSearch()
+	none := jvm.Source{Reason: "no HotSpot JVM in this PID namespace", Fix: "share the process namespace"}
+	before, after := none, none
+	s.waiting(&before)
+	s.found()
+	s.waiting(&after)
+	if before.Reason != "waiting for a JVM: "+none.Reason || before.Fix != none.Fix {
+		t.Errorf("before the first: %+v", before)
+	}
+	if after.Reason != "waiting for a JVM: the last one has ended" || !strings.Contains(after.Fix, "get oom") {
+		t.Errorf("after the last: %+v", after)
+	}
+}

@@ -68,7 +68,7 @@ func (d *ownersDocument) WriteText(w io.Writer) error {
 		}
 	}
 	if len(d.Containers) == 0 {
-		b.WriteString("no JVM found yet\n")
+		b.WriteString("no JVM found\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

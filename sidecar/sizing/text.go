@@ -22,7 +22,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		r.Containers[i].writeText(&b)
 	}
 	if len(r.Containers) == 0 {
-		b.WriteString("no JVM found yet\n")
+		b.WriteString("no JVM found\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
