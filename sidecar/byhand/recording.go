@@ -53,7 +53,7 @@ func (f *Finding) WriteText(w io.Writer) error {
 func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding, error) {
 	kind := cause.Kind(o.Kind)
 	if cause.Settings(kind, cause.Options{}) == nil {
-		return nil, fmt.Errorf("--kind %q: no recording shows the cause of it", o.Kind)
+		return nil, fmt.Errorf("--kind %q: must be one of %s", o.Kind, strings.Join(Kinds(), ", "))
 	}
 	if (cause.Options{}).Counts(kind) && o.Gains {
 		return nil, fmt.Errorf("--gains: not of --kind %s", kind)
