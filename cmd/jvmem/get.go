@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar"
 )
 
@@ -40,8 +41,9 @@ const (
 	// getTimeout exceeds the longest time that the server takes: it may wait 5 s for other
 	// large responses, and then has 10 s to write.
 	getTimeout = 20 * time.Second
-	// maxErrorBytes bounds the part of an error response that is shown.
+	// maxErrorBytes bounds the part of an error response that is shown, maxTextBytes that of a text.
 	maxErrorBytes = 1 << 10
+	maxTextBytes  = 8 << 20
 )
 
 // reports returns what can be printed.
@@ -115,7 +117,7 @@ func (o *getOptions) print(ctx context.Context, report string, query url.Values,
 		return err
 	}
 	defer response.Body.Close()
-	return copyReport(response, e.stdout)
+	return copyReport(response, report != "history" && o.format == "text", e.stdout)
 }
 
 // localAddress returns where to connect to a server of this pod that listens on listen.
@@ -197,17 +199,35 @@ func isPlain(err error) bool {
 	return errors.As(err, &header) && string(header.RecordHeader[:]) == "HTTP/"
 }
 
-// copyReport writes the body, or returns the server's error message as an error.
-func copyReport(response *http.Response, stdout io.Writer) error {
+// copyReport writes the body, or returns the server's error message as an error. The observed
+// container may have occupied the port: a text must not act on the terminal.
+func copyReport(response *http.Response, text bool, stdout io.Writer) error {
 	if response.StatusCode == http.StatusUnauthorized {
 		return errors.New("the sidecar requires a valid user and password\n  fix: set --user, and pass the password on standard input (kubectl exec -i)")
 	}
 	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes)) // what could be read is shown
-		return fmt.Errorf("%s: %s", response.Status, strings.TrimSpace(string(text)))
+		body, _ := io.ReadAll(io.LimitReader(response.Body, maxErrorBytes)) // what could be read is shown
+		return errors.New(printable(response.Status + ": " + strings.TrimSpace(string(body))))
 	}
-	if _, err := io.Copy(stdout, response.Body); err != nil {
+	if !text {
+		if _, err := io.Copy(stdout, response.Body); err != nil {
+			return fmt.Errorf("read the response: %w", err)
+		}
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxTextBytes))
+	if err != nil {
 		return fmt.Errorf("read the response: %w", err)
 	}
-	return nil
+	_, err = io.WriteString(stdout, printable(string(body)))
+	return err
+}
+
+// printable returns lines without what a terminal would obey.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = jvm.Printable(line, maxTextBytes)
+	}
+	return strings.Join(lines, "\n")
 }

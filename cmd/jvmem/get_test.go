@@ -89,6 +89,24 @@ func TestGetTLS(t *testing.T) {
 	}
 }
 
+// TestGetFromStranger: the observed container may have occupied the port.
+func TestGetFromStranger(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/oom" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+		fmt.Fprint(w, "rows │ █▍\n\x1b]0;owned\a\n\u202ereversed\n")
+	}))
+	defer server.Close()
+	for report, want := range map[string]string{
+		"breakdown": "rows │ █▍\n\\x1b]0;owned\\a\n\\u202ereversed\n", "oom": "jvmem get: 418 I'm a teapot: rows │ █▍\n\\x1b]0;owned\\a\n\\u202ereversed\n",
+	} {
+		if _, stdout, stderr := runMain(t, noEnv, "get", report, "--listen", server.Listener.Addr().String()); stdout+stderr != want {
+			t.Errorf("get %s: %q, want %q", report, stdout+stderr, want)
+		}
+	}
+}
+
 func TestGetErrors(t *testing.T) {
 	busy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "try again", http.StatusServiceUnavailable)

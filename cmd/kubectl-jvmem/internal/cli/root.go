@@ -10,6 +10,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/compare"
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/report"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sizing"
@@ -25,7 +26,7 @@ func Run(ctx context.Context, version string, args []string, stdin io.Reader, st
 		return 0
 	}
 	if !errors.Is(err, context.Canceled) { // interrupted by its user
-		fmt.Fprintf(stderr, "error: %v\n", err)
+		fmt.Fprintf(stderr, "error: %s\n", fleet.Lines(err.Error()))
 	}
 	return 1
 }

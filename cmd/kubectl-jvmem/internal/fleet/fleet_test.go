@@ -261,6 +261,9 @@ func TestFormat(t *testing.T) {
 	if fleet.Seconds(nil) != "-" || fleet.SizeOf(nil) != "-" {
 		t.Error("unknown is not -")
 	}
+	if got := fleet.Lines("rows │ █▍\n\t\x1b]0;owned\a\u202e\n"); got != "rows │ █▍\n\t?]0;owned??\n" {
+		t.Errorf("lines: %q", got)
+	}
 	if got := fleet.Printable("a\x1b[2J\tb\nc", 6); got != "a?[2J…" {
 		t.Errorf("%q", got)
 	}

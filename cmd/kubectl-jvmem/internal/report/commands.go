@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sidecar"
 )
@@ -155,7 +156,7 @@ func (o *options) print(ctx context.Context, conn *connection, path string) erro
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(o.Out, only(string(text), o.container))
+	_, err = fmt.Fprint(o.Out, fleet.Lines(only(string(text), o.container)))
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/sidecar"
 )
 
@@ -118,7 +119,7 @@ func progress(passed, lasts time.Duration, b *breakdown, d *diagnosis, container
 			}
 		}
 	}
-	return line.String()
+	return fleet.Lines(line.String())
 }
 
 func size(bytes *int64) string {

@@ -23,12 +23,12 @@ func TestProgress(t *testing.T) {
 	}
 	name := b.Containers[0].Name
 	d := &diagnosis{}
-	if err := json.Unmarshal([]byte(`{"containers": [{"name": "`+name+`", "verdict": "heap"}]}`), d); err != nil {
+	if err := json.Unmarshal([]byte(`{"containers": [{"name": "`+name+`", "verdict": "\\u001b[31mheap"}]}`), d); err != nil {
 		t.Fatal(err)
 	}
 	line := progress(65*time.Second, 10*time.Minute, &b, d, "")
 	want := "1m5s of 10m0s   " + name + " " + size(b.Containers[0].UsageBytes)
-	if !strings.HasPrefix(line, want) || !strings.HasSuffix(line, ", heap") {
+	if !strings.HasPrefix(line, want) || !strings.HasSuffix(line, ", ?[31mheap") {
 		t.Errorf("%q, want %q", line, want)
 	}
 	if line := progress(11*time.Minute, 10*time.Minute, &b, d, "other"); line != "10m0s of 10m0s" {
