@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,7 +57,9 @@ func Serve(ctx context.Context, o ServeOptions) error {
 		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
-	if err != nil {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("listen for HTTP: %w\n  fix: set --listen (JVMEM_LISTEN) to a free port: the containers of a pod share its ports", err)
+	} else if err != nil {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	state := &httpapi.State{Version: o.Version, LogDropped: o.Log.Dropped}

@@ -19,8 +19,8 @@ Every flag can also be set by an environment variable: JVMEM_CONTAINER_NAME sets
 jvmem <command> --help
 
   jvmem serve --container-name app
-  curl localhost:9753/breakdown?format=text
-  curl localhost:9753/diagnosis?format=text
+  curl 'localhost:9753/breakdown?format=text'
+  curl 'localhost:9753/diagnosis?format=text'
   jvmem breakdown --pid 4711
 `
 

@@ -77,6 +77,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	case len(args) == 0:
 	case args[0] == "-h" || args[0] == "--help":
 		name, args = "help", nil
+	case args[0] == "help" && len(args) > 1:
+		name, args = args[1], []string{"--help"}
 	case args[0] == "--version":
 		name, args = "version", nil
 	case args[0] != "" && args[0][0] != '-':

@@ -69,6 +69,7 @@ func TestErrors(t *testing.T) {
 		want []string
 	}{
 		{"destroy", "", []string{`unknown command "destroy"`, "serve, breakdown, owners, get, diagnose or version"}},
+		{"help destroy", "", []string{`unknown command "destroy"`}},
 		{"serve --nothing", "", []string{"jvmem serve: ", "--nothing"}},
 		{"--nothing", "", []string{"jvmem serve: ", "--nothing"}},
 		{"serve now", "", []string{`unexpected argument "now"`}},
@@ -78,7 +79,7 @@ func TestErrors(t *testing.T) {
 		{"serve", "JVMEM_MAX_CPU=NaN", []string{"JVMEM_MAX_CPU", "NaN", "0 or more"}},
 		{"serve --log-interval=-1s", "", []string{"--log-interval -1s"}},
 		{"serve --pid x", "", []string{"--pid"}},
-		{"serve --proc " + proc + " --listen " + taken.Addr().String(), "", []string{"listen for HTTP", taken.Addr().String()}},
+		{"serve --proc " + proc + " --listen " + taken.Addr().String(), "", []string{"listen for HTTP", taken.Addr().String(), "fix: set --listen"}},
 		{"serve", "JVMEM_INTERVAL=soon", []string{"environment variable JVMEM_INTERVAL", `"soon"`}},
 		{"serve --retention 1m", "", []string{"--retention 1m", "at least 10m"}},
 		{"serve --web.config.file " + proc + "/none", "", []string{"web configuration", proc + "/none"}},
@@ -86,7 +87,7 @@ func TestErrors(t *testing.T) {
 		{"serve --evidence all", "", []string{`--evidence "all"`, "heap"}},
 		{"serve --user root", "", []string{`--user "root"`, "jvm or empty"}},
 		{"breakdown", "JVMEM_USER=1000", []string{`--user "1000"`, "jvm or empty"}},
-		{"evidence --kind kernel", "", []string{`--kind "kernel"`, "no recording shows"}},
+		{"evidence --kind kernel", "", []string{`--kind "kernel"`, "must be one of threads, class_loader"}},
 		{"evidence --kind heap --duration 0s", "", []string{"--duration 0s", "1s to 1h"}},
 		{"evidence --kind heap --proc " + proc, "", []string{"no HotSpot JVM"}},
 		{"heapdump --max-stop 0s", "", []string{"--max-stop 0s", "more than 0"}},

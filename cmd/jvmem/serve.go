@@ -15,7 +15,7 @@ const serveUsage = `Observe the JVMs of this PID namespace: take samples, log, a
 
   jvmem serve --container-name app
   JVMEM_INTERVAL=30s jvmem
-  curl localhost:9753/breakdown?format=text
+  curl 'localhost:9753/breakdown?format=text'
 `
 
 const (

@@ -101,6 +101,9 @@ func Handler(s *State, maxAge time.Duration) http.Handler {
 	mux.HandleFunc("GET /chart.svg", large(few, s.chart))
 	mux.HandleFunc("GET "+page.Dir+"{name}", page.Part)
 	mux.HandleFunc("GET /{$}", index)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) {
+		writeText(w, http.StatusNotFound, "no such path\n\n"+paths)
+	})
 	return secured(s.gate(mux))
 }
 

@@ -270,8 +270,8 @@ func TestReadOnly(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/nothing", "/breakdown/x", "/metrics/x", "/debug/pprof/", "/favicon.ico"} {
-		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusNotFound {
-			t.Errorf("GET %s: %d", path, r.Code)
+		if r := get(t, h, http.MethodGet, path, ""); r.Code != http.StatusNotFound || !strings.Contains(r.Body.String(), "/breakdown  memory by row") {
+			t.Errorf("GET %s: %d, %s", path, r.Code, r.Body)
 		}
 	}
 	// HEAD by a real server, which leaves the body out.
