@@ -31,7 +31,7 @@ func parseMountinfo(r io.Reader) ([]mount, error) {
 	s.Buffer(nil, maxMountLine)
 	for s.Scan() {
 		head, tail, ok := strings.Cut(s.Text(), " - ")
-		f, super := strings.Fields(head), strings.Fields(tail)
+		f, super := strings.Fields(head), strings.Split(tail, " ") // the second one, the source, may be empty
 		if !ok || len(f) < 6 || len(super) < 3 {
 			return nil, fmt.Errorf("invalid line %q", s.Text())
 		}

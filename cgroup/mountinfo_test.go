@@ -35,6 +35,10 @@ func TestParseMountinfo(t *testing.T) {
 			t.Errorf("%s: %v, want %v", dir, got, want)
 		}
 	}
+	emptySource := "40 31 0:50 / /data rw - tmpfs  rw,size=64k\n35 31 0:32 / /sys/fs/cgroup rw - cgroup2  rw\n" // mount("", …)
+	if got, err := parseMountinfo(strings.NewReader(emptySource)); err != nil || len(got) != 1 || got[0].point != "/sys/fs/cgroup" {
+		t.Errorf("mounts without a source: %v, %v", got, err)
+	}
 	for _, bad := range []string{
 		"35 31 0:32 / /sys/fs/cgroup/memory rw,relatime",
 		"35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup",
