@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +26,7 @@ func connect(t *testing.T, pods ...fleettest.Pod) (*fleettest.Server, kubernetes
 	t.Helper()
 	server := fleettest.Serve(pods)
 	t.Cleanup(server.Close)
-	config := &rest.Config{Host: server.URL}
+	config := &rest.Config{Host: server.URL, BearerToken: "of the user"}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +136,25 @@ func TestNoVerdict(t *testing.T) {
 	a := proxy.Collect(t.Context(), find(t, client), long, func() {})[0]
 	if a.Problem != nil || a.Breakdown == nil || a.NoVerdict == nil || a.NoVerdict.Reason != fleet.Starting {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestRedirect: a pod does not get the token of the user by a redirect to itself, nor a request to
+// another place that the user may read.
+func TestRedirect(t *testing.T) {
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("request of %s with %q", r.URL, r.Header.Get("Authorization"))
+	}))
+	defer stranger.Close()
+	pod := fleettest.Failing("shop", "thief", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			t.Error("the API server gets no token")
+		}
+		http.Redirect(w, r, stranger.URL, http.StatusFound)
+	})
+	_, client, proxy := connect(t, pod)
+	if a := proxy.Collect(t.Context(), find(t, client), long, func() {})[0]; a.Problem == nil || a.Problem.Reason != fleet.BadReply || !strings.HasPrefix(a.Problem.Detail, "302") {
+		t.Errorf("%v", a.Problem)
 	}
 }
 

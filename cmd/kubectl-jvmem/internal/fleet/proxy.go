@@ -33,8 +33,14 @@ func NewProxy(config *rest.Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{client, base}, nil
+	only := *client // the client may be http.DefaultClient
+	only.CheckRedirect = NoRedirect
+	return &Proxy{&only, base}, nil
 }
+
+// NoRedirect is for the client of a pod. The API server passes redirects on, and the transport of
+// client-go sends the token of the user wherever they lead.
+func NoRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // reply is the body of a reply and the sidecar's clock, zero if it did not say.
 type reply struct {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/fleet"
 	"github.com/jvmem/jvmem/cmd/kubectl-jvmem/internal/kube"
 )
 
@@ -47,7 +48,7 @@ func (c *connection) open(ctx context.Context) error {
 // newClient does not verify certificates: they are issued for the pod's own name, and the API
 // server has identified the pod.
 func newClient() *http.Client {
-	return &http.Client{Timeout: requestTimeout, Transport: &http.Transport{
+	return &http.Client{Timeout: requestTimeout, CheckRedirect: fleet.NoRedirect, Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
 	}}
 }

@@ -37,6 +37,10 @@ func TestGet(t *testing.T) {
 			http.Error(w, "Unauthorized", http.StatusUnauthorized)
 			return
 		}
+		if r.URL.Path == "/elsewhere" {
+			http.Redirect(w, r, "/breakdown", http.StatusFound)
+			return
+		}
 		if r.URL.Path != "/breakdown" {
 			http.NotFound(w, r)
 			return
@@ -61,6 +65,9 @@ func TestGet(t *testing.T) {
 		}
 		if !strings.HasPrefix(c.url(), name+"://127.0.0.1:") {
 			t.Errorf("%s: the URL of the page is %s", name, c.url())
+		}
+		if _, err = c.send(t.Context(), "/elsewhere"); err == nil || !strings.Contains(err.Error(), "302 Found") {
+			t.Errorf("%s, a redirect: %v", name, err)
 		}
 		if _, err = c.send(t.Context(), "/oom"); err == nil || !strings.Contains(err.Error(), "older than this plugin") {
 			t.Errorf("%s, a path that it lacks: %v", name, err)
