@@ -23,7 +23,7 @@ func TestProgress(t *testing.T) {
 	}
 	name := b.Containers[0].Name
 	d := &diagnosis{}
-	if err := json.Unmarshal([]byte(`{"containers": [{"name": "`+name+`", "verdict": "\\u001b[31mheap"}]}`), d); err != nil {
+	if err := json.Unmarshal([]byte(`{"containers": [{"name": "`+name+`", "verdict": "\u001b[31mheap"}]}`), d); err != nil {
 		t.Fatal(err)
 	}
 	line := progress(65*time.Second, 10*time.Minute, &b, d, "")
