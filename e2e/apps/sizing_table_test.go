@@ -57,7 +57,7 @@ func (o *outcome) misses() []string {
 	if o.second.ended != "" {
 		all = append(all, o.second.ended)
 	}
-	if float64(o.second.answered) < leastThroughput*float64(o.first.answered) {
+	if o.throughput() < leastThroughput {
 		all = append(all, "throughput")
 	}
 	if o.second.collecting > max(mostCollecting, o.first.collecting) {
@@ -72,20 +72,35 @@ func (o *outcome) misses() []string {
 	return all
 }
 
+// throughput is the rate of requests that were answered, as a share of the one of before.
+func (o *outcome) throughput() float64 {
+	rate := func(r *trial) float64 { return float64(r.answered) / max(r.lasted.Seconds(), 1) } // one that did not start took no time
+	return rate(o.second) / rate(o.first)
+}
+
+// left is what the peak left of the limit, in percent of it: of the heap, of everything else with what was to come, and
+// the headroom.
+func (o *outcome) left() string {
+	r, most := o.first.sized.Recommended, o.second
+	heap := r.MaxHeapBytes - most.heap
+	share := func(bytes int64) int64 { return 100 * bytes / r.LimitBytes }
+	return fmt.Sprintf("%d, %d, %d", share(heap), share(r.NeededBytes-most.peak-heap), share(r.HeadroomBytes))
+}
+
 func mibs(bytes int64) string { return fmt.Sprintf("%d", (bytes+mib/2)/mib) }
 
 // row is a line of the table.
 func (o *outcome) row() string {
 	cells := []string{o.c.server.name, o.c.gc, fmt.Sprintf("%s / %.1f %%", mibs(o.first.peak), 100*o.first.collecting)}
 	if o.second == nil {
-		return "| " + strings.Join(append(cells, "-", "-", "-", "-", semicolons(o.misses()), "-", "-", "-"), " | ") + " |"
+		return "| " + strings.Join(append(cells, "-", "-", "-", "-", "-", semicolons(o.misses()), "-", "-", "-"), " | ") + " |"
 	}
 	r := o.first.sized.Recommended
 	cells = append(cells,
 		fmt.Sprintf("%s / %d", mibs(r.LimitBytes), r.heapMiB()),
-		fmt.Sprintf("%.0f %%", 100*float64(o.second.answered)/float64(o.first.answered)),
+		fmt.Sprintf("%.0f %%", 100*o.throughput()),
 		fmt.Sprintf("%.1f %%", 100*o.second.collecting),
-		fmt.Sprintf("%.0f %%", 100*float64(o.second.peak)/float64(o.second.limit)),
+		fmt.Sprintf("%.0f %%", 100*float64(o.second.peak)/float64(o.second.limit)), o.left(),
 		cmp.Or(semicolons(o.misses()), "met"))
 	return "| " + strings.Join(append(cells, o.alternatives()...), " | ") + " |"
 }
@@ -155,7 +170,7 @@ func (o *outcomes) print(w io.Writer) {
 			met++
 		}
 	}
-	fmt.Fprintf(w, "\nWritten by `make bench-sizing`. Each server ran under load for %s with a limit of %d MiB and -Xmx%dm, then as long with what\n", *duration, generousLimit, generousHeap)
+	fmt.Fprintf(w, "\nWritten by `make bench-sizing`. Each server ran under load for %s with a limit of %d MiB and -Xmx%dm, then for %s with what\n", *duration, generousLimit, generousHeap, secondRun**duration)
 	fmt.Fprintf(w, "`/sizing` recommended. The goal: no kill and no OutOfMemoryError, %.0f %% of the requests or more, %.0f %% of the CPU time for\n", 100*leastThroughput, 100*mostCollecting)
 	fmt.Fprintf(w, "collections or no more than before, a peak of what cannot be reclaimed between %.0f and %.0f %% of the limit. **%d of %d met it.**\n\n", 100*leastUse, 100*mostUse, met, len(o.all))
 	load, _ := os.ReadFile("/proc/loadavg") // "" if it is not known
@@ -164,10 +179,11 @@ func (o *outcomes) print(w io.Writer) {
 	fmt.Fprintf(w, "Sizes in MiB. CPU time for collections is that of HotSpot's log (`gc+cpu`). The last three columns are the limits that others\n")
 	fmt.Fprintf(w, "would set: for `MaxRAMPercentage=75` with the recommended heap, the memory calculator of the Java buildpacks (%d bytes a class + %d MB,\n", classBytes, classOverhead/1_000_000)
 	fmt.Fprintf(w, "%d threads of 1 MiB, 240 MiB of code cache, 10 MiB of direct buffers) with the same heap, and 1.2 times the peak of the working set.\n", buildpackThreads)
+	fmt.Fprint(w, "\"Left\" is what the peak left of the limit, in percent of it: of the heap, of everything else with what was still to come, and the headroom.\n")
 	fmt.Fprint(w, "The calculator is that of [libjvm](https://github.com/paketo-buildpacks/libjvm) (`calc`, `helper/memory_calculator.go`), which takes 0.35 of\nthe classes in application and JDK; here it has the number that was loaded.\n")
 	fmt.Fprint(w, "\"Too low\" is by how much that heap and everything else exceed the limit.\n\n")
-	fmt.Fprintln(w, "| server | collector | before: peak / collections | recommended limit / -Xmx | requests | collections | peak of the limit | goal | 75 % | buildpacks | working set × 1.2 |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| server | collector | before: peak / collections | recommended limit / -Xmx | requests | collections | peak of the limit | left | goal | 75 % | buildpacks | working set × 1.2 |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for i := range o.all {
 		fmt.Fprintln(w, o.all[i].row())
 	}

@@ -24,13 +24,19 @@ const (
 	generousLimit, generousHeap = 1024, 512 // MiB
 	// The load is so many times that of bench-apps: what a server needs is asked for under load.
 	sizingLoad = 2
+	// The second run is so many times as long: a recommendation is for what comes after it.
+	secondRun = 2
+	// fullRun is the time that the number of a case's other requests is for. Their rate is the same in every run.
+	fullRun = 10 * time.Minute
 )
 
 // settings are a recommendation of /sizing.
 type settings struct {
-	LimitBytes   int64    `json:"limit_bytes"`
-	MaxHeapBytes int64    `json:"max_heap_bytes"`
-	Options      []string `json:"options"`
+	LimitBytes    int64    `json:"limit_bytes"`
+	NeededBytes   int64    `json:"needed_bytes"`
+	HeadroomBytes int64    `json:"headroom_bytes"`
+	MaxHeapBytes  int64    `json:"max_heap_bytes"`
+	Options       []string `json:"options"`
 }
 
 // sized is what /sizing says of a container.
@@ -103,16 +109,20 @@ func TestSizing(t *testing.T) {
 			c.install(t)
 			classes := c.compile(t)
 			t.Parallel()
-			o := outcome{c: &c}
-			t.Run("generous", func(t *testing.T) {
-				o.first = c.with(generousLimit*mib, fmt.Sprintf("-Xmx%dm", generousHeap)).try(t, classes)
-			})
+			run := func(name string, length time.Duration, limit int64, flags ...string) (r *trial) {
+				c := c.with(limit, flags...)
+				c.faults = int(float64(c.faults) * length.Seconds() / fullRun.Seconds())
+				t.Run(name, func(t *testing.T) { r = c.try(t, classes, length) })
+				return r
+			}
+			o := outcome{c: &c, first: run("generous", *duration, generousLimit*mib, fmt.Sprintf("-Xmx%dm", generousHeap))}
 			if o.first == nil || o.first.ended != "" || o.first.loadFailed != nil {
 				t.Fatalf("no run with generous settings: %s", o.failure())
 			}
 			if r := o.first.sized.Recommended; r != nil {
-				o.second = &trial{limit: r.LimitBytes, ended: "did not start"}
-				t.Run("recommended", func(t *testing.T) { o.second = c.with(r.LimitBytes, r.Options...).try(t, classes) })
+				if o.second = run("recommended", secondRun**duration, r.LimitBytes, r.Options...); o.second == nil {
+					o.second = &trial{limit: r.LimitBytes, ended: "did not start"}
+				}
 			}
 			sizes.add(o)
 		})
@@ -135,19 +145,19 @@ func TestUnfit(t *testing.T) {
 			t.Parallel()
 			const limit = 192
 			c.faults *= 3
-			sizes.addUnfit(outcome{c: &c, first: c.with(limit*mib, fmt.Sprintf("-Xmx%dm", limit)).try(t, classes)})
+			sizes.addUnfit(outcome{c: &c, first: c.with(limit*mib, fmt.Sprintf("-Xmx%dm", limit)).try(t, classes, *duration)})
 		})
 	}
 }
 
 // try runs the server under load, with one sidecar.
-func (c testCase) try(t *testing.T, classes string) *trial {
+func (c testCase) try(t *testing.T, classes string, length time.Duration) *trial {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "gc.log")
 	c.flags = append(slices.Clone(c.flags), "-Xlog:gc+cpu=info:file="+log)
 	j, to := c.start(t, classes)
 	s := sidecar.Start(t, sidecar.Options{Binary: *binary, Proc: jvmtest.NewPodProc(t, j.PID), Flags: append([]string{"--log-interval", "0"}, sidecar.Settings()[1].Flags...)})
-	load := &generator{to: to, rate: c.rate, faults: c.faults, duration: *duration}
+	load := &generator{to: to, rate: c.rate, faults: c.faults, duration: length}
 	r := &trial{limit: c.limit * mib, sized: &sized{}}
 	begun := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
