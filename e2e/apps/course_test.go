@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +148,7 @@ func (o *course) forecastError() (percent float64, ok bool) {
 func (o *course) lineNamed() (line, reason string) {
 	for i := range o.verdicts {
 		for _, f := range o.verdicts[i].Findings {
+			reason = cmp.Or(f.Gathered.Failed, reason)
 			for _, found := range f.Gathered.Causes {
 				if len(found.Causes) > 0 {
 					return found.Causes[0].Line.String(), ""

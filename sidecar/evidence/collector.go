@@ -276,7 +276,8 @@ func (i *incident) gathered(of *breakdown.Container) *diagnosis.Gathered {
 			if r.found != nil {
 				g.Causes = append(g.Causes, r.found)
 				g.Text = append(g.Text, r.found.Lines()...)
-			} else if r.running != nil {
+			}
+			if r.running != nil {
 				g.Text = append(g.Text, fmt.Sprintf("which line of code leaks is being recorded with JFR, until %s at the latest", r.end.UTC().Format(time.TimeOnly)))
 			}
 			add(r.at, r.failed)

@@ -18,9 +18,11 @@ import (
 
 const (
 	// countTime and sampleTime are how long is recorded what is counted, and what is sampled.
+	// A leak pauses with the load: what was too little to count is recorded for sampleTime, too.
 	countTime, sampleTime = 2 * time.Minute, 15 * time.Minute
-	// maxRecordings bounds how often a recording is tried that fails, or names no line.
-	maxRecordings = 5
+	// maxRecordings bounds how often a recording is tried that fails, or names no line. The
+	// next one after one that names none begins after recordingGap: others have their turn.
+	maxRecordings, recordingGap = 5, 5 * time.Minute
 )
 
 // recording is an evidence.Recording, or a fault in tests.
@@ -31,18 +33,19 @@ type recording interface {
 }
 
 // starter starts a recording, and returns for how long it runs, or what somebody else's shows.
-type starter func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error)
+// again: an earlier one named no line.
+type starter func(_ context.Context, _ *jvm.Process, _ cause.Kind, again bool) (recording, time.Duration, *cause.Finding, error)
 
 // starting returns the starter of recordings with these options.
 func starting(o cause.Options) starter {
-	return func(ctx context.Context, p *jvm.Process, kind cause.Kind) (recording, time.Duration, *cause.Finding, error) {
+	return func(ctx context.Context, p *jvm.Process, kind cause.Kind, again bool) (recording, time.Duration, *cause.Finding, error) {
 		session, err := p.Session()
 		if err != nil {
 			return nil, 0, nil, err
 		}
 		o := o
 		o.JDK = session.Major
-		d := recordingTime(kind, o)
+		d := recordingTime(kind, o, again)
 		started, theirs, err := evidence.StartRecording(ctx, p, kind, o, d)
 		if started == nil {
 			return nil, 0, theirs, err
@@ -52,8 +55,8 @@ func starting(o cause.Options) starter {
 }
 
 // recordingTime returns how long to record.
-func recordingTime(kind cause.Kind, o cause.Options) time.Duration {
-	if o.Counts(kind) {
+func recordingTime(kind cause.Kind, o cause.Options, again bool) time.Duration {
+	if o.Counts(kind) && !again {
 		return countTime
 	}
 	return sampleTime
@@ -104,8 +107,8 @@ func (r recorded) wanted(now time.Time) bool {
 // without returns what is known after a try that named no line.
 func (r recorded) without(now time.Time, err error) recorded {
 	r.at, r.tries = now, r.tries+1
-	if err == nil { // the same again would name none either
-		r.next = now.Add(lastRetry)
+	if err == nil {
+		r.next = now.Add(recordingGap)
 		return r
 	}
 	r.next, r.failed = now.Add(retryDelay(r.tries)), jvm.Printable(err.Error(), maxFailureBytes)
@@ -160,7 +163,7 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 // startRecording starts a recording, or reads that of somebody else.
 func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, r recorded) recorded {
 	r.failed = ""
-	started, length, theirs, err := c.start(ctx, p, kind)
+	started, length, theirs, err := c.start(ctx, p, kind, r.found != nil)
 	if started == nil {
 		return r.read(now, theirs, err)
 	}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func newRecorded(t *testing.T, r *fakeRecording) (a *asked, starts *int) {
 	a.allowed.Recordings = true
 	a.of.Limited, a.of.LimitBytes, a.of.UsageBytes, a.of.ReclaimableBytes = new(true), new(int64(512<<20)), new(int64(300<<20)), new(int64(0))
 	a.answers = []string{"stack"}
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
 		*starts++
 		return r, map[bool]time.Duration{true: sampleTime, false: countTime}[r.sampled], nil, nil
 	}
@@ -97,7 +98,7 @@ func TestRecordingOfIncident(t *testing.T) {
 	step("unknown", 44*time.Minute, 3, 1, "stack|no recording: it is unknown")
 	a.of.UsageBytes = new(int64(300 << 20))
 	a.start(10_003)
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
 		return nil, 0, leaking, nil
 	}
 	step("of somebody else", 45*time.Minute, 3, 1, leakingLine)
@@ -127,14 +128,14 @@ func TestRecorded(t *testing.T) {
 		collector := New("/proc", Allowed{Recordings: true}, nil)
 		of := &breakdown.Container{JVMs: []breakdown.JVM{{NMT: c.nmt}}}
 		kind := collector.recordedFor(of, &diagnosis.Finding{Verdict: c.verdict}, Confirmed)
-		if kind != c.kind || kind != "" && recordingTime(kind, c.options) != c.length {
-			t.Errorf("%+v: %s, %s", c, kind, recordingTime(kind, c.options))
+		if kind != c.kind || kind != "" && recordingTime(kind, c.options, false) != c.length {
+			t.Errorf("%+v: %s, %s", c, kind, recordingTime(kind, c.options, false))
 		}
 	}
 }
 
 // TestRecordingOfSamples: it is looked at, and ends when it names a line; one that names none
-// is repeated an hour later, not for ever.
+// is repeated, not for ever.
 func TestRecordingOfSamples(t *testing.T) {
 	nothing := &cause.Finding{Kind: cause.Heap, Reason: "not enough samples"}
 	r := &fakeRecording{sampled: true, shows: nothing}
@@ -155,21 +156,48 @@ func TestRecordingOfSamples(t *testing.T) {
 	step("a look fails", 2*interval, 1, 2, 0, "is being recorded")
 	r.failed = nil
 	step("the end", sampleTime, 1, 2, 1, "not enough samples")
-	step("too early", sampleTime+lastRetry-time.Minute, 1, 2, 1, "not enough samples")
-	again := sampleTime + lastRetry
-	step("again", again, 2, 2, 1, "not enough samples")
+	step("too early", sampleTime+recordingGap-time.Minute, 1, 2, 1, "not enough samples")
+	again := sampleTime + recordingGap
+	step("again", again, 2, 2, 1, "is being recorded")
 	r.shows = leaking
 	step("a look names a line", again+interval, 2, 3, 2, leakingLine)
 	step("later", again+interval+30*time.Minute, 2, 3, 2, leakingLine)
 	a.start(9999)
 	r.shows = nothing
 	for i := range 3 * maxRecordings {
-		now = now.Add(sampleTime + lastRetry)
+		now = now.Add(sampleTime + recordingGap)
 		a.gather(t, now.Add(again), leak)
 		a.gather(t, now.Add(again+sampleTime), leak)
 		if want := min(i+1, maxRecordings); *starts != 2+want {
 			t.Errorf("%d starts, want %d", *starts, 2+want)
 		}
+	}
+}
+
+// TestCountedAgain: a leak pauses with the load, so what was too little to count in two minutes
+// is recorded for longer.
+func TestCountedAgain(t *testing.T) {
+	r := &fakeRecording{shows: &cause.Finding{Kind: cause.Threads, Reason: "3 threads that stay"}}
+	a, _ := newRecorded(t, r)
+	var again []bool
+	a.Collector.start = func(_ context.Context, _ *jvm.Process, kind cause.Kind, earlier bool) (recording, time.Duration, *cause.Finding, error) {
+		again = append(again, earlier)
+		return r, recordingTime(kind, cause.Options{JDK: 17}, earlier), nil, nil
+	}
+	now := time.Now()
+	gather := func(after time.Duration) string {
+		return a.gather(t, now.Add(after), diagnosis.Finding{Verdict: rows.VerdictThreads, Subject: "a-#"})
+	}
+	gather(0)
+	gather(countTime)
+	second := countTime + recordingGap
+	gather(second)
+	r.shows = leaking
+	if gather(second + countTime); r.stops != 1 {
+		t.Errorf("%d stops after two minutes of the second", r.stops)
+	}
+	if got := gather(second + sampleTime); !slices.Equal(again, []bool{false, true}) || !strings.HasPrefix(got, leakingLine) {
+		t.Errorf("started %v, %q", again, got)
 	}
 }
 
@@ -243,7 +271,7 @@ func TestRecordingRetried(t *testing.T) {
 	r := &fakeRecording{shows: leaking}
 	a, starts := newRecorded(t, r)
 	good := a.Collector.start
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
 		*starts++
 		return nil, 0, nil, errors.New("no reply")
 	}
