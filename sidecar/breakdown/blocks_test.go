@@ -95,15 +95,31 @@ func TestSplitBlocksWithoutNMT(t *testing.T) {
 	}
 }
 
-// TestOutdatedBlocks: when much changed since the walk, and nothing reports what, malloc is not
-// divided until the next one.
+// TestOutdatedBlocks: when much changed since the walk, and nothing reports what, what came since
+// is not divided until the next one. Where HotSpot's own blocks were known, the others are not
+// taken for it meanwhile.
 func TestOutdatedBlocks(t *testing.T) {
 	for _, now := range []int64{28 * mib, 32 * mib} {
 		j := walkedJVM()
+		walked := total(partsOf(j.Blocks, j.Major))
 		j.Report, j.Resident[ranges.MallocArena] = nil, resident.Bytes{AnonBytes: now}
 		p := splitNative(&j, true)
-		if p.internal != nil || p.direct != nil || p.untracked != nil || p.retained != nil || *p.malloc != now {
+		if now < walked {
+			if p.internal != nil || p.direct != nil || p.untracked != nil || p.retained != nil || *p.malloc != now {
+				t.Errorf("%d MiB: %+v", now/mib, p)
+			}
+			continue
+		}
+		was := partsOf(j.Blocks, j.Major)
+		if *p.malloc != now-walked || *p.direct != was[rows.DirectBuffers] || *p.internal+*p.direct+*p.untracked+*p.retained+*p.malloc != now {
 			t.Errorf("%d MiB: %+v", now/mib, p)
+		}
+		if at := walkedAt(&j, true); at == nil {
+			t.Errorf("%d MiB: not divided by a walk", now/mib)
+		}
+		j.Blocks.Categories = nil
+		if p := splitNative(&j, true); p.internal != nil || p.direct != nil || *p.malloc != now {
+			t.Errorf("%d MiB without NMT: %+v", now/mib, p)
 		}
 	}
 }

@@ -62,6 +62,11 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	if byBlocks(j, malloc, known) {
 		return splitBlocks(j, known, malloc, mmap, vm)
 	}
+	if rest, ok := sinceWalk(j, malloc, known); ok {
+		p = partsOf(j.Blocks, j.Major).native(true, mmap, vm)
+		p.malloc = &rest
+		return p
+	}
 	if known != nil {
 		p.retained = new(min(max(0, malloc-max(0, known.InUseBytes)), max(0, known.FreeBytes)))
 		malloc -= *p.retained
@@ -120,9 +125,20 @@ func byBlocks(j *jvm.Facts, malloc int64, known *jvm.Malloc) bool {
 	return j.Blocks != nil && (j.Report != nil || known != nil || !j.Blocks.Outdated(malloc))
 }
 
+// sinceWalk returns by how much malloc grew since its blocks were walked through, where nothing
+// but these tells HotSpot's own from others: that cannot be divided before the next walk.
+func sinceWalk(j *jvm.Facts, malloc int64, known *jvm.Malloc) (rest int64, ok bool) {
+	if j.Blocks == nil || j.Blocks.Categories == nil || j.Report != nil || known != nil {
+		return 0, false
+	}
+	rest = malloc - total(partsOf(j.Blocks, j.Major))
+	return rest, rest >= 0
+}
+
 // walkedAt returns when the blocks were walked through by which malloc is divided; nil: it is not.
 func walkedAt(j *jvm.Facts, complete bool) *time.Time {
-	if malloc, _, known := mallocOf(j, complete); byBlocks(j, malloc, known) {
+	malloc, _, known := mallocOf(j, complete)
+	if _, old := sinceWalk(j, malloc, known); old || byBlocks(j, malloc, known) {
 		return &j.Blocks.Time
 	}
 	return nil
