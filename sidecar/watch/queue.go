@@ -31,9 +31,13 @@ func (q *queue) put(e Event) {
 // drop removes the matching events that have not been received.
 func (q *queue) drop(match func(Event) bool) {
 	q.mu.Lock()
+	before := len(q.events)
 	q.events = slices.DeleteFunc(q.events, match)
+	dropped := len(q.events) < before
 	q.mu.Unlock()
-	wake(q.changed)
+	if dropped { // else the goroutine that delivers would wake a thread for nothing, in each sample
+		wake(q.changed)
+	}
 }
 
 func (q *queue) has(match func(Event) bool) bool {

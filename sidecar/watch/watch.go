@@ -125,7 +125,6 @@ func (w *Watcher) Follow(targets []Target, took time.Duration) error {
 			c.pressure.sampled(r, took)
 		}
 	}
-	wake(w.soon)
 	return errors.Join(errs...)
 }
 
@@ -147,6 +146,7 @@ func (w *Watcher) container(t Target) (*container, error) {
 		}
 		c = opened
 		w.containers[t.Group] = c
+		wake(w.soon) // without a container nothing is polled
 		w.tasks.Go(func() { c.wakeOnEvents(w.ctx, w.soon) })
 	}
 	c.pressure.limit = t.LimitBytes
