@@ -16,6 +16,8 @@ import (
 type Heap struct {
 	// Spans are the addresses of the heap.
 	Spans []pages.Span
+	// Bytes were resident in it.
+	Bytes int64
 	// Exact: RssAnon was the sum of all anonymous pages. On kernels before 6.2 it can lag by
 	// 64 pages for each thread, with many CPUs on all.
 	Exact bool
@@ -24,12 +26,19 @@ type Heap struct {
 	Queries, Doubted int
 }
 
-// exactBytes is by how much two sums of the same memory may differ: it moves while they are read.
-const exactBytes = 1 << 20
+const (
+	// exactBytes is by how much two sums of the same memory may differ: it moves while they are read.
+	exactBytes = 1 << 20
+	// heapStep of heap are scanned in some 6 ms of CPU time: after recountEvery samples for each of
+	// them the heap is counted again, so that a sample costs the same beside a large one. At the
+	// latest it is after maxHeapSteps of them, an hour and a half at the default interval.
+	heapStep     = 512 << 20
+	maxHeapSteps = 20
+)
 
 // HeapOf returns what a count of all pages says. rssAnon was read after it.
 func (Policy) HeapOf(list []ranges.Range, c *Counts, rssAnon int64, queries int) Heap {
-	h := Heap{Exact: distance(c.AnonBytes(), rssAnon) <= exactBytes && c.Err == nil, Queries: queries}
+	h := Heap{Bytes: c.Kinds[ranges.Heap].AnonBytes, Exact: distance(c.AnonBytes(), rssAnon) <= exactBytes && c.Err == nil, Queries: queries}
 	for _, r := range list {
 		if r.Kind == ranges.Heap {
 			h.Spans = append(h.Spans, pages.Span{Start: r.Start, End: r.End})
@@ -41,6 +50,7 @@ func (Policy) HeapOf(list []ranges.Range, c *Counts, rssAnon int64, queries int)
 // CountHeap decides how the pages of the heap are counted: Use the rest of RssAnon, or Count
 // them. swapBytes is what the process has in swap: of skipped pages it is unknown.
 func (Policy) CountHeap(h Heap, queries int, ageSeconds *float64, swapBytes int64) Decision {
+	every := recountEvery * int(min(1+h.Bytes/heapStep, maxHeapSteps))
 	switch {
 	case len(h.Spans) == 0:
 		return Decision{Count, "the addresses of the heap are not known"}
@@ -52,8 +62,8 @@ func (Policy) CountHeap(h Heap, queries int, ageSeconds *float64, swapBytes int6
 		return Decision{Count, "the JVM started less than 30 s ago"}
 	case swapBytes > 0:
 		return Decision{Count, "some of the JVM is in swap"}
-	case queries-h.Queries >= recountEvery:
-		return Decision{Count, fmt.Sprintf("the heap has not been counted for %d samples", recountEvery)}
+	case queries-h.Queries >= every:
+		return Decision{Count, fmt.Sprintf("the heap has not been counted for %d samples", every)}
 	}
 	return Decision{}
 }

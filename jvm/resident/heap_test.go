@@ -28,6 +28,9 @@ func TestCountHeap(t *testing.T) {
 		"derived":           {heap: heap(nil), queries: 101, age: old},
 		"often":             {heap: heap(nil), queries: 100 + recountEvery - 1, age: old},
 		"too often":         {heap: heap(nil), queries: 100 + recountEvery, age: old, reason: "the heap has not been counted for 30 samples"},
+		"large":             {heap: heap(func(h *Heap) { h.Bytes = 4 << 30 }), queries: 100 + 9*recountEvery - 1, age: old},
+		"large, too often":  {heap: heap(func(h *Heap) { h.Bytes = 4 << 30 }), queries: 100 + 9*recountEvery, age: old, reason: "the heap has not been counted for 270 samples"},
+		"huge, too often":   {heap: heap(func(h *Heap) { h.Bytes = 1 << 40 }), queries: 100 + 20*recountEvery, age: old, reason: "the heap has not been counted for 600 samples"},
 		"never counted":     {heap: Heap{}, queries: 1, age: old, reason: "the addresses of the heap are not known"},
 		"a lagging kernel":  {heap: heap(func(h *Heap) { h.Exact = false }), queries: 101, age: old, reason: "the kernel's sum of anonymous memory differs from the pages"},
 		"it did not add up": {heap: heap(func(h *Heap) { h.Doubted = 90 }), queries: 101, age: old, reason: "what is left of the kernel's sum did not add up"},
@@ -65,7 +68,7 @@ func TestHeapOf(t *testing.T) {
 		"pages were lost": {57 * mib, errors.New("other"), false},
 	} {
 		counts.Err = tt.err
-		if h := (Policy{}).HeapOf(list, &counts, tt.rssAnon, 7); h.Exact != tt.exact || h.Queries != 7 || !slices.Equal(h.Spans, spans) {
+		if h := (Policy{}).HeapOf(list, &counts, tt.rssAnon, 7); h.Exact != tt.exact || h.Queries != 7 || h.Bytes != 50*mib || !slices.Equal(h.Spans, spans) {
 			t.Errorf("%s: %+v", name, h)
 		}
 	}
