@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,13 +17,18 @@ const (
 	// heapShare is how much of jvmem's own memory limit its heap may take. The rest is for
 	// what the Go runtime does not count, and for the kernel.
 	heapShare = 0.7
-	// heapGrowth is GOGC. The live heap has some MiB, and a sample leaves half of one as
-	// garbage: less than Go's 100 % saves 3 MiB with a day of history, for some 0.1 ms of
-	// CPU a sample.
-	heapGrowth = 40
-	// maxCores is GOMAXPROCS: one samples while the other answers requests. On a large node
+	// heapGrowth is GOGC. A live heap of some MiB, as with a day of history, grows by less: by
+	// heapGarbage, which is ten samples. Go's 100 % takes 2 MiB more even with little history,
+	// for some 0.1 ms of CPU a sample.
+	heapGrowth  = 40
+	heapGarbage = 1 << 20
+	// maxCores is GOMAXPROCS: one samples while the other answers requests and reads what is
+	// left of a JVM that was killed (see docs/performance.md). On a large node
 	// a higher value means a cache for each, and threads that search for work.
 	maxCores = 2
+	// releaseEvery is the time between two releases: the pages of the program that are rarely
+	// used add up to 1.6 MiB in half an hour. One takes some ms of CPU.
+	releaseEvery = 2 * time.Minute
 )
 
 // limitRuntime tunes the Go runtime to use little memory. The collector works harder as
@@ -47,12 +54,31 @@ func limitRuntime(procfs string) {
 	}
 }
 
-// releaseStartupMemory releases memory that only the start needed: heap, and resident pages
-// of the program file. The kernel maps 16 pages around each one that is used, nearly all
-// 11 MB by the end of the start; those that are used again are mapped again, from the page
-// cache. A failure has no consequence.
-func releaseStartupMemory() {
-	debug.FreeOSMemory()
+// releaseMemory releases memory that only the start needed, and from then on what is rarely used,
+// until the context ends.
+func releaseMemory(ctx context.Context) {
+	ticker := time.NewTicker(releaseEvery)
+	defer ticker.Stop()
+	for {
+		debug.FreeOSMemory()
+		if os.Getenv("GOGC") == "" {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			debug.SetGCPercent(min(heapGrowth, int(100*heapGarbage/m.HeapAlloc)))
+		}
+		releaseProgram()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// releaseProgram releases the resident pages of the program file. The kernel maps 16 pages around
+// each one that is used, nearly all 11 MB by the end of the start; those that are used again are
+// mapped again, from the page cache. A failure has no consequence.
+func releaseProgram() {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		return

@@ -9,8 +9,8 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 )
 
-// TestReleaseStartupMemory: pages of the program are released, and its variables stay.
-func TestReleaseStartupMemory(t *testing.T) {
+// TestReleaseProgram: pages of the program are released, and its variables stay.
+func TestReleaseProgram(t *testing.T) {
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestReleaseStartupMemory(t *testing.T) {
 		return bytes
 	}
 	before, variable := code(), pflag.ErrHelp.Error()
-	releaseStartupMemory()
+	releaseProgram()
 	if after := code(); after >= before {
 		t.Errorf("%d bytes of the program before, %d after", before, after)
 	}

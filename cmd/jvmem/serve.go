@@ -92,7 +92,7 @@ func serve(ctx context.Context, e environment, args []string) (int, error) {
 		o.Log.Warn(o.maxCPU.warning)
 	}
 	limitRuntime(o.Proc)
-	o.Started = releaseStartupMemory
+	o.Started = func() { go releaseMemory(ctx) }
 	err := sidecar.Serve(ctx, o.ServeOptions)
 	if unwritten := o.Log.Close(); err == nil {
 		err = unwritten
