@@ -108,7 +108,7 @@ func (g *generator) request(ctx context.Context, send func(context.Context) erro
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	err := send(limited)
-	if ctx.Err() != nil {
+	if end, _ := ctx.Deadline(); ctx.Err() != nil || !time.Now().Before(end) { // a connection may notice the end before the context
 		return
 	}
 	g.sent.Add(1)
