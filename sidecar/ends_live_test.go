@@ -19,6 +19,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
 	"github.com/jvmem/jvmem/sidecar/eventlog"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -186,6 +187,12 @@ func TestKillIsExplained(t *testing.T) {
 		j.Do("direct 3")
 		time.Sleep(20 * time.Millisecond)
 	}
+	s.await(t, "a sample of the growth, long before the interval ends", func() bool {
+		var r breakdown.Report
+		s.decode(t, "/breakdown", &r)
+		native := r.Containers[0].Row(rows.Native)
+		return native != nil && native.Bytes != nil && *native.Bytes > 60*mib
+	})
 	j.Send("direct 300")
 	<-j.Exited()
 	a := s.awaitAutopsy(t)
