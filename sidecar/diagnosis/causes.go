@@ -59,7 +59,7 @@ func (j *judge) leaks(known []Incident) []Finding {
 	})
 	// What may be garbage explains nothing else.
 	if f, ok := j.heapUncollected(); ok && !slices.ContainsFunc(all, func(of Finding) bool {
-		return of.Verdict == rows.VerdictHeap || of.Verdict == rows.VerdictClassLoader && j.classesExplain(f.window, f.Rate)
+		return of.Verdict == rows.VerdictHeap || of.Verdict == rows.VerdictClassLoader && j.classesExplain(f.window, f.Rate, causal)
 	}) {
 		found = append(found, f)
 	}
@@ -87,8 +87,14 @@ func (j *judge) leak(p rows.Part) (Finding, bool) {
 		return j.parts(p.Verdict, series, history.PrefixProcess)()
 	}
 	f, ok := j.row(p.Verdict, series, p.Subject)()
-	// The code of loaded classes goes with them: these are the cause, found or still to be found.
-	return f, ok && (p.Verdict != rows.VerdictCodeCache || !j.classesExplain(f.window, f.Rate))
+	// What belongs to loaded classes goes with them: these are the cause, found or still to be found. Without Native
+	// Memory Tracking, malloc has what HotSpot needs for them, half as much as metaspace.
+	switch {
+	case p.Verdict == rows.VerdictCodeCache && j.classesExplain(f.window, f.Rate, causal),
+		p.Subject == rows.Malloc && j.classesExplain(f.window, f.Rate, 1):
+		return f, false
+	}
+	return f, ok
 }
 
 // finding makes a finding of a trend in bytes.
@@ -224,7 +230,7 @@ var countOf = map[string]string{
 // internal: what HotSpot itself mallocs grows.
 func (j *judge) internal() (Finding, bool) {
 	f, ok := j.parts(rows.VerdictJVMInternal, history.Detail(rows.Native, rows.JVMInternal), history.PrefixNMT)()
-	if ok && j.classesExplain(f.window, f.Rate) {
+	if ok && j.classesExplain(f.window, f.Rate, causal) {
 		return Finding{}, false
 	}
 	if count := countOf[history.PrefixNMT+f.Subject]; ok && count != "" {

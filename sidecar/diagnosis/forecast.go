@@ -132,16 +132,18 @@ func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
 	return &f, true
 }
 
-// surviving is the trend of what survives collections, by one rule or the other; of a suspicion that
-// too few have shown, of what may survive.
+// surviving is the trend of what survives collections, by one rule or the other; where too few have shown
+// that, of what may survive.
 func (j *judge) surviving(i *Incident, w window) (trend, bool) {
-	if i.Uncollected {
-		return j.mayBeLive(w)
+	if !i.Uncollected {
+		if t, ok := j.survivors(w); ok {
+			return t, true
+		}
+		if t, ok := j.live(w); ok {
+			return t, true
+		}
 	}
-	if t, ok := j.survivors(w); ok {
-		return t, true
-	}
-	return j.live(w)
+	return j.mayBeLive(w)
 }
 
 // toHeapLimit follows what survives collections to what the old generation may hold.

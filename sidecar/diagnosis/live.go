@@ -110,7 +110,7 @@ func (j *judge) livePoints(all []survival, first float64) iter.Seq2[int64, histo
 // holders names what may still hold a heap that grows, and the collection that must come before
 // it is a leak; "" if it came.
 func (j *judge) holders(t *trend, limit float64) string {
-	if missing := j.unloadingMissing(); missing != "" && j.classesExplain(window{t.from, t.to}, t.perHour()) {
+	if missing := j.unloadingMissing(); missing != "" && j.classesExplain(window{t.from, t.to}, t.perHour(), causal) {
 		return missing
 	}
 	all := j.settled()
@@ -126,9 +126,9 @@ func (j *judge) holders(t *trend, limit float64) string {
 }
 
 // classesExplain reports whether growth may be held by classes: their number grew with it, and
-// metaspace a third as much or more.
-func (j *judge) classesExplain(w window, of *Rate) bool {
+// metaspace, times a factor, as much or more.
+func (j *judge) classesExplain(w window, of *Rate, factor float64) bool {
 	classes, ok := j.trendOf(history.Classes, w)
 	metaspace, known := j.trendOf(history.Row(rows.Metaspace), w)
-	return ok && known && of != nil && classes.z >= minZ && metaspace.z >= minZ && causal*metaspace.rate >= float64(of.BytesPerHour)
+	return ok && known && of != nil && classes.z >= minZ && metaspace.z >= minZ && factor*metaspace.rate >= float64(of.BytesPerHour)
 }

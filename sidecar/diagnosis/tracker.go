@@ -104,9 +104,10 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		}
 		i.RestMillis = j.rest(i.Measure)
 		level, known := j.level(i)
-		if i.Verdict == rows.VerdictHeap && i.Waiting == "" {
+		if i.Verdict == rows.VerdictHeap && (i.Waiting == "" || i.Uncollected && j.leftNearlyAll()) {
 			if _, i.full = j.heapFull(); i.full {
 				i.Sightings = max(i.Sightings, sightingsInAll) // it grew until there was no more room
+				i.Waiting, i.Uncollected = "", false
 			}
 		}
 		i.follow(level, known, j)

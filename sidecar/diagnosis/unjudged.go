@@ -96,6 +96,12 @@ func (j *judge) leftLess() string {
 	return fmt.Sprintf("the last %s left %s of %s, less than before, as if a cache is full", strings.TrimPrefix(oldCollection, "a "), bytesText(max(0, last.left)), bytesText(last.came))
 }
 
+// leftNearlyAll reports whether there were collections, and what came up before them was live.
+func (j *judge) leftNearlyAll() bool {
+	n, all, _ := j.promotedAndLeft()
+	return n > 0 && all.left >= (1-mostFreed)*all.came
+}
+
 // mayBeLive is the trend of the old generation without what collections freed. What came up since the
 // last one counts as far as they left what came before.
 func (j *judge) mayBeLive(w window) (trend, bool) {
@@ -146,6 +152,7 @@ func (j *judge) heapUncollected() (Finding, bool) {
 	f := Finding{Verdict: rows.VerdictHeap, Rate: t.perHour(), Confidence: t.confidence(limit), waiting: waiting, uncollected: true}
 	f.measured(history.OldUsed, &t)
 	f.shared(j, t.rate)
+	f.Evidence = []string{"old generation: " + t.text(inBytes()), fmt.Sprintf("the old generation can grow to %s", bytesText(limit))}
 	return f, true
 }
 
