@@ -67,12 +67,11 @@
 // mm/memcontrol.c, mm/memcontrol-v1.c, fs/kernfs/dir.c
 // (kernfs_path_from_node), cgroup_namespaces(7), proc_pid_mountinfo(5).
 //
-// # Why not containerd/cgroups
+// # Why not containerd/cgroups for the reading
 //
-// Its Stat does not distinguish unknown from zero: a
+// It parses /proc/<pid>/cgroup here. Its Stat does not distinguish unknown from zero: a
 // missing memory.stat results in an empty struct and a nil error, unreadable files in 0,
 // "max" in MaxUint64. Its Mode() reads once, from our own /sys/fs/cgroup instead of the
 // process's, and has one name for a hybrid host. It needs a mount point, and cannot use an
-// open directory. Its parser of /proc/<pid>/cgroup allocates 4 kB for each process of each
-// sample.
+// open directory.
 package cgroup

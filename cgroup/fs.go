@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/containerd/cgroups/v3"
 	"github.com/cyphar/filepath-securejoin/pathrs-lite"
 )
 
@@ -30,11 +31,11 @@ func (f FS) path(elem ...string) string {
 // permission. The error is ErrGone for a process that ended or is ending.
 func (f FS) PathOf(pid int) (Path, error) {
 	file := f.path(strconv.Itoa(pid), "cgroup")
-	var room [usualProc]byte
-	text, err := readProc(file, room[:0])
-	var p Path
+	text, err := readProc(file)
+	var v1 map[string]string
+	var v2 string
 	if err == nil {
-		p, err = parseCgroup(string(text))
+		v1, v2, err = cgroups.ParseCgroupFromReaderUnified(bytes.NewReader(text))
 	}
 	if err != nil {
 		switch {
@@ -45,37 +46,18 @@ func (f FS) PathOf(pid int) (Path, error) {
 		}
 		return Path{}, fail("read", file, err)
 	}
-	if p == (Path{Version: 1, Name: "/"}) && f.ending(pid) {
-		return Path{}, fail("read", file, ErrGone)
-	}
-	return p, nil
-}
-
-// parseCgroup returns the cgroup of the memory controller by /proc/<pid>/cgroup (cgroups(7)),
-// which has a line for each hierarchy:
-//
-//	4:memory:/a     v1; a hierarchy may have several controllers: cpu,cpuacct
-//	0::/a           v2
-func parseCgroup(text string) (p Path, err error) {
-	for line := range strings.Lines(text) {
-		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-		if len(fields) < 3 {
-			return Path{}, fmt.Errorf("invalid line %q", line)
+	// A controller is in one hierarchy only: where the memory controller has a
+	// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
+	if name, ok := v1["memory"]; ok {
+		if name == "/" && f.ending(pid) {
+			return Path{}, fail("read", file, ErrGone)
 		}
-		controllers, name := fields[1], fields[2]
-		// A controller is in one hierarchy only: where the memory controller has a
-		// v1 line, also on a hybrid host, the v2 hierarchy can't have it.
-		switch {
-		case slices.Contains(strings.Split(controllers, ","), "memory"):
-			return Path{Version: 1, Name: name}, nil
-		case controllers == "":
-			p = Path{Version: 2, Name: name}
-		}
+		return Path{Version: 1, Name: name}, nil
 	}
-	if p.Name == "" {
-		return Path{}, ErrNoController
+	if v2 == "" {
+		return Path{}, fail("read", file, ErrNoController)
 	}
-	return p, nil
+	return Path{Version: 2, Name: v2}, nil
 }
 
 // pfExiting is PF_EXITING of include/linux/sched.h.
@@ -87,8 +69,7 @@ const pfExiting = 0x4
 // if it is not set.
 func (f FS) ending(pid int) bool {
 	// For the stat of the process the kernel would visit all of its threads.
-	var room [usualProc]byte
-	text, err := readProc(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"), room[:0])
+	text, err := readProc(f.path(strconv.Itoa(pid), "task", strconv.Itoa(pid), "stat"))
 	if err != nil {
 		return vanished(err)
 	}

@@ -14,9 +14,8 @@ var errTooLong = errors.New("the file is longer than any that a kernel writes")
 
 // readProc reads a file of procfs that the kernel writes in one piece, so that a read which
 // leaves room is the last one. Package os takes eight more system calls for it, mostly to find
-// out that Go's poller cannot wait for such a file. text is room for it, which may be too
-// small.
-func readProc(path string, text []byte) ([]byte, error) {
+// out that Go's poller cannot wait for such a file.
+func readProc(path string) ([]byte, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	for errors.Is(err, unix.EINTR) {
 		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -25,6 +24,7 @@ func readProc(path string, text []byte) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	text := make([]byte, 0, usualProc)
 	for len(text) < maxFile {
 		text = slices.Grow(text, 1)
 		n, err := unix.Read(fd, text[len(text):cap(text)])
