@@ -14,10 +14,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/spf13/pflag"
 
-	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar"
 )
 
@@ -223,11 +223,12 @@ func copyReport(response *http.Response, text bool, stdout io.Writer) error {
 	return err
 }
 
-// printable returns lines without what a terminal would obey.
+// printable returns a text of several lines without what a terminal would obey.
 func printable(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = jvm.Printable(line, maxTextBytes)
-	}
-	return strings.Join(lines, "\n")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) && r != '\n' && r != '\t' {
+			return '?'
+		}
+		return r
+	}, text)
 }

@@ -99,7 +99,7 @@ func TestGetFromStranger(t *testing.T) {
 	}))
 	defer server.Close()
 	for report, want := range map[string]string{
-		"breakdown": "rows │ █▍\n\\x1b]0;owned\\a\n\\u202ereversed\n", "oom": "jvmem get: 418 I'm a teapot: rows │ █▍\n\\x1b]0;owned\\a\n\\u202ereversed\n",
+		"breakdown": "rows │ █▍\n?]0;owned?\n?reversed\n", "oom": "jvmem get: 418 I'm a teapot: rows │ █▍\n?]0;owned?\n?reversed\n",
 	} {
 		if _, stdout, stderr := runMain(t, noEnv, "get", report, "--listen", server.Listener.Addr().String()); stdout+stderr != want {
 			t.Errorf("get %s: %q, want %q", report, stdout+stderr, want)
