@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -123,7 +124,7 @@ func (l *loop) tick(ctx context.Context) error {
 func (l *loop) resized() (changed bool) {
 	for i := range l.latest.Containers {
 		c := &l.latest.Containers[i]
-		if c.ReadAt != nil {
+		if l.sampler.Reading(cgroup.Path{Version: c.CgroupVersion, Name: c.Cgroup}) {
 			continue // a sample would not show it
 		}
 		l.history.Container(c, func(h *history.Container) {
