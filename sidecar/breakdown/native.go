@@ -62,9 +62,9 @@ func splitNative(j *jvm.Facts, complete bool) nativeParts {
 	if byBlocks(j, malloc, known) {
 		return splitBlocks(j, known, malloc, mmap, vm)
 	}
-	if rest, ok := sinceWalk(j, malloc, known); ok {
-		p = partsOf(j.Blocks, j.Major).native(true, mmap, vm)
-		p.malloc = &rest
+	if was := partsBefore(j, malloc, known); was != nil {
+		p = was.native(true, mmap, vm)
+		p.malloc = new(malloc - total(was)) // since then: it cannot be divided before the next walk
 		return p
 	}
 	if known != nil {
@@ -125,20 +125,22 @@ func byBlocks(j *jvm.Facts, malloc int64, known *jvm.Malloc) bool {
 	return j.Blocks != nil && (j.Report != nil || known != nil || !j.Blocks.Outdated(malloc))
 }
 
-// sinceWalk returns by how much malloc grew since its blocks were walked through, where nothing
-// but these tells HotSpot's own from others: that cannot be divided before the next walk.
-func sinceWalk(j *jvm.Facts, malloc int64, known *jvm.Malloc) (rest int64, ok bool) {
+// partsBefore returns the parts of malloc at the time of an outdated walk, where nothing but its
+// blocks tells HotSpot's own from others; nil: they are not known, or malloc shrank since.
+func partsBefore(j *jvm.Facts, malloc int64, known *jvm.Malloc) blockParts {
 	if j.Blocks == nil || j.Blocks.Categories == nil || j.Report != nil || known != nil {
-		return 0, false
+		return nil
 	}
-	rest = malloc - total(partsOf(j.Blocks, j.Major))
-	return rest, rest >= 0
+	if was := partsOf(j.Blocks, j.Major); total(was) <= malloc {
+		return was
+	}
+	return nil
 }
 
 // walkedAt returns when the blocks were walked through by which malloc is divided; nil: it is not.
 func walkedAt(j *jvm.Facts, complete bool) *time.Time {
 	malloc, _, known := mallocOf(j, complete)
-	if _, old := sinceWalk(j, malloc, known); old || byBlocks(j, malloc, known) {
+	if byBlocks(j, malloc, known) || partsBefore(j, malloc, known) != nil {
 		return &j.Blocks.Time
 	}
 	return nil

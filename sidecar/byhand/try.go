@@ -117,14 +117,13 @@ func writeChanges(w io.Writer, before, after *breakdown.Container) {
 
 func provedByTrim(before, after *breakdown.Container) []string {
 	was, is := before.Row(rows.Native), after.Row(rows.Native)
+	const inUse = "is in use, or between blocks that are in use. If it grows, its owner does not free it."
 	switch fell := minus(was.Bytes, is.Bytes); {
 	case fell == nil:
 		return []string{"Nothing is proved: the native memory is not known both times."}
 	case float64(*fell) > provedShare*float64(*was.Bytes):
 		return []string{fmt.Sprintf("%s of the native memory was free and retained by malloc: that part is no leak, and it returns. MALLOC_ARENA_MAX=2 in the environment of the JVM keeps it smaller; JDK 17.0.9, 21 and newer trim by themselves with -XX:+UnlockExperimentalVMOptions -XX:TrimNativeHeapInterval=60000.", breakdown.Size(fell))}
-	}
-	const inUse = "is in use, or between blocks that are in use. If it grows, its owner does not free it."
-	if fell := minus(was.Bytes, is.Bytes); *fell >= shownBytes {
+	case *fell >= shownBytes:
 		return []string{fmt.Sprintf("Only %s of the native memory was free and retained by malloc. The rest %s", breakdown.Size(fell), inUse)}
 	}
 	return []string{"The native memory did not fall: it " + inUse}
