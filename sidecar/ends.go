@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -104,7 +103,7 @@ func (l *loop) handle(ctx context.Context, event watch.Event) error {
 	case *watch.Killed:
 		l.changed = true
 		for _, seen := range l.alive {
-			if seen.is(e.Path) {
+			if seen.container.Path() == e.Path {
 				return l.explain(ctx, autopsy.OfOther(e, &seen.container.JVMs[0]), seen)
 			}
 		}
@@ -121,10 +120,6 @@ func (l *loop) alone(key jvmKey, c *breakdown.Container) bool {
 		}
 	}
 	return true
-}
-
-func (s *lastSeen) is(path cgroup.Path) bool {
-	return s.container.Cgroup == path.Name && s.container.CgroupVersion == path.Version
 }
 
 // explain adds an autopsy and logs it.

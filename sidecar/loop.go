@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/autopsy"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
@@ -124,7 +123,7 @@ func (l *loop) tick(ctx context.Context) error {
 func (l *loop) resized() (changed bool) {
 	for i := range l.latest.Containers {
 		c := &l.latest.Containers[i]
-		if l.sampler.Reading(cgroup.Path{Version: c.CgroupVersion, Name: c.Cgroup}) {
+		if l.sampler.Reading(c.Path()) {
 			continue // a sample would not show it
 		}
 		l.history.Container(c, func(h *history.Container) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -155,6 +156,9 @@ type JVM struct {
 		Idle  *jvm.Idle      `json:"idle,omitempty"`
 	} `json:"threads"`
 }
+
+// Path returns the cgroup of the container; its version is 0 if it is not known.
+func (c *Container) Path() cgroup.Path { return cgroup.Path{Version: c.CgroupVersion, Name: c.Cgroup} }
 
 // Row returns the row of that name.
 func (c *Container) Row(name rows.Name) *Row {

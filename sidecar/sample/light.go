@@ -25,7 +25,7 @@ func (s *Sampler) Record(h *history.Store, r *breakdown.Report) error {
 	var err error
 	for i := range r.Containers {
 		of := &r.Containers[i]
-		c := s.containers[cgroup.Path{Version: of.CgroupVersion, Name: of.Cgroup}]
+		c := s.containers[of.Path()]
 		if c == nil {
 			continue
 		}
