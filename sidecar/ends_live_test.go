@@ -202,6 +202,7 @@ func TestKillIsExplained(t *testing.T) {
 	if a.Last == nil || a.LastAgeSeconds == nil || *a.LastAgeSeconds > 30 || a.Reading == nil || a.Before == nil || len(a.Before.Times) < 2 {
 		t.Errorf("what was known before: age %v, level %v, history %+v", a.LastAgeSeconds, a.Reading, a.Before)
 	}
+	s.await(t, "the line about the kill", func() bool { return len(s.log.of(t, "jvmem.oom")) > 0 }) // it comes after the autopsy
 	logged := s.log.of(t, "jvmem.oom")
 	if len(logged) != 1 || logged[0]["log.level"] != "error" || !strings.Contains(logged[0]["message"].(string), "direct buffer leak") {
 		t.Errorf("logged %v", logged)
