@@ -292,6 +292,18 @@ func TestNamedLater(t *testing.T) {
 	}
 }
 
+// TestCauseOfUnknownPart: a detail that grew a little is not the cause where most of the growth is
+// in none that is known.
+func TestCauseOfUnknownPart(t *testing.T) {
+	for grew, want := range map[float64]rows.Verdict{140: rows.VerdictDirectBuffers, 91: rows.VerdictNativeUntracked} {
+		track := before(map[string][2]float64{"row/native": {100, 200}, "detail/native/direct_buffers": {90, grew}})
+		a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
+		if a.Cause != want {
+			t.Errorf("%v MiB: cause %s, want %s", grew-90, a.Cause, want)
+		}
+	}
+}
+
 // TestRestartBesideAnother: a JVM that ran beside the one that ended is not the next one.
 func TestRestartBesideAnother(t *testing.T) {
 	s, err := Open("")

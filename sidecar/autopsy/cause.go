@@ -93,9 +93,7 @@ func (a *Autopsy) mostGrown(from int) (cause rows.Cause, bytes int64) {
 	if i := slices.IndexFunc(all, func(g Growth) bool { return g.Detail == "" }); i >= 0 {
 		row = all[i]
 	}
-	if i := slices.IndexFunc(all, func(g Growth) bool { return g.Row == row.Row && g.Detail != "" }); i >= 0 {
-		row.Detail = all[i].Detail
-	}
+	row.Detail = mostOf(row, all)
 	for _, g := range a.SinceLast {
 		switch {
 		case g.Bytes <= row.Bytes:
@@ -118,6 +116,24 @@ func (a *Autopsy) mostGrown(from int) (cause rows.Cause, bytes int64) {
 		cause.Subject = a.fastest(history.PrefixProcess, from)
 	}
 	return cause, row.Bytes
+}
+
+// mostOf returns the detail with most of a row's growth; "": more of it is in none that is known.
+// all has the largest first.
+func mostOf(row Growth, all []Growth) string {
+	var most Growth
+	rest := row.Bytes
+	for _, g := range all {
+		if g.Row == row.Row && g.Detail != "" {
+			if rest -= g.Bytes; most.Detail == "" {
+				most = g
+			}
+		}
+	}
+	if most.Bytes < rest {
+		return ""
+	}
+	return most.Detail
 }
 
 // heapGrew is the growth of the committed heap after the last breakdown.
