@@ -304,6 +304,21 @@ func TestCauseOfUnknownPart(t *testing.T) {
 	}
 }
 
+// TestCauseWithoutLastReply: a detail that grew until the JVM did not answer any more is the cause
+// of what its row gained after that.
+func TestCauseWithoutLastReply(t *testing.T) {
+	track := before(map[string][2]float64{"row/native": {20, 200}, "detail/native/direct_buffers": {10, 180}, "detail/native/untracked": {5, 10}})
+	for _, name := range []string{"detail/native/direct_buffers", "detail/native/untracked"} {
+		for i := 10; i < len(track.Times); i++ {
+			track.Series[name].Last[i] = history.Unknown
+		}
+	}
+	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
+	if a.Cause != rows.VerdictDirectBuffers {
+		t.Errorf("cause %s: %s", a.Cause, a.Summary)
+	}
+}
+
 // TestRestartBesideAnother: a JVM that ran beside the one that ended is not the next one.
 func TestRestartBesideAnother(t *testing.T) {
 	s, err := Open("")

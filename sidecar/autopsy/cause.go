@@ -93,7 +93,9 @@ func (a *Autopsy) mostGrown(from int) (cause rows.Cause, bytes int64) {
 	if i := slices.IndexFunc(all, func(g Growth) bool { return g.Detail == "" }); i >= 0 {
 		row = all[i]
 	}
-	row.Detail = mostOf(row, all)
+	if row.Detail = mostOf(row, all); row.Detail == "" && row.Row != "" {
+		row.Detail = a.lastNamed(row.Row, from)
+	}
 	for _, g := range a.SinceLast {
 		switch {
 		case g.Bytes <= row.Bytes:
@@ -134,6 +136,26 @@ func mostOf(row Growth, all []Growth) string {
 		return ""
 	}
 	return most.Detail
+}
+
+// lastNamed returns the detail with most of a row's growth when its details were known last. If it
+// is unknown at the end, as the JVM did not answer any more, it is assumed to have grown on.
+func (a *Autopsy) lastNamed(row string, from int) string {
+	end := len(a.Before.Times) - 1
+	for to := end - 1; to > from; to-- {
+		all := growthBetween(a.Before, from, to)
+		i := slices.IndexFunc(all, func(g Growth) bool { return g.Row == row && g.Detail == "" })
+		if i < 0 {
+			continue
+		}
+		if detail := mostOf(all[i], all); detail != "" {
+			if a.Before.Series[history.Detail(rows.Name(row), detail)].At(a.Before.Sampled(end)).Last != history.Unknown {
+				return ""
+			}
+			return detail
+		}
+	}
+	return ""
 }
 
 // heapGrew is the growth of the committed heap after the last breakdown.
