@@ -63,8 +63,20 @@ type Stage int
 // The stages.
 const (
 	Suspected Stage = iota
+	Lasting         // suspected for lastingTime
 	Confirmed
 )
+
+// lastingTime: clean servers whose class loaders come and go were suspected for up to 4.3 minutes.
+const lastingTime = 5 * time.Minute
+
+// StageOf is that of a leak that is suspected since a time.
+func StageOf(opened, now time.Time) Stage {
+	if now.Sub(opened) < lastingTime {
+		return Suspected
+	}
+	return Lasting
+}
 
 // key identifies an incident while it lasts.
 type key struct {
@@ -183,7 +195,7 @@ func (i *incident) due(now time.Time, of *breakdown.Container, stage Stage) map[
 		p := process{j.PID, j.StartTicks}
 		a, ok := i.answers[p]
 		switch {
-		case !ok, a.failed != "" && !now.Before(a.retryAt()), a.failed == "" && a.comparable() && (a.stage < stage || a.again(now)):
+		case !ok, a.failed != "" && !now.Before(a.retryAt()), a.failed == "" && a.comparable() && (a.stage != Confirmed && stage == Confirmed || a.again(now)):
 			due[p] = true
 		}
 	}

@@ -63,7 +63,7 @@ func (c *Collector) queryFor(f *diagnosis.Finding, stage Stage) query {
 			return histogram
 		}
 	}
-	if stage == Suspected {
+	if stage != Confirmed {
 		return nil
 	}
 	switch f.Verdict {

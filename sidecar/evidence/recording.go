@@ -63,9 +63,10 @@ func recordingTime(kind cause.Kind, o cause.Options, again bool) time.Duration {
 }
 
 // recordedFor returns the kind of leak to record for a finding; "": none. It is recorded
-// when the leak is confirmed, until a line is named.
+// when the leak is confirmed, until a line is named. One of class loaders is also recorded if its suspicion
+// lasts: some collectors unload classes so rarely that the JVM may end before it is confirmed.
 func (c *Collector) recordedFor(of *breakdown.Container, f *diagnosis.Finding, stage Stage) cause.Kind {
-	if !c.allowed.Recordings || stage != Confirmed {
+	if !c.allowed.Recordings || stage != Confirmed && (stage != Lasting || f.Verdict != rows.VerdictClassLoader) {
 		return ""
 	}
 	switch f.Verdict {

@@ -73,8 +73,10 @@ func TestRecordingOfIncident(t *testing.T) {
 			t.Errorf("%s: %d starts, %d stops, %d looks, %q", name, *starts, r.stops, r.looks, got)
 		}
 	}
-	if a.gatherAt(t, Suspected, now, leak); *starts > 0 {
-		t.Error("a suspicion was recorded")
+	for _, stage := range []Stage{Suspected, Lasting} {
+		if a.gatherAt(t, stage, now, leak); *starts > 0 {
+			t.Error("a suspicion was recorded")
+		}
 	}
 	step("confirmed", 0, 1, 0, "which line of code leaks is being recorded")
 	step("meanwhile", countTime-time.Second, 1, 0, "which line")
@@ -106,6 +108,26 @@ func TestRecordingOfIncident(t *testing.T) {
 	a.allowed = Allowed{None: true}
 	if got := a.gather(t, now, leak); got != "" {
 		t.Errorf("with none: %q", got)
+	}
+}
+
+// TestRecordingOfSuspicion: class loaders that stay under suspicion are recorded. What that found is there
+// when they are confirmed.
+func TestRecordingOfSuspicion(t *testing.T) {
+	r := &fakeRecording{shows: leaking}
+	a, starts := newRecorded(t, r)
+	leak := diagnosis.Finding{Verdict: rows.VerdictClassLoader}
+	now := time.Now()
+	for _, c := range []struct {
+		after  time.Duration
+		starts int
+	}{{0, 0}, {lastingTime - time.Second, 0}, {lastingTime, 1}, {lastingTime + countTime, 1}} {
+		if a.gatherAt(t, StageOf(now, now.Add(c.after)), now.Add(c.after), leak); *starts != c.starts {
+			t.Errorf("after %s: %d starts", c.after, *starts)
+		}
+	}
+	if got := a.gather(t, now.Add(20*time.Minute), leak); *starts != 1 || !strings.HasPrefix(got, leakingLine) {
+		t.Errorf("confirmed: %d starts, %q", *starts, got)
 	}
 }
 
