@@ -139,7 +139,7 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 	}
 	for i := range d.Incidents {
 		if in := &d.Incidents[i]; in.State == diagnosis.Suspected {
-			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.StageOf(in.Opened, now))
+			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.StageOf(in.Verdict, in.Opened, now))
 		}
 	}
 	l.evidence.Tend(ctx, now, c)

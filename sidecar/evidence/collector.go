@@ -63,16 +63,21 @@ type Stage int
 // The stages.
 const (
 	Suspected Stage = iota
-	Lasting         // suspected for lastingTime
+	Lasting         // suspected for lasting
 	Confirmed
 )
 
-// lastingTime: clean servers whose class loaders come and go were suspected for up to 4.3 minutes.
-const lastingTime = 5 * time.Minute
+// lasting is how long a suspicion is awaited to be decided by a collection, which some collectors do
+// rarely: the JVM may end first. Clean servers were suspected of class loaders for up to 4.3 minutes,
+// caches that filled to their bounds for up to 13.
+var lasting = map[rows.Verdict]time.Duration{
+	rows.VerdictClassLoader: 5 * time.Minute,
+	rows.VerdictHeap:        15 * time.Minute,
+}
 
 // StageOf is that of a leak that is suspected since a time.
-func StageOf(opened, now time.Time) Stage {
-	if now.Sub(opened) < lastingTime {
+func StageOf(v rows.Verdict, opened, now time.Time) Stage {
+	if long := lasting[v]; long == 0 || now.Sub(opened) < long {
 		return Suspected
 	}
 	return Lasting
@@ -161,7 +166,7 @@ func (c *Collector) Gather(ctx context.Context, now time.Time, of *breakdown.Con
 		}
 	}
 	if kind != "" {
-		c.record(ctx, now, of, i, kind)
+		c.record(ctx, now, of, i, kind, stage)
 	}
 	return i.gathered(of)
 }

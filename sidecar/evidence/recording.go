@@ -20,9 +20,10 @@ const (
 	// countTime and sampleTime are how long is recorded what is counted, and what is sampled.
 	// A leak pauses with the load: what was too little to count is recorded for sampleTime, too.
 	countTime, sampleTime = 2 * time.Minute, 15 * time.Minute
-	// maxRecordings bounds how often a recording is tried that fails, or names no line. The
-	// next one after one that names none begins after recordingGap: others have their turn.
-	maxRecordings, recordingGap = 5, 5 * time.Minute
+	// maxRecordings bounds how often a recording is tried that fails, or names no line, maxSuspected how
+	// often before the leak is confirmed. The next one after one that names none begins after
+	// recordingGap: others have their turn.
+	maxRecordings, maxSuspected, recordingGap = 5, 2, 5 * time.Minute
 )
 
 // recording is an evidence.Recording, or a fault in tests.
@@ -63,10 +64,9 @@ func recordingTime(kind cause.Kind, o cause.Options, again bool) time.Duration {
 }
 
 // recordedFor returns the kind of leak to record for a finding; "": none. It is recorded
-// when the leak is confirmed, until a line is named. One of class loaders is also recorded if its suspicion
-// lasts: some collectors unload classes so rarely that the JVM may end before it is confirmed.
+// when the leak is confirmed or its suspicion lasts, until a line is named.
 func (c *Collector) recordedFor(of *breakdown.Container, f *diagnosis.Finding, stage Stage) cause.Kind {
-	if !c.allowed.Recordings || stage != Confirmed && (stage != Lasting || f.Verdict != rows.VerdictClassLoader) {
+	if !c.allowed.Recordings || stage == Suspected {
 		return ""
 	}
 	switch f.Verdict {
@@ -101,8 +101,12 @@ type recorded struct {
 }
 
 // wanted reports whether a recording has to be started.
-func (r recorded) wanted(now time.Time) bool {
-	return r.at.IsZero() || r.tries > 0 && r.tries < maxRecordings && !now.Before(r.next)
+func (r recorded) wanted(now time.Time, stage Stage) bool {
+	most := maxRecordings
+	if stage != Confirmed {
+		most = maxSuspected
+	}
+	return r.at.IsZero() || r.tries > 0 && r.tries < most && !now.Before(r.next)
 }
 
 // without returns what is known after a try that named no line.
@@ -121,13 +125,13 @@ func (r recorded) without(now time.Time, err error) recorded {
 func (c *Collector) Tend(ctx context.Context, now time.Time, of *breakdown.Container) {
 	for k, i := range c.incidents {
 		if k.container == of.Key() {
-			c.record(ctx, now, of, i, "")
+			c.record(ctx, now, of, i, "", Suspected)
 		}
 	}
 }
 
 // record starts, looks at and stops the recordings that are due. kind "": none is started.
-func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Container, i *incident, kind cause.Kind) {
+func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Container, i *incident, kind cause.Kind, stage Stage) {
 	i.pollRecording()
 	due := make(map[process]recorded)
 	for _, j := range of.JVMs {
@@ -137,11 +141,11 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		case i.recording != nil:
 		case r.running != nil && !now.Before(r.next):
 			due[p] = r
-		case r.running == nil && kind != "" && r.wanted(now) && c.recordingNow(now, p):
+		case r.running == nil && kind != "" && r.wanted(now, stage) && c.recordingNow(now, p):
 			if (cause.Options{}).Counts(kind) {
 				c.endSampling(now, p)
 			}
-		case r.running == nil && kind != "" && r.wanted(now):
+		case r.running == nil && kind != "" && r.wanted(now, stage):
 			if err := CheckRoom(of); err != nil {
 				i.recordings[p] = r.without(now, err)
 				continue

@@ -73,10 +73,8 @@ func TestRecordingOfIncident(t *testing.T) {
 			t.Errorf("%s: %d starts, %d stops, %d looks, %q", name, *starts, r.stops, r.looks, got)
 		}
 	}
-	for _, stage := range []Stage{Suspected, Lasting} {
-		if a.gatherAt(t, stage, now, leak); *starts > 0 {
-			t.Error("a suspicion was recorded")
-		}
+	if a.gatherAt(t, Suspected, now, leak); *starts > 0 {
+		t.Error("a suspicion was recorded")
 	}
 	step("confirmed", 0, 1, 0, "which line of code leaks is being recorded")
 	step("meanwhile", countTime-time.Second, 1, 0, "which line")
@@ -111,23 +109,38 @@ func TestRecordingOfIncident(t *testing.T) {
 	}
 }
 
-// TestRecordingOfSuspicion: class loaders that stay under suspicion are recorded. What that found is there
-// when they are confirmed.
+// TestRecordingOfSuspicion: where a suspicion lasts it is recorded, twice at most. What that found is there
+// when the leak is confirmed, and if it found nothing, recording goes on.
 func TestRecordingOfSuspicion(t *testing.T) {
-	r := &fakeRecording{shows: leaking}
-	a, starts := newRecorded(t, r)
-	leak := diagnosis.Finding{Verdict: rows.VerdictClassLoader}
-	now := time.Now()
 	for _, c := range []struct {
-		after  time.Duration
-		starts int
-	}{{0, 0}, {lastingTime - time.Second, 0}, {lastingTime, 1}, {lastingTime + countTime, 1}} {
-		if a.gatherAt(t, StageOf(now, now.Add(c.after)), now.Add(c.after), leak); *starts != c.starts {
-			t.Errorf("after %s: %d starts", c.after, *starts)
+		verdict                        rows.Verdict
+		shows                          *cause.Finding
+		early, late, long, atConfirmed int // starts: just before the suspicion lasts, then, hours later
+	}{
+		{rows.VerdictClassLoader, leaking, 0, 1, 1, 1},
+		{rows.VerdictHeap, &cause.Finding{}, 0, 1, 2, 3},
+		{rows.VerdictThreads, leaking, 0, 0, 0, 1},
+	} {
+		r := &fakeRecording{shows: c.shows}
+		a, starts := newRecorded(t, r)
+		leak := diagnosis.Finding{Verdict: c.verdict}
+		opened := time.Now()
+		at := func(stage Stage, now time.Time, want int) {
+			t.Helper()
+			if a.gatherAt(t, stage, now, leak); *starts != want {
+				t.Errorf("%s at %s: %d starts, want %d", c.verdict, now.Sub(opened), *starts, want)
+			}
 		}
-	}
-	if got := a.gather(t, now.Add(20*time.Minute), leak); *starts != 1 || !strings.HasPrefix(got, leakingLine) {
-		t.Errorf("confirmed: %d starts, %q", *starts, got)
+		lasts := opened.Add(lasting[c.verdict])
+		at(StageOf(c.verdict, opened, lasts.Add(-time.Second)), lasts.Add(-time.Second), c.early)
+		at(StageOf(c.verdict, opened, lasts), lasts, c.late)
+		now := lasts
+		for range 20 {
+			now = now.Add(30 * time.Minute)
+			a.gatherAt(t, StageOf(c.verdict, opened, now), now, leak)
+		}
+		at(StageOf(c.verdict, opened, now), now, c.long)
+		at(Confirmed, now.Add(30*time.Minute), c.atConfirmed)
 	}
 }
 
