@@ -64,7 +64,7 @@ func releaseMemory(ctx context.Context) {
 		if os.Getenv("GOGC") == "" {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			debug.SetGCPercent(min(heapGrowth, int(100*heapGarbage/m.HeapAlloc)))
+			debug.SetGCPercent(max(1, min(heapGrowth, int(100*heapGarbage/m.HeapAlloc)))) // 0 would never stop collecting
 		}
 		releaseProgram()
 		select {

@@ -81,7 +81,7 @@ func observed(tb testing.TB) *State {
 			},
 			Budget: &diagnosis.BudgetCheck{Fits: false},
 		},
-		{Identity: young.Identity, Verdict: rows.VerdictNotEnoughHistory, Budget: &diagnosis.BudgetCheck{Fits: true}},
+		{Identity: young.Identity, Verdict: rows.VerdictNotEnoughHistory, Summary: "3 of 60 samples", Budget: &diagnosis.BudgetCheck{Fits: true}},
 	}}
 	d.Containers[0].Findings[1].Gathered = &diagnosis.Gathered{Owners: []*owners.Report{grownNative(r.Time)}}
 	s := &State{Version: "v1.2.3", Autopsies: new(autopsy.Store), LogDropped: func() int64 { return 7 }}

@@ -28,10 +28,24 @@ type ownersDocument struct {
 	Containers []containerOwners `json:"containers"`
 }
 
-// containerOwners are those of a container. JVMs has the last look at each one.
+// containerOwners are those of a container. JVMs has the last look at each one; Reason says why
+// there is none.
 type containerOwners struct {
 	rows.Identity
-	JVMs []*owners.Report `json:"jvms"`
+	JVMs   []*owners.Report `json:"jvms"`
+	Reason string           `json:"reason,omitempty"`
+}
+
+func ownersOf(d *diagnosis.Diagnosis) containerOwners {
+	c := containerOwners{Identity: d.Identity, JVMs: append([]*owners.Report{}, d.OwnersOf()...)}
+	switch {
+	case len(c.JVMs) > 0:
+	case d.Verdict == rows.VerdictNotEnoughHistory || d.Verdict == rows.VerdictNotObservable:
+		c.Reason = "whether native memory leaks is not known: " + d.Summary
+	default:
+		c.Reason = "no leak of native memory is suspected"
+	}
+	return c
 }
 
 func (s *State) owners(w http.ResponseWriter, r *http.Request) {
@@ -42,8 +56,7 @@ func (s *State) owners(w http.ResponseWriter, r *http.Request) {
 	}
 	d := ownersDocument{Schema: ownersSchema, Time: verdicts.Time.UTC(), Pod: verdicts.Pod, Containers: []containerOwners{}}
 	for i := range verdicts.Containers {
-		c := &verdicts.Containers[i]
-		d.Containers = append(d.Containers, containerOwners{c.Identity, append([]*owners.Report{}, c.OwnersOf()...)})
+		d.Containers = append(d.Containers, ownersOf(&verdicts.Containers[i]))
 	}
 	show(w, r, &d)
 }
@@ -60,8 +73,8 @@ func (d *ownersDocument) WriteText(w io.Writer) error {
 	var b strings.Builder
 	for _, c := range d.Containers {
 		fmt.Fprintf(&b, "container %s:\n", cmp.Or(c.Label(), "unknown"))
-		if len(c.JVMs) == 0 {
-			b.WriteString("no leak of native memory is suspected; `jvmem owners` looks at once\n")
+		if c.Reason != "" {
+			fmt.Fprintf(&b, "%s; `jvmem owners` looks at once\n", c.Reason)
 		}
 		for _, r := range c.JVMs {
 			b.WriteString(r.Text())

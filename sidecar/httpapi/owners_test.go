@@ -30,10 +30,10 @@ func grownNative(at time.Time) *owners.Report {
 func TestOwners(t *testing.T) {
 	h := Handler(observed(t), maxAge)
 	for target, want := range map[string][]string{
-		"/owners": {`"schema": "jvmem.container_owners/v1"`, `"library": "libz.so.1.2.13"`, `"jvms": []`},
+		"/owners": {`"schema": "jvmem.container_owners/v1"`, `"library": "libz.so.1.2.13"`, "\"jvms\": [],\n      \"reason\": \"whether native"},
 		"/owners?format=text": {
 			"container app:\nJVM 7 at 2026-11-26T01:00:30Z\nnative memory new in 1h0m0s, since 00:00 UTC: 33.0 MiB in 900 blocks, 32.0 MiB of it resident\n    29.0 MiB  libz (java.util.zip.Deflater): 800 blocks of 65,552 bytes, 90 % of the growth",
-			"\nno leak of native memory is suspected; `jvmem owners` looks at once\n",
+			"\nwhether native memory leaks is not known: 3 of 60 samples; `jvmem owners` looks at once\n",
 		},
 	} {
 		r := get(t, h, http.MethodGet, target, "")
