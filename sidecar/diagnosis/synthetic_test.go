@@ -235,6 +235,8 @@ var scenarios = []scenario{
 		change: func(s *state) { s.maxHeap = 400 }},
 	{name: "a full heap", length: 2 * time.Hour, want: rows.VerdictHeapFull, clean: true,
 		change: func(s *state) { s.old = 157 }},
+	{name: "a full heap, for which threads wait", length: 2 * time.Hour, want: rows.VerdictHeapFull, clean: true,
+		change: func(s *state) { s.old = 157; s.threads += 100 * s.hours; s.rows[rows.Threads] += 10 * s.hours }},
 	{name: "memory that glibc retains", length: 3 * time.Hour, want: rows.VerdictRetained, clean: true,
 		change: func(s *state) { s.native["allocator_retained"] += 70 * min(1, s.hours/0.1) }},
 	{name: "two samples", length: 2 * interval, want: rows.VerdictNotEnoughHistory, change: func(*state) {}},

@@ -96,6 +96,11 @@ func (t *Tracker) take(j *judge, found []Finding) {
 			i.begin(f, j) // what was found before may have been garbage
 		}
 		i.see(f, at)
+		if i.State == Suspected && i.Verdict == rows.VerdictThreads {
+			if _, full := j.heapFull(); full {
+				i.Sightings, i.InARow = 0, 0 // threads that wait for memory stay, as long as the JVM only collects
+			}
+		}
 	}
 	for k := range t.Incidents {
 		i := &t.Incidents[k]
