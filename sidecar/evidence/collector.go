@@ -69,10 +69,13 @@ const (
 
 // lasting is how long a suspicion is awaited to be decided by a collection, which some collectors do
 // rarely: the JVM may end first. Clean servers were suspected of class loaders for up to 4.3 minutes,
-// caches that filled to their bounds for up to 13.
+// caches that filled to their bounds for up to 13, and none of native memory.
 var lasting = map[rows.Verdict]time.Duration{
-	rows.VerdictClassLoader: 5 * time.Minute,
-	rows.VerdictHeap:        15 * time.Minute,
+	rows.VerdictClassLoader:     5 * time.Minute,
+	rows.VerdictDirectBuffers:   5 * time.Minute,
+	rows.VerdictMappedFiles:     5 * time.Minute,
+	rows.VerdictNativeUntracked: 5 * time.Minute,
+	rows.VerdictHeap:            15 * time.Minute,
 }
 
 // StageOf is that of a leak that is suspected since a time.

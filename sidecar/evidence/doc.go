@@ -9,8 +9,7 @@
 // was collected.
 //
 // Where it is enabled, a confirmed leak is also recorded with JFR, once for each incident and
-// JVM, to name the line of code that leaks; one of the heap or of class loaders also if its suspicion
-// lasts.
+// JVM, to name the line of code that leaks; also before it is confirmed if its suspicion lasts.
 //
 // It sends only commands that stop a JVM for some milliseconds, unless the class histogram
 // was enabled. The queries are those of package jvm/evidence.
