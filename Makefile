@@ -181,7 +181,7 @@ bench-slow: build jdk ## let JVMs leak 1 to 6 MiB a minute for 20 minutes under 
 .PHONY: bench-causes
 bench-causes: build jdk ## let an application leak on JDK 8 to 25, check the lines that jvmem evidence names, and what a sidecar finds alone, write docs/causes.md; CASES=regexp: these only; PARTS='Cost|Causes|Owners|Served'; three hours
 	cd e2e && go test -count=1 -v ./causes -jvmem '$(CURDIR)/bin/jvmem' -need '$(CURDIR)/.ci/need' -markdown '$(CURDIR)/docs/causes.md' \
-		-results '$(CURDIR)/bin/causes.json' -run 'Test($(or $(PARTS),Cost|Causes|Owners|Served))/$(CASES)' -parallel $(or $(CONCURRENT),8) -timeout 6h
+		-results '$(CURDIR)/bin/causes.json' -run 'Test($(or $(PARTS),Cost|Causes|Owners|Served))/($(CASES))' -parallel $(or $(CONCURRENT),8) -timeout 6h
 
 APPS = cd e2e/apps && go test -count=1 -jvmem $(CURDIR)/bin/jvmem -need $(CURDIR)/.ci/need -npm $(CURDIR)/.tools/npm
 
