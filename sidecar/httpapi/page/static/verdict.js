@@ -136,7 +136,7 @@ export function showVerdict(d, time, c, sources, killed) {
       list('ul', first?.evidence, 'evidence'),
       next?.length > 0 && make('h3', {}, 'What to do'),
       list('ol', next, 'next'),
-      !first?.gathered && shown?.gathered && make('details', { 'data-name': 'suspicion' }, make('summary', {}, 'Collected from the JVM at the first suspicion'), reported(shown.gathered)),
+      !first?.gathered && shown?.gathered && make('details', { 'data-name': 'suspicion' }, make('summary', {}, 'Collected from the JVM while this was suspected'), reported(shown.gathered)),
       (findings.length > 1 || first?.gathered) && make('details', { 'data-name': 'why' }, make('summary', {}, findings.length > 1 ? `More findings (${findings.length - 1})` : 'Collected from the JVM'), more(findings)),
     ];
   });
