@@ -96,6 +96,7 @@ type recorded struct {
 	// next is when to look at it or to stop it, or to start another one; end is when it ends.
 	next, end time.Time
 	tries     int // that failed, or named no line
+	reads     int // of recordings of somebody else, which named none
 	found     *cause.Finding
 	failed    string // why it could not be started or read
 }
@@ -106,7 +107,7 @@ func (r recorded) wanted(now time.Time, stage Stage) bool {
 	if stage != Confirmed {
 		most = maxSuspected
 	}
-	return r.at.IsZero() || r.tries > 0 && r.tries < most && !now.Before(r.next)
+	return r.at.IsZero() || !r.next.IsZero() && r.tries < most && !now.Before(r.next)
 }
 
 // without returns what is known after a try that named no line.
@@ -170,7 +171,12 @@ func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Pr
 	r.failed = ""
 	started, length, theirs, err := c.start(ctx, p, kind, r.found != nil)
 	if started == nil {
-		return r.read(now, theirs, err)
+		read := r.read(now, theirs, err)
+		if err == nil && len(theirs.Causes) == 0 { // it is over some time
+			read.tries, read.reads = r.tries, r.reads+1
+			read.next = now.Add(max(recordingGap, retryDelay(read.reads)))
+		}
+		return read
 	}
 	r.at, r.running, r.end = now, started, now.Add(length)
 	r.next = r.end
@@ -212,7 +218,7 @@ func (r recorded) read(now time.Time, found *cause.Finding, err error) recorded 
 	if len(found.Causes) == 0 {
 		return r.without(now, nil)
 	}
-	r.tries = 0
+	r.tries, r.next = 0, time.Time{}
 	return r
 }
 

@@ -334,3 +334,30 @@ func TestRecordingRetried(t *testing.T) {
 	step("it has ended", countTime, 3, 3, "stack|no recording is open")
 	step("another one", firstRetry, 4, 3, "is being recorded")
 }
+
+// TestRecordingOfOthers: as long as somebody else records without a line, theirs is read at times, and
+// own recordings follow.
+func TestRecordingOfOthers(t *testing.T) {
+	r := &fakeRecording{sampled: true, shows: leaking}
+	a, starts := newRecorded(t, r)
+	own := a.Collector.start
+	reads := 0
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
+		reads++
+		return nil, 0, &cause.Finding{Reason: "no samples"}, nil
+	}
+	leak := diagnosis.Finding{Verdict: rows.VerdictHeap}
+	now := time.Now()
+	for range 24 * 60 {
+		now = now.Add(time.Minute)
+		a.gather(t, now, leak)
+	}
+	if reads <= maxRecordings || reads > 30 {
+		t.Errorf("%d reads in a day", reads)
+	}
+	a.Collector.start = own
+	now = now.Add(lastRetry)
+	if got := a.gather(t, now, leak); *starts != 1 || !strings.Contains(got, "is being recorded") {
+		t.Errorf("%d starts, %q", *starts, got)
+	}
+}
