@@ -23,6 +23,7 @@ const (
 	EvidenceJFR   = "jfr"
 	EvidenceHeap  = "heap"
 	EvidenceTrace = "trace"
+	EvidenceGains = "gains"
 )
 
 // ParseEvidence returns what a list allows. JFR and heap include what is cheap.
@@ -39,15 +40,17 @@ func ParseEvidence(list string) (evidence.Allowed, error) {
 			allowed.Heap = true
 		case EvidenceTrace:
 			allowed.Trace = true
+		case EvidenceGains:
+			allowed.Gains = true
 		default:
-			return allowed, fmt.Errorf("--evidence %q: must be none, cheap, or some of jfr, trace, heap", list)
+			return allowed, fmt.Errorf("--evidence %q: must be none, cheap, or some of jfr, trace, gains, heap", list)
 		}
 	}
 	switch {
 	case allowed.None && (allowed.Recordings || allowed.Heap):
 		return allowed, fmt.Errorf("--evidence %q: none excludes the others", list)
-	case allowed.Trace && !allowed.Recordings:
-		return allowed, fmt.Errorf("--evidence %q: trace needs jfr", list)
+	case (allowed.Trace || allowed.Gains) && !allowed.Recordings:
+		return allowed, fmt.Errorf("--evidence %q: trace and gains need jfr", list)
 	}
 	return allowed, nil
 }

@@ -28,7 +28,7 @@ func TestCompletion(t *testing.T) {
 		"serve --pod-n":                 {"--pod-name", "--pod-namespace"},
 		"--web":                         {"--web.config.file"},
 		"--interval 1s --max":           {"--max-cpu"},
-		"serve --evidence ":             {"none", "cheap", "jfr", "heap", "jfr,trace"},
+		"serve --evidence ":             {"none", "cheap", "jfr", "heap", "jfr,trace", "jfr,gains"},
 		"serve --pid ":                  nil,
 		"serve --state-dir testdata/no": nil,
 		"diagnose --file complet":       {"completion.go", "completion_test.go"},

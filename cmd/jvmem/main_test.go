@@ -83,7 +83,7 @@ func TestErrors(t *testing.T) {
 		{"serve", "JVMEM_INTERVAL=soon", []string{"environment variable JVMEM_INTERVAL", `"soon"`}},
 		{"serve --retention 1m", "", []string{"--retention 1m", "at least 10m"}},
 		{"serve --web.config.file " + proc + "/none", "", []string{"web configuration", proc + "/none"}},
-		{"serve --evidence heap,trace", "", []string{`--evidence "heap,trace"`, "trace needs jfr"}},
+		{"serve --evidence heap,trace", "", []string{`--evidence "heap,trace"`, "trace and gains need jfr"}},
 		{"serve --evidence all", "", []string{`--evidence "all"`, "heap"}},
 		{"serve --user root", "", []string{`--user "root"`, "jvm or empty"}},
 		{"breakdown", "JVMEM_USER=1000", []string{`--user "1000"`, "jvm or empty"}},

@@ -125,7 +125,7 @@ func StartRecording(ctx context.Context, p *jvm.Process, kind cause.Kind, o caus
 // firstInline is the first JDK whose JFR.start takes settings on its command line.
 const firstInline = 17
 
-const noSamplesFix = "use jvmem evidence --kind heap --gains, take a class histogram (--evidence=heap), or a heap dump"
+const noSamplesFix = "use jvmem evidence --kind heap --gains (the sidecar: --evidence=jfr,gains), take a class histogram (--evidence=heap), or a heap dump"
 
 // refuseRecording returns an error for what this JVM may not be asked to record.
 func refuseRecording(p *jvm.Process, collector string, settings []cause.Setting, o cause.Options) error {

@@ -54,6 +54,7 @@ type Allowed struct {
 	Heap       bool // class histograms, which stop the JVM
 	Recordings bool // of JFR, which make the JVM use more memory for good
 	Trace      bool // in a recording: methods are instrumented (JDK 25 and newer)
+	Gains      bool // with a recording: two full collections count the live objects
 	None       bool
 }
 
@@ -138,7 +139,7 @@ func (a answer) again(now time.Time) bool {
 
 // New returns a Collector. proc is the mount point of procfs.
 func New(proc string, allowed Allowed, lend Lend) *Collector {
-	c := &Collector{allowed: allowed, lend: lend, start: starting(cause.Options{Trace: allowed.Trace}), look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
+	c := &Collector{allowed: allowed, lend: lend, start: starting(cause.Options{Trace: allowed.Trace, Gains: allowed.Gains}), look: newLooker(proc), incidents: make(map[key]*incident), baselines: make(map[process]*baseline)}
 	c.find = c.queryFor
 	return c
 }
