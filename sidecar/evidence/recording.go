@@ -93,6 +93,8 @@ func (c *Collector) recordedFor(of *breakdown.Container, f *diagnosis.Finding, s
 type recorded struct {
 	at      time.Time
 	running recording // nil: none
+	kind    cause.Kind
+	stage   Stage // when it was started
 	// next is when to look at it or to stop it, or to start another one; end is when it ends.
 	next, end time.Time
 	tries     int // that failed, or named no line
@@ -143,9 +145,7 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		case r.running != nil && !now.Before(r.next):
 			due[p] = r
 		case r.running == nil && kind != "" && r.wanted(now, stage) && c.recordingNow(now, p):
-			if (cause.Options{}).Counts(kind) {
-				c.endSampling(now, p)
-			}
+			c.endOthers(now, p, kind, stage)
 		case r.running == nil && kind != "" && r.wanted(now, stage):
 			if err := CheckRoom(of); err != nil {
 				i.recordings[p] = r.without(now, err)
@@ -159,7 +159,7 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 	}
 	i.recording = lendDue(ctx, c.lend, of, due, func(ctx context.Context, p *jvm.Process, id process) recorded {
 		if due[id].running == nil {
-			return c.startRecording(ctx, now, p, kind, due[id])
+			return c.startRecording(ctx, now, p, kind, stage, due[id])
 		}
 		return due[id].step(ctx, now, p)
 	})
@@ -167,7 +167,7 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 }
 
 // startRecording starts a recording, or reads that of somebody else.
-func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, r recorded) recorded {
+func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, stage Stage, r recorded) recorded {
 	r.failed = ""
 	started, length, theirs, err := c.start(ctx, p, kind, r.found != nil)
 	if started == nil {
@@ -178,7 +178,7 @@ func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Pr
 		}
 		return read
 	}
-	r.at, r.running, r.end = now, started, now.Add(length)
+	r.at, r.running, r.kind, r.stage, r.end = now, started, kind, stage, now.Add(length)
 	r.next = r.end
 	if started.Sampled() {
 		r.next = now.Add(evidence.LookInterval(length))
@@ -233,11 +233,13 @@ func (c *Collector) recordingNow(now time.Time, p process) bool {
 	return false
 }
 
-// endSampling has the recordings of samples of a JVM stopped: what is counted in two minutes does
-// not wait for what is sampled for fifteen.
-func (c *Collector) endSampling(now time.Time, p process) {
+// endOthers has the recordings of a JVM stopped for which a leak does not wait: what is counted in two
+// minutes for what is sampled for fifteen, and what is confirmed for what is suspected.
+func (c *Collector) endOthers(now time.Time, p process, kind cause.Kind, stage Stage) {
+	counts := cause.Options{}.Counts
 	for _, i := range c.incidents {
-		if r := i.recordings[p]; r.running != nil && r.running.Sampled() && now.Before(r.end) {
+		r := i.recordings[p]
+		if r.running != nil && now.Before(r.end) && (counts(kind) && !counts(r.kind) || stage > r.stage) {
 			r.next, r.end = now, now
 			i.recordings[p] = r
 		}

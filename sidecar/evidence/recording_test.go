@@ -264,6 +264,25 @@ func TestCountedFirst(t *testing.T) {
 	}
 }
 
+// TestConfirmedFirst: a confirmed leak does not wait for the recording of a suspicion.
+func TestConfirmedFirst(t *testing.T) {
+	r := &fakeRecording{shows: &cause.Finding{Kind: cause.ClassLoader, Reason: "not enough samples"}}
+	a, starts := newRecorded(t, r)
+	now := time.Now()
+	a.gatherAt(t, Lasting, now, diagnosis.Finding{Verdict: rows.VerdictClassLoader})
+	for k, confirmed := range []Stage{Lasting, Confirmed} {
+		now = now.Add(time.Second)
+		a.gatherAt(t, confirmed, now, diagnosis.Finding{Verdict: rows.VerdictThreads})
+		a.Collector.Tend(t.Context(), now, &a.of)
+		if *starts != 1 || r.stops != k {
+			t.Errorf("%d starts, %d stops at stage %d", *starts, r.stops, confirmed)
+		}
+	}
+	if a.gatherAt(t, Confirmed, now.Add(time.Second), diagnosis.Finding{Verdict: rows.VerdictThreads}); *starts != 2 {
+		t.Errorf("%d starts after it", *starts)
+	}
+}
+
 // TestRecordingLookedAtLate: late looks do not delay the end.
 func TestRecordingLookedAtLate(t *testing.T) {
 	r := &fakeRecording{sampled: true, shows: &cause.Finding{Kind: cause.Heap, Reason: "not enough samples"}}
