@@ -18,8 +18,9 @@ import (
 
 const (
 	// countTime and sampleTime are how long is recorded what is counted, and what is sampled.
-	// A leak pauses with the load: what was too little to count is recorded for sampleTime, too.
-	countTime, sampleTime = 2 * time.Minute, 15 * time.Minute
+	// A leak pauses with the load, or is slow: what was too little to count is recorded for
+	// sampleTime, too, and then for longTime.
+	countTime, sampleTime, longTime = 2 * time.Minute, 15 * time.Minute, time.Hour
 	// maxRecordings bounds how often a recording is tried that fails, or names no line, maxSuspected how
 	// often before the leak is confirmed. The next one after one that names none begins after
 	// recordingGap: others have their turn.
@@ -34,19 +35,19 @@ type recording interface {
 }
 
 // starter starts a recording, and returns for how long it runs, or what somebody else's shows.
-// again: an earlier one named no line.
-type starter func(_ context.Context, _ *jvm.Process, _ cause.Kind, again bool) (recording, time.Duration, *cause.Finding, error)
+// earlier is how many earlier ones named no line.
+type starter func(_ context.Context, _ *jvm.Process, _ cause.Kind, earlier int) (recording, time.Duration, *cause.Finding, error)
 
 // starting returns the starter of recordings with these options.
 func starting(o cause.Options) starter {
-	return func(ctx context.Context, p *jvm.Process, kind cause.Kind, again bool) (recording, time.Duration, *cause.Finding, error) {
+	return func(ctx context.Context, p *jvm.Process, kind cause.Kind, earlier int) (recording, time.Duration, *cause.Finding, error) {
 		session, err := p.Session()
 		if err != nil {
 			return nil, 0, nil, err
 		}
 		o := o
 		o.JDK = session.Major
-		d := recordingTime(kind, o, again)
+		d := recordingTime(kind, o, earlier)
 		started, theirs, err := evidence.StartRecording(ctx, p, kind, o, d)
 		if started == nil {
 			return nil, 0, theirs, err
@@ -55,12 +56,17 @@ func starting(o cause.Options) starter {
 	}
 }
 
-// recordingTime returns how long to record.
-func recordingTime(kind cause.Kind, o cause.Options, again bool) time.Duration {
-	if o.Counts(kind) && !again {
+// recordingTime returns how long to record after some that named no line.
+func recordingTime(kind cause.Kind, o cause.Options, earlier int) time.Duration {
+	switch {
+	case !o.Counts(kind):
+		return sampleTime
+	case earlier == 0:
 		return countTime
+	case earlier <= maxSuspected:
+		return sampleTime
 	}
-	return sampleTime
+	return longTime
 }
 
 // recordedFor returns the kind of leak to record for a finding; "": none. It is recorded
@@ -169,7 +175,11 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 // startRecording starts a recording, or reads that of somebody else.
 func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Process, kind cause.Kind, stage Stage, r recorded) recorded {
 	r.failed = ""
-	started, length, theirs, err := c.start(ctx, p, kind, r.found != nil)
+	earlier := r.tries
+	if r.found == nil { // they failed
+		earlier = 0
+	}
+	started, length, theirs, err := c.start(ctx, p, kind, earlier)
 	if started == nil {
 		read := r.read(now, theirs, err)
 		if err == nil && len(theirs.Causes) == 0 { // it is over some time

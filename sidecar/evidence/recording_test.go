@@ -51,7 +51,7 @@ func newRecorded(t *testing.T, r *fakeRecording) (a *asked, starts *int) {
 	a.allowed.Recordings = true
 	a.of.Limited, a.of.LimitBytes, a.of.UsageBytes, a.of.ReclaimableBytes = new(true), new(int64(512<<20)), new(int64(300<<20)), new(int64(0))
 	a.answers = []string{"stack"}
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, int) (recording, time.Duration, *cause.Finding, error) {
 		*starts++
 		return r, map[bool]time.Duration{true: sampleTime, false: countTime}[r.sampled], nil, nil
 	}
@@ -98,7 +98,7 @@ func TestRecordingOfIncident(t *testing.T) {
 	step("unknown", 44*time.Minute, 3, 1, "stack|no recording: it is unknown")
 	a.of.UsageBytes = new(int64(300 << 20))
 	a.start(10_003)
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, int) (recording, time.Duration, *cause.Finding, error) {
 		return nil, 0, leaking, nil
 	}
 	step("of somebody else", 45*time.Minute, 3, 1, leakingLine)
@@ -163,8 +163,8 @@ func TestRecorded(t *testing.T) {
 		collector := New("/proc", Allowed{Recordings: true}, nil)
 		of := &breakdown.Container{JVMs: []breakdown.JVM{{NMT: c.nmt}}}
 		kind := collector.recordedFor(of, &diagnosis.Finding{Verdict: c.verdict}, Confirmed)
-		if kind != c.kind || kind != "" && recordingTime(kind, c.options, false) != c.length {
-			t.Errorf("%+v: %s, %s", c, kind, recordingTime(kind, c.options, false))
+		if kind != c.kind || kind != "" && recordingTime(kind, c.options, 0) != c.length {
+			t.Errorf("%+v: %s, %s", c, kind, recordingTime(kind, c.options, 0))
 		}
 	}
 }
@@ -214,9 +214,9 @@ func TestRecordingOfSamples(t *testing.T) {
 func TestCountedAgain(t *testing.T) {
 	r := &fakeRecording{shows: &cause.Finding{Kind: cause.Threads, Reason: "3 threads that stay"}}
 	a, _ := newRecorded(t, r)
-	var again []bool
-	a.Collector.start = func(_ context.Context, _ *jvm.Process, kind cause.Kind, earlier bool) (recording, time.Duration, *cause.Finding, error) {
-		again = append(again, earlier)
+	var lengths []time.Duration
+	a.Collector.start = func(_ context.Context, _ *jvm.Process, kind cause.Kind, earlier int) (recording, time.Duration, *cause.Finding, error) {
+		lengths = append(lengths, recordingTime(kind, cause.Options{JDK: 17}, earlier))
 		return r, recordingTime(kind, cause.Options{JDK: 17}, earlier), nil, nil
 	}
 	now := time.Now()
@@ -227,12 +227,18 @@ func TestCountedAgain(t *testing.T) {
 	gather(countTime)
 	second := countTime + recordingGap
 	gather(second)
-	r.shows = leaking
 	if gather(second + countTime); r.stops != 1 {
 		t.Errorf("%d stops after two minutes of the second", r.stops)
 	}
-	if got := gather(second + sampleTime); !slices.Equal(again, []bool{false, true}) || !strings.HasPrefix(got, leakingLine) {
-		t.Errorf("started %v, %q", again, got)
+	third := second + sampleTime + recordingGap
+	gather(second + sampleTime)
+	gather(third)
+	fourth := third + sampleTime + recordingGap
+	gather(third + sampleTime)
+	gather(fourth)
+	r.shows = leaking
+	if got := gather(fourth + longTime); !slices.Equal(lengths, []time.Duration{countTime, sampleTime, sampleTime, longTime}) || !strings.HasPrefix(got, leakingLine) {
+		t.Errorf("recorded for %v, %q", lengths, got)
 	}
 }
 
@@ -325,7 +331,7 @@ func TestRecordingRetried(t *testing.T) {
 	r := &fakeRecording{shows: leaking}
 	a, starts := newRecorded(t, r)
 	good := a.Collector.start
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, int) (recording, time.Duration, *cause.Finding, error) {
 		*starts++
 		return nil, 0, nil, errors.New("no reply")
 	}
@@ -361,7 +367,7 @@ func TestRecordingOfOthers(t *testing.T) {
 	a, starts := newRecorded(t, r)
 	own := a.Collector.start
 	reads := 0
-	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, bool) (recording, time.Duration, *cause.Finding, error) {
+	a.Collector.start = func(context.Context, *jvm.Process, cause.Kind, int) (recording, time.Duration, *cause.Finding, error) {
 		reads++
 		return nil, 0, &cause.Finding{Reason: "no samples"}, nil
 	}
