@@ -143,11 +143,15 @@ func (o *course) forecastError() (percent float64, ok bool) {
 	return 100 * (o.verdicts[i].Forecast.Seconds/left - 1), true
 }
 
-// lineNamed returns the line of code that the evidence names first, or why it names none;
-// both are empty if nothing was recorded.
+// lineNamed returns the line of code that the evidence for the leak names first, or why it names
+// none; both are empty if nothing was recorded. What leaks may keep other things, which have a line
+// of their own: a thread that is kept keeps its class loader.
 func (o *course) lineNamed() (line, reason string) {
 	for i := range o.verdicts {
 		for _, f := range o.verdicts[i].Findings {
+			if o.c.leaks() && f.Verdict != o.c.verdict && f.Verdict != o.c.also {
+				continue
+			}
 			reason = cmp.Or(f.Gathered.Failed, reason)
 			for _, found := range f.Gathered.Causes {
 				if len(found.Causes) > 0 {
