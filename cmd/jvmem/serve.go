@@ -43,7 +43,7 @@ func (o *serveOptions) define(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.LogInterval, "log-interval", time.Minute, "time between two log lines with the breakdown; 0: none")
 	flags.DurationVar(&o.Retention, "retention", 24*time.Hour, "how long the history is kept, at least 10m")
 	flags.StringVar(&o.StateDir, "state-dir", "", "directory that keeps history, incidents and autopsies across restarts of jvmem (an emptyDir), at most 20 MB")
-	flags.StringVar(&o.evidence, "evidence", sidecar.EvidenceCheap, "none; cheap; jfr: also the line that leaks, for 12 to 31 MiB of the JVM; heap: also a class histogram, which stops it; jfr,trace: also calls (JDK 25), for which it transforms classes; jfr,gains: also what stays, by full collections")
+	flags.StringVar(&o.evidence, "evidence", sidecar.EvidenceCheap, "none, cheap, jfr (the line that leaks; the JVM keeps 12 to 31 MiB), heap (class histogram: a stop), jfr,trace (calls), jfr,gains (full collections)")
 	flags.DurationVar(&o.lasts, "for", 0, "end after this time, for an ephemeral container; 0: run until stopped")
 	annotate(flags, "web.config.file", pathAnnotation)
 	annotate(flags, "state-dir", pathAnnotation)

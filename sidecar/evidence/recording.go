@@ -150,9 +150,10 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		case i.recording != nil:
 		case r.running != nil && !now.Before(r.next):
 			due[p] = r
-		case r.running == nil && kind != "" && r.wanted(now, stage) && c.recordingNow(now, p):
+		case r.running != nil || kind == "" || !r.wanted(now, stage):
+		case c.recordingNow(now, p):
 			c.endOthers(now, p, kind, stage)
-		case r.running == nil && kind != "" && r.wanted(now, stage):
+		default:
 			if err := CheckRoom(of); err != nil {
 				i.recordings[p] = r.without(now, err)
 				continue
@@ -180,13 +181,13 @@ func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Pr
 		earlier = 0
 	}
 	started, length, theirs, err := c.start(ctx, p, kind, earlier)
-	if started == nil {
-		read := r.read(now, theirs, err)
-		if err == nil && len(theirs.Causes) == 0 { // it is over some time
-			read.tries, read.reads = r.tries, r.reads+1
-			read.next = now.Add(max(recordingGap, retryDelay(read.reads)))
-		}
-		return read
+	switch {
+	case started == nil && err == nil && len(theirs.Causes) == 0: // it is over some time
+		r.at, r.found, r.reads = now, theirs, r.reads+1
+		r.next = now.Add(max(recordingGap, retryDelay(r.reads)))
+		return r
+	case started == nil:
+		return r.read(now, theirs, err)
 	}
 	r.at, r.running, r.kind, r.stage, r.end = now, started, kind, stage, now.Add(length)
 	r.next = r.end

@@ -113,13 +113,13 @@ func TestRecordingOfIncident(t *testing.T) {
 // when the leak is confirmed, and if it found nothing, recording goes on.
 func TestRecordingOfSuspicion(t *testing.T) {
 	for _, c := range []struct {
-		verdict                        rows.Verdict
-		shows                          *cause.Finding
-		early, late, long, atConfirmed int // starts: just before the suspicion lasts, then, hours later
+		verdict                 rows.Verdict
+		shows                   *cause.Finding
+		late, long, atConfirmed int // starts: when the suspicion lasts, hours later
 	}{
-		{rows.VerdictClassLoader, leaking, 0, 1, 1, 1},
-		{rows.VerdictHeap, &cause.Finding{}, 0, 1, 2, 3},
-		{rows.VerdictThreads, leaking, 0, 0, 0, 1},
+		{rows.VerdictClassLoader, leaking, 1, 1, 1},
+		{rows.VerdictHeap, &cause.Finding{}, 1, 2, 3},
+		{rows.VerdictThreads, leaking, 0, 0, 1},
 	} {
 		r := &fakeRecording{shows: c.shows}
 		a, starts := newRecorded(t, r)
@@ -132,7 +132,7 @@ func TestRecordingOfSuspicion(t *testing.T) {
 			}
 		}
 		lasts := opened.Add(lasting[c.verdict])
-		at(StageOf(c.verdict, opened, lasts.Add(-time.Second)), lasts.Add(-time.Second), c.early)
+		at(StageOf(c.verdict, opened, lasts.Add(-time.Second)), lasts.Add(-time.Second), 0)
 		at(StageOf(c.verdict, opened, lasts), lasts, c.late)
 		now := lasts
 		for range 20 {

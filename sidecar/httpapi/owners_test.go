@@ -9,6 +9,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/evidence/owners"
 	"github.com/jvmem/jvmem/sidecar/diagnosis"
+	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
 // grownNative is a look at native memory that grew by 32 MiB.
@@ -42,6 +43,13 @@ func TestOwners(t *testing.T) {
 				t.Errorf("%s: %d, want %s in\n%s", target, r.Code, part, r.Body)
 			}
 		}
+	}
+}
+
+// TestNoOwners: nothing is suspected of a JVM that was judged.
+func TestNoOwners(t *testing.T) {
+	if got := ownersOf(&diagnosis.Diagnosis{Verdict: rows.VerdictNone}).Reason; got != "no leak of native memory is suspected" {
+		t.Error(got)
 	}
 }
 
