@@ -39,7 +39,7 @@ func TestChurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := serveProc(t, "/proc", ServeOptions{Interval: 50 * time.Millisecond})
-	seen, late, last := 0, 0, time.Time{}
+	seen, last := 0, time.Time{}
 	var heap uint64
 	var open, begun int
 	for end := time.Now().Add(3 * time.Minute); seen < samples; time.Sleep(10 * time.Millisecond) {
@@ -52,8 +52,7 @@ func TestChurn(t *testing.T) {
 		}
 		last = r.Time
 		if slices.ContainsFunc(r.Sources, func(s jvm.Source) bool { return s.Name == "sample" }) {
-			late++ // on a busy machine a JVM answers the next one
-			continue
+			continue // on a busy machine a JVM answers the next one
 		}
 		if seen++; seen == warmUp {
 			heap, open = held(t)
@@ -85,7 +84,7 @@ func TestChurn(t *testing.T) {
 	if openAfter > open {
 		t.Errorf("%d descriptors after %d samples, %d after %d", open, warmUp, openAfter, seen)
 	}
-	if text := s.log.text(); late == 0 && strings.Contains(text, `"log.level":"WARN"`) {
+	if text := s.log.text(); strings.Contains(text, `"log.level":"WARN"`) {
 		t.Errorf("logged: %s", text)
 	}
 }

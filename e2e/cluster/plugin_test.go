@@ -229,7 +229,7 @@ func (s *suite) testPluginOfSidecars(t *testing.T, pods []core.Pod) {
 		t.Errorf("%s: %v", command, err)
 	}
 	s.expect(t, namespace, "diagnose "+idle, "container app: ")
-	s.expect(t, namespace, "owners "+idle, "container app:\n", "; `jvmem owners` looks at once")
+	s.expect(t, namespace, "owners "+idle, "container app:\n", "native memory", "; `jvmem owners` looks at once")
 	s.expect(t, namespace, "oom "+killed, "container app", "OOM killed", "native +")
 	s.testTop(t, namespace, killed, len(pods))
 	s.testCompare(t, namespace, idle, larger)
