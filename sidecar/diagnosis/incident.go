@@ -101,7 +101,7 @@ const (
 	// increases so far, and minPause at least.
 	pauseFactor = 3
 	minPause    = 3 * time.Minute
-	// A suspicion is forgotten when it was not found for forget, or half of its age.
+	// A suspicion is forgotten when it was neither found nor grew for forget, or half of its age.
 	forget = 5 * time.Minute
 	// proof: growth has ended when as much work was done without any as came with all of it.
 	proof    = 1
@@ -185,7 +185,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 		}
 		if i.Waiting == "" && i.leftLess == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) {
 			i.State, i.Confirmed = Confirmed, &at
-		} else if idle := at.Sub(i.Seen); idle > max(forget, at.Sub(i.Opened)/2) {
+		} else if min(at.Sub(i.Seen), i.idle(j.at)) > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at
 		}
 	default:

@@ -61,7 +61,8 @@ func TestIncident(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"found twice in a row":         opened,
 		"found three times in all":     {{true, 100, Suspected}, {false, 105, Suspected}, {true, 110, Suspected}, {false, 110, Suspected}, {true, 120, Confirmed}},
-		"a suspicion is forgotten":     append([]step{{true, 100, Suspected}}, slices.Concat(still(5, 101, Suspected), still(1, 101, Closed))...),
+		"a suspicion is forgotten":     append([]step{{true, 100, Suspected}}, slices.Concat(still(5, 100, Suspected), still(1, 100, Closed))...),
+		"not found, and it grows":      append([]step{{true, 100, Suspected}}, slices.Concat(still(5, 100, Suspected), still(7, 110, Suspected), still(1, 110, Closed))...),
 		"not found, and still there":   slices.Concat(opened, rise(120, 200), still(3, 200, Confirmed)),
 		"growth pauses and goes on":    slices.Concat(opened, rise(120, 200), still(3, 200, Confirmed), still(9, 200, Paused), rise(210, 230)),
 		"a pause as long as before":    slices.Concat(opened, rise(120, 200), still(3, 200, Confirmed), still(2, 200, Paused), rise(210, 230), still(15, 230, Confirmed)),
