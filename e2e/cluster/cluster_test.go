@@ -82,6 +82,7 @@ func TestCluster(t *testing.T) {
 			{"user of the JVM", s.testUserOfJVM},
 			{"debug", s.testDebug},
 			{"plugin", s.testPlugin},
+			{"sizing", s.testSizing},
 			{"example", s.testExample},
 			{"Helm 3", s.testHelm3},
 			{"TLS", s.testTLS},

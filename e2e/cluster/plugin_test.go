@@ -235,6 +235,52 @@ func (s *suite) testPluginOfSidecars(t *testing.T, pods []core.Pod) {
 	s.testCompare(t, namespace, idle, larger)
 }
 
+// The API server accepts the patch with what to set, and the JVMs that it starts have it.
+func (s *suite) testSizing(t *testing.T) {
+	namespace := s.namespace(t, "sizing")
+	pod := template(map[string]string{"app": "sized"})
+	s.installFor(t, namespace, pod, repository, "flags.interval=1s")
+	s.createDeployment(t, namespace, "sized", 2, pod)
+	pods := s.awaitPodsOf(t, namespace, "app=sized", 2)
+	for i := range pods {
+		s.ask(t, &pods[i], "/garbage?200") // no size before a collection
+	}
+	var patch string
+	await(t, "a patch", func() (err error) {
+		patch, err = s.jvmem(t, namespace, "sizing", "-l", "app=sized", "-o", "yaml")
+		return err
+	})
+	header, _, _ := strings.Cut(patch, "\n")
+	command := strings.Replace(strings.TrimPrefix(header, "# "), "FILE", write(t, "sizing.yaml", patch), 1)
+	s.run(t, "bash", "-c", command+" --namespace "+namespace)
+	var sized struct {
+		Spec struct{ Template core.PodTemplateSpec }
+	}
+	if err := yaml.Unmarshal([]byte(patch), &sized); err != nil {
+		t.Fatal(err)
+	}
+	want := sized.Spec.Template.Spec.Containers[0]
+	heap := regexp.MustCompile(`-Xmx(\d+)m`).FindStringSubmatch(want.Env[0].Value)
+	if want.Resources.Limits.Memory().Value() == limit<<20 || heap == nil || !strings.Contains(want.Env[0].Value, "-XX:TieredStopAtLevel=1") {
+		t.Fatal(patch)
+	}
+	await(t, "pods with the new limit and heap", func() error {
+		for _, pod := range s.awaitPodsOf(t, namespace, "app=sized", 2) {
+			if !pod.Spec.Containers[0].Resources.Limits.Memory().Equal(*want.Resources.Limits.Memory()) {
+				return errNotYet
+			}
+			text, err := s.try(t, "kubectl", "exec", pod.Name, "--namespace="+namespace, "--container=jvmem", "--", "/jvmem", "sizing")
+			if err == nil && !strings.Contains(text, "maximum heap "+heap[1]+".0 MiB") {
+				err = errors.New(text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // One pod cannot be asked: its sidecar does not start.
 func (s *suite) testTop(t *testing.T, namespace, killed string, count int) {
 	s.createPod(t, namespace, "mute", core.PodTemplateSpec{Spec: core.PodSpec{

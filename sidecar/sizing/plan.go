@@ -110,7 +110,7 @@ func (p *plan) settings(limit, maxHeap int64) *Settings {
 	for i := range p.jvms {
 		j := &p.jvms[i]
 		heap := int64(math.Round(float64(j.heap.need()) / float64(need) * float64(maxHeap)))
-		if heap < max(int64(leastFactor*float64(j.heap.live)), minHeap/2) {
+		if heap < min(j.heap.need(), max(int64(leastFactor*float64(j.heap.live)), minHeap/2)) {
 			s.Fits = false
 			s.Note = fmt.Sprintf("does not fit: %s would be left for the heap, of which %s survive collections", size(heap), size(j.heap.live))
 		}

@@ -130,11 +130,15 @@ func TestHeap(t *testing.T) {
 		{"collections take some time", heap{live: 40 * mib, collections: 3, capacity: 140 * mib, share: 0.02, timed: true}, 92 * mib},
 		{"they take as much as they may", heap{live: 60 * mib, collections: 3, capacity: 96 * mib, share: 0.04, timed: true}, 96 * mib},
 		{"nearly full, but what survives does not change", heap{live: 60 * mib, collections: 3, capacity: 64 * mib, share: 0.01, timed: true}, 80 * mib},
+		{"small, and it suffices", heap{live: 3 * mib, capacity: 12 * mib, share: 0.01, timed: true}, 12 * mib},
 		{"they take too much", heap{live: 40 * mib, collections: 3, capacity: 60 * mib, share: 0.08, timed: true}, 80 * mib},
 		{"they take nearly all", heap{live: 58 * mib, collections: 3, capacity: 64 * mib, share: 0.9, timed: true}, 128 * mib},
 	} {
 		if got := tt.heap.need(); got != tt.want {
 			t.Errorf("%s: %d MiB, want %d", tt.name, got/mib, tt.want/mib)
+		}
+		if s := (&plan{jvms: []jvmPlan{{heap: tt.heap}}}).recommend(); !s.Fits || len(s.Options) == 0 {
+			t.Errorf("%s: its own recommendation does not fit: %+v", tt.name, s)
 		}
 	}
 	small := heap{live: 40 * mib, capacity: 140 * mib, share: 0.02, timed: true}

@@ -10,6 +10,7 @@ import java.util.concurrent.Executors;
 /** A service that grows on request; with the argument "job", a batch job of two seconds. */
 public class App {
     private static final List<Object> KEPT = new ArrayList<>();
+    private static volatile Object garbage;
 
     public static void main(String[] args) throws Exception {
         if (args.length > 0 && args[0].equals("job")) {
@@ -24,6 +25,11 @@ public class App {
         handle(server, "/threads", count -> {
             for (int i = 0; i < count; i++) {
                 thread(i);
+            }
+        });
+        handle(server, "/garbage", mib -> {
+            for (int i = 0; i < mib; i++) {
+                garbage = new byte[1 << 20];
             }
         });
         // Until the kernel kills it: a MiB each 20 ms, as a leak that a sidecar can watch.
