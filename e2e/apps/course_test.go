@@ -83,6 +83,19 @@ func (o *course) firstRight() (d time.Duration, ok bool) {
 	return 0, false
 }
 
+// firstSeen returns when the leak was first reported at all, as a suspicion or as the verdict.
+func (o *course) firstSeen() (d time.Duration, ok bool) {
+	for i := range o.verdicts {
+		v := &o.verdicts[i]
+		if o.isRight(v.Verdict, v.Subject) || slices.ContainsFunc(v.Incidents, func(in sidecar.Incident) bool {
+			return in.State != "closed" && o.isRight(in.Verdict, in.Subject)
+		}) {
+			return v.time.Sub(o.begun), true
+		}
+	}
+	return 0, false
+}
+
 // share returns a time as a share of the way to the end.
 func (o *course) share(d time.Duration) float64 { return d.Seconds() / o.end.Sub(o.begun).Seconds() }
 
@@ -128,40 +141,57 @@ func (o *course) accusations() (confirmed, suspected []string) {
 	return confirmed, suspected
 }
 
-// forecastError returns the error at half time in percent of the time that was left; ok
-// is false if the JVM did not end or there was no forecast.
-func (o *course) forecastError() (percent float64, ok bool) {
+// forecastError returns the error at half time in percent of the time that was left, and whether
+// the end came in the interval of the forecast; ok is false if the JVM did not end or there was no
+// forecast.
+func (o *course) forecastError() (percent float64, covered, ok bool) {
 	if !o.ended {
-		return 0, false
+		return 0, false, false
 	}
 	half := o.begun.Add(o.end.Sub(o.begun) / 2)
 	i := slices.IndexFunc(o.verdicts, func(v verdictAt) bool { return !v.time.Before(half) })
 	if i < 0 || o.verdicts[i].Forecast == nil {
-		return 0, false
+		return 0, false, false
 	}
-	left := o.end.Sub(o.verdicts[i].time).Seconds()
-	return 100 * (o.verdicts[i].Forecast.Seconds/left - 1), true
+	left, f := o.end.Sub(o.verdicts[i].time).Seconds(), o.verdicts[i].Forecast
+	covered = f.LowSeconds != nil && *f.LowSeconds <= left && f.HighSeconds != nil && left <= *f.HighSeconds
+	return 100 * (f.Seconds/left - 1), covered, true
 }
 
-// lineNamed returns the line of code that the evidence for the leak names first, or why it names
-// none; both are empty if nothing was recorded. What leaks may keep other things, which have a line
-// of their own: a thread that is kept keeps its class loader.
+// lineNamed returns the line of code that the evidence for the leak names first, while it is suspected
+// or later, or why it names none; both are empty if nothing was recorded. What leaks may keep other
+// things, which have a line of their own: a thread that is kept keeps its class loader.
 func (o *course) lineNamed() (line, reason string) {
 	for i := range o.verdicts {
-		for _, f := range o.verdicts[i].Findings {
-			if o.c.leaks() && f.Verdict != o.c.verdict && f.Verdict != o.c.also {
-				continue
-			}
-			reason = cmp.Or(f.Gathered.Failed, reason)
-			for _, found := range f.Gathered.Causes {
-				if len(found.Causes) > 0 {
-					return found.Causes[0].Line.String(), ""
+		v := &o.verdicts[i]
+		for _, in := range v.Incidents {
+			if in.State == "suspected" && (!o.c.leaks() || o.isRight(in.Verdict, in.Subject)) {
+				if line = firstLine(&in.Gathered, &reason); line != "" {
+					return line, ""
 				}
-				reason = found.Reason
+			}
+		}
+		for _, f := range v.Findings {
+			if !o.c.leaks() || f.Verdict == o.c.verdict || f.Verdict == o.c.also {
+				if line = firstLine(&f.Gathered, &reason); line != "" {
+					return line, ""
+				}
 			}
 		}
 	}
 	return "", reason
+}
+
+// firstLine returns the first line of code, or "" and the reason.
+func firstLine(g *sidecar.Gathered, reason *string) string {
+	*reason = cmp.Or(g.Failed, *reason)
+	for _, found := range g.Causes {
+		if len(found.Causes) > 0 {
+			return found.Causes[0].Line.String()
+		}
+		*reason = found.Reason
+	}
+	return ""
 }
 
 // lineRight reports whether a line is the one that leaks.
@@ -175,7 +205,7 @@ func TestCourse(t *testing.T) {
 			v.Incidents = []sidecar.Incident{{Verdict: verdict, Subject: subject, State: state}}
 		}
 		if forecast > 0 {
-			v.Forecast = &sidecar.Forecast{Seconds: forecast}
+			v.Forecast = &sidecar.Forecast{Seconds: forecast, LowSeconds: new(forecast / 2), HighSeconds: new(forecast * 2)}
 		}
 		return v
 	}
@@ -192,14 +222,22 @@ func TestCourse(t *testing.T) {
 	if d, ok := o.firstRight(); !ok || d != 40*time.Second || o.share(d) != 0.4 {
 		t.Errorf("first right after %v, %v", d, ok)
 	}
+	if d, ok := o.firstSeen(); !ok || d != 30*time.Second {
+		t.Errorf("first seen after %v, %v", d, ok)
+	}
 	if n := o.changes(); n != 4 {
 		t.Errorf("%d changes", n)
 	}
 	if confirmed, suspected := o.accusations(); !slices.Equal(confirmed, []string{"kernel"}) || !slices.Equal(suspected, []string{"heap"}) {
 		t.Errorf("accused %v, suspected %v", confirmed, suspected)
 	}
-	if percent, ok := o.forecastError(); !ok || percent < 19.9 || percent > 20.1 {
-		t.Errorf("forecast off by %v %%, %v", percent, ok)
+	if percent, covered, ok := o.forecastError(); !ok || !covered || percent < 19.9 || percent > 20.1 {
+		t.Errorf("forecast off by %v %%, %v, %v", percent, covered, ok)
+	}
+	o.end = o.end.Add(100 * time.Second)
+	o.verdicts[6].time = begun.Add(100 * time.Second)
+	if percent, covered, ok := o.forecastError(); !ok || covered || percent > -69 {
+		t.Errorf("forecast off by %v %%, %v, %v", percent, covered, ok)
 	}
 	f := sidecar.Finding{Verdict: "threads"}
 	f.Gathered.Causes = []sidecar.Recording{{Reason: "7 of 10 samples"}}

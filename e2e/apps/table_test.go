@@ -63,8 +63,8 @@ func (l *courseList) write() error {
 }
 
 func (l *courseList) print(w io.Writer) {
-	fmt.Fprintln(w, "| server | setting | truth | first right verdict | share of the way | changes | wrong accusations | forecast error at half time | at the end | line named |")
-	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(w, "| server | setting | truth | suspected | first right verdict | share of the way | changes | wrong accusations | forecast error at half time | at the end | line named |")
+	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, o := range l.all {
 		fmt.Fprintf(w, "| %s |\n", strings.Join(o.cells(), " | "))
 	}
@@ -86,7 +86,7 @@ func (l *courseList) withoutOutcome() []string {
 
 // summarize writes precision, recall and the rest for one setting.
 func (l *courseList) summarize(w io.Writer, setting string) {
-	var leaks, named, soon, clean, accused, unjudged, forecasts, near, most int
+	var leaks, named, soon, seen, clean, accused, unjudged, forecasts, near, within, most int
 	right, wrong := 0, 0
 	var lines, rightLines, wrongLines int // of leaks that were recorded
 	for _, o := range l.all {
@@ -124,10 +124,17 @@ func (l *courseList) summarize(w io.Writer, setting string) {
 				soon++
 			}
 		}
+		if d, ok := o.firstSeen(); ok && o.share(d) < early {
+			seen++
+		}
 		if o.ended {
 			forecasts++
-			if percent, ok := o.forecastError(); ok && math.Abs(percent) <= closeForecast {
+			percent, covered, ok := o.forecastError()
+			if ok && math.Abs(percent) <= closeForecast {
 				near++
+			}
+			if covered {
+				within++
 			}
 		}
 	}
@@ -142,14 +149,17 @@ func (l *courseList) summarize(w io.Writer, setting string) {
 	if unjudged > 0 {
 		setting += fmt.Sprintf(" (%d of %d cases were too short for a verdict)", unjudged, leaks+clean)
 	}
-	fmt.Fprintf(w, "- %s: %s, %d of %d leaks named (%d before half of the way), %d of %d clean servers accused, forecast within %d %% in %d of %d, at most %d changes%s\n",
-		setting, precision, named, leaks, soon, accused, clean, closeForecast, near, forecasts, most, line)
+	fmt.Fprintf(w, "- %s: %s, %d of %d leaks named (%d before half of the way, %d suspected by then), %d of %d clean servers accused, forecast within %d %% in %d of %d, the end in its interval in %d, at most %d changes%s\n",
+		setting, precision, named, leaks, soon, seen, accused, clean, closeForecast, near, forecasts, within, most, line)
 }
 
 func (o *course) cells() []string {
-	first, share := "", ""
+	seen, first, share := "", "", ""
 	if o.c.leaks() {
-		first = "never"
+		seen, first = "never", "never"
+		if d, ok := o.firstSeen(); ok {
+			seen = seconds(d)
+		}
 		if d, ok := o.firstRight(); ok {
 			first, share = seconds(d), fmt.Sprintf("%.0f %%", 100*o.share(d))
 			if !o.ended {
@@ -158,8 +168,11 @@ func (o *course) cells() []string {
 		}
 	}
 	off := "no end"
-	if percent, ok := o.forecastError(); ok {
+	if percent, covered, ok := o.forecastError(); ok {
 		off = fmt.Sprintf("%+.0f %%", percent)
+		if covered {
+			off += ", in its interval"
+		}
 	} else if o.ended {
 		off = "no forecast"
 	}
@@ -184,7 +197,7 @@ func (o *course) cells() []string {
 	default:
 		line = "WRONG: " + line
 	}
-	return []string{o.c.server.name, o.setting, o.c.truth(), first, share, fmt.Sprint(o.changes()), wrong, off, last, line}
+	return []string{o.c.server.name, o.setting, o.c.truth(), seen, first, share, fmt.Sprint(o.changes()), wrong, off, last, line}
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }

@@ -24,13 +24,15 @@ type Diagnosis struct {
 
 // Finding is one problem that was found.
 type Finding struct {
-	Verdict string `json:"verdict"`
-	// Gathered has the lines of code that a recording shows, of each JVM.
-	Gathered struct {
-		Causes []Recording `json:"causes"`
-		// Failed says what could not be gathered.
-		Failed string `json:"failed"`
-	} `json:"gathered"`
+	Verdict  string   `json:"verdict"`
+	Gathered Gathered `json:"gathered"`
+}
+
+// Gathered has the lines of code that recordings of a container's JVMs show.
+type Gathered struct {
+	Causes []Recording `json:"causes"`
+	// Failed says what could not be gathered.
+	Failed string `json:"failed"`
 }
 
 // Recording is what a recording of a JVM shows.
@@ -64,6 +66,8 @@ type Incident struct {
 	Subject string `json:"subject"`
 	State   string `json:"state"`   // suspected, confirmed, paused or closed
 	Waiting string `json:"waiting"` // for what, before it is confirmed
+	// Gathered is that of a suspicion; later the finding has it.
+	Gathered Gathered `json:"gathered"`
 }
 
 // Forecast is the time until a limit is reached.
