@@ -122,10 +122,11 @@ const (
 	// keptAll is the part that must survive pureCollections where hardly any is freed.
 	// One more collection has to come before these. Half of what came up must be older than
 	// soft references get, as caches of script engines hold classes by these; or it must
-	// have grown manifold.
-	keptAll         = 0.9
-	pureCollections = 4
-	manifold        = 5
+	// have grown manifold, in manifoldCollections at most.
+	keptAll             = 0.85
+	pureCollections     = 3
+	manifold            = 5
+	manifoldCollections = 4
 	// softCollections is how many collections a soft reference may have to wait for: that of
 	// its age is decided by what the one before left.
 	softCollections = 2
@@ -165,7 +166,7 @@ func (j *judge) unloadingMissing() string {
 				continue
 			}
 			first := all[increments[i]-1].after
-			if before-first >= (last-first)/2 || n-i == pureCollections && last >= manifold*first {
+			if before-first >= (last-first)/2 || n-i <= manifoldCollections && last >= manifold*first {
 				return ""
 			}
 		}
