@@ -30,8 +30,9 @@ type Facts struct {
 	// CollectionSeconds is the time spent in garbage collections, with concurrent collectors
 	// in their pauses.
 	CollectionSeconds *float64 `json:"collection_seconds,omitempty"`
-	// CollectionCPUSeconds is the CPU time of the collector's threads, see
-	// hsperf.Summary.CollectionCPU; nil: unknown.
+	// CollectionCPUSeconds is the CPU time of the collector's threads: hsperf.Summary.CollectionCPU, or
+	// where the JVM does not count it, what the kernel counted up to a minute ago. nil: unknown, as with
+	// ZGC and Shenandoah.
 	CollectionCPUSeconds *float64 `json:"collection_cpu_seconds,omitempty"`
 	// Responded is whether it answered commands in time; nil: it was not asked, because
 	// attach is disabled, or not permitted.

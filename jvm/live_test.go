@@ -60,6 +60,9 @@ func TestProcess(t *testing.T) {
 	if f.PID != j.PID || f.Major < 8 || f.Collector != "Serial" || f.NMT != "summary" || f.UptimeSeconds == nil || *f.UptimeSeconds > 600 || *f.Classes < 300 {
 		t.Errorf("facts %+v", f)
 	}
+	if spent := f.CollectionCPUSeconds; spent == nil || *spent > *f.CPUSeconds {
+		t.Errorf("CPU time for collections %v, of %v", spent, f.CPUSeconds)
+	}
 	if f.Heap == nil || *f.Heap.CommittedBytes > 64<<20 || *f.Heap.CommittedBytes < 56<<20 {
 		t.Errorf("heap %+v", f.Heap)
 	}

@@ -54,6 +54,7 @@ type Process struct {
 	threads        threads.Reader
 	javaThreads    []vmstructs.Thread // of the last Resident
 	idle           idleness
+	collecting     collecting
 }
 
 // OpenError is the error of Open for a process that may be a JVM, but could not be

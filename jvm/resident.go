@@ -77,6 +77,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 		}
 	}
 	p.lookForIdle(&f.Threads, time.Now())
+	p.readCollecting(&f, time.Now())
 	f.Resident, f.SwapBytes, f.HeapFileBytes = kinds, c.facts.SwapBytes, c.facts.HeapFileBytes
 	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
 	f.Sources = append(f.Sources, c.sources...)
@@ -189,6 +190,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 		return f, resident.Decision{}, err
 	}
 	p.lookForIdle(&f.Threads, time.Now())
+	p.readCollecting(&f, time.Now())
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
 		mallocBytes: resident.MallocBytes(counts.Kinds), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,

@@ -111,6 +111,9 @@ func StackBytes(procfs string, pid int) uint64 {
 	return 0
 }
 
+// TicksPerSecond is USER_HZ: the same on every architecture.
+const TicksPerSecond = 100
+
 // Uptime returns the age of a process that started at that clock tick, in seconds;
 // nil: unknown.
 func Uptime(startTicks uint64) *float64 {
@@ -118,8 +121,7 @@ func Uptime(startTicks uint64) *float64 {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return nil
 	}
-	const ticksPerSecond = 100 // USER_HZ: the same on every architecture
-	age := float64(now.Nano())/1e9 - float64(startTicks)/ticksPerSecond
+	age := float64(now.Nano())/1e9 - float64(startTicks)/TicksPerSecond
 	if age < 0 {
 		return nil
 	}

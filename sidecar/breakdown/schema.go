@@ -132,8 +132,8 @@ type JVM struct {
 	// CollectionSeconds is how much time garbage collections took since its start, with
 	// concurrent collectors their pauses; nil is unknown.
 	CollectionSeconds *float64 `json:"collection_seconds,omitempty"`
-	// CollectionCPUSeconds is the CPU time of the collector's threads; nil is unknown: only G1 and
-	// Parallel of JDKs newer than 21 count it.
+	// CollectionCPUSeconds is the CPU time of the collector's threads, up to a minute ago; nil is
+	// unknown, as with ZGC and Shenandoah.
 	CollectionCPUSeconds *float64 `json:"collection_cpu_seconds,omitempty"`
 	NMT                  string   `json:"nmt,omitempty"`
 	// Responded is whether it answered commands, and State that of its first thread: see

@@ -270,11 +270,11 @@ func (l *Life) Collecting(mean, busiest float64) (share float64, ok bool) {
 	return min(spent/1000/seconds/float64(max(len(l.j.c.JVMs), 1))*busiest/mean, 1), true
 }
 
-// CollectingCPU is the part of the JVM's CPU time that the threads of its collector took, since its
-// start; not ok: unknown, as with most collectors and JDKs (see hsperf.Summary.CollectionCPU).
+// CollectingCPU is the part of the JVM's CPU time that the threads of its collector took, but for the
+// first minute, in which it started; not ok: unknown (see jvm.Facts.CollectionCPUSeconds).
 func (l *Life) CollectingCPU() (share float64, ok bool) {
-	spent, _, known := l.j.gained(history.GCCPUMillis, l.j.started)
-	work, _, ok := l.j.gained(history.CPUMillis, l.j.started)
+	spent, _, known := l.j.gained(history.GCCPUMillis, l.j.started+minute)
+	work, _, ok := l.j.gained(history.CPUMillis, l.j.started+minute)
 	if !known || !ok || work <= 0 {
 		return 0, false
 	}

@@ -53,11 +53,18 @@ func heapOf(life *diagnosis.Life, gc string) (h *heap, collections int) {
 	}
 	if mean, busiest, ok := life.Load(); ok {
 		h.share, h.timed = life.Collecting(mean, busiest)
-	}
-	if share, ok := life.CollectingCPU(); ok && share > h.share {
-		h.share, h.ofCPU, h.timed = share, true, true
+		if share, ok := life.CollectingCPU(); ok {
+			h.compare(share, busiest)
+		}
 	}
 	return h, collections
+}
+
+// compare takes in the part of the CPU time that collections took, while the JVM used so many cores.
+// Where CPU is scarce, pauses are longer than what is done in them.
+func (h *heap) compare(ofCPU, cores float64) {
+	pauses := min(h.share, ofCPU*cores)
+	h.share, h.ofCPU, h.timed = max(ofCPU, pauses), ofCPU >= pauses, true
 }
 
 // need is the size of the heap.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,6 +152,24 @@ func TestHeap(t *testing.T) {
 }
 
 // TestFit: a limit that what survives does not fit is told.
+// TestPauses: they count up to the CPU time that is spent in them.
+func TestPauses(t *testing.T) {
+	for _, tt := range []struct {
+		pauses, ofCPU, cores, want float64
+		counts                     bool // CPU time
+	}{
+		{0.08, 0.02, 0.12, 0.02, true}, // for lack of CPU
+		{0.03, 0.02, 3, 0.03, false},
+		{0.08, 0.02, 3, 0.06, false},
+		{0, 0.05, 1, 0.05, true}, // unknown
+	} {
+		h := heap{share: tt.pauses}
+		if h.compare(tt.ofCPU, tt.cores); math.Abs(h.share-tt.want) > 1e-9 || h.ofCPU != tt.counts || !h.timed {
+			t.Errorf("%+v: %+v", tt, h)
+		}
+	}
+}
+
 func TestFit(t *testing.T) {
 	c := &All(recorded(t, "servers/apps2-activemq-clean"), 0).Containers[0]
 	if s := c.plan.fit(128 * mib); s.Fits || len(s.Options) > 0 || !strings.HasPrefix(s.Note, "does not fit") {
