@@ -192,7 +192,7 @@ bench-apps: build jdk ## run real servers (CASES=regexp) with and without leaks 
 
 .PHONY: bench-sizing
 bench-sizing: build jdk ## run real servers (CASES=regexp) with generous settings and with what jvmem sizing recommends, for DURATION (10m) each, write docs/sizing.md
-	$(APPS) -document $(CURDIR)/docs/sizing.md -run 'Test(Sizing|Unfit)/($(CASES))' -duration $(DURATION) -parallel $(CONCURRENT) -timeout 12h
+	$(APPS) -document $(CURDIR)/docs/sizing.md -record $(CURDIR)/bin/sizings -run 'Test(Sizing|Unfit)/($(CASES))' -duration $(DURATION) -parallel $(CONCURRENT) -timeout 12h
 
 .PHONY: e2e-apps
 e2e-apps: build jdk ## e2e: three real servers of bench-apps for 7 minutes: they start, answer and are observed

@@ -12,7 +12,8 @@ import (
 // collecting is the CPU time of the collector's threads at the last look at them.
 type collecting struct {
 	at      time.Time
-	seconds *float64
+	known   bool
+	seconds float64
 }
 
 // lookEvery is the time between two looks, as a file must be read for each thread.
@@ -24,24 +25,21 @@ func (p *Process) readCollecting(f *Facts, now time.Time) {
 	if f.CollectionCPUSeconds != nil || !slices.Contains([]string{"Serial", "Parallel", "G1", "CMS"}, f.Collector) {
 		return
 	}
-	if c := &p.collecting; c.seconds == nil || now.Sub(c.at) >= lookEvery {
-		c.at, c.seconds = now, nil
+	c := &p.collecting
+	if now.Sub(c.at) >= lookEvery {
+		seconds := 0.0
 		for _, t := range p.threads.Last() {
 			if !collects(t) {
 				continue
 			}
-			ticks, ok := threadTicks(p.Dir(), t.ID)
-			if !ok {
-				return // it ended, so the sum would fall
+			if ticks, ok := threadTicks(p.Dir(), t.ID); ok {
+				c.known, seconds = true, seconds+float64(ticks)/proc.TicksPerSecond
 			}
-			if c.seconds == nil {
-				c.seconds = new(0.0)
-			}
-			*c.seconds += float64(ticks) / proc.TicksPerSecond
 		}
+		c.at, c.seconds = now, max(c.seconds, seconds) // it does not fall when a thread ends
 	}
-	if p.collecting.seconds != nil {
-		f.CollectionCPUSeconds = new(*p.collecting.seconds)
+	if c.known {
+		f.CollectionCPUSeconds = new(c.seconds)
 	}
 }
 
