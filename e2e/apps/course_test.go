@@ -165,7 +165,7 @@ func (o *course) lineNamed() (line, reason string) {
 	for i := range o.verdicts {
 		v := &o.verdicts[i]
 		for _, in := range v.Incidents {
-			if in.State == "suspected" && (!o.c.leaks() || o.isRight(in.Verdict, in.Subject)) {
+			if in.State == "suspected" && o.isRight(in.Verdict, in.Subject) {
 				if line = firstLine(&in.Gathered, &reason); line != "" {
 					return line, ""
 				}
