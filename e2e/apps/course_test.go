@@ -74,22 +74,20 @@ func (o *course) named(v *verdictAt) bool {
 }
 
 // firstRight returns the time of the first right verdict since the begin of the load.
-func (o *course) firstRight() (d time.Duration, ok bool) {
-	for i := range o.verdicts {
-		if v := &o.verdicts[i]; o.named(v) {
-			return v.time.Sub(o.begun), true
-		}
-	}
-	return 0, false
-}
+func (o *course) firstRight() (d time.Duration, ok bool) { return o.first(o.named) }
 
 // firstSeen returns when the leak was first reported at all, as a suspicion or as the verdict.
 func (o *course) firstSeen() (d time.Duration, ok bool) {
-	for i := range o.verdicts {
-		v := &o.verdicts[i]
-		if o.isRight(v.Verdict, v.Subject) || slices.ContainsFunc(v.Incidents, func(in sidecar.Incident) bool {
+	return o.first(func(v *verdictAt) bool {
+		return o.isRight(v.Verdict, v.Subject) || slices.ContainsFunc(v.Incidents, func(in sidecar.Incident) bool {
 			return in.State != "closed" && o.isRight(in.Verdict, in.Subject)
-		}) {
+		})
+	})
+}
+
+func (o *course) first(met func(*verdictAt) bool) (d time.Duration, ok bool) {
+	for i := range o.verdicts {
+		if v := &o.verdicts[i]; met(v) {
 			return v.time.Sub(o.begun), true
 		}
 	}
@@ -163,35 +161,30 @@ func (o *course) forecastError() (percent float64, covered, ok bool) {
 // things, which have a line of their own: a thread that is kept keeps its class loader.
 func (o *course) lineNamed() (line, reason string) {
 	for i := range o.verdicts {
-		v := &o.verdicts[i]
-		for _, in := range v.Incidents {
-			if in.State == "suspected" && o.isRight(in.Verdict, in.Subject) {
-				if line = firstLine(&in.Gathered, &reason); line != "" {
-					return line, ""
-				}
+		for _, g := range o.gathered(&o.verdicts[i]) {
+			line, why := g.FirstLine()
+			if line != "" {
+				return line, ""
 			}
-		}
-		for _, f := range v.Findings {
-			if !o.c.leaks() || f.Verdict == o.c.verdict || f.Verdict == o.c.also {
-				if line = firstLine(&f.Gathered, &reason); line != "" {
-					return line, ""
-				}
-			}
+			reason = cmp.Or(why, reason)
 		}
 	}
 	return "", reason
 }
 
-// firstLine returns the first line of code, or "" and the reason.
-func firstLine(g *sidecar.Gathered, reason *string) string {
-	*reason = cmp.Or(g.Failed, *reason)
-	for _, found := range g.Causes {
-		if len(found.Causes) > 0 {
-			return found.Causes[0].Line.String()
+// gathered returns the evidence for the leak; of a server that does not leak, that of each finding.
+func (o *course) gathered(v *verdictAt) (all []*sidecar.Gathered) {
+	for i := range v.Incidents {
+		if in := &v.Incidents[i]; in.State == "suspected" && o.isRight(in.Verdict, in.Subject) {
+			all = append(all, &in.Gathered)
 		}
-		*reason = found.Reason
 	}
-	return ""
+	for i := range v.Findings {
+		if f := &v.Findings[i]; !o.c.leaks() || f.Verdict == o.c.verdict || f.Verdict == o.c.also {
+			all = append(all, &f.Gathered)
+		}
+	}
+	return all
 }
 
 // lineRight reports whether a line is the one that leaks.

@@ -120,13 +120,10 @@ func (r *served) see(t *testing.T, verdict string, d *sidecar.Diagnosis) {
 		r.Verdict = r.After
 	}
 	for _, f := range d.Findings {
-		reason := f.Gathered.Failed
-		for _, found := range f.Gathered.Causes {
-			if len(found.Causes) > 0 {
-				r.Named, r.Line = found.Causes[0].Line.String(), r.After
-				return
-			}
-			reason = cmp.Or(found.Reason, reason)
+		line, reason := f.Gathered.FirstLine()
+		if line != "" {
+			r.Named, r.Line = line, r.After
+			return
 		}
 		if f.Verdict == verdict && reason != r.Reason {
 			r.Reason = reason

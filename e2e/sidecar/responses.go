@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -33,6 +34,19 @@ type Gathered struct {
 	Causes []Recording `json:"causes"`
 	// Failed says what could not be gathered.
 	Failed string `json:"failed"`
+}
+
+// FirstLine returns the first line of code that is named, or why none is; both are empty if nothing
+// was recorded.
+func (g *Gathered) FirstLine() (line, reason string) {
+	reason = g.Failed
+	for _, found := range g.Causes {
+		if len(found.Causes) > 0 {
+			return found.Causes[0].Line.String(), ""
+		}
+		reason = cmp.Or(found.Reason, reason)
+	}
+	return "", reason
 }
 
 // Recording is what a recording of a JVM shows.

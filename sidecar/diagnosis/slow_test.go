@@ -247,6 +247,9 @@ func TestNotCollectedYet(t *testing.T) {
 			d, _ := tracker.Judge(h)
 			now := *h.Latest(history.OldCollections) > 1 // the first one is that of metaspace, at the start
 			collected = collected || now
+			if strings.Contains(d.Summary, "and was not collected since") && (collected || d.Verdict.Leak()) {
+				t.Errorf("collected, or named: %s", d.Summary)
+			}
 			for _, i := range d.Incidents {
 				if i.State != Suspected || i.Verdict != rows.VerdictHeap || collected {
 					continue

@@ -151,7 +151,6 @@ func TestHeap(t *testing.T) {
 	}
 }
 
-// TestFit: a limit that what survives does not fit is told.
 // TestPauses: they count up to the CPU time that is spent in them.
 func TestPauses(t *testing.T) {
 	for _, tt := range []struct {
@@ -170,6 +169,7 @@ func TestPauses(t *testing.T) {
 	}
 }
 
+// TestFit: a limit that what survives does not fit is told.
 func TestFit(t *testing.T) {
 	c := &All(recorded(t, "servers/apps2-activemq-clean"), 0).Containers[0]
 	if s := c.plan.fit(128 * mib); s.Fits || len(s.Options) > 0 || !strings.HasPrefix(s.Note, "does not fit") {
