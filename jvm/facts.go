@@ -111,7 +111,7 @@ type Threads struct {
 	Live  int            `json:"live"` // all threads of the process
 	Pools []threads.Pool `json:"pools"`
 	// Idle is about the largest pool, if it has hundreds of threads; nil: not known.
-	Idle *Idle `json:"idle,omitempty"`
+	Idle *threads.Idle `json:"idle,omitempty"`
 }
 
 // Source is one source of facts.

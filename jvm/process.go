@@ -53,8 +53,8 @@ type Process struct {
 	arenas, chunks malloc.Cache
 	threads        threads.Reader
 	javaThreads    []vmstructs.Thread // of the last Resident
-	idle           idleness
-	collecting     collecting
+	idle           threads.Idleness
+	collecting     threads.Collecting
 }
 
 // OpenError is the error of Open for a process that may be a JVM, but could not be

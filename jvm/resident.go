@@ -76,8 +76,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 			return Facts{}, resident.Decision{Action: resident.Count, Reason: "the threads could not be read"}
 		}
 	}
-	p.lookForIdle(&f.Threads, time.Now())
-	p.readCollecting(&f, time.Now())
+	p.lookAtThreads(&f, time.Now())
 	f.Resident, f.SwapBytes, f.HeapFileBytes = kinds, c.facts.SwapBytes, c.facts.HeapFileBytes
 	f.Ranges, f.Named = c.facts.Ranges, c.facts.Named
 	f.Sources = append(f.Sources, c.sources...)
@@ -189,8 +188,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	if f.Threads, err = p.readThreads(a, counts.Stacks, true); err != nil {
 		return f, resident.Decision{}, err
 	}
-	p.lookForIdle(&f.Threads, time.Now())
-	p.readCollecting(&f, time.Now())
+	p.lookAtThreads(&f, time.Now())
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
 		mallocBytes: resident.MallocBytes(counts.Kinds), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
@@ -311,6 +309,19 @@ func (f *Facts) readHeapFile(p *Process) {
 	}
 	f.HeapFileBytes = &bytes
 	f.worked(SourceHeapFile)
+}
+
+// lookAtThreads adds what the CPU time of some threads shows. That of the collector's is added where the
+// JVM does not count it; of concurrent collectors it is left unknown.
+func (p *Process) lookAtThreads(f *Facts, now time.Time) {
+	all := p.threads.Last()
+	f.Threads.Idle = p.idle.Look(p.Dir(), f.Threads.Pools, all, now)
+	if f.CollectionCPUSeconds != nil || !slices.Contains([]string{"Serial", "Parallel", "G1", "CMS"}, f.Collector) {
+		return
+	}
+	if seconds, ok := p.collecting.Seconds(p.Dir(), all, now); ok {
+		f.CollectionCPUSeconds = &seconds
+	}
 }
 
 // readThreads returns the threads with their stacks, where known. counted: HotSpot's list

@@ -153,7 +153,7 @@ type JVM struct {
 	Threads       struct {
 		Live  int            `json:"live"`
 		Pools []threads.Pool `json:"pools"`
-		Idle  *jvm.Idle      `json:"idle,omitempty"`
+		Idle  *threads.Idle  `json:"idle,omitempty"`
 	} `json:"threads"`
 }
 

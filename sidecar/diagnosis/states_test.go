@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/threads"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -135,7 +136,7 @@ func TestUnresponsive(t *testing.T) {
 
 // TestIdleThreads: the pool is large, and hardly any of those looked at did something.
 func TestIdleThreads(t *testing.T) {
-	for want, i := range map[bool][]jvm.Idle{
+	for want, i := range map[bool][]threads.Idle{
 		true:  {{Pool: "qtp-#", Threads: 200, Looked: 50, Idle: 45}},
 		false: {{Threads: 199, Looked: 50, Idle: 50}, {Threads: 600, Looked: 50, Idle: 44}, {Threads: 600, Looked: 19, Idle: 19}},
 	} {

@@ -1,4 +1,4 @@
-package jvm
+package threads
 
 import (
 	"slices"
@@ -6,11 +6,11 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/threads"
 )
 
-// collecting is the CPU time of the collector's threads at the last look at them.
-type collecting struct {
+// Collecting is the CPU time of a JVM's threads that collect, at the last look at them. The zero value
+// has not looked.
+type Collecting struct {
 	at      time.Time
 	known   bool
 	seconds float64
@@ -19,28 +19,21 @@ type collecting struct {
 // lookEvery is the time between two looks, as a file must be read for each thread.
 const lookEvery = time.Minute
 
-// readCollecting adds the CPU time of the collector's threads, where the JVM does not count it. Of
-// concurrent collectors it is left unknown.
-func (p *Process) readCollecting(f *Facts, now time.Time) {
-	if f.CollectionCPUSeconds != nil || !slices.Contains([]string{"Serial", "Parallel", "G1", "CMS"}, f.Collector) {
-		return
-	}
-	c := &p.collecting
+// Seconds returns it as of a minute ago at most, of the threads of a process whose folder in /proc is
+// dir, and whether it is known.
+func (c *Collecting) Seconds(dir string, all []Thread, now time.Time) (seconds float64, ok bool) {
 	if now.Sub(c.at) >= lookEvery {
-		seconds := 0.0
-		for _, t := range p.threads.Last() {
+		for _, t := range all {
 			if !collects(t) {
 				continue
 			}
-			if ticks, ok := threadTicks(p.Dir(), t.ID); ok {
+			if ticks, ok := ticksOf(dir, t.ID); ok {
 				c.known, seconds = true, seconds+float64(ticks)/proc.TicksPerSecond
 			}
 		}
 		c.at, c.seconds = now, max(c.seconds, seconds) // it does not fall when a thread ends
 	}
-	if c.known {
-		f.CollectionCPUSeconds = new(c.seconds)
-	}
+	return c.seconds, c.known
 }
 
 // collectors are the beginnings of the names of threads that collect, as the kernel keeps 15
@@ -48,6 +41,6 @@ func (p *Process) readCollecting(f *Facts, now time.Time) {
 // others begin and end a collection.
 var collectors = [...]string{"VM Thread", "GC Thread#", "G1 ", "GC task thread#", "Gang worker#", "Concurrent Mark"}
 
-func collects(t threads.Thread) bool {
+func collects(t Thread) bool {
 	return slices.ContainsFunc(collectors[:], func(name string) bool { return strings.HasPrefix(t.Name, name) })
 }

@@ -1,11 +1,9 @@
-package jvm
+package threads
 
 import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 // TestCollectorThreads: which threads collect, of those that the kernel listed of JVMs.
@@ -20,7 +18,7 @@ func TestCollectorThreads(t *testing.T) {
 	} {
 		var got []string
 		for name := range strings.SplitSeq(c.others+"|"+c.collect, "|") {
-			if collects(threads.Thread{Name: name}) {
+			if collects(Thread{Name: name}) {
 				got = append(got, name)
 			}
 		}

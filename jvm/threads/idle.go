@@ -1,4 +1,4 @@
-package jvm
+package threads
 
 import (
 	"path/filepath"
@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/proc"
-	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 // Idle is what became of some threads of the largest pool since an earlier look at them.
@@ -32,39 +31,38 @@ const (
 	idleTicks = 1
 )
 
-// idleness is the state between two looks.
-type idleness struct {
+// Idleness looks at the largest pool of one process again and again. The zero value has not looked.
+type Idleness struct {
 	pool  string
 	at    time.Time
 	ticks map[int]uint64 // CPU time by thread ID
 	found *Idle
 }
 
-// lookForIdle adds Idle to the threads, once it is known.
-func (p *Process) lookForIdle(t *Threads, now time.Time) {
-	t.Idle = nil
-	if len(t.Pools) == 0 || t.Pools[0].Count < idlePool {
-		p.idle = idleness{}
-		return
+// Look returns what is known of the largest pool now, of the threads of a process whose folder in
+// /proc is dir; nil: nothing yet, or it is not large.
+func (i *Idleness) Look(dir string, pools []Pool, all []Thread, now time.Time) *Idle {
+	if len(pools) == 0 || pools[0].Count < idlePool {
+		*i = Idleness{}
+		return nil
 	}
-	pool := t.Pools[0]
-	if p.idle.pool != pool.Name {
-		p.idle = idleness{pool: pool.Name} // the first sample takes long enough
-		return
+	pool := pools[0]
+	if i.pool != pool.Name {
+		*i = Idleness{pool: pool.Name} // the first sample takes long enough
+		return nil
 	}
-	if p.idle.ticks == nil || now.Sub(p.idle.at) >= idleEvery {
-		members := threads.Members(p.threads.Last(), pool.Name)
-		p.idle.look(p.Dir(), &pool, members, now)
+	if i.ticks == nil || now.Sub(i.at) >= idleEvery {
+		i.look(dir, &pool, Members(all, pool.Name), now)
 	}
-	t.Idle = p.idle.found
+	return i.found
 }
 
 // look compares the threads of the last look with now, and chooses others for the next one.
-func (i *idleness) look(dir string, pool *threads.Pool, members []threads.Thread, now time.Time) {
+func (i *Idleness) look(dir string, pool *Pool, members []Thread, now time.Time) {
 	if i.ticks != nil {
 		found := &Idle{Pool: pool.Name, Threads: pool.Count, StackBytes: pool.StackBytes, Seconds: now.Sub(i.at).Seconds()}
 		for id, before := range i.ticks {
-			ticks, ok := threadTicks(dir, id)
+			ticks, ok := ticksOf(dir, id)
 			switch {
 			case !ok: // it ended
 			case ticks-before <= idleTicks:
@@ -79,14 +77,14 @@ func (i *idleness) look(dir string, pool *threads.Pool, members []threads.Thread
 	i.at, i.ticks = now, make(map[int]uint64, idleLooks)
 	step := max(1, len(members)/idleLooks)
 	for k := 0; k < len(members) && len(i.ticks) < idleLooks; k += step {
-		if ticks, ok := threadTicks(dir, members[k].ID); ok {
+		if ticks, ok := ticksOf(dir, members[k].ID); ok {
 			i.ticks[members[k].ID] = ticks
 		}
 	}
 }
 
-// threadTicks returns the CPU time of a thread.
-func threadTicks(dir string, id int) (ticks uint64, ok bool) {
+// ticksOf returns the CPU time of a thread.
+func ticksOf(dir string, id int) (ticks uint64, ok bool) {
 	file, err := proc.OpenShort(filepath.Join(dir, "task", strconv.Itoa(id), "stat"))
 	if err != nil {
 		return 0, false

@@ -1,4 +1,4 @@
-package jvm
+package threads
 
 import (
 	"fmt"
@@ -6,14 +6,12 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/jvmem/jvmem/jvm/threads"
 )
 
 // TestIdleThreads: of a pool of 200 threads and more some are looked at, twice.
 func TestIdleThreads(t *testing.T) {
 	dir := t.TempDir()
-	var members []threads.Thread
+	var members []Thread
 	stat := func(id, ticks int) {
 		folder := filepath.Join(dir, "task", fmt.Sprint(id))
 		line := fmt.Sprintf("%d (exec-%d) S 1 1 1 0 -1 0 0 0 0 0 %d 3 0 0 20 0 1 0 99\n", id, id, ticks)
@@ -25,11 +23,11 @@ func TestIdleThreads(t *testing.T) {
 		}
 	}
 	for id := range 300 {
-		members = append(members, threads.Thread{ID: id, Name: fmt.Sprintf("exec-%d", id)})
+		members = append(members, Thread{ID: id, Name: fmt.Sprintf("exec-%d", id)})
 		stat(id, 7)
 	}
-	var i idleness
-	pool := threads.Pool{Name: "exec-#", Count: 300, StackBytes: new(int64(1 << 20))}
+	var i Idleness
+	pool := Pool{Name: "exec-#", Count: 300, StackBytes: new(int64(1 << 20))}
 	begin := time.Now()
 	i.look(dir, &pool, members, begin)
 	if i.found != nil || len(i.ticks) != idleLooks {
