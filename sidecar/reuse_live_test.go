@@ -44,9 +44,13 @@ func TestPIDUsedAgain(t *testing.T) {
 		<-second.Exited()
 		second = nil
 	}
-	s.await(t, "the second", func() bool {
+	// A JVM that still starts grows while it is read: its first samples leave more than the charge
+	// stock unattributed. Rows that are partly the first's would, in each sample.
+	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
+	s.await(t, fmt.Sprintf("the second, with no more than %d KiB unattributed", stock>>10), func() bool {
 		r := s.latest(t)
-		return len(r.Containers) == 1 && r.Containers[0].Cgroup != before.Cgroup && *r.Containers[0].LimitBytes == 200*mib
+		return len(r.Containers) == 1 && r.Containers[0].Cgroup != before.Cgroup && *r.Containers[0].LimitBytes == 200*mib &&
+			max(*r.Containers[0].UnattributedBytes, -*r.Containers[0].UnattributedBytes) <= stock
 	})
 	after := s.latest(t).Containers[0]
 	if was, is := before.JVMs[0], after.JVMs[0]; is.PID != was.PID || is.StartTicks == was.StartTicks {
@@ -56,10 +60,6 @@ func TestPIDUsedAgain(t *testing.T) {
 		t.Errorf("attach to the second: %+v", after.Sources)
 	}
 	checkSum(t, "second", &after)
-	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
-	if rest := *after.UnattributedBytes; rest > stock || rest < -stock {
-		t.Errorf("second: %d KiB unattributed, want no more than %d", rest>>10, stock>>10)
-	}
 	a := s.awaitAutopsy(t)
 	if a.PID != first.PID || a.StartTicks != before.JVMs[0].StartTicks || a.Last == nil || a.Last.Cgroup != before.Cgroup {
 		t.Errorf("autopsy %s of PID %d, %d", a.Kind, a.PID, a.StartTicks)
