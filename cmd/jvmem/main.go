@@ -26,6 +26,9 @@ const (
 )
 
 func main() {
+	if name, _ := parseCommand(os.Args[1:]); name == "serve" {
+		coarsenTimers()
+	}
 	// The observed container runs as the same user. This prevents it from reading the
 	// memory and files of this process and from tracing it. A failure changes nothing.
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -72,18 +75,7 @@ func commands() []command {
 
 // run is main with everything it depends on as arguments.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	name := "serve"
-	switch {
-	case len(args) == 0:
-	case args[0] == "-h" || args[0] == "--help":
-		name, args = "help", nil
-	case args[0] == "help" && len(args) > 1:
-		name, args = args[1], []string{"--help"}
-	case args[0] == "--version":
-		name, args = "version", nil
-	case args[0] != "" && args[0][0] != '-':
-		name, args = args[0], args[1:]
-	}
+	name, args := parseCommand(args)
 	all := commands()
 	i := slices.IndexFunc(all, func(c command) bool { return c.name == name })
 	code, err := exitError, fmt.Errorf("unknown command %q: serve, breakdown, owners, get, diagnose or version; jvmem help lists all", name)
@@ -98,6 +90,22 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return exitError
 	}
 	return code
+}
+
+// parseCommand returns which command the arguments call, and the arguments that are left for it.
+func parseCommand(args []string) (name string, left []string) {
+	switch {
+	case len(args) == 0:
+	case args[0] == "-h" || args[0] == "--help":
+		return "help", nil
+	case args[0] == "help" && len(args) > 1:
+		return args[1], []string{"--help"}
+	case args[0] == "--version":
+		return "version", nil
+	case args[0] != "" && args[0][0] != '-':
+		return args[0], args[1:]
+	}
+	return "serve", args
 }
 
 func printVersion(_ context.Context, e environment, _ []string) (int, error) {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -37,5 +40,33 @@ func TestReleaseProgram(t *testing.T) {
 	}
 	if pflag.ErrHelp.Error() != variable {
 		t.Error("a variable has changed")
+	}
+}
+
+// TestCoarsenTimers runs as a process of its own, which replaces itself: each of its threads then
+// has the slack, also those that Go's runtime started before main.
+func TestCoarsenTimers(t *testing.T) {
+	const inside = "TEST_COARSEN_TIMERS"
+	if os.Getenv(inside) == "" {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCoarsenTimers$")
+		child.Env = append(os.Environ(), inside+"=1")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	coarsenTimers()
+	if set, ok := os.LookupEnv(coarseTimers); ok {
+		t.Errorf("%s=%s is left", coarseTimers, set)
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil || len(threads) < 2 {
+		t.Fatalf("%d threads (%v)", len(threads), err)
+	}
+	for _, thread := range threads {
+		slack, err := os.ReadFile("/proc/" + thread.Name() + "/timerslack_ns")
+		if got := strings.TrimSpace(string(slack)); err != nil || got != fmt.Sprint(timerSlack.Nanoseconds()) {
+			t.Errorf("thread %s: %s ns (%v)", thread.Name(), got, err)
+		}
 	}
 }
