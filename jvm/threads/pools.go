@@ -60,7 +60,7 @@ func Members(threads []Thread, pool string) []Thread {
 // Renamed reports whether a pool of an earlier reading, of whose name only a part was
 // known, may be one of now.
 func Renamed(earlier, now string) bool {
-	start := strings.TrimRight(earlier, "-#")
+	start := strings.TrimRight(earlier, "-#…") // "…" is the end of what is too long to be shown
 	return now != earlier && (PoolName(earlier) == now || abbreviates(earlier, now) || len(start) >= minCut && strings.HasPrefix(now, start))
 }
 

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -192,14 +193,15 @@ func TestThreadNamesAreRenewed(t *testing.T) {
 
 // TestMembers: the kernel's names are cut, and from JDK 26 on abbreviated.
 func TestMembers(t *testing.T) {
-	list := []Thread{{ID: 1, Name: "http-nio-8080-e"}, {ID: 2, Name: "pool-1-..ead-12"}, {ID: 3, Name: "pool-1-..ad-123"}, {ID: 4, Name: "main"}, {ID: 5, Name: "http-nio-8080-A"}, {ID: 6, Name: "ForkJoinPool-1-worker-2"}}
+	list := []Thread{{ID: 1, Name: "http-nio-8080-e"}, {ID: 2, Name: "pool-1-..ead-12"}, {ID: 3, Name: "pool-1-..ad-123"}, {ID: 4, Name: "main"}, {ID: 5, Name: "http-nio-8080-A"}, {ID: 6, Name: "ForkJoinPool-1-worker-2"}, {ID: 7, Name: strings.Repeat("long-name", 20) + "-1"}}
 	for pool, want := range map[string]map[int]bool{
-		"http-nio-8080-e": {1: true},
-		"pool-#-..ead-#":  {2: true, 3: true},
-		"pool-#-thread-#": {2: true, 3: true}, // its first thread, which had the whole name, ended
-		"pool-#-..d-#":    {2: true, 3: true},
-		"ForkJoinPool-#":  {6: true}, // as the kernel cut it
-		"leak-#":          {},
+		"http-nio-8080-e":                      {1: true},
+		"pool-#-..ead-#":                       {2: true, 3: true},
+		"pool-#-thread-#":                      {2: true, 3: true}, // its first thread, which had the whole name, ended
+		"pool-#-..d-#":                         {2: true, 3: true},
+		"ForkJoinPool-#":                       {6: true}, // as the kernel cut it
+		"leak-#":                               {},
+		strings.Repeat("long-name", 11) + "l…": {7: true}, // as it is shown
 	} {
 		got := make(map[int]bool)
 		for _, t := range Members(list, pool) {
