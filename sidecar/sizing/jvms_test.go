@@ -87,3 +87,44 @@ func TestTwoJVMsUnknown(t *testing.T) {
 		t.Errorf("%v, %+v", c.Missing, c.Recommended)
 	}
 }
+
+// TestMaxDirectMemory: six times what was seen, and no more than the maximum that it ran with.
+func TestMaxDirectMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		seen, flag, maxHeap int64  // MiB; -1: unknown
+		want                string // "": the maximum stays
+	}{
+		"little":                  {1, 0, 960, "64m"},
+		"pooled":                  {64, 0, 960, "384m"},
+		"default maximum":         {64, 0, 100, "100m"},
+		"higher maximum":          {20, 512, 960, "128m"},
+		"lower maximum":           {20, 30, 960, ""},
+		"unknown, default":        {-1, 0, 100, "100m"},
+		"unknown, a maximum":      {-1, 30, 960, ""},
+		"no flag":                 {20, -1, 960, "128m"},
+		"unknown, without a flag": {-1, -1, 960, ""},
+	} {
+		d := one(t)
+		of := d.Containers[0]
+		of.JVMs[0].Flags = map[string]any{"MaxHeapSize": c.maxHeap * mib}
+		if c.flag >= 0 {
+			of.JVMs[0].Flags["MaxDirectMemorySize"] = c.flag * mib
+		}
+		if series := of.Tracks[0].Series; c.seen >= 0 {
+			seen := &history.Column{}
+			for range of.Tracks[0].Times {
+				seen.Last = append(seen.Last, c.seen*mib)
+			}
+			series[history.Detail(rows.Native, rows.DirectBuffers)] = seen
+		}
+		var got string
+		for _, option := range All(d, 0).Containers[0].Recommended.Options {
+			if value, ok := strings.CutPrefix(option, "-XX:MaxDirectMemorySize="); ok {
+				got = value
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

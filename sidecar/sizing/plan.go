@@ -183,6 +183,11 @@ func newPlan(life *diagnosis.Life, needs *diagnosis.Needs, all []jvm, rising map
 	return p
 }
 
+// directGuard is the maximum of direct buffers for each byte seen of them. Netty divides its buffers by
+// that maximum: it makes no more arenas than a sixth of it holds chunks, so with less it would be
+// another program than the one that was observed.
+const directGuard = 6
+
 // guard sets the maxima that are no plan: well above what was seen. Of several JVMs only the heaps
 // are known.
 func (p *jvmPlan) guard(life *diagnosis.Life, rising map[rows.Name]int64) {
@@ -195,16 +200,21 @@ func (p *jvmPlan) guard(life *diagnosis.Life, rising map[rows.Name]int64) {
 			p.codeCache = nil // it stays
 		}
 	}
-	present, ok := life.Flag("MaxDirectMemorySize")
-	maxHeap, known := life.Flag("MaxHeapSize")
-	switch peak := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); {
-	case peak != nil:
-		p.direct = new(roundUp(max(3**peak, 64*mib), guardStep))
-		if ok && present > 0 && present <= *p.direct {
-			p.direct = nil
+	maximum, ok := life.Flag("MaxDirectMemorySize")
+	byDefault := ok && maximum == 0
+	if byDefault { // as large as the heap: it would fall with -Xmx
+		maximum, ok = life.Flag("MaxHeapSize")
+		maximum = roundUp(maximum, mib)
+	}
+	guard, known := maximum, byDefault && ok
+	if peak := life.Peak(history.Detail(rows.Native, rows.DirectBuffers)); peak != nil {
+		guard, known = roundUp(max(directGuard**peak, 64*mib), guardStep), true
+		if ok {
+			guard = min(guard, maximum)
 		}
-	case ok && present == 0 && known:
-		p.direct = new(roundUp(maxHeap, mib)) // its default; it would fall with -Xmx
+	}
+	if known && (byDefault || !ok || guard < maximum) { // else it stays
+		p.direct = new(guard)
 	}
 }
 
