@@ -116,13 +116,13 @@ func (j *judge) collectionTimes(w window) []int64 {
 
 const (
 	// kept is the part of the classes loaded since the collection before that must survive
-	// the last one, and the last two together, where one of them freed at least freedShare:
-	// it could unload, and the number grows all the same.
+	// the last one, and some of the last together, where one of the last two freed at least
+	// freedShare: it could unload, and the number grows all the same. Half of what came up must be
+	// older than soft references get, as caches of script engines hold classes by these.
 	kept, freedShare = 0.5, 0.25
 	// keptAll is the part that must survive pureCollections where hardly any is freed.
-	// One more collection has to come before these. Half of what came up must be older than
-	// soft references get, as caches of script engines hold classes by these; or it must
-	// have grown manifold, in manifoldCollections at most.
+	// One more collection has to come before these. Half of what came up must be as old, or the
+	// number must have grown manifold, in manifoldCollections at most.
 	keptAll             = 0.85
 	pureCollections     = 3
 	manifold            = 5
@@ -136,6 +136,7 @@ const (
 // it came. Loaders wait for a collection of the old generation, and those in soft
 // references survive some.
 func (j *judge) unloadingMissing() string {
+	const missing = "collections of the old generation that could unload classes"
 	all := j.survivals(history.Classes)
 	share := func(k int) (loaded, left float64) {
 		return all[k].before - all[k-1].after, all[k].after - all[k-1].after
@@ -147,31 +148,29 @@ func (j *judge) unloadingMissing() string {
 			increments = append(increments, k)
 		}
 	}
-	if n := len(increments); n >= 2 {
-		earlier, stayed := share(increments[n-2])
-		loaded, left := share(increments[n-1])
-		unloads := stayed <= (1-freedShare)*earlier || left <= (1-freedShare)*loaded
-		if unloads && left >= kept*loaded && left+stayed >= kept*(loaded+earlier) {
+	n := len(increments)
+	if n < 2 {
+		return missing
+	}
+	earlier, stayed := share(increments[n-2])
+	came, survived := share(increments[n-1])
+	unloads := (stayed <= (1-freedShare)*earlier || survived <= (1-freedShare)*came) && survived >= kept*came
+	last := all[increments[n-1]].after
+	before := j.valueAt(history.Classes, all[increments[n-1]-1].at-j.softMillis())
+	loaded, left := 0.0, 0.0
+	for i := n - 1; i >= 0; i-- {
+		l, r := share(increments[i])
+		loaded, left = loaded+l, left+r
+		seen, first := n-i, all[increments[i]-1].after
+		pure := seen >= pureCollections && left >= keptAll*loaded
+		switch old := before-first >= (last-first)/2; {
+		case old && (pure || unloads && seen >= 2 && left >= kept*loaded):
+			return ""
+		case pure && seen <= manifoldCollections && last >= manifold*first:
 			return ""
 		}
 	}
-	if n := len(increments); n >= pureCollections {
-		last := all[increments[n-1]].after
-		before := j.valueAt(history.Classes, all[increments[n-1]-1].at-j.softMillis())
-		loaded, left := 0.0, 0.0
-		for i := n - 1; i >= 0; i-- {
-			l, r := share(increments[i])
-			loaded, left = loaded+l, left+r
-			if n-i < pureCollections || left < keptAll*loaded {
-				continue
-			}
-			first := all[increments[i]-1].after
-			if before-first >= (last-first)/2 || n-i <= manifoldCollections && last >= manifold*first {
-				return ""
-			}
-		}
-	}
-	return "collections of the old generation that could unload classes"
+	return missing
 }
 
 // softMillis is how long a soft reference lives that is not used: a second for each MiB of
