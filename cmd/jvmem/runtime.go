@@ -46,10 +46,14 @@ func coarsenTimers() {
 		_ = os.Unsetenv(coarseTimers)
 		return
 	}
+	program, err := os.Executable() // by /proc/self/exe the process would have the name "exe"
+	if err != nil {
+		return
+	}
 	runtime.LockOSThread() // which has the slack, and calls execve
 	defer runtime.UnlockOSThread()
 	if unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(timerSlack), 0, 0, 0) == nil {
-		_ = unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), coarseTimers+"=1"))
+		_ = unix.Exec(program, os.Args, append(os.Environ(), coarseTimers+"=1"))
 	}
 }
 

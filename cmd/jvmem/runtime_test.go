@@ -59,6 +59,9 @@ func TestCoarsenTimers(t *testing.T) {
 	if set, ok := os.LookupEnv(coarseTimers); ok {
 		t.Errorf("%s=%s is left", coarseTimers, set)
 	}
+	if name, err := os.ReadFile("/proc/self/comm"); err != nil || string(name) != "jvmem.test\n" {
+		t.Errorf("the process has the name %s (%v)", name, err)
+	}
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil || len(threads) < 2 {
 		t.Fatalf("%d threads (%v)", len(threads), err)

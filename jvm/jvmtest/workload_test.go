@@ -91,6 +91,9 @@ func TestWorkloadGrows(t *testing.T) {
 		{"deflaters 40", charged{anon: 10}, 2},
 		{"inflaters 100", charged{anon: 3}, 2},
 	}
+	for _, command := range []string{"child 1", "childfree"} {
+		j.Do(command) // the files of the child's programs, whose pages are charged to whom reads them first
+	}
 	for _, test := range tests {
 		before := readCharged(t, j)
 		reply := j.Do(test.command)
