@@ -11,6 +11,7 @@ import (
 
 	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/sidecar/breakdown"
 )
 
 // TestPIDUsedAgain: a JVM is killed, and another one gets its PID before the next sample,
@@ -47,12 +48,15 @@ func TestPIDUsedAgain(t *testing.T) {
 	// A JVM that still starts grows while it is read: its first samples leave more than the charge
 	// stock unattributed. Rows that are partly the first's would, in each sample.
 	stock := int64(2 * 64 * os.Getpagesize() * runtime.NumCPU())
+	var after breakdown.Container
 	s.await(t, fmt.Sprintf("the second, with no more than %d KiB unattributed", stock>>10), func() bool {
 		r := s.latest(t)
-		return len(r.Containers) == 1 && r.Containers[0].Cgroup != before.Cgroup && *r.Containers[0].LimitBytes == 200*mib &&
-			max(*r.Containers[0].UnattributedBytes, -*r.Containers[0].UnattributedBytes) <= stock
+		if len(r.Containers) != 1 {
+			return false
+		}
+		after = r.Containers[0]
+		return after.Cgroup != before.Cgroup && *after.LimitBytes == 200*mib && max(*after.UnattributedBytes, -*after.UnattributedBytes) <= stock
 	})
-	after := s.latest(t).Containers[0]
 	if was, is := before.JVMs[0], after.JVMs[0]; is.PID != was.PID || is.StartTicks == was.StartTicks {
 		t.Errorf("first %d of %d, second %d of %d", was.PID, was.StartTicks, is.PID, is.StartTicks)
 	}

@@ -19,8 +19,8 @@ const (
 	heapShare = 0.7
 	// heapGrowth is GOGC. A live heap of some MiB, as with a day of history, grows by less: by
 	// heapGarbage, which is ten samples. With little history it decides where the heap is collected:
-	// at 2.4 MiB. At 1.6 (40 %) a sample takes 12 % more CPU
-	// time; Go's 100 % takes 1.6 MiB more memory and is hardly faster.
+	// at 2.4 MiB. At 1.6 (40 %) a sample takes 12 % more CPU time; Go's 100 % takes 1.6 MiB more
+	// memory and is hardly faster.
 	heapGrowth  = 60
 	heapGarbage = 1 << 20
 	// maxCores is GOMAXPROCS: one samples while the other answers requests and reads what is
@@ -38,7 +38,7 @@ const (
 
 // coarsenTimers gives all threads timerSlack. While anything runs, Go's runtime has a thread that
 // looks each 20 µs whether something has to be done: with the usual slack these are 41 wake-ups
-// for one sample, and a fifth to a third of its CPU time. A thread inherits the slack, and that one
+// for one sample, 17 % of its CPU time at rest. A thread inherits the slack, and that one
 // is there before main, so the program replaces itself once: execve keeps the slack. Where it is
 // not allowed nothing changes.
 func coarsenTimers() {
