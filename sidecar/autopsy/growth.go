@@ -30,7 +30,8 @@ func grew(t *history.Track) ([]Growth, float64) {
 	return growthBetween(t, base, end), float64(t.Times[end]-t.Times[base]) / 1000
 }
 
-// growthBetween compares the samples that have the rows of two steps.
+// growthBetween compares the samples that have the rows of two steps. What is known later only, as
+// of a JVM that had just started, or as another source names it now, grew since then, not from 0.
 func growthBetween(t *history.Track, from, to int) []Growth {
 	var all []Growth
 	from, to = t.Sampled(from), t.Sampled(to)
@@ -46,10 +47,11 @@ func growthBetween(t *history.Track, from, to int) []Growth {
 		default:
 			continue
 		}
-		if c.At(from).Last == history.Unknown {
-			continue // another source names it now: it is unknown what it was
+		known := from
+		for known < to && c.At(known).Last == history.Unknown {
+			known++
 		}
-		if g.Bytes = difference(c, from, to); g.Bytes > 0 {
+		if g.Bytes = difference(c, known, to); known < to && g.Bytes > 0 {
 			all = append(all, g)
 		}
 	}
