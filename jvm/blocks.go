@@ -42,25 +42,26 @@ type Blocks struct {
 // Outdated reports whether malloc's resident memory, now that size, changed so much since the
 // walk that another one is due.
 func (b *Blocks) Outdated(resident int64) bool {
-	return distance(resident, b.ResidentBytes) > max(movedBytes, b.ResidentBytes/100)
+	return distance(resident, b.ResidentBytes) > mayMove(b.ResidentBytes)
 }
 
 // walked holds what a Process keeps of its walks. Only WalkBlocks writes it.
 type walked struct {
-	blocks *Blocks // of the last one that was complete; nil: there was none
-	err    error   // of the last one
-	failed int     // how many failed in a row
-	bytes  int64   // malloc's resident memory then
-	tried  bool
-	at     time.Time // when
-	silent bool      // nothing reported what is freed and stays resident
-	names  []string  // of NMT's categories, by number; nil: not known yet
+	blocks   *Blocks  // of the last one that was complete; nil: there was none
+	err      error    // of the last one
+	failed   int      // how many failed in a row
+	malloced malloced // by the count before it
+	tried    bool
+	at       time.Time // when
+	silent   bool      // nothing reported what is freed and stays resident
+	names    []string  // of NMT's categories, by number; nil: not known yet
 }
 
 const (
 	// movedBytes is by how much malloc's resident memory changes before its blocks are
-	// walked through again: a walk costs 0.4 ms of CPU time for each MiB.
-	movedBytes = 1 << 20
+	// walked through again: a walk costs 0.4 ms of CPU time for each MiB. Where there is much, it
+	// is a part of it.
+	movedBytes, movedDivisor = 1 << 20, 100
 	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
 	walkReads, walkTime = 1 << 18, 10 * time.Second
 	// silentAge is how old a walk may become where nothing else tells that blocks were freed.
@@ -86,7 +87,7 @@ var (
 // free.
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
-	moved := distance(c.mallocBytes, w.bytes) > movedBytes && !w.explained(c)
+	moved := distance(c.malloced.bytes, w.malloced.bytes) > mayMove(w.malloced.bytes) && !w.explained(c)
 	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
 	return c.blocks && (!w.tried || moved || again || w.silent && time.Since(w.at) > silentAge)
 }
@@ -95,17 +96,20 @@ func (p *Process) BlocksDue() bool {
 // allocated or freed by the JVM: that is then in its part without another walk. It is not if
 // what malloc retains changed or is not known, or if its memory doubled.
 func (w *walked) explained(c *counted) bool {
-	b := w.blocks
-	if w.err != nil || b == nil || b.Categories == nil || b.Report == nil || c.facts.Report == nil || c.mixed {
+	was, now := w.malloced, c.malloced
+	if w.err != nil || w.blocks == nil || w.blocks.Categories == nil || was.report == nil || now.report == nil || c.mixed {
 		return false
 	}
-	now := c.facts.Malloc
-	if now == nil || b.Malloc == nil { // JDK 8 and 11: what a library freed may be retained
+	if was.malloc == nil || now.malloc == nil { // JDK 8 and 11: what a library freed may be retained
 		return false
 	}
-	tracked := c.facts.Report.MallocedBytes() - b.Report.MallocedBytes()
-	return distance(c.mallocBytes, w.bytes+tracked) <= movedBytes && distance(now.FreeBytes, b.Malloc.FreeBytes) <= movedBytes && c.mallocBytes <= 2*w.bytes
+	tracked, may := now.report.MallocedBytes()-was.report.MallocedBytes(), mayMove(was.bytes)
+	return distance(now.bytes, was.bytes+tracked) <= may && distance(now.malloc.FreeBytes, was.malloc.FreeBytes) <= may && now.bytes <= 2*was.bytes
 }
+
+// mayMove is by how much malloc's resident memory, so large in a walk, may change until it is
+// walked through again.
+func mayMove(bytes int64) int64 { return max(movedBytes, bytes/movedDivisor) }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
 
@@ -114,7 +118,7 @@ func distance(a, b int64) int64 { return max(a-b, b-a) }
 // once; then what the last complete one saw remains, and the source has the reason.
 func (p *Process) WalkBlocks(f *Facts) {
 	w := &p.walked
-	w.tried, w.bytes, w.at, w.silent = true, p.counted.mallocBytes, time.Now(), p.counted.mixed || f.Malloc == nil
+	w.tried, w.malloced, w.at, w.silent = true, p.counted.malloced, time.Now(), p.counted.mixed || f.Malloc == nil
 	blocks, err := p.walkBlocks(f)
 	if errors.Is(err, errIncomplete) {
 		blocks, err = p.walkBlocks(f)
@@ -124,7 +128,7 @@ func (p *Process) WalkBlocks(f *Facts) {
 		w.failed = 0
 		blocks.Time, blocks.Report, blocks.Malloc = time.Now(), f.Report, f.Malloc
 		if p.counted.mixed {
-			blocks.OutsideBytes = max(0, p.counted.mallocBytes-blocks.ResidentBytes)
+			blocks.OutsideBytes = max(0, p.counted.malloced.bytes-blocks.ResidentBytes)
 		}
 		w.blocks = blocks
 	}

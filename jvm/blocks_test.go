@@ -8,6 +8,8 @@ import (
 
 	"github.com/jvmem/jvmem/jvm/jvmtest"
 	"github.com/jvmem/jvmem/jvm/nmt"
+	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 )
 
 // jemalloc is that of Debian (libjemalloc2).
@@ -146,33 +148,49 @@ func TestBlocksExplained(t *testing.T) {
 	reported := func(bytes int64) *nmt.Report {
 		return &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}
 	}
-	facts := func(tracked, free int64) Facts {
-		return Facts{Report: reported(tracked), Malloc: &Malloc{FreeBytes: free}}
+	of := func(bytes, tracked, free int64) malloced {
+		return malloced{bytes, reported(tracked), &Malloc{FreeBytes: free}}
 	}
-	then := facts(30*mib, 2*mib)
+	then := of(40*mib, 30*mib, 2*mib)
 	for name, tt := range map[string]struct {
-		bytes int64 // of malloc now; 40 MiB in the walk
-		now   Facts
-		due   bool
+		now malloced
+		due bool
 	}{
-		"nothing moved":                      {40 * mib, then, false},
-		"all is the JVM's":                   {45 * mib, facts(35*mib, 2*mib), false},
-		"the JVM freed it":                   {35 * mib, facts(25*mib, 2*mib), false},
-		"a library allocated":                {45 * mib, then, true},
-		"not touched yet":                    {43 * mib, facts(35*mib, 2*mib), true},
-		"a library used retained memory too": {45 * mib, facts(35*mib, 0), true},
-		"the JVM used retained memory":       {40 * mib, facts(35*mib, 0), false}, // malloc's memory is the same
-		"glibc's account is not known":       {45 * mib, Facts{Report: reported(35 * mib)}, true},
-		"NMT was switched off":               {45 * mib, Facts{}, true},
-		"doubled":                            {81 * mib, facts(71*mib, 2*mib), true},
+		"nothing moved":                      {then, false},
+		"all is the JVM's":                   {of(45*mib, 35*mib, 2*mib), false},
+		"the JVM freed it":                   {of(35*mib, 25*mib, 2*mib), false},
+		"a library allocated":                {of(45*mib, 30*mib, 2*mib), true},
+		"not touched yet":                    {of(43*mib, 35*mib, 2*mib), true},
+		"a library used retained memory too": {of(45*mib, 35*mib, 0), true},
+		"the JVM used retained memory":       {of(40*mib, 35*mib, 0), false}, // malloc's memory is the same
+		"glibc's account is not known":       {malloced{45 * mib, reported(35 * mib), nil}, true},
+		"NMT was switched off":               {malloced{45 * mib, nil, nil}, true},
+		"doubled":                            {of(81*mib, 71*mib, 2*mib), true},
 	} {
-		p := &Process{walked: walked{tried: true, bytes: 40 * mib, blocks: &Blocks{
-			Categories: map[string]int64{"Other": 30 * mib}, Report: then.Report, Malloc: then.Malloc,
-		}}}
-		p.counted.blocks, p.counted.mallocBytes, p.counted.facts = true, tt.bytes, tt.now
+		p := &Process{walked: walked{tried: true, malloced: then, blocks: &Blocks{Categories: map[string]int64{"Other": 30 * mib}}}}
+		p.counted.blocks, p.counted.malloced = true, tt.now
 		if due := p.BlocksDue(); due != tt.due {
 			t.Errorf("%s: due %v", name, due)
 		}
+	}
+}
+
+// TestBlocksOfReusedCount: where the last count is used although NMT reports more, within the
+// tolerance of a large JVM, no walk is due: the count is not compared with the newer report.
+func TestBlocksOfReusedCount(t *testing.T) {
+	report := func(bytes int64) Facts {
+		return Facts{Report: &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}, Malloc: &Malloc{}, UptimeSeconds: new(3600.0)}
+	}
+	p, a := &Process{}, &Answers{Facts: report(38 * mib), started: new(int64(9)), sameThreads: true}
+	c := &p.counted
+	c.facts = report(30 * mib)
+	c.facts.Resident = map[ranges.Kind]resident.Bytes{ranges.MallocArena: {AnonBytes: 40 * mib}}
+	c.blocks, c.arenas, c.malloced = true, &resident.Arenas{}, mallocedOf(c.facts.Resident, &c.facts)
+	c.indicators = &resident.Indicators{NMT: c.facts.Report, ThreadsStarted: new(int64(9))}
+	before := report(20 * mib)
+	p.walked = walked{tried: true, malloced: malloced{30 * mib, before.Report, before.Malloc}, blocks: &Blocks{Categories: map[string]int64{"Other": 20 * mib}}}
+	if _, decision := p.Reuse(a, 16*mib); decision.Action != resident.Use || p.BlocksDue() {
+		t.Errorf("%s %s, a walk is due: %v", decision.Action, decision.Reason, p.BlocksDue())
 	}
 }
 

@@ -227,7 +227,7 @@ type vmInfo struct {
 
 // due decides whether to send VM.info again.
 func (i *vmInfo) due(p *Process, a *Answers) bool {
-	then, decision := p.policy.VMInfo(i.then, a.Facts.Report, p.counted.mallocBytes, a.collections)
+	then, decision := p.policy.VMInfo(i.then, a.Facts.Report, p.counted.malloced.bytes, a.collections)
 	i.then = then
 	return decision.Action == resident.Query
 }
@@ -263,7 +263,7 @@ func (p *Process) sendInfo(r *round, a *Answers) {
 		p.queried.ranges.Info = []ranges.Range{}
 	}
 	i := vmInfo{version: strings.Clone(reply.Version), collector: strings.Clone(reply.GC), then: resident.Info{
-		MallocBytes: p.counted.mallocBytes, Collections: a.collections, Moved: p.queried.info.then.Moved,
+		MallocBytes: p.counted.malloced.bytes, Collections: a.collections, Moved: p.queried.info.then.Moved,
 	}}
 	if reply.CHeapOutstandingBytes != nil && reply.CHeapRetainedBytes != nil {
 		i.malloc = &Malloc{InUseBytes: *reply.CHeapOutstandingBytes, FreeBytes: *reply.CHeapRetainedBytes}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/malloc"
+	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
@@ -30,14 +31,25 @@ type counted struct {
 	reused     int
 
 	// Needed by the next Query and count, also if this count cannot be reused.
-	mallocBytes int64 // of malloc; with another than glibc's, with all that native code mapped
-	unknown     resident.Unknown
-	growth      resident.Decision
-	heap        resident.Heap
-	malloc      []ranges.Range // glibc's, without [heap]
-	mallocErr   error          // why it is incomplete
-	blocks      bool           // malloc's blocks may be walked through: all of its memory is in mallocBytes
-	mixed       bool           // mallocBytes is not malloc's alone
+	malloced  malloced // may be newer than the count, as Reuse counts the arenas alone
+	unknown   resident.Unknown
+	growth    resident.Decision
+	heap      resident.Heap
+	malloc    []ranges.Range // glibc's, without [heap]
+	mallocErr error          // why it is incomplete
+	blocks    bool           // malloc's blocks may be walked through: all of its memory is in malloced
+	mixed     bool           // malloced is not malloc's alone
+}
+
+// malloced is malloc's resident memory, and what was reported about it at that time.
+type malloced struct {
+	bytes  int64       // with another allocator than glibc's, with all that native code mapped
+	report *nmt.Report // nil: NMT is off or unknown
+	malloc *Malloc     // nil: unknown
+}
+
+func mallocedOf(kinds map[ranges.Kind]resident.Bytes, f *Facts) malloced {
+	return malloced{resident.MallocBytes(kinds), f.Report, f.Malloc}
 }
 
 // indicators returns the indicators of the answers, which need no pages.
@@ -61,8 +73,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 	case decision.Action == resident.Count:
 		kinds, decision = p.reuseRest(a, tolerance)
 	default: // what moved meanwhile is as it was
-		c.mallocBytes = resident.MallocBytes(kinds)
-		c.facts.Report, c.facts.Malloc = a.Facts.Report, a.Facts.Malloc
+		c.malloced = mallocedOf(kinds, &c.facts)
 	}
 	if decision.Action != resident.Use {
 		return Facts{}, decision
@@ -102,8 +113,7 @@ func (p *Process) reuseRest(a *Answers, tolerance int64) (map[ranges.Kind]reside
 	arenas := kinds[ranges.MallocArena]
 	arenas.AnonBytes = bytes
 	kinds[ranges.MallocArena] = arenas
-	c.mallocBytes = resident.MallocBytes(kinds)
-	c.facts.Report, c.facts.Malloc = a.Facts.Report, a.Facts.Malloc
+	c.malloced = mallocedOf(kinds, &a.Facts)
 	if p.BlocksDue() {
 		return nil, resident.Decision{Action: resident.Count, Reason: "a walk through malloc's blocks is due"}
 	}
@@ -125,7 +135,7 @@ func (a *Answers) facts() Facts {
 func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	// A count that fails keeps the values that it could not renew.
 	last := p.counted
-	p.counted = counted{mallocBytes: last.mallocBytes, unknown: last.unknown, heap: last.heap, malloc: last.malloc, mallocErr: last.mallocErr}
+	p.counted = counted{malloced: last.malloced, unknown: last.unknown, heap: last.heap, malloc: last.malloc, mallocErr: last.mallocErr}
 	f := a.facts()
 
 	reported := p.readRanges(a, &f)
@@ -191,11 +201,11 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 	p.lookAtThreads(&f, time.Now())
 	unknown, growth := p.policy.Growth(last.unknown, counts.Kinds[ranges.Unknown].AnonBytes)
 	p.counted = counted{
-		mallocBytes: resident.MallocBytes(counts.Kinds), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
+		malloced: mallocedOf(counts.Kinds, &f), unknown: unknown, growth: growth, heap: p.counted.heap, malloc: named.Malloc, mallocErr: named.MallocErr,
 		blocks: slices.Contains(named.Complete, ranges.MallocArena),
 	}
 	if other := otherAllocator(named.MallocErr); other != nil && len(named.Missing()) == 0 && malloc.ByName(other.Name) != malloc.Unsupported {
-		p.counted.mallocBytes += counts.Kinds[ranges.Unknown].AnonBytes
+		p.counted.malloced.bytes += counts.Kinds[ranges.Unknown].AnonBytes
 		p.counted.blocks, p.counted.mixed = true, true
 	}
 	if growth.Action == resident.Use {
