@@ -42,28 +42,15 @@ func (j *judge) expected(i *Incident) (outlook, *Forecast) {
 	return g.outlook(), f.known()
 }
 
-// paused is the forecast while nothing grows: at the mean rate since the growth began, this pause
-// included. A pause as long as the growth was may be its end.
+// paused is the forecast while nothing grows, this pause included in the traffic. A pause as long as the
+// growth was may be its end.
 func (j *judge) paused(i *Incident) *Forecast {
-	from := i.Since.UnixMilli()
-	grown, all := hours(i.LastGrowth.UnixMilli()-from), hours(j.at-from)
-	t, ok := j.trendOf(history.Unreclaimable, window{from, j.at})
-	if !ok || grown <= 0 || all-grown > grown {
+	since, last := i.Since.UnixMilli(), i.LastGrowth.UnixMilli()
+	if j.at-last > last-since {
 		return nil
 	}
-	rate := t.between(0, len(t.floors)-1)
-	t.rate, t.low, t.high = rate, rate, rate*all/grown
-	f := never()
-	if rate > 0 {
-		filling := j.heapAndRest(&t)
-		f = j.beforePeak(i, filling.until)
-	}
-	if limit, known := j.maxOld(); known && i.Measure == history.OldUsed && i.Gained > 0 {
-		of := trend{rate: i.Gained / all, low: i.Gained / all, high: i.Gained / grown}
-		f = f.earlier(of.until(HeapLimit, max(0, limit-i.To)+j.waste(limit)))
-	}
-	f.MeanTraffic, f.TrafficSeconds = true, 3600*all
-	return f.known()
+	_, f := j.expected(i)
+	return f
 }
 
 // toDirectLimit is the forecast for direct buffers, which end at MaxDirectMemorySize, the maximum of

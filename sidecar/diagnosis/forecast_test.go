@@ -14,16 +14,23 @@ import (
 // until the pause is as long as the growth was.
 func TestPausedForecast(t *testing.T) {
 	const grows, mib = 600, 1 << 20
-	for _, tt := range []struct{ pause, want float64 }{{0, 600}, {300, 900}, {540, 1140}, {660, 0}} {
+	for _, tt := range []struct{ pause, want float64 }{{300, 900}, {540, 1140}, {660, 0}} {
+		row := history.Row(rows.Native)
 		c := counters(int(grows+tt.pause), map[string]float64{
-			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 200 * mib, history.Unreclaimable: 0,
-		}, map[string]float64{history.Unreclaimable: mib / 6})
-		level := c.Tracks[1].Series[history.Unreclaimable].Last
-		for i := grows / 10; i < len(level); i++ {
-			level[i] = 100 * mib // half of the limit
+			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 400 * mib, row: 50 * mib, history.Unreclaimable: 100 * mib,
+		}, map[string]float64{row: mib / 4., history.Unreclaimable: mib / 4.})
+		for _, name := range []string{row, history.Unreclaimable} {
+			level := c.Tracks[1].Series[name].Last
+			for i := grows/10 + 1; i < len(level); i++ {
+				level[i] = level[grows/10] // 150 MiB are left
+			}
 		}
 		start := time.UnixMilli(c.Tracks[1].Times[0])
-		i := Incident{Verdict: rows.VerdictThreads, Measure: history.Threads, State: Paused, Since: start, LastGrowth: start.Add(grows * time.Second)}
+		rate := int64(900 * mib)
+		i := Incident{
+			Verdict: rows.VerdictNativeUntracked, Measure: row, State: Paused, Since: start, LastGrowth: start.Add(grows * time.Second),
+			Rate: &Rate{BytesPerHour: rate, LowBytesPerHour: rate, HighBytesPerHour: rate}, Seen: start.Add(grows * time.Second),
+		}
 		_, f := newJudge(c).forecast([]Incident{i})
 		switch {
 		case tt.want == 0 && f == nil:
