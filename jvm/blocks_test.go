@@ -143,11 +143,13 @@ func TestBlocksSilent(t *testing.T) {
 	}
 }
 
+// reported is a report of NMT of so many bytes.
+func reported(bytes int64) *nmt.Report {
+	return &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}
+}
+
 // TestBlocksExplained: no walk is due for what NMT reports of the JVM's own blocks.
 func TestBlocksExplained(t *testing.T) {
-	reported := func(bytes int64) *nmt.Report {
-		return &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}
-	}
 	of := func(bytes, tracked, free int64) malloced {
 		return malloced{bytes, reported(tracked), &Malloc{FreeBytes: free}}
 	}
@@ -178,17 +180,16 @@ func TestBlocksExplained(t *testing.T) {
 // TestBlocksOfReusedCount: where the last count is used although NMT reports more, within the
 // tolerance of a large JVM, no walk is due: the count is not compared with the newer report.
 func TestBlocksOfReusedCount(t *testing.T) {
-	report := func(bytes int64) Facts {
-		return Facts{Report: &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}, Malloc: &Malloc{}, UptimeSeconds: new(3600.0)}
+	facts := func(tracked int64) Facts {
+		return Facts{Report: reported(tracked), Malloc: &Malloc{}, UptimeSeconds: new(3600.0)}
 	}
-	p, a := &Process{}, &Answers{Facts: report(38 * mib), started: new(int64(9)), sameThreads: true}
+	p, a := &Process{}, &Answers{Facts: facts(38 * mib), started: new(int64(9)), sameThreads: true}
 	c := &p.counted
-	c.facts = report(30 * mib)
+	c.facts = facts(30 * mib)
 	c.facts.Resident = map[ranges.Kind]resident.Bytes{ranges.MallocArena: {AnonBytes: 40 * mib}}
 	c.blocks, c.arenas, c.malloced = true, &resident.Arenas{}, mallocedOf(c.facts.Resident, &c.facts)
 	c.indicators = &resident.Indicators{NMT: c.facts.Report, ThreadsStarted: new(int64(9))}
-	before := report(20 * mib)
-	p.walked = walked{tried: true, malloced: malloced{30 * mib, before.Report, before.Malloc}, blocks: &Blocks{Categories: map[string]int64{"Other": 20 * mib}}}
+	p.walked = walked{tried: true, malloced: malloced{30 * mib, reported(20 * mib), &Malloc{}}, blocks: &Blocks{Categories: map[string]int64{"Other": 20 * mib}}}
 	if _, decision := p.Reuse(a, 16*mib); decision.Action != resident.Use || p.BlocksDue() {
 		t.Errorf("%s %s, a walk is due: %v", decision.Action, decision.Reason, p.BlocksDue())
 	}

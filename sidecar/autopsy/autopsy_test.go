@@ -281,7 +281,7 @@ func TestStore(t *testing.T) {
 // TestNamedLater: what another source names since then did not grow from 0.
 func TestNamedLater(t *testing.T) {
 	track := before(map[string][2]float64{"row/native": {100, 200}, "row/gc": {30, 30}, "detail/native/direct_buffers": {90, 190}})
-	unknownBefore(track, 6, "row/gc", "detail/native/direct_buffers")
+	unknownIn(track, 0, 6, "row/gc", "detail/native/direct_buffers")
 	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
 	if want := []Growth{{Row: "native", Bytes: 100 * mib}, {Row: "native", Detail: "direct_buffers", Bytes: 50 * mib}}; !slices.Equal(a.Grew, want) {
 		t.Errorf("grew %v, want %v", a.Grew, want)
@@ -292,17 +292,17 @@ func TestNamedLater(t *testing.T) {
 // after that. It was seen that the threads' rows were passed over for 13 MiB of native memory.
 func TestCauseUnknownAtStart(t *testing.T) {
 	track := before(map[string][2]float64{"row/native": {7, 20}, "row/threads": {1, 301}})
-	unknownBefore(track, 1, "row/threads")
+	unknownIn(track, 0, 1, "row/threads")
 	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
 	if want := (Growth{Row: "threads", Bytes: 275 * mib}); a.Cause != rows.VerdictThreads || a.Grew[0] != want {
 		t.Errorf("cause %s, want %s: %s", a.Cause, rows.VerdictThreads, a.Summary)
 	}
 }
 
-// unknownBefore makes the first n steps of series unknown.
-func unknownBefore(track *history.Track, n int, names ...string) {
+// unknownIn makes series unknown in the steps from one to before another.
+func unknownIn(track *history.Track, from, to int, names ...string) {
 	for _, name := range names {
-		for i := range n {
+		for i := from; i < to; i++ {
 			track.Series[name].Last[i] = history.Unknown
 		}
 	}
@@ -324,11 +324,7 @@ func TestCauseOfUnknownPart(t *testing.T) {
 // of what its row gained after that.
 func TestCauseWithoutLastReply(t *testing.T) {
 	track := before(map[string][2]float64{"row/native": {20, 200}, "detail/native/direct_buffers": {10, 180}, "detail/native/untracked": {5, 10}})
-	for _, name := range []string{"detail/native/direct_buffers", "detail/native/untracked"} {
-		for i := 10; i < len(track.Times); i++ {
-			track.Series[name].Last[i] = history.Unknown
-		}
-	}
+	unknownIn(track, 10, len(track.Times), "detail/native/direct_buffers", "detail/native/untracked")
 	a := Explain(Death{Time: end, PID: 7, KillsBefore: new(int64(0)), KillsAfter: new(int64(1))}, State{Last: container(nil), LastTime: end, Before: track})
 	if a.Cause != rows.VerdictDirectBuffers {
 		t.Errorf("cause %s: %s", a.Cause, a.Summary)
