@@ -13,6 +13,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
+	"github.com/jvmem/jvmem/jvm/resident"
 )
 
 // Blocks is what malloc's blocks were used for when they were last walked through
@@ -41,8 +42,8 @@ type Blocks struct {
 
 // Outdated reports whether malloc's resident memory, now that size, changed so much since the
 // walk that another one is due.
-func (b *Blocks) Outdated(resident int64) bool {
-	return distance(resident, b.ResidentBytes) > mayMove(b.ResidentBytes)
+func (b *Blocks) Outdated(bytes int64) bool {
+	return distance(bytes, b.ResidentBytes) > resident.MayMove(b.ResidentBytes)
 }
 
 // walked holds what a Process keeps of its walks. Only WalkBlocks writes it.
@@ -58,16 +59,13 @@ type walked struct {
 }
 
 const (
-	// movedBytes is by how much malloc's resident memory changes before its blocks are
-	// walked through again: a walk costs 0.4 ms of CPU time for each MiB. Where there is much, it
-	// is a part of it.
-	movedBytes, movedDivisor = 1 << 20, 100
 	// walkReads and walkTime bound a walk: a GiB takes up to 8000 reads.
 	walkReads, walkTime = 1 << 18, 10 * time.Second
 	// silentAge is how old a walk may become where nothing else tells that blocks were freed.
 	silentAge = 10 * time.Minute
-	// mostDiffering walks in a row are tried if what they see differs from NMT's report.
-	mostDiffering = 8
+	// What a walk sees may differ from NMT's report by a tenth and differBytes; if it differs by
+	// more, mostDiffering walks in a row are tried.
+	differBytes, mostDiffering = 1 << 20, 8
 	// walkBytes of arenas are walked through, a sample if there is more: 1 s of CPU time.
 	walkBytes = 2 << 30
 )
@@ -87,7 +85,7 @@ var (
 // free.
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
-	moved := distance(c.malloced.bytes, w.malloced.bytes) > mayMove(w.malloced.bytes) && !w.explained(c)
+	moved := distance(c.malloced.bytes, w.malloced.bytes) > resident.MayMove(w.malloced.bytes) && !w.explained(c)
 	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
 	return c.blocks && (!w.tried || moved || again || w.silent && time.Since(w.at) > silentAge)
 }
@@ -103,13 +101,9 @@ func (w *walked) explained(c *counted) bool {
 	if was.malloc == nil || now.malloc == nil { // JDK 8 and 11: what a library freed may be retained
 		return false
 	}
-	tracked, may := now.report.MallocedBytes()-was.report.MallocedBytes(), mayMove(was.bytes)
+	tracked, may := now.report.MallocedBytes()-was.report.MallocedBytes(), resident.MayMove(was.bytes)
 	return distance(now.bytes, was.bytes+tracked) <= may && distance(now.malloc.FreeBytes, was.malloc.FreeBytes) <= may && now.bytes <= 2*was.bytes
 }
-
-// mayMove is by how much malloc's resident memory, so large in a walk, may change until it is
-// walked through again.
-func mayMove(bytes int64) int64 { return max(movedBytes, bytes/movedDivisor) }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
 
@@ -195,7 +189,7 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 		}
 	}
 	if f.Report != nil && b.SampledBytes == 0 {
-		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+movedBytes {
+		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+differBytes {
 			differs := fmt.Errorf("%w: %d MiB were found, %d MiB are reported", errDiffers, tracked>>20, reported>>20)
 			if p.counted.mixed {
 				return differs

@@ -222,12 +222,13 @@ type vmInfo struct {
 	version   string
 	collector string
 	malloc    *Malloc
+	tracked   *int64 // bytes that NMT tracked then; nil: unknown
 	then      resident.Info
 }
 
 // due decides whether to send VM.info again.
 func (i *vmInfo) due(p *Process, a *Answers) bool {
-	then, decision := p.policy.VMInfo(i.then, a.Facts.Report, p.counted.malloced.bytes, a.collections)
+	then, decision := p.policy.VMInfo(i.then, p.counted.malloced.byNMT(), a.collections)
 	i.then = then
 	return decision.Action == resident.Query
 }
@@ -235,16 +236,16 @@ func (i *vmInfo) due(p *Process, a *Answers) bool {
 // report adds to the facts what is known: malloc's account, with what NMT has seen
 // since then.
 func (i *vmInfo) report(f *Facts) {
-	if f.Report != nil && i.then.TrackedBytes == nil {
-		i.then.TrackedBytes = new(f.Report.MallocedBytes())
+	if f.Report != nil && i.tracked == nil {
+		i.tracked = new(f.Report.MallocedBytes())
 	}
 	if f.Version == "" {
 		f.Version, f.Major, f.Collector = i.version, major(i.version), i.collector
 	}
 	if i.malloc != nil {
 		f.Malloc = new(*i.malloc)
-		if f.Report != nil && i.then.TrackedBytes != nil {
-			f.Malloc.InUseBytes += f.Report.MallocedBytes() - *i.then.TrackedBytes
+		if f.Report != nil && i.tracked != nil {
+			f.Malloc.InUseBytes += f.Report.MallocedBytes() - *i.tracked
 		}
 	}
 }
@@ -263,13 +264,13 @@ func (p *Process) sendInfo(r *round, a *Answers) {
 		p.queried.ranges.Info = []ranges.Range{}
 	}
 	i := vmInfo{version: strings.Clone(reply.Version), collector: strings.Clone(reply.GC), then: resident.Info{
-		MallocBytes: p.counted.malloced.bytes, Collections: a.collections, Moved: p.queried.info.then.Moved,
+		Collections: a.collections, Collected: p.queried.info.then.Collected,
 	}}
 	if reply.CHeapOutstandingBytes != nil && reply.CHeapRetainedBytes != nil {
 		i.malloc = &Malloc{InUseBytes: *reply.CHeapOutstandingBytes, FreeBytes: *reply.CHeapRetainedBytes}
 	}
 	if a.Facts.Report != nil {
-		i.then.TrackedBytes = new(a.Facts.Report.MallocedBytes())
+		i.tracked = new(a.Facts.Report.MallocedBytes())
 	}
 	p.queried.info = i
 }

@@ -52,6 +52,14 @@ func mallocedOf(kinds map[ranges.Kind]resident.Bytes, f *Facts) malloced {
 	return malloced{resident.MallocBytes(kinds), f.Report, f.Malloc}
 }
 
+func (m *malloced) byNMT() resident.Malloced {
+	now := resident.Malloced{ResidentBytes: m.bytes}
+	if m.report != nil {
+		now.TrackedBytes = new(m.report.MallocedBytes())
+	}
+	return now
+}
+
 // indicators returns the indicators of the answers, which need no pages.
 func (a *Answers) indicators() resident.Indicators {
 	return resident.Indicators{

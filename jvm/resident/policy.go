@@ -71,9 +71,10 @@ const (
 	// range. The smallest range that a query explains is larger.
 	sameBytes = 256 << 10
 
-	// infoBytes is by how much malloc's memory may change, by NMT and by pages, before
-	// VM.info is sent again: it is the most expensive command.
-	infoBytes = 1 << 20
+	// movedBytes is by how much malloc's resident memory may change (MayMove): VM.info is the most
+	// expensive command, and a walk through its blocks costs 0.4 ms of CPU time for each MiB.
+	// Where there is much, it is a part of it.
+	movedBytes, movedDivisor = 1 << 20, 100
 
 	// driftPages is by how much the container's usage may change while pages are
 	// counted. A count takes some milliseconds, and the container is not stopped.
@@ -218,50 +219,57 @@ func (p Policy) Drifted(drift int64) bool { return distance(drift, 0) > driftPag
 // Info holds what other sources reported about malloc when VM.info was last sent.
 type Info struct {
 	Queries int // since then
-	// TrackedBytes is the size that NMT tracks; nil: unknown.
-	TrackedBytes *int64
-	// MallocBytes is resident.
-	MallocBytes int64
+	// Malloc is that of the first count after it.
+	Malloc Malloced
 	// Collections since the JVM started; nil: unknown.
 	Collections *int64
-	// Moved: VM.info is sent once more, as the Cleaner frees memory some time after a
+	// Collected: VM.info is sent once more, as the Cleaner frees memory some time after a
 	// collection.
-	Moved bool
+	Collected bool
+}
+
+// Malloced is malloc's memory at one time.
+type Malloced struct {
+	ResidentBytes int64
+	TrackedBytes  *int64 // by NMT; nil: it is off or unknown
 }
 
 // VMInfo decides whether malloc's own account may have changed, so that VM.info is sent
-// again: Query or Use. It compares the sizes that NMT tracks and that are resident, and the
-// number of collections. Memory that native code frees without unmapping it changes none
-// of them: the number of samples bounds its age. Without NMT nothing reports freed memory
-// that is retained: VM.info is sent each time.
-func (Policy) VMInfo(was Info, report *nmt.Report, mallocBytes int64, collections *int64) (Info, Decision) {
+// again: Query or Use. It did not if malloc's resident memory, by the last count, changed as
+// NMT says, and no collection came. Memory that native code frees without unmapping it
+// shows in neither: the number of samples bounds its age. Without NMT nothing reports freed
+// memory that is retained: VM.info is sent each time.
+func (Policy) VMInfo(was Info, malloc Malloced, collections *int64) (Info, Decision) {
 	now := was
 	if now.Queries++; now.Queries == 1 { // the count that belongs to the last VM.info came after it
-		now.MallocBytes = mallocBytes
+		now.Malloc = malloc
 	}
-	moved := ""
+	then := now.Malloc
+	collected := ""
 	switch {
-	case was.TrackedBytes != nil && report != nil && distance(report.MallocedBytes(), *was.TrackedBytes) > infoBytes:
-		moved = "memory malloced by the JVM changed"
 	case collections == nil || was.Collections == nil:
-		moved = "the number of collections is unknown"
+		collected = "the number of collections is unknown"
 	case *collections != *was.Collections:
-		moved = "a garbage collection may have freed native memory"
-	case distance(mallocBytes, now.MallocBytes) > infoBytes:
-		moved = "malloc's resident memory changed"
+		collected = "a garbage collection may have freed native memory"
 	}
-	now.Moved = moved != ""
+	now.Collected = collected != ""
 	switch {
-	case report == nil:
+	case malloc.TrackedBytes == nil || then.TrackedBytes == nil:
 		return now, Decision{Query, "NMT is off"}
-	case moved != "":
-		return now, Decision{Query, moved}
-	case was.Moved:
-		return now, Decision{Query, "it changed in the last sample"}
+	case now.Collected:
+		return now, Decision{Query, collected}
+	case was.Collected:
+		return now, Decision{Query, "there was a garbage collection before the last sample"}
+	case distance(malloc.ResidentBytes-then.ResidentBytes, *malloc.TrackedBytes-*then.TrackedBytes) > MayMove(then.ResidentBytes):
+		return now, Decision{Query, "malloc's resident memory changed by more or less than NMT reports"}
 	case now.Queries >= recountEvery:
 		return now, Decision{Query, fmt.Sprintf("it has not been sent for %d samples", recountEvery)}
 	}
 	return now, Decision{}
 }
+
+// MayMove returns by how many bytes malloc's resident memory, so large then, may change without
+// explanation before it is divided anew, by VM.info or by a walk through its blocks.
+func MayMove(residentBytes int64) int64 { return max(movedBytes, residentBytes/movedDivisor) }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }

@@ -187,43 +187,57 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-// TestVMInfo: VM.info is sent when malloc may have changed, by NMT or by pages, or after
-// a collection, and once more; else in every thirtieth sample.
+// TestVMInfo: VM.info is sent again when malloc's own account may have changed.
 func TestVMInfo(t *testing.T) {
+	const (
+		collected   = "a garbage collection may have freed native memory"
+		unexplained = "malloc's resident memory changed by more or less than NMT reports"
+		aged        = "it has not been sent for 30 samples"
+	)
+	malloced := func(resident, tracked int64) Malloced { return Malloced{resident, &tracked} }
 	for name, tt := range map[string]struct {
-		report      *nmt.Report
-		malloc      int64
-		collections *int64
+		malloc      Malloced // 50 MiB resident and 10 MiB tracked before
+		collections *int64   // 7 before
 		reason      string
-		queries     int // until it is sent
+		queries     int  // until it is sent
+		again       bool // in the next sample
 	}{
-		"nothing changes":       {report(10*mib + 900*kib), 50*mib + 900*kib, new(int64(7)), "it has not been sent for 30 samples", recountEvery},
-		"without NMT":           {nil, 50 * mib, new(int64(7)), "NMT is off", 2},
-		"direct buffers freed":  {report(8 * mib), 50 * mib, new(int64(7)), "memory malloced by the JVM changed", 2},
-		"native code allocates": {report(10 * mib), 52 * mib, new(int64(7)), "malloc's resident memory changed", 2},
-		"malloc unmaps":         {report(10 * mib), 48 * mib, new(int64(7)), "malloc's resident memory changed", 2},
-		"a collection":          {report(10 * mib), 50 * mib, new(int64(8)), "a garbage collection may have freed native memory", 2},
-		"unknown collections":   {report(10 * mib), 50 * mib, nil, "the number of collections is unknown", 2},
+		"nothing changes":         {malloced(50*mib+900*kib, 10*mib), new(int64(7)), aged, recountEvery, false},
+		"without NMT":             {Malloced{ResidentBytes: 50 * mib}, new(int64(7)), "NMT is off", 2, true},
+		"the JVM allocates":       {malloced(950*mib, 910*mib), new(int64(7)), aged, recountEvery, false},
+		"of what malloc had":      {malloced(50*mib, 12*mib), new(int64(7)), unexplained, 2, false},
+		"direct buffers freed":    {malloced(50*mib, 8*mib), new(int64(7)), unexplained, 2, false},
+		"and unmapped":            {malloced(48*mib, 8*mib), new(int64(7)), aged, recountEvery, false},
+		"native code allocates":   {malloced(52*mib, 10*mib), new(int64(7)), unexplained, 2, false},
+		"native code unmaps":      {malloced(48*mib, 10*mib), new(int64(7)), unexplained, 2, false},
+		"a collection":            {malloced(50*mib, 10*mib), new(int64(8)), collected, 2, true},
+		"a collection, allocates": {malloced(60*mib, 20*mib), new(int64(8)), collected, 2, true},
+		"unknown collections":     {malloced(50*mib, 10*mib), nil, "the number of collections is unknown", 2, true},
 	} {
 		// The first query after it finds what the count after it found.
-		was := Info{TrackedBytes: new(int64(10 * mib)), Collections: new(int64(7))}
-		was, d := (Policy{}).VMInfo(was, report(10*mib), 50*mib, new(int64(7)))
+		was, d := (Policy{}).VMInfo(Info{Collections: new(int64(7))}, malloced(50*mib, 10*mib), new(int64(7)))
 		if d.Action != Use {
 			t.Fatalf("%s: at once: %s", name, d.Reason)
 		}
 		queries := 1
 		for d.Action == Use {
 			queries++
-			was, d = (Policy{}).VMInfo(was, tt.report, tt.malloc, tt.collections)
+			was, d = (Policy{}).VMInfo(was, tt.malloc, tt.collections)
 		}
 		if queries != tt.queries || d != (Decision{Query, tt.reason}) {
 			t.Errorf("%s: sent after %d (%s), want %d (%s)", name, queries, d.Reason, tt.queries, tt.reason)
 		}
 		// It was sent, and nothing changes after that.
-		_, d = (Policy{}).VMInfo(Info{Collections: tt.collections, Moved: was.Moved}, report(10*mib), tt.malloc, tt.collections)
-		again := tt.collections == nil || queries == 2 && tt.report != nil
-		if (d.Action == Query) != again {
+		_, d = (Policy{}).VMInfo(Info{Collections: tt.collections, Collected: was.Collected}, tt.malloc, tt.collections)
+		if (d.Action == Query) != tt.again {
 			t.Errorf("%s: once more: %v (%s)", name, d.Action, d.Reason)
+		}
+	}
+	// Of much memory, a hundredth may change.
+	was, _ := (Policy{}).VMInfo(Info{Collections: new(int64(7))}, malloced(500*mib, 10*mib), new(int64(7)))
+	for resident, want := range map[int64]Action{505 * mib: Use, 506 * mib: Query} {
+		if _, d := (Policy{}).VMInfo(was, malloced(resident, 10*mib), new(int64(7))); d.Action != want {
+			t.Errorf("%d bytes: %v (%s), want %v", resident, d.Action, d.Reason, want)
 		}
 	}
 }
