@@ -1,38 +1,114 @@
 package diagnosis
 
 import (
+	"iter"
 	"math"
+	"strings"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
 
-// filling is how fast the memory of a container fills: by what leaks, and by the rest. Rates are
-// per hour; of the trends only these are used.
+// filling is how fast the memory of a container fills: by what leaks, and by each row that grows
+// beside it. Rates are per hour; of the trends only these are used.
 type filling struct {
-	leak, rest trend
+	leak trend
 	// leakRoom is how much the leak can still take: a heap ends at its maximum.
 	leakRoom float64
-	// heapShare is the heap's part of the rest, which can still take heapRoom.
-	heapShare, heapRoom float64
-	// keeps is how fast the rest grows in a time of half hours, compared with the time before: 1 if
-	// it goes on, less if it levels off.
-	keeps, half float64
+	rest     []part
+	half     float64 // hours
 }
 
-// tiny is the part of the growth below which the rest is not known to fill anything.
-const tiny = 0.05
+// part is how a row grows beside a leak.
+type part struct {
+	trend
+	// keeps is how fast it grows in a time of half hours, compared with the time before: 1 if
+	// it goes on, less if it levels off.
+	keeps float64
+	// room is how much it can still take.
+	room float64
+}
 
-// heapAndRest is the filling by a heap, and by all else that grows in the window of a trend of
-// unreclaimable memory.
-func (j *judge) heapAndRest(whole *trend) filling {
-	f := filling{leakRoom: j.heapRoom(), keeps: 1}
-	heap := min(max(0, j.rate(history.Row(rows.Heap), window{whole.from, whole.to})), whole.rate)
-	f.leak, f.rest = whole.part(heap), whole.part(whole.rate-heap)
-	if heap > 0 && f.rest.rate <= tiny*whole.rate {
-		f.rest = trend{} // nothing but the heap grows, and it will stop
+// notable is what a row must hold to be judged, of the growth that counts.
+const notable = 0.25
+
+// fills is the filling by an incident, found so in a window. The leak is the clock: what a request that
+// leaks takes elsewhere grows in step with it, a warm-up levels off. Of a start, one row keeps less
+// than another, so each is judged by itself.
+func (j *judge) fills(i *Incident, found *Finding, w window, g *growth) filling {
+	f := filling{leak: g.own, leakRoom: math.Inf(1), half: hours(w.to-w.from) / 2}
+	if found.Verdict == rows.VerdictHeap {
+		heap := min(max(0, j.rate(history.Row(rows.Heap), w)), g.whole.rate)
+		f.leak, f.leakRoom = g.whole.part(heap), j.heapRoom()
+	}
+	by := j.meter(i, w)
+	for _, row := range rows.All() {
+		points := j.besideIn(row, i, found)
+		if held, known := j.now(history.Row(row.Name)); row.Reclaimable || points == nil || !known || held < notable*j.least() {
+			continue
+		}
+		if p, ok := j.partOf(points, by, w, g); ok {
+			if row.Name == rows.Heap {
+				p.room = j.heapRoom()
+			}
+			f.rest = append(f.rest, p)
+		}
 	}
 	return f
+}
+
+// besideIn yields what a row holds beside an incident; nil: nothing.
+func (j *judge) besideIn(row rows.Row, i *Incident, found *Finding) iter.Seq2[int64, history.Point] {
+	points := j.c.Points(history.Row(row.Name))
+	switch {
+	case row.Name == rows.Kernel && i.Verdict == rows.VerdictThreads: // own counts it
+		return nil
+	case row.Name != rows.RowOf(i.Verdict, i.Subject):
+		return points
+	case strings.HasPrefix(found.series, history.Detail(row.Name, "")):
+		return j.without(points, found.series)
+	}
+	return nil
+}
+
+// partOf is how points grow in a window of a growth, if they do: by which clock. What levels off does so by
+// the same factor in each half, each quarter by its root. So of the two the slower one counts: a start
+// that is over says nothing of what goes on.
+func (j *judge) partOf(points iter.Seq2[int64, history.Point], by *clock, w window, g *growth) (part, bool) {
+	in := func(w window) (t trend, ok bool) {
+		j.axis = by
+		if t, ok = j.newTrend(points, w, bins); !ok {
+			t, ok = j.newTrend(points, w, bins/2) // a pause leaves few samples for a part
+		}
+		j.axis = nil
+		return t, ok
+	}
+	t, ok := in(w)
+	if !ok || !t.grows() || t.z < z95 {
+		return part{}, false
+	}
+	p := part{trend: t, keeps: max(0, t.bend), room: math.Inf(1)}
+	switch late, known := in(w.half()); {
+	case known && late.high >= t.rate:
+		p.keeps = 1 // whether it levels off cannot be told from chance
+	case known && late.grows() && late.z >= z95:
+		p.keeps = max(p.keeps, late.bend*late.bend)
+	}
+	if p.keeps >= straight {
+		p.keeps = 1
+	}
+	if g.flow == nil { // as the whole is judged
+		if t, known := j.newTrend(points, window{g.whole.from, g.whole.to}, bins); known && t.grows() {
+			p.trend = t
+		}
+		return p, true
+	}
+	last := len(t.floors) - 1
+	if late := t.between(last/2, last); late > 0 {
+		p.rate = late
+	}
+	p.atTraffic(p.rate, g.flow)
+	return p, true
 }
 
 // heapRoom is how much the heap can still grow; +Inf if that is not known.
@@ -60,21 +136,24 @@ func (f *filling) until(room float64) Forecast {
 	if math.IsInf(room, 1) {
 		return never()
 	}
-	goesOn, ends := math.Ceil(f.keeps), math.Floor(f.keeps)
 	of := Forecast{
 		Reached:     ContainerLimit,
-		Seconds:     f.seconds(room, f.leak.rate, f.rest.rate, f.keeps),
-		LowSeconds:  f.seconds(room, f.leak.high, f.rest.high, goesOn),
-		HighSeconds: f.seconds(room, f.leak.low, f.rest.low, ends),
+		Seconds:     f.seconds(room, f.leak.rate, func(p *part) (float64, float64) { return p.rate, p.keeps }),
+		LowSeconds:  f.seconds(room, f.leak.high, func(p *part) (float64, float64) { return p.high, math.Ceil(p.keeps) }),
+		HighSeconds: f.seconds(room, f.leak.low, func(p *part) (float64, float64) { return p.low, math.Floor(p.keeps) }),
 	}
 	return of.bounded()
 }
 
 // seconds is until for these rates.
-func (f *filling) seconds(room, leak, rest, keeps float64) float64 {
+func (f *filling) seconds(room, leak float64, of func(*part) (rate, keeps float64)) float64 {
 	taken := func(hours float64) float64 {
-		more := rest * f.slowed(hours, keeps)
-		return min(leak*hours, f.leakRoom) + more*(1-f.heapShare) + min(more*f.heapShare, f.heapRoom)
+		sum := min(leak*hours, f.leakRoom)
+		for k := range f.rest {
+			rate, keeps := of(&f.rest[k])
+			sum += min(rate*f.slowed(hours, keeps), f.rest[k].room)
+		}
+		return sum
 	}
 	low, high := 0.0, 2*maxSeconds/3600.
 	if taken(high) < room {

@@ -2,7 +2,6 @@ package diagnosis
 
 import (
 	"cmp"
-	"math"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -45,15 +44,14 @@ func (j *judge) growthOf(i *Incident, found *Finding) growth {
 	if !g.whole.grows() {
 		g.whole = trend{}
 	}
-	if heap {
+	switch r := found.Rate; {
+	case heap:
 		g.own = j.survivorsAt(i, all, g.flow)
-		g.filling = j.heapAndRest(&g.whole)
-		return g
-	}
-	if r := found.Rate; !g.own.grows() {
+		w = window{g.whole.from, g.whole.to}
+	case !g.own.grows():
 		g.own = trend{rate: float64(r.BytesPerHour), low: float64(r.LowBytesPerHour), high: float64(r.HighBytesPerHour)}
 	}
-	g.filling = j.leakAndRest(i, w, &g)
+	g.filling = j.fills(i, found, w, &g)
 	return g
 }
 
@@ -131,60 +129,6 @@ func (j *judge) survivorsAt(i *Incident, w window, flow *traffic) trend {
 	return t
 }
 
-// minShare: where it is not known whether what grows beside a leak goes on with it, it does if the leak
-// has that part of the growth.
-const minShare = 0.5
-
-// leakAndRest is the filling by a leak, and by what grows beside it.
-func (j *judge) leakAndRest(i *Incident, w window, g *growth) filling {
-	f := filling{leak: g.own, leakRoom: math.Inf(1), heapRoom: j.heapRoom(), half: hours(w.to-w.from) / 2}
-	if g.whole.rate <= g.own.rate {
-		return f
-	}
-	f.rest = g.whole.part(g.whole.rate - g.own.rate)
-	f.heapShare = min(1, max(0, j.rate(history.Row(rows.Heap), w))/g.whole.rate)
-	f.keeps = j.keeps(i, w)
-	if math.IsNaN(f.keeps) {
-		f.keeps = 0
-		if g.own.rate >= minShare*g.whole.rate {
-			f.keeps = 1
-		}
-	}
-	return f
-}
-
-// keeps is how fast what grows beside a leak does so in the second half of a window, compared with the
-// first: 1 if it goes on, 0 if it does not grow, NaN if that is not known. The leak is the clock: what a
-// request that leaks takes elsewhere grows in step with it, a warm-up levels off. What levels off does so
-// by the same factor in each half, each quarter by its root. So of the two the slower one counts: a start
-// that is over says nothing of what goes on.
-func (j *judge) keeps(i *Incident, w window) float64 {
-	j.axis = j.meter(i, w)
-	defer func() { j.axis = nil }()
-	beside := func(w window) (t trend, ok bool) {
-		if t, ok = j.newTrend(j.beside(i), w, bins); !ok {
-			t, ok = j.newTrend(j.beside(i), w, bins/2) // a pause leaves few samples for a part
-		}
-		return t, ok
-	}
-	t, ok := beside(w)
-	late, known := beside(w.half())
-	switch {
-	case !ok:
-		return math.NaN()
-	case !t.grows() || t.z < z95 || t.growth < j.least():
-		return 0
-	case known && late.high >= t.rate:
-		return 1 // whether it levels off cannot be told from chance
-	case known && late.grows() && late.z >= z95:
-		t.bend = max(t.bend, late.bend*late.bend)
-	}
-	if t.bend >= straight {
-		return 1
-	}
-	return max(0, t.bend)
-}
-
 // meter is a clock that the measure of an incident drives, scaled to its window: by what of it is still
 // there later, as a leak is.
 func (j *judge) meter(i *Incident, w window) *clock {
@@ -225,7 +169,11 @@ func (g *growth) foresee(at func(*growth) Forecast) Forecast {
 func (g *growth) scale(mean float64) {
 	flow := *g.flow
 	flow.mean = mean
-	for _, t := range []*trend{&g.own, &g.whole, &g.filling.leak, &g.filling.rest} {
+	trends := []*trend{&g.own, &g.whole, &g.filling.leak}
+	for k := range g.filling.rest {
+		trends = append(trends, &g.filling.rest[k].trend)
+	}
+	for _, t := range trends {
 		t.atTraffic(t.rate*mean/g.flow.mean, &flow)
 	}
 	g.filling.half *= g.flow.mean / mean

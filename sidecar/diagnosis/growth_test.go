@@ -20,13 +20,14 @@ func TestFillingUntil(t *testing.T) {
 	}{
 		{"no limit", filling{leak: rate(10), leakRoom: inf}, inf, inf, 0, 0},
 		{"the leak alone", filling{leak: rate(10), leakRoom: inf}, 100, 10, 5, 20},
-		{"the rest goes on", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapRoom: inf, keeps: 1}, 100, 5, 2.5, 10},
-		{"the rest has ended", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapRoom: inf}, 100, 10, 5, 20},
+		{"the rest goes on", filling{leak: rate(10), leakRoom: inf, rest: []part{{rate(10), 1, inf}}}, 100, 5, 2.5, 10},
+		{"the rest has ended", filling{leak: rate(10), leakRoom: inf, rest: []part{{rate(10), 0, inf}}}, 100, 10, 5, 20},
 		// A quarter comes up in each hour of what came in the one before: 10 in the last, so 3.6 are to come.
-		{"the rest levels off", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapRoom: inf, keeps: 0.25, half: 1}, 100, 9.64, 2.5, 20},
-		{"half of the rest is a heap that is nearly full", filling{leak: rate(10), leakRoom: inf, rest: rate(10), heapShare: 0.5, heapRoom: 5, keeps: 1}, 95, 6, 3, 12},
-		{"a heap that has no room for it", filling{leak: rate(10), leakRoom: 50, keeps: 1}, 100, inf, 0, 0},
-		{"a heap, and what lasts", filling{leak: rate(10), leakRoom: 50, rest: rate(5), heapRoom: inf, keeps: 1}, 100, 10, 5, 20},
+		{"the rest levels off", filling{leak: rate(10), leakRoom: inf, rest: []part{{rate(10), 0.25, inf}}, half: 1}, 100, 9.64, 2.5, 20},
+		{"half of the rest is a heap that is nearly full", filling{leak: rate(10), leakRoom: inf, rest: []part{{rate(5), 1, inf}, {rate(5), 1, 5}}}, 95, 6, 3, 12},
+		{"a heap that has no room for it", filling{leak: rate(10), leakRoom: 50}, 100, inf, 0, 0},
+		{"a heap, and what lasts", filling{leak: rate(10), leakRoom: 50, rest: []part{{rate(5), 1, inf}}}, 100, 10, 5, 20},
+		{"one row goes on, another levels off", filling{leak: rate(10), leakRoom: inf, rest: []part{{rate(10), 0.25, inf}, {rate(10), 1, inf}}, half: 1}, 100, 4.82, 1.67, 10},
 	} {
 		f := tt.f.until(tt.room)
 		near := func(seconds, hours float64) bool { return math.Abs(seconds/3600-hours) < 0.01*hours }
@@ -61,8 +62,8 @@ func TestGrowthBeside(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		beside func(leaked float64) float64
-		keep   [2]float64
-		most   float64 // MiB that come with a thread
+		keep   [2]float64 // 0: no part of the growth
+		most   float64    // MiB that come with a thread
 	}{
 		{"in step", func(n float64) float64 { return 2 * n }, [2]float64{1, 1}, 2.1},
 		{"in step, after a start", func(n float64) float64 { return 2*n + 60*(1-math.Exp(-n/5)) }, [2]float64{1, 1}, 2.1},
@@ -70,13 +71,14 @@ func TestGrowthBeside(t *testing.T) {
 		{"nothing", func(float64) float64 { return 30 }, [2]float64{0, 0}, 0.1},
 	} {
 		c := counters(seconds, map[string]float64{
-			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 1000 * mib, history.Unreclaimable: 0, history.Row(rows.Threads): 0, history.Row(rows.Kernel): 0,
+			history.JVMGeneration: 1, history.Threads: 20, history.Limit: 1000 * mib, history.Unreclaimable: 0, history.Row(rows.Threads): 0, history.Row(rows.Kernel): 0, history.Row(rows.Native): 0,
 		}, nil)
 		track := c.Tracks[1]
 		for k := range track.Times {
 			leaked := math.Floor(load(float64(10*k)) / 10)
 			track.Series[history.Threads].Last[k] = 20 + int64(leaked)
 			track.Series[history.Row(rows.Threads)].Last[k] = int64(0.1 * leaked * mib)
+			track.Series[history.Row(rows.Native)].Last[k] = int64(tt.beside(leaked) * mib)
 			track.Series[history.Unreclaimable].Last[k] = int64((100 + 0.1*leaked + tt.beside(leaked)) * mib)
 		}
 		start := time.UnixMilli(track.Times[0])
@@ -85,8 +87,12 @@ func TestGrowthBeside(t *testing.T) {
 		j := newJudge(c)
 		found := i.last()
 		g := j.growthOf(&i, &found)
-		if k := g.filling.keeps; k < tt.keep[0] || k > tt.keep[1] {
-			t.Errorf("%s: keeps %.2f", tt.name, k)
+		keeps := 0.0
+		for _, p := range g.filling.rest {
+			keeps += p.keeps
+		}
+		if keeps < tt.keep[0] || keeps > tt.keep[1] || len(g.filling.rest) > 1 {
+			t.Errorf("%s: keeps %.2f of %+v", tt.name, keeps, g.filling.rest)
 		}
 		mean := 120.0 / (seconds / 3600.) // threads an hour
 		if got := g.own.rate / mib / mean; math.Abs(got/0.1-1) > 0.1 {
@@ -95,6 +101,26 @@ func TestGrowthBeside(t *testing.T) {
 		if got := g.whole.rate / mib / mean; g.flow == nil || got > tt.most+0.1 || tt.keep[0] == 1 && got < 2 {
 			t.Errorf("%s: %.2f MiB a thread", tt.name, got)
 		}
+	}
+}
+
+// TestRestOfARow: what grows in the row of a detail that leaks is part of the rest, also of an incident
+// that a restarted sidecar has read.
+func TestRestOfARow(t *testing.T) {
+	const seconds, mib = 1800, 1 << 20
+	c := counters(seconds, map[string]float64{
+		history.JVMGeneration: 1, history.Limit: 1000 * mib, history.Unreclaimable: 100 * mib,
+		history.Row(rows.Native): 30 * mib, history.Detail(rows.Native, rows.DirectBuffers): 10 * mib,
+	}, map[string]float64{
+		history.Unreclaimable: 3 * mib, history.Row(rows.Native): 3 * mib, history.Detail(rows.Native, rows.DirectBuffers): 2 * mib,
+	})
+	start := time.UnixMilli(c.Tracks[1].Times[0])
+	i := Incident{Verdict: rows.VerdictDirectBuffers, Measure: history.Detail(rows.Native, rows.DirectBuffers), State: Confirmed, Since: start,
+		LastGrowth: start.Add(seconds * time.Second), Rate: &Rate{}, Seen: start.Add(seconds * time.Second)}
+	found := i.last()
+	g := newJudge(c).growthOf(&i, &found)
+	if r := g.filling.rest; len(r) != 1 || r[0].keeps != 1 || math.Abs(2*r[0].rate/g.own.rate-1) > 0.01 || math.Abs(g.own.rate+r[0].rate-g.whole.rate) > 0.01*g.whole.rate {
+		t.Errorf("the leak %+v, the rest %+v, all %+v", g.own, r, g.whole)
 	}
 }
 

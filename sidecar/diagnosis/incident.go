@@ -154,10 +154,14 @@ func (i *Incident) last() Finding {
 	if i.finding.Verdict != "" {
 		return i.finding
 	}
-	return Finding{
+	f := Finding{
 		Verdict: i.Verdict, Subject: i.Subject, Rate: i.Rate, Share: i.Share, Confidence: i.Confidence,
 		window: window{i.Since.UnixMilli(), i.Seen.UnixMilli()},
 	}
+	if strings.HasPrefix(i.Measure, history.Detail(rows.RowOf(i.Verdict, i.Subject), "")) {
+		f.series = i.Measure
+	}
+	return f
 }
 
 // follow takes in the level of the measure, and returns what changed.

@@ -19,16 +19,21 @@ const notablePeak = 0.01
 // peak is how much more than now was in use beside a leak some time ago.
 type peak struct{ seconds, bytes float64 }
 
-// beside yields what was in use beside the row of a leak. Only samples have that.
+// beside yields what was in use beside the row of a leak.
 func (j *judge) beside(i *Incident) iter.Seq2[int64, history.Point] {
-	leaked := make(map[int64]int64)
-	for time, p := range j.c.Points(history.Row(rows.RowOf(i.Verdict, i.Subject))) {
-		leaked[time] = p.Last
+	return j.without(j.c.PointsSince(history.Unreclaimable, j.started), history.Row(rows.RowOf(i.Verdict, i.Subject)))
+}
+
+// without yields points without what another series has. Only samples have both.
+func (j *judge) without(points iter.Seq2[int64, history.Point], series string) iter.Seq2[int64, history.Point] {
+	part := make(map[int64]int64)
+	for time, p := range j.c.Points(series) {
+		part[time] = p.Last
 	}
 	return func(yield func(int64, history.Point) bool) {
-		for time, p := range j.c.Points(history.Unreclaimable) {
-			of, ok := leaked[time]
-			if ok && time >= j.started && time <= j.at && !yield(time, history.Point{Last: p.Last - of, Min: p.Min - of, Max: p.Max - of}) {
+		for time, p := range points {
+			of, ok := part[time]
+			if ok && time <= j.at && !yield(time, history.Point{Last: p.Last - of, Min: p.Min - of, Max: p.Max - of}) {
 				return
 			}
 		}
