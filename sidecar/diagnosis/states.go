@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -86,13 +87,31 @@ const (
 	// From nearLimit of the limit on, usage looks dangerous. It is not if at least
 	// cacheShare of the limit is reclaimable.
 	nearLimit, cacheShare = 0.8, 0.1
-	// This ends when usage, or what is reclaimable, was below cacheEnds of these for cacheMillis: the
-	// kernel reclaims at the limit, and page cache comes back at once. cacheSince is when the
-	// look at its course begins.
-	cacheEnds   = 0.9
-	cacheMillis = 10 * 60 * 1000
-	cacheSince  = 60 * 60 * 1000
+	// A state that a level leads to ends when the level was below endsAt of its threshold for endsMillis:
+	// what moves around a threshold is one state. levelMillis ago the look at its course begins.
+	endsAt      = 0.9
+	endsMillis  = 10 * 60 * 1000
+	levelMillis = 60 * 60 * 1000
 )
+
+// lasts reports whether a level reached its threshold, 1, stayed above endsAt for so many milliseconds, and
+// the state that this leads to has not ended since.
+func lasts(levels iter.Seq2[int64, float64], least int64) (on bool) {
+	const no = math.MaxInt64
+	reached, left := int64(no), int64(no) // since when
+	for time, level := range levels {
+		switch {
+		case level >= 1:
+			reached, left = min(reached, time), no
+		case level >= endsAt:
+			left = no
+		default:
+			reached, left = no, min(left, time)
+		}
+		on = reached != no && time-reached >= least || on && (left == no || time-left < endsMillis)
+	}
+	return on
+}
 
 // retained: glibc retains a large part of the limit, and does not return it.
 func (j *judge) retained() (Finding, bool) {
@@ -101,10 +120,17 @@ func (j *judge) retained() (Finding, bool) {
 	if !limited || !known || j.at-j.started < retainedMillis {
 		return Finding{}, false
 	}
-	least, _ := j.leastSince(history.Detail(rows.Native, rows.AllocatorRetained), j.at-retainedMillis)
-	if least < retainedShare*limit {
+	levels := func(yield func(int64, float64) bool) {
+		for time, p := range j.c.PointsSince(history.Detail(rows.Native, rows.AllocatorRetained), j.at-levelMillis) {
+			if time <= j.at && !yield(time, float64(p.Min)/(retainedShare*limit)) {
+				return
+			}
+		}
+	}
+	if !lasts(levels, retainedMillis) {
 		return Finding{}, false
 	}
+	least, _ := j.leastSince(history.Detail(rows.Native, rows.AllocatorRetained), j.at-retainedMillis)
 	return Finding{
 		Verdict: rows.VerdictRetained, Confidence: 1,
 		Evidence: []string{fmt.Sprintf("freed memory that glibc retains: %s, %.1f %% of the limit; %s or more for %d min",
@@ -136,30 +162,20 @@ func (j *judge) pageCache() (Finding, bool) {
 	}, true
 }
 
-// cached reports whether usage came near the limit because of page cache, and has not left it since.
+// cached reports whether usage came near the limit because of page cache, and has not left it since: the kernel
+// reclaims at the limit, and page cache comes back at once.
 func (j *judge) cached(limit float64) bool {
-	from := j.at - cacheSince
 	var times []int64
 	var reclaimable []float64
-	for time, p := range j.c.PointsSince(history.Reclaimable, from) {
+	for time, p := range j.c.PointsSince(history.Reclaimable, j.at-levelMillis) {
 		times, reclaimable = append(times, time), append(reclaimable, float64(p.Last))
 	}
-	near, left := false, int64(math.MaxInt64) // left: since when it is below
-	for time, p := range j.c.PointsSince(history.Usage, from) {
-		i, known := slices.BinarySearch(times, time)
-		if !known || time < from || time > j.at {
-			continue
+	return lasts(func(yield func(int64, float64) bool) {
+		for time, p := range j.c.PointsSince(history.Usage, j.at-levelMillis) {
+			i, known := slices.BinarySearch(times, time)
+			if known && time <= j.at && !yield(time, min(float64(p.Last)/(nearLimit*limit), reclaimable[i]/(cacheShare*limit))) {
+				return
+			}
 		}
-		level := min(float64(p.Last)/(nearLimit*limit), reclaimable[i]/(cacheShare*limit))
-		switch {
-		case level >= 1:
-			near, left = true, math.MaxInt64
-		case level >= cacheEnds:
-			left = math.MaxInt64
-		default:
-			left = min(left, time)
-		}
-		near = near && (left == math.MaxInt64 || time-left < cacheMillis)
-	}
-	return near
+	}, 0)
 }
