@@ -177,7 +177,7 @@ func (t *Tracker) rank() {
 	first := -1
 	for k := range t.Incidents {
 		i := &t.Incidents[k]
-		if i.open() && (first < 0 || i.weight() > outweighs*t.Incidents[first].weight()) {
+		if i.open() && (first < 0 || i.weight() > outweighs*t.Incidents[first].weight() && !i.keptBy(&t.Incidents[first])) {
 			first = k
 		}
 	}
@@ -191,6 +191,12 @@ func (t *Tracker) rank() {
 			t.Incidents = append(t.Incidents[:k], t.Incidents[k+1:]...)
 		}
 	}
+}
+
+// keptBy reports whether what leaks may be kept by another leak that grows: a thread keeps its context class
+// loader, as one of an application that was redeployed does, and no class loader keeps a thread.
+func (i *Incident) keptBy(other *Incident) bool {
+	return i.Verdict == rows.VerdictClassLoader && other.Verdict == rows.VerdictThreads && other.State == Confirmed
 }
 
 func (i *Incident) weight() float64 {

@@ -42,6 +42,33 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestRank: the verdict is what was confirmed first, unless another leak outweighs it that it does not keep.
+func TestRank(t *testing.T) {
+	for _, tt := range []struct {
+		first     rows.Verdict
+		state     State
+		second    rows.Verdict
+		times     int64 // as fast
+		displaced bool
+	}{
+		{rows.VerdictHeap, Confirmed, rows.VerdictNativeUntracked, 2, false},
+		{rows.VerdictHeap, Confirmed, rows.VerdictNativeUntracked, 4, true},
+		{rows.VerdictThreads, Confirmed, rows.VerdictHeap, 10, true},
+		{rows.VerdictThreads, Confirmed, rows.VerdictClassLoader, 100, false},
+		{rows.VerdictThreads, Paused, rows.VerdictClassLoader, 100, true},
+		{rows.VerdictClassLoader, Confirmed, rows.VerdictThreads, 4, true},
+	} {
+		incident := func(v rows.Verdict, s State, rate int64) Incident {
+			return Incident{Verdict: v, State: s, Rate: &Rate{BytesPerHour: rate}, Confidence: 1}
+		}
+		tracker := Tracker{Incidents: []Incident{incident(tt.first, tt.state, 1000), incident(tt.second, Confirmed, 1000*tt.times)}}
+		tracker.rank()
+		if got := tracker.Incidents[0].Verdict == tt.second; got != tt.displaced {
+			t.Errorf("%+v: %s is the verdict", tt, tracker.Incidents[0].Verdict)
+		}
+	}
+}
+
 // course of an incident: each step is a minute later.
 type step struct {
 	found bool
