@@ -245,6 +245,9 @@ func (c *course) faults(r *recording) []string {
 	if c.lapses > 0 || c.events != 1 {
 		fault("not named %d times of %d afterwards, %d events", c.lapses, c.judged, c.events)
 	}
+	if off, ok := c.off(); ok && r.Ended && math.Abs(off) > nearPercent {
+		fault("its forecast at half time is off by %.0f %%", off)
+	}
 	return all
 }
 
