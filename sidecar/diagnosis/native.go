@@ -130,15 +130,9 @@ const fragments = 2
 // fragmented reports whether much of the native row was never in use at once. An allocator keeps what
 // a peak took; it takes more than that only where freed memory does not serve the next request.
 func (j *judge) fragmented() bool {
-	retained := make(map[int64]int64)
-	for time, p := range j.c.Points(history.Detail(rows.Native, rows.AllocatorRetained)) {
-		retained[time] = p.Last
-	}
 	peak := int64(0)
-	for time, p := range j.c.Points(history.Row(rows.Native)) {
-		if kept, ok := retained[time]; ok && time >= j.started && time <= j.at {
-			peak = max(peak, p.Max-kept)
-		}
+	for _, p := range j.without(j.c.PointsSince(history.Row(rows.Native), j.started), history.Detail(rows.Native, rows.AllocatorRetained)) {
+		peak = max(peak, p.Max)
 	}
 	now, ok := j.now(history.Row(rows.Native))
 	return ok && now >= fragments*float64(peak)
