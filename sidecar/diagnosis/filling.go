@@ -29,15 +29,20 @@ type part struct {
 	room float64
 }
 
-// notable is what a row must hold to be judged, of the growth that counts.
-const notable = 0.25
+const (
+	// notable is what a row must hold to be judged, of the growth that counts.
+	notable = 0.25
+	// tiny is the part of the growth below which what is no heap is not known to fill anything.
+	tiny = 0.05
+)
 
 // fills is the filling by an incident, found so in a window. The leak is the clock: what a request that
 // leaks takes elsewhere grows in step with it, a warm-up levels off. Of a start, one row keeps less
 // than another, so each is judged by itself.
 func (j *judge) fills(i *Incident, found *Finding, w window, g *growth) filling {
 	f := filling{leak: g.own, leakRoom: math.Inf(1), half: hours(w.to-w.from) / 2}
-	if found.Verdict == rows.VerdictHeap {
+	isHeap, more := found.Verdict == rows.VerdictHeap, 0.0
+	if isHeap {
 		heap := min(max(0, j.rate(history.Row(rows.Heap), w)), g.whole.rate)
 		f.leak, f.leakRoom = g.whole.part(heap), j.heapRoom()
 	}
@@ -52,7 +57,11 @@ func (j *judge) fills(i *Incident, found *Finding, w window, g *growth) filling 
 				p.room = j.heapRoom()
 			}
 			f.rest = append(f.rest, p)
+			more += p.rate
 		}
+	}
+	if isHeap && more <= tiny*g.whole.rate {
+		f.rest = nil // nothing but the heap grows, and it will stop
 	}
 	return f
 }

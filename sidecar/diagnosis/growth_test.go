@@ -124,6 +124,29 @@ func TestRestOfARow(t *testing.T) {
 	}
 }
 
+// TestBesideAHeap: the heap ends at its maximum, so the container fills only with what grows beside it, if that
+// is more than a twentieth.
+func TestBesideAHeap(t *testing.T) {
+	const seconds, mib = 1800, 1 << 20
+	for kernel, want := range map[float64]int{0.02 * mib: 0, 0.5 * mib: 1} {
+		c := counters(seconds, map[string]float64{
+			history.JVMGeneration: 1, history.Limit: 10000 * mib, history.Unreclaimable: 100 * mib, history.OldUsed: 10 * mib,
+			history.Row(rows.Heap): 50 * mib, history.Row(rows.Kernel): 40 * mib,
+		}, map[string]float64{
+			history.Unreclaimable: mib + kernel, history.OldUsed: mib, history.Row(rows.Heap): mib, history.Row(rows.Kernel): kernel,
+		})
+		j := newJudge(c)
+		from := c.Tracks[1].Times[0]
+		w := window{from, j.at}
+		whole, _ := j.trendOf(history.Unreclaimable, w)
+		i := Incident{Verdict: rows.VerdictHeap, Measure: history.OldUsed}
+		f := j.fills(&i, &Finding{Verdict: rows.VerdictHeap}, w, &growth{whole: whole})
+		if len(f.rest) != want || math.Abs(f.leak.rate/(3600*mib)-1) > 0.01 {
+			t.Errorf("kernel memory grows by %v bytes a second: %+v", kernel, f)
+		}
+	}
+}
+
 // TestStartIsNoTraffic: what comes up while the JVM starts, and never as fast again, is no traffic.
 func TestStartIsNoTraffic(t *testing.T) {
 	var of trend

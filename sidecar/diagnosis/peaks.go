@@ -26,13 +26,13 @@ func (j *judge) beside(i *Incident) iter.Seq2[int64, history.Point] {
 
 // without yields points without what another series has. Only samples have both.
 func (j *judge) without(points iter.Seq2[int64, history.Point], series string) iter.Seq2[int64, history.Point] {
-	part := make(map[int64]int64)
+	other := make(map[int64]int64)
 	for time, p := range j.c.Points(series) {
-		part[time] = p.Last
+		other[time] = p.Last
 	}
 	return func(yield func(int64, history.Point) bool) {
 		for time, p := range points {
-			of, ok := part[time]
+			of, ok := other[time]
 			if ok && time <= j.at && !yield(time, history.Point{Last: p.Last - of, Min: p.Min - of, Max: p.Max - of}) {
 				return
 			}
