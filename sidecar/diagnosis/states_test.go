@@ -180,11 +180,21 @@ func TestStateStays(t *testing.T) {
 		for k := range c.Tracks[1].Series[tt.series].Last {
 			c.Tracks[1].Series[tt.series].Last[k] = tt.level(k/6, k) * mib
 		}
+		was, changes, want := false, 0, 0
+		if tt.to > tt.from {
+			want = 2
+		}
 		for k, at := range c.Tracks[1].Times {
 			_, found := tt.find(newJudge(until(c, at)))
-			if minute := k / 6; found != (minute >= tt.from && minute < tt.to) && k%6 != 0 { // in a minute's first sample, either
-				t.Errorf("%s, after %d minutes (%d): %v", tt.name, minute, k, found)
+			if found != was {
+				was, changes = found, changes+1
 			}
+			if minute := k / 6; found != (minute >= tt.from && minute < tt.to) && k != 6*tt.from {
+				t.Errorf("%s, after %d minutes: %v", tt.name, minute, found)
+			}
+		}
+		if changes != want {
+			t.Errorf("%s: %d changes", tt.name, changes)
 		}
 	}
 }
