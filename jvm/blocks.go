@@ -85,7 +85,7 @@ var (
 // free.
 func (p *Process) BlocksDue() bool {
 	w, c := &p.walked, &p.counted
-	moved := distance(c.malloced.bytes, w.malloced.bytes) > resident.MayMove(w.malloced.bytes) && !w.explained(c)
+	moved := distance(c.malloced.ResidentBytes, w.malloced.ResidentBytes) > resident.MayMove(w.malloced.ResidentBytes) && !w.explained(c)
 	again := errors.Is(w.err, errIncomplete) || errors.Is(w.err, errDiffers) && w.failed < mostDiffering
 	return c.blocks && (!w.tried || moved || again || w.silent && time.Since(w.at) > silentAge)
 }
@@ -95,14 +95,14 @@ func (p *Process) BlocksDue() bool {
 // what malloc retains changed or is not known, or if its memory doubled.
 func (w *walked) explained(c *counted) bool {
 	was, now := w.malloced, c.malloced
-	if w.err != nil || w.blocks == nil || w.blocks.Categories == nil || was.report == nil || now.report == nil || c.mixed {
+	if w.err != nil || w.blocks == nil || w.blocks.Categories == nil || c.mixed {
 		return false
 	}
 	if was.malloc == nil || now.malloc == nil { // JDK 8 and 11: what a library freed may be retained
 		return false
 	}
-	tracked, may := now.report.MallocedBytes()-was.report.MallocedBytes(), resident.MayMove(was.bytes)
-	return distance(now.bytes, was.bytes+tracked) <= may && distance(now.malloc.FreeBytes, was.malloc.FreeBytes) <= may && now.bytes <= 2*was.bytes
+	return was.Explains(now.Malloced) && distance(now.malloc.FreeBytes, was.malloc.FreeBytes) <= resident.MayMove(was.ResidentBytes) &&
+		now.ResidentBytes <= 2*was.ResidentBytes
 }
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
@@ -122,7 +122,7 @@ func (p *Process) WalkBlocks(f *Facts) {
 		w.failed = 0
 		blocks.Time, blocks.Report, blocks.Malloc = time.Now(), f.Report, f.Malloc
 		if p.counted.mixed {
-			blocks.OutsideBytes = max(0, p.counted.malloced.bytes-blocks.ResidentBytes)
+			blocks.OutsideBytes = max(0, p.counted.malloced.ResidentBytes-blocks.ResidentBytes)
 		}
 		w.blocks = blocks
 	}
@@ -189,7 +189,7 @@ func (p *Process) nameCategories(b *Blocks, result malloc.Result, f *Facts) erro
 		}
 	}
 	if f.Report != nil && b.SampledBytes == 0 {
-		if reported := f.Report.MallocedBytes(); max(tracked-reported, reported-tracked) > reported/10+differBytes {
+		if reported := f.Report.MallocedBytes(); distance(tracked, reported) > reported/10+differBytes {
 			differs := fmt.Errorf("%w: %d MiB were found, %d MiB are reported", errDiffers, tracked>>20, reported>>20)
 			if p.counted.mixed {
 				return differs

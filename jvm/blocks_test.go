@@ -143,15 +143,10 @@ func TestBlocksSilent(t *testing.T) {
 	}
 }
 
-// reported is a report of NMT of so many bytes.
-func reported(bytes int64) *nmt.Report {
-	return &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: bytes}}}
-}
-
 // TestBlocksExplained: no walk is due for what NMT reports of the JVM's own blocks.
 func TestBlocksExplained(t *testing.T) {
 	of := func(bytes, tracked, free int64) malloced {
-		return malloced{bytes, reported(tracked), &Malloc{FreeBytes: free}}
+		return malloced{resident.Malloced{ResidentBytes: bytes, TrackedBytes: &tracked}, &Malloc{FreeBytes: free}}
 	}
 	then := of(40*mib, 30*mib, 2*mib)
 	for name, tt := range map[string]struct {
@@ -165,8 +160,8 @@ func TestBlocksExplained(t *testing.T) {
 		"not touched yet":                    {of(43*mib, 35*mib, 2*mib), true},
 		"a library used retained memory too": {of(45*mib, 35*mib, 0), true},
 		"the JVM used retained memory":       {of(40*mib, 35*mib, 0), false}, // malloc's memory is the same
-		"glibc's account is not known":       {malloced{45 * mib, reported(35 * mib), nil}, true},
-		"NMT was switched off":               {malloced{45 * mib, nil, nil}, true},
+		"glibc's account is not known":       {malloced{of(45*mib, 35*mib, 0).Malloced, nil}, true},
+		"NMT was switched off":               {malloced{resident.Malloced{ResidentBytes: 45 * mib}, &Malloc{FreeBytes: 2 * mib}}, true},
 		"doubled":                            {of(81*mib, 71*mib, 2*mib), true},
 	} {
 		p := &Process{walked: walked{tried: true, malloced: then, blocks: &Blocks{Categories: map[string]int64{"Other": 30 * mib}}}}
@@ -181,7 +176,8 @@ func TestBlocksExplained(t *testing.T) {
 // tolerance of a large JVM, no walk is due: the count is not compared with the newer report.
 func TestBlocksOfReusedCount(t *testing.T) {
 	facts := func(tracked int64) Facts {
-		return Facts{Report: reported(tracked), Malloc: &Malloc{}, UptimeSeconds: new(3600.0)}
+		report := &nmt.Report{Categories: []nmt.Category{{Name: "Other", MallocBytes: tracked}}}
+		return Facts{Report: report, Malloc: &Malloc{}, UptimeSeconds: new(3600.0)}
 	}
 	p, a := &Process{}, &Answers{Facts: facts(38 * mib), started: new(int64(9)), sameThreads: true}
 	c := &p.counted
@@ -189,7 +185,7 @@ func TestBlocksOfReusedCount(t *testing.T) {
 	c.facts.Resident = map[ranges.Kind]resident.Bytes{ranges.MallocArena: {AnonBytes: 40 * mib}}
 	c.blocks, c.arenas, c.malloced = true, &resident.Arenas{}, mallocedOf(c.facts.Resident, &c.facts)
 	c.indicators = &resident.Indicators{NMT: c.facts.Report, ThreadsStarted: new(int64(9))}
-	p.walked = walked{tried: true, malloced: malloced{30 * mib, reported(20 * mib), &Malloc{}}, blocks: &Blocks{Categories: map[string]int64{"Other": 20 * mib}}}
+	p.walked = walked{tried: true, malloced: malloced{resident.Malloced{ResidentBytes: 30 * mib, TrackedBytes: new(int64(20 * mib))}, &Malloc{}}, blocks: &Blocks{Categories: map[string]int64{"Other": 20 * mib}}}
 	if _, decision := p.Reuse(a, 16*mib); decision.Action != resident.Use || p.BlocksDue() {
 		t.Errorf("%s %s, a walk is due: %v", decision.Action, decision.Reason, p.BlocksDue())
 	}

@@ -228,7 +228,7 @@ type vmInfo struct {
 
 // due decides whether to send VM.info again.
 func (i *vmInfo) due(p *Process, a *Answers) bool {
-	then, decision := p.policy.VMInfo(i.then, p.counted.malloced.byNMT(), a.collections)
+	then, decision := p.policy.VMInfo(i.then, p.counted.malloced.Malloced, a.collections)
 	i.then = then
 	return decision.Action == resident.Query
 }

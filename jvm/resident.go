@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/malloc"
-	"github.com/jvmem/jvmem/jvm/nmt"
 	"github.com/jvmem/jvmem/jvm/pages"
 	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/jvm/ranges"
@@ -43,21 +42,16 @@ type counted struct {
 
 // malloced is malloc's resident memory, and what was reported about it at that time.
 type malloced struct {
-	bytes  int64       // with another allocator than glibc's, with all that native code mapped
-	report *nmt.Report // nil: NMT is off or unknown
-	malloc *Malloc     // nil: unknown
+	resident.Malloced         // with another allocator than glibc's, with all that native code mapped
+	malloc            *Malloc // nil: unknown
 }
 
 func mallocedOf(kinds map[ranges.Kind]resident.Bytes, f *Facts) malloced {
-	return malloced{resident.MallocBytes(kinds), f.Report, f.Malloc}
-}
-
-func (m *malloced) byNMT() resident.Malloced {
-	now := resident.Malloced{ResidentBytes: m.bytes}
-	if m.report != nil {
-		now.TrackedBytes = new(m.report.MallocedBytes())
+	m := malloced{resident.Malloced{ResidentBytes: resident.MallocBytes(kinds)}, f.Malloc}
+	if f.Report != nil {
+		m.TrackedBytes = new(f.Report.MallocedBytes())
 	}
-	return now
+	return m
 }
 
 // indicators returns the indicators of the answers, which need no pages.
@@ -213,7 +207,7 @@ func (p *Process) Resident(a *Answers) (Facts, resident.Decision, error) {
 		blocks: slices.Contains(named.Complete, ranges.MallocArena),
 	}
 	if other := otherAllocator(named.MallocErr); other != nil && len(named.Missing()) == 0 && malloc.ByName(other.Name) != malloc.Unsupported {
-		p.counted.malloced.bytes += counts.Kinds[ranges.Unknown].AnonBytes
+		p.counted.malloced.ResidentBytes += counts.Kinds[ranges.Unknown].AnonBytes
 		p.counted.blocks, p.counted.mixed = true, true
 	}
 	if growth.Action == resident.Use {

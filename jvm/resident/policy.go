@@ -244,8 +244,7 @@ func (Policy) VMInfo(was Info, malloc Malloced, collections *int64) (Info, Decis
 	if now.Queries++; now.Queries == 1 { // the count that belongs to the last VM.info came after it
 		now.Malloc = malloc
 	}
-	then := now.Malloc
-	collected := ""
+	then, collected := now.Malloc, ""
 	switch {
 	case collections == nil || was.Collections == nil:
 		collected = "the number of collections is unknown"
@@ -260,12 +259,18 @@ func (Policy) VMInfo(was Info, malloc Malloced, collections *int64) (Info, Decis
 		return now, Decision{Query, collected}
 	case was.Collected:
 		return now, Decision{Query, "there was a garbage collection before the last sample"}
-	case distance(malloc.ResidentBytes-then.ResidentBytes, *malloc.TrackedBytes-*then.TrackedBytes) > MayMove(then.ResidentBytes):
+	case !then.Explains(malloc):
 		return now, Decision{Query, "malloc's resident memory changed by more or less than NMT reports"}
 	case now.Queries >= recountEvery:
 		return now, Decision{Query, fmt.Sprintf("it has not been sent for %d samples", recountEvery)}
 	}
 	return now, Decision{}
+}
+
+// Explains reports whether NMT tells all of what changed since then: not if it is off or unknown.
+func (then Malloced) Explains(now Malloced) bool {
+	return then.TrackedBytes != nil && now.TrackedBytes != nil &&
+		distance(now.ResidentBytes-then.ResidentBytes, *now.TrackedBytes-*then.TrackedBytes) <= MayMove(then.ResidentBytes)
 }
 
 // MayMove returns by how many bytes malloc's resident memory, so large then, may change without

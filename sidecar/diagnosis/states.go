@@ -115,13 +115,14 @@ func lasts(levels iter.Seq2[int64, float64], least int64) (on bool) {
 
 // retained: glibc retains a large part of the limit, and does not return it.
 func (j *judge) retained() (Finding, bool) {
+	series := history.Detail(rows.Native, rows.AllocatorRetained)
 	limit, limited := j.now(history.Limit)
-	now, known := j.now(history.Detail(rows.Native, rows.AllocatorRetained))
+	now, known := j.now(series)
 	if !limited || !known || j.at-j.started < retainedMillis {
 		return Finding{}, false
 	}
 	levels := func(yield func(int64, float64) bool) {
-		for time, p := range j.c.PointsSince(history.Detail(rows.Native, rows.AllocatorRetained), j.at-levelMillis) {
+		for time, p := range j.c.PointsSince(series, j.at-levelMillis) {
 			if time <= j.at && !yield(time, float64(p.Min)/(retainedShare*limit)) {
 				return
 			}
@@ -130,7 +131,7 @@ func (j *judge) retained() (Finding, bool) {
 	if !lasts(levels, retainedMillis) {
 		return Finding{}, false
 	}
-	least, _ := j.leastSince(history.Detail(rows.Native, rows.AllocatorRetained), j.at-retainedMillis)
+	least, _ := j.leastSince(series, j.at-retainedMillis)
 	return Finding{
 		Verdict: rows.VerdictRetained, Confidence: 1,
 		Evidence: []string{fmt.Sprintf("freed memory that glibc retains: %s, %.1f %% of the limit; %s or more for %d min",
