@@ -3,6 +3,7 @@ package malloc
 import (
 	"encoding/binary"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/jvmem/jvmem/jvm/ranges"
@@ -174,34 +175,59 @@ func (m *memory) refresh(h *heap) {
 	}
 }
 
-// mmappedBytes returns the size of all mmapped chunks by malloc's own account: mmapped_mem
-// of struct malloc_par, a variable of libc. It is followed by its maximum and by the start
-// of the brk heap (sbrk_base), which nothing else there has. told: it was found.
-func (m *memory) mmappedBytes(areas Areas) (account uint64, told bool) {
-	if areas.Brk.Start == 0 {
-		return 0, false
-	}
-	for _, r := range areas.Library {
-		m.load(r.Start, r.End)
-		held := m.at(m.start, m.end-m.start)
-		for ; len(held) >= 3*8; held = held[8:] {
-			now, most, base := binary.LittleEndian.Uint64(held), binary.LittleEndian.Uint64(held[8:]), binary.LittleEndian.Uint64(held[16:])
-			if base == areas.Brk.Start && now <= most && now%pageSize == 0 && most%pageSize == 0 && most < addressLimit {
-				account, told = max(account, now), true
+// accountBytes is the size of malloc's own account of all mmapped chunks: mmapped_mem of struct
+// malloc_par, a variable of libc, its maximum, and the start of the brk heap (sbrk_base), which
+// nothing else there has.
+const accountBytes = 3 * 8
+
+// accountIn returns the bytes by the account that begins with held; ok: it is one.
+func accountIn(held []byte, areas Areas) (bytes uint64, ok bool) {
+	now, most, base := binary.LittleEndian.Uint64(held), binary.LittleEndian.Uint64(held[8:]), binary.LittleEndian.Uint64(held[16:])
+	return now, base != 0 && base == areas.Brk.Start && now <= most && now%pageSize == 0 && most%pageSize == 0 && most < addressLimit
+}
+
+// accounts yields where malloc's account seems to be, and what it says.
+func (m *memory) accounts(areas Areas) iter.Seq2[uint64, uint64] {
+	return func(yield func(uint64, uint64) bool) {
+		for _, r := range areas.Library {
+			if areas.Brk.Start == 0 {
+				return
+			}
+			m.load(r.Start, r.End)
+			for at := m.start; m.holds(at, accountBytes); at += 8 {
+				if bytes, ok := accountIn(m.at(at, accountBytes), areas); ok && !yield(at, bytes) {
+					return
+				}
 			}
 		}
 	}
-	return account, told
 }
 
-// mmappedBytes is as memory's, for one look.
-func mmappedBytes(mem io.ReaderAt, pages Pages, areas Areas) (account uint64, told bool) {
-	var most uint64
-	for _, r := range areas.Library {
-		most = max(most, r.End-r.Start)
+// accounted returns the bytes by malloc's account; ok is false if there is none. The variables of libc
+// are looked through once: then it is known where, unless several places may be it.
+func (r *Finder) accounted(mem io.ReaderAt, pages Pages, areas Areas) (bytes uint64, ok bool) {
+	var held [accountBytes]byte
+	if r.account != 0 && pages.Present(r.account) && pages.Present(r.account+accountBytes-1) {
+		if n, _ := mem.ReadAt(held[:], int64(r.account)); n == len(held) {
+			if bytes, ok := accountIn(held[:], areas); ok {
+				return bytes, true
+			}
+		}
 	}
-	m := newMemory(mem, pages, Budget{Reads: accountReads, Time: time.Second}, min(most, windowBytes))
-	return m.mmappedBytes(areas)
+	r.account = 0
+	var most uint64
+	for _, l := range areas.Library {
+		most = max(most, l.End-l.Start)
+	}
+	places := 0
+	for at, says := range newMemory(mem, pages, Budget{Reads: accountReads, Time: time.Second}, min(most, windowBytes)).accounts(areas) {
+		places++
+		bytes, r.account = max(bytes, says), at
+	}
+	if places > 1 {
+		r.account = 0
+	}
+	return bytes, places > 0
 }
 
 // accountReads bound a look at malloc's account, which takes two of each mapping.

@@ -57,12 +57,13 @@ type Finder struct {
 	// bounded: that search ended early.
 	missing uint64
 	bounded bool
+	account uint64 // the address of malloc's account; 0: unknown
 }
 
 // Find is as the function of that name.
 func (r *Finder) Find(mem io.ReaderAt, pages Pages, areas Areas, spans []ranges.Range) ([]ranges.Range, error) {
 	f := finder{mem: mem, pages: pages, probes: maxProbes, misses: maxMisses, before: r.found}
-	account, told := mmappedBytes(mem, pages, areas) // first: what is mmapped meanwhile is not missing
+	account, told := r.accounted(mem, pages, areas) // first: what is mmapped meanwhile is not missing
 	for _, s := range spans {
 		f.span(s)
 	}

@@ -226,6 +226,50 @@ func TestFindBehindOthers(t *testing.T) {
 	})
 }
 
+// TestAccount: malloc's account is looked for once, unless it seems to be in several places or has moved.
+func TestAccount(t *testing.T) {
+	const variables, brk = base, base - 64*mib
+	areas := Areas{Brk: span(brk, brk+mib), Library: []ranges.Range{span(variables, variables+4*pageSize)}}
+	const once, other = variables + pageSize, variables + 3*pageSize
+	for name, tt := range map[string]struct {
+		change func(*process)
+		want   uint64
+		reads  int
+	}{
+		"it says something else":        {func(p *process) { p.put(once, 3*mib, 3*mib, brk) }, 3 * mib, 1},
+		"there is another":              {func(p *process) { p.put(other, 5*mib, 6*mib, brk) }, mib, 1},
+		"it has moved":                  {func(p *process) { p.put(once, 0, 0, 0); p.put(other, 5*mib, 6*mib, brk) }, 5 * mib, 3},
+		"it is not resident any more":   {func(p *process) { delete(p.pages, once); p.sorted = nil; p.put(other, 5*mib, 6*mib, brk) }, 5 * mib, 1},
+		"there is none, and was before": {func(p *process) { p.put(once, 3*mib, 2*mib, brk) }, 0, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProcess()
+			p.put(once, mib, 2*mib, brk)
+			var f Finder
+			if got, ok := f.accounted(p, p, areas); !ok || got != mib {
+				t.Fatalf("%d, %v", got, ok)
+			}
+			tt.change(p)
+			p.reads = 0
+			if got, ok := f.accounted(p, p, areas); ok != (tt.want > 0) || got != tt.want || p.reads != tt.reads || len(p.looked) > 0 {
+				t.Errorf("%d, %v with %d reads, want %d with %d; read %x", got, ok, p.reads, tt.want, tt.reads, p.looked)
+			}
+		})
+	}
+	t.Run("two places", func(t *testing.T) {
+		p := newProcess()
+		p.put(once, mib, 2*mib, brk)
+		p.put(other, 0, 0, brk)
+		var f Finder
+		for want := range uint64(3) { // the larger counts, which may be the other one by now
+			p.put(other, want*mib, 2*mib, brk)
+			if got, ok := f.accounted(p, p, areas); !ok || got != max(want, 1)*mib {
+				t.Errorf("%d, %v, want %d MiB", got, ok, max(want, 1))
+			}
+		}
+	})
+}
+
 var errGone = errors.New("process is gone")
 
 type gone struct{ *process }
@@ -274,6 +318,43 @@ func TestFindInJVM(t *testing.T) {
 }
 
 // find returns what is resident of malloc's memory by kind.
+// TestAccountInJVM: libc has one account, and it counts what is mmapped.
+func TestAccountInJVM(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xmx32m"}})
+	maps, err := os.Open(fmt.Sprintf("/proc/%d/maps", j.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer maps.Close()
+	var mappings []pages.Mapping
+	if err := new(pages.Reader).ReadMaps(maps, func(m *pages.Mapping) { mappings = append(mappings, *m) }); err != nil {
+		t.Fatal(err)
+	}
+	resident, err := pages.OpenPagemap(fmt.Sprintf("/proc/%d/pagemap", j.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resident.Close()
+	mem, err := os.Open(fmt.Sprintf("/proc/%d/mem", j.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mem.Close()
+	var f Finder
+	account := func() uint64 {
+		bytes, ok := f.accounted(mem, resident, NewAreas(mappings, nil))
+		if !ok || f.account == 0 {
+			t.Errorf("malloc's account was not found in one place: %v, %x", ok, f.account)
+		}
+		return bytes
+	}
+	before := account()
+	j.Do("unsafe 24")
+	if grew := account() - before; grew < 24*mib || grew > 25*mib {
+		t.Errorf("malloc's account grew by %d bytes, want 24 MiB", grew)
+	}
+}
+
 func find(t *testing.T, pid int) map[ranges.Kind]int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))

@@ -191,7 +191,11 @@ func Walk(mem io.ReaderAt, pages Pages, areas Areas, budget Budget, see func(*Bl
 			w.totals.LostBytes += w.resident(r.Start, r.End) // its arena is none
 		}
 	}
-	if account, _ := w.mmappedBytes(areas); w.err == nil && account > w.totals.mapped {
+	var account uint64
+	for _, says := range w.accounts(areas) {
+		account = max(account, says)
+	}
+	if w.err == nil && account > w.totals.mapped {
 		w.totals.UnseenBytes += int64(account - w.totals.mapped)
 	}
 	w.totals.Reads = w.spent(budget)
