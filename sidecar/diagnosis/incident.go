@@ -178,7 +178,6 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	}
 	i.Gained = i.To - i.From
 	switch {
-	case i.State == Closed:
 	case i.Uncollected && j.lastCollection(i.Measure) <= i.Seen.UnixMilli() && i.InARow > 0: // nothing was freed since
 	case known && i.Sightings > 0 && i.Gained > 0 && level < i.To-freed*i.Gained, i.ended(j):
 		i.State, i.Closed = Closed, &at

@@ -104,6 +104,9 @@ func (t *Tracker) take(j *judge, found []Finding) {
 	}
 	for k := range t.Incidents {
 		i := &t.Incidents[k]
+		if i.State == Closed {
+			continue // what grows again is another one
+		}
 		if !seen[i.Verdict] {
 			i.InARow = 0
 		}

@@ -251,7 +251,7 @@ func TestResumed(t *testing.T) {
 }
 
 // TestFindingsFollowIncidents: a leak is a finding, from which jvmem_leak_suspected comes,
-// from the confirmation of its incident until it closes, also while it is paused.
+// from the confirmation of its incident until it closes, also while it is paused. Then its course is over.
 func TestFindingsFollowIncidents(t *testing.T) {
 	seen := make(map[State]int)
 	for _, r := range servers(t) {
@@ -273,13 +273,16 @@ func TestFindingsFollowIncidents(t *testing.T) {
 				if i.State == Confirmed || i.State == Paused {
 					want = append(want, i.Verdict)
 				}
+				if i.State == Closed && i.LastGrowth.After(*i.Closed) {
+					t.Errorf("%s at %s: it grows after it was closed: %+v", r.Case, time.UnixMilli(at), i)
+				}
 			}
 			if !slices.Equal(found, want) {
 				t.Fatalf("%s at %s: findings %v, incidents %v", r.Case, time.UnixMilli(at), found, want)
 			}
 		}
 	}
-	if seen[Paused] == 0 || seen[Suspected] == 0 {
+	if seen[Paused] == 0 || seen[Suspected] == 0 || seen[Closed] == 0 {
 		t.Errorf("the recordings have %v", seen)
 	}
 }
