@@ -139,8 +139,16 @@ func (j *judge) toHeapLimit(own *trend) Forecast {
 	if !known || !own.grows() {
 		return never()
 	}
-	return own.until(HeapLimit, max(0, limit-j.liveNow(own))+j.waste(limit))
+	room := limit - j.liveNow(own)
+	if room <= noRoom*limit {
+		return own.until(HeapLimit, 0)
+	}
+	return own.until(HeapLimit, room+j.waste(limit))
 }
+
+// noRoom is the part of the old generation that is too little to say when it will be full: the next
+// allocation that does not fit may be large, and small ones fit for hours.
+const noRoom = 0.01
 
 // liveNow is what survives by now: what the last collection left, and what came up since then at the rate of the
 // trend, but no more than is in use.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jvmem/jvmem/jvm"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -93,6 +94,35 @@ func TestDirectLimit(t *testing.T) {
 			last: map[string]float64{history.Detail(rows.Native, rows.DirectBuffers): tt.now * mib},
 		}
 		if f := j.toDirectLimit(container, own); f.Reached != tt.want || math.Round(f.Seconds) != tt.seconds || f.HighSeconds < container.HighSeconds {
+			t.Errorf("%+v: %+v", tt, f)
+		}
+	}
+}
+
+// TestHeapLimit: a heap ends when its old generation is full of what survives collections. Of one that is
+// full by now, nobody knows when an allocation no longer fits.
+func TestHeapLimit(t *testing.T) {
+	const mib = 1 << 20
+	for _, tt := range []struct {
+		gc              string
+		live            float64 // MiB, of 100
+		low, want, high float64
+	}{
+		{"Parallel", 80, 900, 1200, 1800}, // at a rate of 1 MiB a minute
+		{"Parallel", 98, 90, 120, 180},
+		{"Parallel", 99, 0, 0, 0},
+		{"Parallel", 100, 0, 0, 0},
+		{"G1", 80, 1125, 1500, 2250}, // 5 MiB may be garbage
+		{"G1", 98, 315, 420, 630},
+		{"G1", 99, 0, 0, 0},
+	} {
+		j := &judge{
+			c:    &history.Container{JVMs: []breakdown.JVM{{GC: tt.gc, OldGeneration: &jvm.Old{MaxBytes: new(int64(100 * mib))}}}},
+			last: map[string]float64{history.OldUsed: 100 * mib},
+		}
+		const rate = 60 * mib
+		f := j.toHeapLimit(&trend{rate: rate, low: rate / 1.5, high: rate / 0.75, floors: []floor{{0, tt.live * mib}}})
+		if math.Round(f.LowSeconds) != tt.low || math.Round(f.Seconds) != tt.want || math.Round(f.HighSeconds) != tt.high {
 			t.Errorf("%+v: %+v", tt, f)
 		}
 	}
