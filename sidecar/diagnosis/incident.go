@@ -197,6 +197,9 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 			i.State = Paused
 		}
 	}
+	if i.State != Suspected {
+		i.Waiting = "" // it needs no confirmation any more
+	}
 }
 
 // news is the part of the gain that must come up after the first finding of a verdict. Caches fill the

@@ -273,6 +273,9 @@ func TestFindingsFollowIncidents(t *testing.T) {
 				if i.State == Confirmed || i.State == Paused {
 					want = append(want, i.Verdict)
 				}
+				if i.State != Suspected && i.Waiting != "" {
+					t.Errorf("%s at %s: it is %s, and waits for %s", r.Case, time.UnixMilli(at), i.State, i.Waiting)
+				}
 				if i.State == Closed && i.LastGrowth.After(*i.Closed) {
 					t.Errorf("%s at %s: it grows after it was closed: %+v", r.Case, time.UnixMilli(at), i)
 				}
