@@ -10,10 +10,12 @@ import (
 // level is what the measure of an incident holds now, without what comes and goes: its
 // least value of late.
 func (j *judge) level(i *Incident) (float64, bool) {
-	from := j.at - max(j.at-i.Since.UnixMilli(), 0)/bins
+	late := max(j.at-i.Since.UnixMilli(), 0) / bins
+	from := j.at - late
 	switch {
 	case j.undivided && i.Measure == history.OldUsed:
-		from = min(from, j.at-minute) // each collection finds only a part of the garbage
+		// Each collection finds only a part of the garbage, and none comes while the load pauses.
+		from = j.lastCollection(i.Measure) - max(late, minute)
 	case collected(i.Measure):
 		from = j.lastCollection(i.Measure)
 	}
