@@ -218,12 +218,22 @@ func (f *Finding) rateText() string {
 	return text
 }
 
+const anyMoment = "at any moment"
+
+// Interval says when a limit is reached: "in 5 min to 7 min".
+func (f *Forecast) Interval() string {
+	if f.HighSeconds < 1 {
+		return anyMoment
+	}
+	return "in " + seconds(f.LowSeconds) + " to " + seconds(f.HighSeconds)
+}
+
 // text returns the expected time, with its interval.
 func (f *Forecast) text() string {
 	in, low, high := seconds(f.Seconds), seconds(f.LowSeconds), seconds(f.HighSeconds)
 	switch {
 	case f.Seconds < 1:
-		return "at any moment"
+		return anyMoment
 	case low == high:
 		return "in " + in
 	case f.MeanTraffic:

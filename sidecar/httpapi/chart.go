@@ -87,7 +87,7 @@ func (s *State) forecast(c *history.Container) *chart.Forecast {
 	f := d.Forecast
 	return &chart.Forecast{
 		Full: map[string]string{diagnosis.HeapLimit: "heap full", diagnosis.DirectLimit: "direct memory full"}[f.Reached], At: at(f.Seconds), Low: at(f.LowSeconds), High: at(f.HighSeconds),
-		Text: diagnosis.Span(duration(f.LowSeconds)) + " to " + diagnosis.Span(duration(f.HighSeconds)),
+		Text: f.Interval(),
 	}
 }
 

@@ -53,7 +53,7 @@ func example() Picture {
 	return Picture{
 		Title: "Memory of container app, limit 512.0 MiB", Verdict: "direct buffer leak (direct ByteBuffers or Unsafe memory), +120.0 MiB per hour, 98 % of the growth; OOM kill expected in 54 min (50 min to 59 min)",
 		Track: track, From: to.Add(-time.Hour), To: to,
-		Forecast: &Forecast{At: to.Add(54 * time.Minute), Low: to.Add(50 * time.Minute), High: to.Add(59 * time.Minute), Text: "50 min to 59 min"},
+		Forecast: &Forecast{At: to.Add(54 * time.Minute), Low: to.Add(50 * time.Minute), High: to.Add(59 * time.Minute), Text: "in 50 min to 59 min"},
 	}
 }
 
@@ -169,7 +169,7 @@ func TestForecast(t *testing.T) {
 		{"heap", 10 * time.Minute, 20 * time.Minute, "heap full", ">heap full in soon<", "M622.3 448V104H700.4V448Z"},
 	} {
 		p := example()
-		p.Forecast = &Forecast{Full: test.full, At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "soon"}
+		p.Forecast = &Forecast{Full: test.full, At: p.To.Add((test.low + test.high) / 2), Low: p.To.Add(test.low), High: p.To.Add(test.high), Text: "in soon"}
 		svg := draw(t, p)
 		if !strings.Contains(svg, test.text) || !strings.Contains(svg, `<path d="`+test.path+`" fill="`+limitInk+`" fill-opacity="0.25"/>`) {
 			t.Errorf("%s: the picture lacks %s, or its band: %s", test.name, test.text, regexp.MustCompile(`.*fill-opacity.*`).FindString(svg))

@@ -12,7 +12,7 @@ type Forecast struct {
 	// Full is what is reached below the limit of the container; "": that limit.
 	Full          string
 	At, Low, High time.Time // Low and High bound the interval
-	// Text says it.
+	// Text says when: "in 5 min to 7 min".
 	Text string
 }
 
@@ -52,7 +52,7 @@ func (d *drawing) forecast() {
 	fmt.Fprintf(d.b, `<path d="%s" fill="%s" fill-opacity="0.25"/>`+"\n", band, limitInk)
 	fmt.Fprintf(d.b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.5"/>`+"\n", line, limitInk)
 	fmt.Fprintf(d.b, `<path d="M%.1f %dV%d" stroke="%s" stroke-dasharray="2 3"/>`+"\n", now, top, bottom, soft)
-	text := what + " in " + f.Text
+	text := what + " " + f.Text
 	if d.squeeze < 1 {
 		text += ", not to scale"
 	}

@@ -1,7 +1,7 @@
 // The rows over time, stacked, with the limit. uPlot draws; keyboard control, labels in
 // the areas and text for screen readers are ours.
 import { dark, fill, names, paper, rows, series, style } from './rows.js';
-import { clock, day, limits, size, span } from './words.js';
+import { clock, day, limits, size, within } from './words.js';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const GiB = 2 ** 30, MiB = 2 ** 20;
@@ -163,7 +163,7 @@ export class StackChart {
     c.font = `600 ${12 * scale}px system-ui, sans-serif`;
     c.textAlign = 'right';
     c.textBaseline = 'bottom';
-    const text = `${limits[f.reached] ?? 'limit'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}`, exact = this.squeeze < 1 ? `${text}, not to scale` : text;
+    const text = `${limits[f.reached] ?? 'limit'} ${within(f)}`, exact = this.squeeze < 1 ? `${text}, not to scale` : text;
     c.fillText(c.measureText(exact).width < width - 8 * scale ? exact : text, left + width - 4 * scale, y(limit) - 4 * scale);
     c.restore();
   }
@@ -213,6 +213,6 @@ export class StackChart {
     this.root.setAttribute('aria-valuemax', Math.max(0, n - 1));
     this.root.setAttribute('aria-valuenow', Math.max(0, at));
     const f = this.index == null && this.forecast;
-    this.root.setAttribute('aria-valuetext', n ? this.describe(at) + (f ? `; ${limits[f.reached] ?? 'limit reached'} in ${span(f.low_seconds)} to ${span(f.high_seconds)}` : '') : 'no data yet');
+    this.root.setAttribute('aria-valuetext', n ? this.describe(at) + (f ? `; ${limits[f.reached] ?? 'limit reached'} ${within(f)}` : '') : 'no data yet');
   }
 }

@@ -3,7 +3,7 @@
 import { course, gained, isOpen, others, title } from './incidents.js';
 import { endOf } from './parts.js';
 import { states } from './tables.js';
-import { advice, limits, make, moment, percent, rate, sentence, set, size, span, unreclaimable } from './words.js';
+import { advice, limits, make, moment, percent, rate, sentence, set, size, span, unreclaimable, within } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -54,7 +54,8 @@ function facts(d, time, c, incident) {
   const f = d.forecast ?? incident?.if_leak;
   if (f) {
     const when = `about ${moment(time + 1000 * f.seconds, f.seconds < 600)}`, low = span(f.low_seconds), high = span(f.high_seconds);
-    add(sentence(`${d.forecast ? '' : 'if it leaks: '}${limits[f.reached] ?? 'limit reached'} in`).slice(0, -1), span(f.seconds),
+    const [until, value] = f.high_seconds < 1 ? ['', within(f)] : [' in', span(f.seconds)];
+    add(sentence(`${d.forecast ? '' : 'if it leaks: '}${limits[f.reached] ?? 'limit reached'}${until}`).slice(0, -1), value,
       low === high ? when : `${low} to ${high}; ${when}`);
   }
   if (incident) add('Gained so far', gained(incident), `since ${moment(Date.parse(incident.since), false)}`);

@@ -66,6 +66,9 @@ export const sentence = (s) => (s ? local((/^(lib(?!rar)|\S+\.\S)/.test(s) ? s[0
 // limits are those that are reached below the limit of the container.
 export const limits = { heap_limit: 'heap full', direct_limit: 'direct memory full' };
 
+// within says when a limit is reached, by the interval of a forecast.
+export const within = (f) => (f.high_seconds < 1 ? 'at any moment' : `in ${span(f.low_seconds)} to ${span(f.high_seconds)}`);
+
 // make makes an element. Text is never parsed as HTML: names come from the container.
 export function make(tag, attributes, ...children) {
   const e = document.createElement(tag);
