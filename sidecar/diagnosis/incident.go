@@ -77,9 +77,11 @@ type Incident struct {
 	// finding has it.
 	Gathered *Gathered `json:"gathered,omitempty"`
 
-	finding  Finding // of that judgment; empty if it was read back from JSON
-	full     bool    // of a heap that is full
-	leftLess string  // as of judge.leftLess
+	finding Finding // of that judgment; empty if it was read back from JSON
+	// fullSince is when a judgment first found the heap full, as those since did; 0: it is not.
+	fullSince int64
+	full      bool   // for fullFor
+	leftLess  string // as of judge.leftLess
 }
 
 const (
@@ -213,6 +215,21 @@ func news(v rows.Verdict) float64 {
 		return newsOfJVM
 	}
 	return 0
+}
+
+// fullFor is how long a heap must be full until what fills it is a leak: what is replaced is in use twice
+// for that time.
+const fullFor = minute
+
+// fill takes in whether the heap is full.
+func (i *Incident) fill(j *judge) {
+	switch _, full := j.heapFull(); {
+	case !full:
+		i.fullSince = 0
+	case i.fullSince == 0:
+		i.fullSince = j.at
+	}
+	i.full = i.fullSince > 0 && j.at-i.fullSince >= fullFor
 }
 
 // wentOn reports whether it grew since it was first found, or cannot grow any more.

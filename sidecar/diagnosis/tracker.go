@@ -96,9 +96,9 @@ func (t *Tracker) take(j *judge, found []Finding) {
 			i.begin(f, j) // what was found before may have been garbage
 		}
 		i.see(f, at)
-		if i.State == Suspected && i.Verdict == rows.VerdictThreads {
+		if i.State == Suspected && staysWhileFull(i.Verdict) {
 			if _, full := j.heapFull(); full {
-				i.Sightings, i.InARow = 0, 0 // threads that wait for memory stay, as long as the JVM only collects
+				i.Sightings, i.InARow = 0, 0
 			}
 		}
 	}
@@ -113,7 +113,7 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		i.RestMillis = j.rest(i.Measure)
 		level, known := j.level(i)
 		if i.Verdict == rows.VerdictHeap && (i.Waiting == "" || i.Uncollected && j.leftNearlyAll()) {
-			if _, i.full = j.heapFull(); i.full {
+			if i.fill(j); i.full {
 				i.Sightings = max(i.Sightings, sightingsInAll) // it grew until there was no more room
 				i.Waiting, i.Uncollected = "", false
 			}
@@ -121,6 +121,12 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		i.follow(level, known, j)
 	}
 	t.rank()
+}
+
+// staysWhileFull reports whether what is suspected says nothing while the heap is full: as long as the JVM only
+// collects, threads wait for memory, and what they would free stays.
+func staysWhileFull(v rows.Verdict) bool {
+	return v == rows.VerdictThreads || v == rows.VerdictClassLoader || v == rows.VerdictHeap
 }
 
 // begin starts to follow what was found.
