@@ -50,7 +50,7 @@ type testCase struct {
 func cases() []testCase {
 	return slices.Concat(
 		tomcatCases(), h2Cases(), groovyCases(),
-		nettyCases(), scriptCases(), activemqCases(), zookeeperCases(), nuCases(), wiremockCases(),
+		nettyCases(), scriptCases(), activemqCases(), zookeeperCases(), nuCases(), wiremockCases(), jettyCases(), puppetCases(),
 	)
 }
 

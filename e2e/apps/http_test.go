@@ -34,6 +34,7 @@ func (h *httpClient) send(ctx context.Context, method, path, contentType, conten
 	if err != nil {
 		return err
 	}
+	request.Header.Set("Accept", "*/*") // Puppet Server requires one
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
