@@ -189,10 +189,10 @@ func accountIn(held []byte, areas Areas) (bytes uint64, ok bool) {
 // accounts yields where malloc's account seems to be, and what it says.
 func (m *memory) accounts(areas Areas) iter.Seq2[uint64, uint64] {
 	return func(yield func(uint64, uint64) bool) {
+		if areas.Brk.Start == 0 {
+			return
+		}
 		for _, r := range areas.Library {
-			if areas.Brk.Start == 0 {
-				return
-			}
 			m.load(r.Start, r.End)
 			for at := m.start; m.holds(at, accountBytes); at += 8 {
 				if bytes, ok := accountIn(m.at(at, accountBytes), areas); ok && !yield(at, bytes) {

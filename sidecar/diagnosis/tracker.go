@@ -112,8 +112,9 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		}
 		i.RestMillis = j.rest(i.Measure)
 		level, known := j.level(i)
-		if i.Verdict == rows.VerdictHeap && (i.Waiting == "" || i.Uncollected && j.leftNearlyAll()) {
-			if i.fill(j); i.full {
+		if i.Verdict == rows.VerdictHeap {
+			i.fill(j)
+			if i.full && (i.Waiting == "" || i.Uncollected && j.leftNearlyAll()) {
 				i.Sightings = max(i.Sightings, sightingsInAll) // it grew until there was no more room
 				i.Waiting, i.Uncollected = "", false
 			}
