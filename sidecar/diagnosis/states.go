@@ -123,7 +123,7 @@ func (j *judge) retained() (Finding, bool) {
 	}
 	levels := func(yield func(int64, float64) bool) {
 		for time, p := range j.c.PointsSince(series, j.at-levelMillis) {
-			if time <= j.at && !yield(time, float64(p.Min)/(retainedShare*limit)) {
+			if time <= j.at && !yield(time, float64(p.Last)/(retainedShare*limit)) { // what is less for a moment is no end
 				return
 			}
 		}

@@ -199,6 +199,31 @@ func TestStateStays(t *testing.T) {
 	}
 }
 
+// TestLessForAMoment: a step of a minute in which less was retained for a moment, as samples may not have seen it, does
+// not end what is retained.
+func TestLessForAMoment(t *testing.T) {
+	const mib, minutes = 1 << 20, 30
+	column := func(last, least int64) *history.Column {
+		of := func(v int64) history.Values { return slices.Repeat(history.Values{v}, minutes) }
+		return &history.Column{Last: of(last), Min: of(least), Max: of(last)}
+	}
+	track := &history.Track{StepMillis: minute, Series: map[string]*history.Column{
+		history.JVMGeneration: column(1, 1), history.Limit: column(1000*mib, 1000*mib),
+	}}
+	for k := range int64(minutes) {
+		track.Times = append(track.Times, (k+1)*minute)
+	}
+	for _, tt := range []struct {
+		last, least int64
+		want        bool
+	}{{150, 150, true}, {150, 50, true}, {50, 50, false}} {
+		track.Series[history.Detail(rows.Native, rows.AllocatorRetained)] = column(tt.last*mib, tt.least*mib)
+		if _, found := newJudge(&history.Container{Tracks: []*history.Track{track}}).retained(); found != tt.want {
+			t.Errorf("%+v: %v", tt, found)
+		}
+	}
+}
+
 // TestPriority: a leak comes before a state, and states before no verdict, also without
 // history.
 func TestPriority(t *testing.T) {
