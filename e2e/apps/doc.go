@@ -6,7 +6,7 @@
 // a case reaches a limit near the end of -duration.
 //
 // There is one file for each server: how it is installed, started and used, and its cases.
-// A library (Tomcat, H2, Netty, Groovy, Jython) is served by a small Java program in testdata, all others
+// A library (Tomcat, Jetty, H2, Netty, Groovy, Jython) is served by a small Java program in testdata, all others
 // run as they are packaged. A new one is added to the list in cases.
 //
 // `make bench-apps` runs them and prints a table: for each case and setting the time of the

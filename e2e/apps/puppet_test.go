@@ -36,7 +36,7 @@ func puppetCases() []testCase {
 
 func puppetArguments(t *testing.T, c *testCase, _, address string) []string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "puppet") // the path of a list, at whose commas it is split: the name of the case has one
+	dir, err := os.MkdirTemp("", "puppet") // --config is a list: a folder named after the case has commas
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +59,9 @@ func puppetArguments(t *testing.T, c *testCase, _, address string) []string {
 			` server-var-dir: %[1]q, server-run-dir: %[1]q, server-log-dir: %[1]q, max-active-instances: 1, max-requests-per-instance: %d }`, dir, requests),
 		"puppet.conf": "[main]\ncertname = localhost\nenvironment_timeout = " + timeout + "\n",
 	}
+	site := manifest()
 	for n := range c.faults + 1 {
-		files[fmt.Sprintf("environments/%s/manifests/site.pp", environment(n))] = manifest()
+		files[fmt.Sprintf("environments/%s/manifests/site.pp", environment(n))] = site
 	}
 	if err := os.CopyFS(dir, os.DirFS("/etc/puppet/puppetserver")); err != nil {
 		t.Fatal(err)

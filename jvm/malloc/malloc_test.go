@@ -317,7 +317,6 @@ func TestFindInJVM(t *testing.T) {
 	}
 }
 
-// find returns what is resident of malloc's memory by kind.
 // TestAccountInJVM: libc has one account, and it counts what is mmapped.
 func TestAccountInJVM(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{JVMFlags: []string{"-XX:+UseSerialGC", "-Xmx32m"}})
@@ -355,6 +354,7 @@ func TestAccountInJVM(t *testing.T) {
 	}
 }
 
+// find returns what is resident of malloc's memory by kind.
 func find(t *testing.T, pid int) map[ranges.Kind]int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))

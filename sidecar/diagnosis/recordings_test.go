@@ -29,6 +29,8 @@ type recording struct {
 	Ended bool `json:"ended"`
 	// Missed says what is judged wrongly today; "": nothing.
 	Missed string `json:"missed"`
+	// Before are the states that it is in before the leak is named.
+	Before []rows.Verdict `json:"before"`
 	// Setting is that of the sidecar, where the same JVM was recorded by two.
 	Setting string `json:"setting"`
 	// RealTime says why it cannot be judged as if all had gone slower; "": it can.

@@ -210,7 +210,7 @@ func twoRates(d *Diagnosis) string {
 func (c *course) note(r *recording, at time.Duration, d *Diagnosis, change Change) {
 	c.judged++
 	c.length = at
-	if change != "" && (d.Verdict != rows.VerdictHeapFull || c.first > 0) { // a heap is full before what fills it is a leak
+	if change != "" {
 		c.events++
 	}
 	c.follow(d.Incidents)
