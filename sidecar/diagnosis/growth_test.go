@@ -37,6 +37,29 @@ func TestFillingUntil(t *testing.T) {
 	}
 }
 
+// TestLateGrowth: what came in one step need not come again.
+func TestLateGrowth(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		values []float64 // one each hour
+		want   float64
+	}{
+		{"even", []float64{0, 9, 18, 20, 22, 24, 26}, 2},
+		{"one step, and little else", []float64{0, 9, 18, 18, 30, 31, 32}, 1},
+		{"one step alone", []float64{0, 9, 18, 18, 30, 30, 30}, 0},
+		{"steps of equal size", []float64{0, 9, 18, 18, 20, 20, 24, 24, 26, 26, 28, 28, 30}, 1},
+		{"it falls", []float64{0, 9, 18, 17, 16, 15, 14}, -1},
+	} {
+		var in trend
+		for k, value := range tt.values {
+			in.floors = append(in.floors, floor{float64(k), value})
+		}
+		if got := in.late(); math.Abs(got-tt.want) > 0.01 {
+			t.Errorf("%s: %.2f an hour, want %.2f", tt.name, got, tt.want)
+		}
+	}
+}
+
 // TestLately: the traffic of the next hour is that of the last hour.
 func TestLately(t *testing.T) {
 	var f traffic
