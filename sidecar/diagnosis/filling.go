@@ -189,20 +189,3 @@ func (f *filling) slowed(hours, keeps float64) float64 {
 	decay := -math.Log(keeps) / f.half
 	return math.Sqrt(keeps) * (1 - math.Exp(-decay*hours)) / decay
 }
-
-// late is the rate in the second half. What came in a step is not known to come again, so without the
-// largest one if that is more than a trend may have.
-func (t *trend) late() float64 {
-	f := t.floors[(len(t.floors)-1)/2:]
-	last, step := len(f)-1, 1
-	for k := 2; k <= last; k++ {
-		if f[k].value-f[k-1].value > f[step].value-f[step-1].value {
-			step = k
-		}
-	}
-	gain, took := f[last].value-f[0].value, f[last].time-f[0].time
-	if rise := f[step].value - f[step-1].value; last > 1 && rise > maxJump*gain {
-		gain, took = gain-rise, took-(f[step].time-f[step-1].time)
-	}
-	return gain / took
-}

@@ -74,10 +74,9 @@ func (j *judge) atMean(i *Incident, w window, f *traffic) func(series string) (t
 				return t, false
 			}
 		}
-		last := len(t.floors) - 1
-		rate := t.between(last/2, last)
+		rate := t.late()
 		if rate <= 0 {
-			rate = t.between(0, last)
+			rate = t.between(0, len(t.floors)-1)
 		}
 		t.atTraffic(rate, f)
 		return t, rate > 0

@@ -127,6 +127,27 @@ func TestGrowthBeside(t *testing.T) {
 	}
 }
 
+// TestTrafficUnsampled: a pause in which few samples were taken is part of the traffic.
+func TestTrafficUnsampled(t *testing.T) {
+	const seconds, grows, mib = 1000, 600, 1 << 20
+	row := history.Row(rows.Native)
+	c := counters(seconds, map[string]float64{history.JVMGeneration: 1, row: 50 * mib}, map[string]float64{row: mib / 4.})
+	track := c.Tracks[1]
+	level := track.Series[row].Last
+	for k := grows/10 + 1; k < len(level); k++ {
+		if level[k] = level[grows/10]; k < len(level)-2 {
+			level[k] = history.Unknown
+		}
+	}
+	start := time.UnixMilli(track.Times[0])
+	j := newJudge(c)
+	i := Incident{Verdict: rows.VerdictNativeUntracked, Measure: row, Since: start}
+	f, changes := j.traffic(&i, window{track.Times[0], j.at})
+	if want := 3600 * mib / 4. * grows / seconds; !changes || math.Abs(f.mean/want-1) > 0.05 {
+		t.Errorf("traffic %+v, changes: %v, want a mean of %.0f", f, changes, want)
+	}
+}
+
 // TestRestOfARow: what grows in the row of a detail that leaks is part of the rest, also of an incident
 // that a restarted sidecar has read.
 func TestRestOfARow(t *testing.T) {

@@ -204,6 +204,23 @@ func median(sorted []float64) float64 {
 	return (sorted[n/2] + sorted[(n-1)/2]) / 2
 }
 
+// late is the rate in the second half. What came in a step is not known to come again, so without the
+// largest one if that is more than a trend may have.
+func (t *trend) late() float64 {
+	f := t.floors[(len(t.floors)-1)/2:]
+	last, step := len(f)-1, 1
+	for k := 2; k <= last; k++ {
+		if f[k].value-f[k-1].value > f[step].value-f[step-1].value {
+			step = k
+		}
+	}
+	gain, took := f[last].value-f[0].value, f[last].time-f[0].time
+	if rise := f[step].value - f[step-1].value; last > 1 && rise > maxJump*gain {
+		gain, took = gain-rise, took-(f[step].time-f[step-1].time)
+	}
+	return gain / took
+}
+
 // rises reports whether the series grows by at least that much in the window, to
 // its end, not by chance and not in a step.
 func (t *trend) rises(least float64) bool {
