@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -30,9 +31,16 @@ func getter(_ *testCase, address string) (*client, error) {
 
 // send returns an error unless the answer is OK.
 func (h *httpClient) send(ctx context.Context, method, path, contentType, content string) error {
+	_, _, err := h.exchange(ctx, http.StatusOK, method, path, contentType, content)
+	return err
+}
+
+// exchange returns the body of the answer, and where it came from after redirects. Any other
+// status is an error.
+func (h *httpClient) exchange(ctx context.Context, status int, method, path, contentType, content string) (string, *url.URL, error) {
 	request, err := http.NewRequestWithContext(ctx, method, h.url+path, strings.NewReader(content))
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	request.Header.Set("Accept", "*/*") // Puppet Server requires one
 	if contentType != "" {
@@ -40,12 +48,12 @@ func (h *httpClient) send(ctx context.Context, method, path, contentType, conten
 	}
 	response, err := h.http.Do(request)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
+	if err == nil && response.StatusCode != status {
 		err = fmt.Errorf("%s %s: %s: %.300s", method, path, response.Status, body)
 	}
-	return err
+	return string(body), response.Request.URL, err
 }

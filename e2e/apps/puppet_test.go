@@ -30,7 +30,7 @@ func puppetCases() []testCase {
 	leaks := testCase{
 		server: puppet, fault: environments, verdict: "heap", limit: 896, faults: 110, flags: []string{"-Xmx352m"}, line: "org.jruby.",
 	}
-	renews := testCase{server: puppet, fault: renewed, gc: "Parallel", limit: 1024, faults: 110, flags: []string{"-Xmx384m"}}
+	renews := testCase{server: puppet, fault: renewed, gc: "Parallel", limit: 1152, faults: 110, flags: []string{"-Xmx448m"}}
 	return []testCase{leaks, renews, leaks.clean()}
 }
 
