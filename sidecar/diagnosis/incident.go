@@ -188,7 +188,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 		if i.Measure == history.OldUsed && !i.full {
 			i.leftLess = j.leftLess()
 		}
-		if i.Waiting == "" && i.leftLess == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) {
+		if i.Waiting == "" && i.leftLess == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) && !j.levelled(i) {
 			i.State, i.Confirmed = Confirmed, &at
 		} else if min(at.Sub(i.Seen), i.idle(j.at)) > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at

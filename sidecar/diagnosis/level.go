@@ -117,3 +117,19 @@ func (j *judge) rest(measure string) int64 {
 	}
 	return longest
 }
+
+// levelledShare is the part of the growth of the first half, in the second, up to which a heap has levelled off.
+const levelledShare = 0.2
+
+// levelled reports whether a heap that was found growing has levelled off since: a cache that filled within
+// a minute of the start comes and goes by more than what is asked for to confirm a leak.
+func (j *judge) levelled(i *Incident) bool {
+	if i.Measure != history.OldUsed || i.full {
+		return false
+	}
+	t, ok := j.survivors(j.windows[0])
+	if !ok {
+		t, ok = j.live(j.windows[0])
+	}
+	return ok && t.bend < levelledShare
+}
