@@ -127,9 +127,6 @@ func (j *judge) levelled(i *Incident) bool {
 	if i.Measure != history.OldUsed || i.full {
 		return false
 	}
-	t, ok := j.survivors(j.windows[0])
-	if !ok {
-		t, ok = j.live(j.windows[0])
-	}
+	t, ok := j.surviving(i, j.windows[0])
 	return ok && t.bend < levelledShare
 }
