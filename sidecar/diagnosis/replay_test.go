@@ -98,6 +98,7 @@ type course struct {
 	// it changed after that, but for the closing.
 	incidents map[string]*incidentCourse
 	accused   []string // wrong leaks, each once, with the time
+	fleeting  []string // incidents that were closed when they were opened
 	last      rows.Verdict
 	sentence  string
 	// half is the first judgment from half time on, after is how long the JVM ran then.
@@ -122,6 +123,8 @@ func (c *course) follow(all []Incident) {
 				c.incidents = make(map[string]*incidentCourse)
 			}
 			c.incidents[key] = &incidentCourse{state: i.State}
+		case was == nil && i.State == Closed && i.Closed.Equal(i.Opened) && !slices.Contains(c.fleeting, key):
+			c.fleeting = append(c.fleeting, key)
 		case was != nil && was.state != i.State:
 			if was.state = i.State; i.State != Closed {
 				was.changes++
@@ -235,6 +238,9 @@ func (c *course) faults(r *recording) []string {
 	fault := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if len(c.accused) > 0 {
 		fault("accused of %v", c.accused)
+	}
+	if len(c.fleeting) > 0 {
+		fault("closed when opened: %v", c.fleeting)
 	}
 	if !r.Verdict.Leak() {
 		return all

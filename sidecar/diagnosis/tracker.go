@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
@@ -121,6 +122,8 @@ func (t *Tracker) take(j *judge, found []Finding) {
 		}
 		i.follow(level, known, j)
 	}
+	// What was found and has gone by now is none.
+	t.Incidents = slices.DeleteFunc(t.Incidents, func(i Incident) bool { return i.State == Closed && i.Opened.Equal(at) })
 	t.rank()
 }
 
