@@ -64,8 +64,9 @@ func (j *judge) oldGain() (gain float64, ok bool) {
 // rest is what any of them finds.
 const suspicious = 0.5
 
-// fullCache is the part of what earlier collections left, of what came up, below which a cache is full.
-const fullCache = 0.5
+// fullCache is the part of what earlier collections left, of what came up, below which a cache is full, or was
+// filled since the one before.
+const fullCache = 0.75
 
 // promotedAndLeft is what came up in the old generation before its collections, and what these left of
 // it: n of them, and of these the last one.
