@@ -112,10 +112,11 @@ func (j *judge) partOf(points iter.Seq2[int64, history.Point], by *clock, w wind
 		}
 		return p, true
 	}
-	if p.rate = t.late(); p.rate <= 0 {
+	rate := t.late()
+	if rate <= 0 {
 		return part{}, false
 	}
-	p.atTraffic(p.rate, g.flow)
+	p.atTraffic(rate, g.flow)
 	return p, true
 }
 

@@ -103,14 +103,14 @@ const maxSeconds = 10 * 365.25 * 24 * 3600
 
 // traffic is that of a leak in a window, nil if it does not change.
 func (j *judge) traffic(i *Incident, w window) (*traffic, bool) {
-	t, ok := j.trendOf(i.Measure, w)
-	if !ok {
-		t, ok = j.trendOfParts(i.Measure, w, bins/2) // a pause leaves few samples for a part
-	}
+	var t trend
+	var ok bool
 	by := float64(changing)
 	if i.Verdict == rows.VerdictHeap {
 		t, ok = j.surviving(i, w)
 		by = changingHeap
+	} else if t, ok = j.trendOf(i.Measure, w); !ok {
+		t, ok = j.trendOfParts(i.Measure, w, bins/2) // a pause leaves few samples for a part
 	}
 	if !ok {
 		return nil, false

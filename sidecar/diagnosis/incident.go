@@ -188,7 +188,7 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 		if i.Measure == history.OldUsed && !i.full {
 			i.leftLess = j.leftLess()
 		}
-		if i.Waiting == "" && i.leftLess == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) && !j.maybeGarbage(i, level) && !j.levelled(i) {
+		if i.stands(level, j) {
 			i.State, i.Confirmed = Confirmed, &at
 		} else if min(at.Sub(i.Seen), i.idle(j.at)) > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at
@@ -202,6 +202,12 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 	if i.State != Suspected {
 		i.Waiting = "" // it needs no confirmation any more
 	}
+}
+
+// stands reports whether a suspicion was found often enough, and nothing speaks against it.
+func (i *Incident) stands(level float64, j *judge) bool {
+	return i.Waiting == "" && i.leftLess == "" && i.wentOn() && (i.InARow >= sightingsInARow || i.Sightings >= sightingsInAll) &&
+		!j.maybeGarbage(i, level) && !j.levelled(i)
 }
 
 // news is the part of the gain that must come up after the first finding of a verdict. Caches fill the
