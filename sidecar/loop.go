@@ -172,6 +172,9 @@ func (l *loop) publish(ctx context.Context, report breakdown.Report) error {
 	if err := l.judge(ctx, &report); err != nil {
 		return err
 	}
+	for i := range report.Containers {
+		l.evidence.Tend(ctx, report.Time, &report.Containers[i])
+	}
 	l.addOwners(&report)
 	l.remember(&report)
 	l.state.SetReport(&report)

@@ -145,7 +145,6 @@ func (l *loop) gather(ctx context.Context, now time.Time, c *breakdown.Container
 			in.Gathered = l.evidence.Gather(ctx, now, c, &diagnosis.Finding{Verdict: in.Verdict, Subject: in.Subject}, evidence.StageOf(in.Verdict, in.Opened, now))
 		}
 	}
-	l.evidence.Tend(ctx, now, c)
 	l.evidence.Baseline(ctx, now, c)
 }
 

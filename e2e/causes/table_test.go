@@ -252,7 +252,8 @@ func (l *resultList) costTable(b *strings.Builder) {
 	b.WriteString(`On a busy machine the pauses are mostly those of other programs.
 
 The same application without load or leak, its heap touched at the start; with --gains 95 MiB of it are live objects. Memory is what is resident and private
-10 s after the recording, less what was before. CPU time and the longest pause are those from its start to its end, less
+10 s after the recording, less what was before: with many different stacks JFR takes more while it records, which is
+bounded ([reference.md](reference.md#jvmem-evidence)). CPU time and the longest pause are those from its start to its end, less
 those of the same time before; the pause is that of a thread that is ready every 0.2 ms.
 
 | JDK | kind | CPU time | longest pause before | longest pause | memory that stays |

@@ -16,6 +16,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/attach"
 	"github.com/jvmem/jvmem/jvm/evidence/cause"
 	"github.com/jvmem/jvmem/jvm/jvmtest"
+	"github.com/jvmem/jvmem/jvm/nmt"
 )
 
 // TestRecording records threads that stay. Afterwards nothing of it is left.
@@ -83,6 +84,49 @@ func TestLook(t *testing.T) {
 		}
 		wantTidy(t, j.PID)
 	})
+}
+
+// TestLookFrees: a look makes JFR forget the stacks of what was sampled and collected. Else they take more
+// and more memory.
+func TestLookFrees(t *testing.T) {
+	j, p, _ := queried(t, jvmtest.Options{JVMFlags: []string{"-Xmx64m", "-XX:+UseSerialGC", "-XX:NativeMemoryTracking=summary"}})
+	recording, theirs, err := StartRecording(t.Context(), p, cause.Heap, cause.Options{}, time.Minute)
+	if theirs != nil || err != nil {
+		t.Fatal(theirs, err)
+	}
+	var mib []int64 // malloced by JFR: at its start, with many stacks, after a look
+	tracing := func() {
+		t.Helper()
+		session, err := p.Session()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := session.Send(t.Context(), attach.NativeMemorySummary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := nmt.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range report.Categories {
+			if c.Name == "Tracing" {
+				mib = append(mib, c.MallocBytes>>20)
+			}
+		}
+	}
+	tracing()
+	j.Do("stacks 20000")
+	tracing()
+	if _, err := recording.Look(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if tracing(); len(mib) != 3 || mib[1] < mib[0]+10 || mib[2] > mib[1]/2 {
+		t.Errorf("%d MiB", mib)
+	}
+	if _, err := recording.Stop(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestGains: what the live objects gain names the line that allocates them, or none if JFR

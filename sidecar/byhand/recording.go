@@ -13,13 +13,18 @@ import (
 	"github.com/jvmem/jvmem/jvm/attach"
 	jvmevidence "github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/jvm/evidence/cause"
+	"github.com/jvmem/jvmem/jvm/proc"
 	"github.com/jvmem/jvmem/sidecar/evidence"
 	"github.com/jvmem/jvmem/sidecar/rows"
 	"github.com/jvmem/jvmem/sidecar/sample"
 )
 
-// stopTimeout is how long a recording may take to end.
-const stopTimeout = time.Minute
+const (
+	// stopTimeout is how long a recording may take to end.
+	stopTimeout = time.Minute
+	// roomPoll is the time between two looks at the memory of a JVM that records.
+	roomPoll = time.Second
+)
 
 // RecordOptions are those of jvmem evidence.
 type RecordOptions struct {
@@ -67,7 +72,8 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 	if !o.Consent {
 		return nil, fmt.Errorf("%s\n  fix: if that is acceptable, add --yes", cost)
 	}
-	if err := evidence.CheckRoom(&t.before); err != nil {
+	left, err := evidence.CheckRoom(&t.before)
+	if err != nil {
 		return nil, err
 	}
 	options := cause.Options{Trace: o.Trace, Gains: o.Gains}
@@ -85,7 +91,7 @@ func Record(ctx context.Context, o RecordOptions, progress io.Writer) (*Finding,
 			return nil
 		}
 		fmt.Fprintf(progress, "recording for %s: %s\n", o.Duration, cost)
-		looked := await(ctx, p, recording, o.Duration, progress)
+		looked := await(ctx, p, recording, o.Duration, roomLeft(o.Proc, t.jvm.PID, left), progress)
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout) // also after Ctrl-C
 		defer cancel()
 		if found, err = recording.Stop(stopping, p); looked != nil {
@@ -136,24 +142,41 @@ func CompareInternal(ctx context.Context, o RecordOptions, progress io.Writer) (
 	return &found, nil
 }
 
+// roomLeft returns what reads what is left to a container's limit, by what the JVM has taken since so
+// much was left; 0 once the JVM has ended.
+func roomLeft(procfs string, pid int, left int64) func() int64 {
+	before, _ := proc.ReadStatus(procfs, pid) // the next one fails too
+	return func() int64 {
+		now, err := proc.ReadStatus(procfs, pid)
+		if err != nil {
+			return 0
+		}
+		return left - (now.RssAnonBytes - before.RssAnonBytes)
+	}
+}
+
 // await waits for the end of a recording, or until a look at it names a line: then it returns
 // what it saw.
-func await(ctx context.Context, p *jvm.Process, recording *jvmevidence.Recording, d time.Duration, progress io.Writer) *cause.Finding {
+func await(ctx context.Context, p *jvm.Process, recording *jvmevidence.Recording, d time.Duration, left func() int64, progress io.Writer) *cause.Finding {
 	end := time.After(d)
-	var look <-chan time.Time // nil blocks
-	if recording.Sampled() {
-		ticker := time.NewTicker(jvmevidence.LookInterval(d))
-		defer ticker.Stop()
-		look = ticker.C
-	}
-	for {
+	var room evidence.Room
+	for next := time.Now().Add(jvmevidence.LookInterval(d)); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-end:
 			return nil
-		case <-look:
+		case <-time.After(roomPoll):
 		}
+		look, stop := room.Take(left())
+		switch {
+		case stop, look && !recording.Sampled():
+			fmt.Fprintln(progress, "the recording ends now: the limit is near, or JFR takes much memory")
+			return nil
+		case !recording.Sampled() || !look && time.Now().Before(next):
+			continue
+		}
+		next = time.Now().Add(jvmevidence.LookInterval(d))
 		found, err := recording.Look(ctx, p)
 		switch {
 		case err != nil:

@@ -227,10 +227,17 @@ var countOf = map[string]string{
 	history.PrefixNMT + "class": history.Classes, history.PrefixNMT + "symbol": history.Classes, history.PrefixNMT + "thread": history.Threads,
 }
 
+// recorder is the category of Flight Recorder. It takes up to recorderBytes when it starts, and while it samples
+// objects.
+const recorder, recorderBytes = "tracing", 48 << 20
+
 // internal: what HotSpot itself mallocs grows.
 func (j *judge) internal() (Finding, bool) {
 	f, ok := j.parts(rows.VerdictJVMInternal, history.Detail(rows.Native, rows.JVMInternal), history.PrefixNMT)()
 	if ok && j.classesExplain(f.window, f.Rate, causal) {
+		return Finding{}, false
+	}
+	if n, _ := j.now(history.PrefixNMT + recorder); f.Subject == recorder && n < recorderBytes {
 		return Finding{}, false
 	}
 	if count := countOf[history.PrefixNMT+f.Subject]; ok && count != "" {

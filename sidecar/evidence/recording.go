@@ -3,7 +3,6 @@ package evidence
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -103,6 +102,7 @@ type recorded struct {
 	stage   Stage // when it was started
 	// next is when to look at it or to stop it, or to start another one; end is when it ends.
 	next, end time.Time
+	room      Room
 	tries     int // that failed, or named no line
 	reads     int // of recordings of somebody else, which named none
 	found     *cause.Finding
@@ -129,8 +129,8 @@ func (r recorded) without(now time.Time, err error) recorded {
 	return r
 }
 
-// Tend looks at and stops the recordings of a container, also those of a finding that has gone
-// meanwhile: it may come back within the incident.
+// Tend looks at and stops the recordings of a container, after each sample of it: what JFR takes grows
+// meanwhile. Also those of a finding that has gone: it may come back within the incident.
 func (c *Collector) Tend(ctx context.Context, now time.Time, of *breakdown.Container) {
 	for k, i := range c.incidents {
 		if k.container == of.Key() {
@@ -148,13 +148,16 @@ func (c *Collector) record(ctx context.Context, now time.Time, of *breakdown.Con
 		r := i.recordings[p]
 		switch {
 		case i.recording != nil:
-		case r.running != nil && !now.Before(r.next):
-			due[p] = r
-		case r.running != nil || kind == "" || !r.wanted(now, stage):
+		case r.running != nil:
+			if r.limit(now, of); !now.Before(r.next) {
+				due[p] = r
+			}
+			i.recordings[p] = r
+		case kind == "" || !r.wanted(now, stage):
 		case c.recordingNow(now, p):
 			c.endOthers(now, p, kind, stage)
 		default:
-			if err := CheckRoom(of); err != nil {
+			if _, err := CheckRoom(of); err != nil {
 				i.recordings[p] = r.without(now, err)
 				continue
 			}
@@ -189,12 +192,26 @@ func (c *Collector) startRecording(ctx context.Context, now time.Time, p *jvm.Pr
 	case started == nil:
 		return r.read(now, theirs, err)
 	}
-	r.at, r.running, r.kind, r.stage, r.end = now, started, kind, stage, now.Add(length)
+	r.at, r.running, r.kind, r.stage, r.end, r.room = now, started, kind, stage, now.Add(length), Room{}
 	r.next = r.end
 	if started.Sampled() {
 		r.next = now.Add(evidence.LookInterval(length))
 	}
 	return r
+}
+
+// limit has a recording looked at or stopped now if it takes too much memory.
+func (r *recorded) limit(now time.Time, of *breakdown.Container) {
+	left, known := leftOf(of)
+	if !known {
+		return
+	}
+	switch look, stop := r.room.Take(left); {
+	case stop, look && !r.running.Sampled():
+		r.next, r.end = now, now
+	case look:
+		r.next = now
+	}
 }
 
 // step looks at a recording, and stops it at its end or if it names a line.
@@ -265,19 +282,4 @@ func (i *incident) pollRecording() {
 		maps.Copy(i.recordings, all)
 	default:
 	}
-}
-
-// CheckRoom returns an error if a container has no room for a recording.
-func CheckRoom(of *breakdown.Container) error {
-	if of.Limited != nil && !*of.Limited {
-		return nil
-	}
-	unreclaimable := rows.Unreclaimable(of.UsageBytes, of.ReclaimableBytes)
-	if of.LimitBytes == nil || unreclaimable == nil {
-		return fmt.Errorf("no recording: it is unknown how near the limit is, and JFR makes the JVM use 12 to 31 MiB for good")
-	}
-	if room := *of.LimitBytes - *unreclaimable; room < evidence.RecordingBytes {
-		return fmt.Errorf("no recording: JFR makes the JVM use 12 to 31 MiB for good, and only %s are left to the limit", breakdown.Size(&room))
-	}
-	return nil
 }

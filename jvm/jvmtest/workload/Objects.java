@@ -26,6 +26,7 @@ final class Objects implements Workload.Kind {
             case "churn": return churn(command.number(1), command.number(2, 0));
             case "objects": add(kept, command.number(1) * 1024); return Pools.heap("");
             case "objectsfree": kept.clear(); return Pools.heap("");
+            case "stacks": return stacks(command.number(1));
             case "threadlocals": return threadlocals(command.number(1));
             default: return null;
         }
@@ -63,6 +64,30 @@ final class Objects implements Workload.Kind {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e); // nothing interrupts it
         }
+    }
+
+    private static Object last;
+
+    /** Garbage too large for a thread's buffer, each allocated with another stack. */
+    private static String stacks(int count) {
+        for (int i = 0; i < count; i++) {
+            left(i, 40);
+        }
+        return Pools.heap("");
+    }
+
+    private static void left(int path, int depth) {
+        if (depth == 0) {
+            last = new byte[64 << 10];
+        } else if ((path & 1) == 0) {
+            left(path >> 1, depth - 1);
+        } else {
+            right(path >> 1, depth - 1);
+        }
+    }
+
+    private static void right(int path, int depth) {
+        left(path, depth - 1);
     }
 
     /** Threads of a pool live on, and with them what they have in a ThreadLocal. */
