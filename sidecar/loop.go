@@ -52,6 +52,9 @@ type loop struct {
 // patience is how long a sample waits for a container whose JVM does not answer.
 const patience = time.Second
 
+// stillFor is the time between two samples while nothing moves; at longer intervals each takes one.
+const stillFor = 5 * time.Second
+
 func newLoop(o ServeOptions, state *httpapi.State, kept *incidents.Store) *loop {
 	o.Patience = patience
 	sampler := sample.New(o.Options)
@@ -103,12 +106,18 @@ func (l *loop) run(ctx context.Context) error {
 // tick takes a sample, or light readings. The error is about logging.
 func (l *loop) tick(ctx context.Context) error {
 	l.throttle.Walked(l.sampler.Walked())
-	if l.throttle.Affords(sample.Spent()) || l.changed {
+	now := sample.Spent()
+	affords := l.throttle.Affords(now)
+	needed := l.needed()
+	if affords && needed || l.changed {
 		err := l.sample(ctx)
 		if l.throttle.AffordsWalk() {
 			l.sampler.Walk()
 		}
 		return err
+	}
+	if !needed {
+		l.throttle.Waive(now)
 	}
 	l.pace.Reading()
 	l.warn("readings", l.sampler.Record(l.history, &l.latest))
@@ -117,6 +126,11 @@ func (l *loop) tick(ctx context.Context) error {
 	}
 	l.state.Tick(l.cost())
 	return nil
+}
+
+// needed reports whether a sample would show more than the last one.
+func (l *loop) needed() bool {
+	return time.Since(l.latest.Time) > stillFor-l.options.Interval/2 || l.logDue() || !l.sampler.Still(&l.latest)
 }
 
 // resized reports whether a container has another limit than in the last report.
@@ -208,7 +222,7 @@ func (l *loop) cost() httpapi.Cost {
 
 // log writes the breakdown, every LogInterval.
 func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
-	if l.options.LogInterval == 0 || len(r.Containers) == 0 || time.Since(l.logged) < l.options.LogInterval {
+	if len(r.Containers) == 0 || !l.logDue() {
 		return nil
 	}
 	l.logged = time.Now()
@@ -218,6 +232,11 @@ func (l *loop) log(ctx context.Context, r *breakdown.Report) error {
 		}
 		return nil
 	})
+}
+
+// logDue reports whether it is time for the next log line.
+func (l *loop) logDue() bool {
+	return l.options.LogInterval > 0 && time.Since(l.logged) >= l.options.LogInterval
 }
 
 // warn logs an error of a kind, once until it changes. nil: the error is gone.

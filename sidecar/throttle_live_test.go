@@ -50,3 +50,26 @@ func TestMaxCPU(t *testing.T) {
 		t.Errorf("logged %d times", n)
 	}
 }
+
+// TestStill: while nothing moves, most intervals have no sample; what moves is sampled at once.
+func TestStill(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx32m", "-Xms32m", "-XX:+AlwaysPreTouch", "-Xint"}})
+	s := serveFor(t, ServeOptions{Interval: 100 * time.Millisecond}, j)
+	report := func() (r breakdown.Report) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(s.get(t, "/breakdown")), &r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	s.await(t, "samples become rare, readings do not", func() bool {
+		r := report()
+		now := r.Containers[0].Reading
+		return now != nil && now.Time.Sub(r.Time) > stillFor/2
+	})
+	before := report()
+	j.Do("unsafe 8")
+	s.await(t, "the rows have the growth", func() bool {
+		return *report().Containers[0].UsageBytes > *before.Containers[0].UsageBytes+7*mib
+	})
+}

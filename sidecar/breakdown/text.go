@@ -57,7 +57,7 @@ func (c *Container) writeText(b *strings.Builder, at time.Time) {
 	case c.ReadAt != nil:
 		fmt.Fprintf(b, "These rows were read at %s.\n", c.ReadAt.UTC().Format(time.RFC3339))
 	case c.Reading != nil:
-		fmt.Fprintf(b, "These rows are %s old because --max-cpu limits how often they are read; usage is %s now.\n", c.Reading.Time.Sub(at).Round(time.Second), Size(now.UsageBytes))
+		fmt.Fprintf(b, "These rows are %s old: they are read less often while nothing moves, and within --max-cpu; usage is %s now.\n", c.Reading.Time.Sub(at).Round(time.Second), Size(now.UsageBytes))
 	}
 	shown := at
 	if c.RowsAgeSeconds != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jvmem/jvmem/cgroup"
 	"github.com/jvmem/jvmem/jvm"
+	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
@@ -14,9 +15,47 @@ import (
 // light is the light reading of a container: from files that are open, always the same
 // few numbers whatever the size of the JVM, without allocating anything.
 type light struct {
-	memory cgroup.Reading
-	names  []string // of series, with their values
-	values []int64
+	memory  cgroup.Reading
+	names   []string // of series, with their values
+	values  []int64
+	sampled []int64 // the values after the last sample
+}
+
+// Still reports whether nothing has moved in any container of the report since the last sample,
+// as far as light readings show. They do not show what a JVM frees and malloc retains, nor new
+// processes that take no memory.
+func (s *Sampler) Still(r *breakdown.Report) bool {
+	for i := range r.Containers {
+		c := s.containers[r.Containers[i].Path()]
+		if c == nil || c.busy() || c.readLight() != nil || !c.light.still() {
+			return false
+		}
+	}
+	return len(r.Containers) > 0
+}
+
+// still reports whether the values differ from those after the last sample by no more than what
+// the counts of a sample may differ to be used again.
+func (l *light) still() bool {
+	if len(l.sampled) != len(l.values) {
+		return false
+	}
+	tolerance := resident.Policy{}.Tolerance(l.memory.UsageBytes)
+	for i, name := range l.names {
+		moved := max(l.values[i]-l.sampled[i], l.sampled[i]-l.values[i])
+		switch name {
+		case history.CPUMillis, history.StalledMillis, history.RefaultBytes, history.MajorFaults: // they move at rest
+		case history.Usage, history.WorkingSet, history.Reclaimable, history.Unreclaimable, history.OldUsed:
+			if moved > tolerance {
+				return false
+			}
+		default:
+			if moved > 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Record takes a light reading of each container of the report, the last one, and adds

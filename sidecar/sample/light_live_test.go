@@ -73,6 +73,35 @@ func TestReadings(t *testing.T) {
 	}
 }
 
+// TestStill: what a sample would show anew makes it necessary, however little a JVM holds.
+func TestStill(t *testing.T) {
+	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx32m", "-Xms32m", "-XX:+AlwaysPreTouch", "-Xint"}})
+	s := New(Options{Proc: "/proc", PID: j.PID})
+	defer s.Close()
+	var latest breakdown.Report
+	sample := func() {
+		t.Helper()
+		var err error
+		if latest, err = s.Sample(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, command := range []string{"unsafe 2", "threads 1 8", "gc"} {
+		for sample(); !s.Still(&latest); { // it may have moved by itself
+			sample()
+		}
+		j.Do(command)
+		if s.Still(&latest) {
+			t.Errorf("still after %q", command)
+		}
+	}
+	j.Send("exit")
+	<-j.Exited()
+	if s.Still(&latest) {
+		t.Error("still although it has ended")
+	}
+}
+
 func BenchmarkReadings(b *testing.B) {
 	j := jvmtest.Start(b, jvmtest.Options{JVMFlags: []string{"-Xmx64m"}})
 	s := New(Options{Proc: "/proc", PID: j.PID})

@@ -41,7 +41,7 @@ type Throttle struct {
 	loan    time.Duration // what walks used, and was not charged yet
 	settled CPUTime
 	cost    time.Duration // expected, of a sample
-	last    CPUTime       // when the last sample began
+	last    CPUTime       // when the last sample began, or was not needed
 	gap     time.Duration // moving average of the time between two samples; 0: there were no two
 	older   CPUTime       // start of the window of Ratio
 	newer   CPUTime       // start of the next window
@@ -107,6 +107,9 @@ func (t *Throttle) Walked(used time.Duration) {
 	t.settled.cpu += used
 }
 
+// Waive is called where a sample was allowed and is not needed.
+func (t *Throttle) Waive(now CPUTime) { t.last.at = now.at }
+
 // Begin is called before a sample.
 func (t *Throttle) Begin(now CPUTime) {
 	t.settle(now, false)
@@ -129,7 +132,8 @@ func average(before, now time.Duration) time.Duration {
 	return before + time.Duration(newWeight*float64(now-before))
 }
 
-// Interval is the current time between two samples; false: it is not known yet.
+// Interval is the current time between two samples, or times at which none was needed; false: it
+// is not known yet.
 func (t *Throttle) Interval() (time.Duration, bool) {
 	d := max(t.gap, t.settled.at.Sub(t.last.at))
 	return d, t.gap > 0 || !t.last.at.IsZero() && d > t.interval
