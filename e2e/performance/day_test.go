@@ -23,7 +23,7 @@ const (
 )
 
 // TestDay measures what a day of samples costs the JVM itself: CPU time of the threads that
-// work for jvmem, and safepoints. Samples come each second, and a day is 8,640 of them: what
+// work for jvmem, and safepoints. A day is 8,640 samples: what
 // is rare is counted in samples.
 func TestDay(t *testing.T) {
 	jdks := []*jdk{installed(t)}
@@ -49,7 +49,7 @@ func TestDay(t *testing.T) {
 			name := fmt.Sprintf("JDK %s, 200 threads, %s", feature(of), work.name)
 			begun, before, stops := time.Now(), threadTimes(t, j), safepoints(t, log)
 			time.Sleep(*observed)
-			samples := time.Since(begun).Seconds()
+			samples := float64(samplesSince(t, s, begun))
 			after, during := threadTimes(t, j), safepoints(t, log)[len(stops):]
 			day := samplesOfADay / samples
 			out.Add(append([]string{name}, dayRow(day, before, after, during)...)...)

@@ -23,7 +23,7 @@ func TestMany(t *testing.T) {
 	small := func(t *testing.T) *jvmtest.JVM {
 		return jvmtest.Start(t, jvmtest.Options{Wrap: d.wrap, JVMFlags: []string{"-Xmx64m", "-XX:+UseSerialGC", "-XX:NativeMemoryTracking=summary"}})
 	}
-	out := &report.Table{Head: []string{"", "CPU ms a sample", "peak MiB", "goal", "", "resident MiB", "descriptors"}}
+	out := &report.Table{Head: []string{"", "CPU ms each second", "peak MiB", "goal", "", "resident MiB", "descriptors"}}
 	of := ""
 	observe := func(name string, settle time.Duration, goal float64, setup func(t *testing.T)) {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +65,6 @@ func TestMany(t *testing.T) {
 			}
 		})
 	}
-	write(t, "many", fmt.Sprintf("%s\n`jvmem serve --interval 1s --max-cpu 0`; JVMs with Serial and a cgroup of their own, observed for %v;\nthe other processes are outside of these, and older than two minutes.\n\n%s",
+	write(t, "many", fmt.Sprintf("%s\n`jvmem serve --interval 1s --max-cpu 0`; JVMs with Serial and a cgroup of their own, observed for %v;\nthe other processes are outside of these, and older than two minutes. Seconds in which nothing moves have no sample.\n\n%s",
 		machine(t, of), manyWindow, out))
 }

@@ -34,12 +34,12 @@ const (
 type growth struct {
 	name   string
 	blocks int     // each grownEvery
-	goal   float64 // the part of one jcmd that a sample may take
+	goal   float64 // the part of one jcmd that an interval may take
 }
 
-// TestServed measures what a sample costs as it is served: with history, verdict and malloc's
+// TestServed measures what jvmem takes at each interval as it serves: with history, verdict and malloc's
 // blocks, by the CPU time of the whole process, but without the evidence of a suspected leak,
-// which is collected once. Heaps and binaries take turns. jvmem and jcmd have a priority above
+// which is collected once. Where nothing has moved, an interval has a light reading and no sample. Heaps and binaries take turns. jvmem and jcmd have a priority above
 // other programs, so that these do not empty its caches.
 func TestServed(t *testing.T) {
 	d := installed(t)
@@ -57,7 +57,7 @@ func TestServed(t *testing.T) {
 		jvms = append(jvms, d.start(t, 200, size))
 	}
 	time.Sleep(youngFor)
-	cpu := make(map[string][]float64) // of a sample, in ms
+	cpu, sampled := make(map[string][]float64), make(map[string][]float64) // of an interval, in ms; samples in percent of the intervals
 	var jcmd []float64
 	random := rand.New(rand.NewPCG(1, 2))
 	for range servedRounds {
@@ -65,7 +65,8 @@ func TestServed(t *testing.T) {
 			for _, g := range growths {
 				for _, k := range random.Perm(len(binaries)) {
 					key := fmt.Sprint(binaries[k], sizes[i], g.name)
-					cpu[key] = append(cpu[key], servedCPU(t, binaries[k], jvms[i], g.blocks))
+					spent, samples := servedCPU(t, binaries[k], jvms[i], g.blocks)
+					cpu[key], sampled[key] = append(cpu[key], spent), append(sampled[key], samples)
 				}
 			}
 		}
@@ -75,20 +76,20 @@ func TestServed(t *testing.T) {
 		}
 		jcmd = append(jcmd, milliseconds(child.UserTime()+child.SystemTime()))
 	}
-	out := &report.Table{Head: []string{"", "CPU ms", "of `jcmd`", "goal", "", "to the smallest heap", "goal 1.2", "CPU ms before"}}
+	out := &report.Table{Head: []string{"", "CPU ms", "of `jcmd`", "goal", "", "to the smallest heap", "goal 1.2", "intervals with a sample", "CPU ms before"}}
 	for _, g := range growths {
 		smallest := 0.0
 		for _, size := range sizes {
 			key := fmt.Sprint(size, g.name)
 			now, of := report.Median(cpu[*binary+key]), report.Median(jcmd)
 			row := []string{
-				fmt.Sprintf("%s, %d MiB of heap", g.name, size), report.Number(now), "1/" + report.Number(of/now), fmt.Sprintf("1/%v", g.goal), report.Met(now*g.goal <= of), "", "", "",
+				fmt.Sprintf("%s, %d MiB of heap", g.name, size), report.Number(now), "1/" + report.Number(of/now), fmt.Sprintf("1/%v", g.goal), report.Met(now*g.goal <= of), "", "", report.Number(report.Median(sampled[*binary+key])) + " %", "",
 			}
 			if smallest = cmp.Or(smallest, now); size > sizes[0] {
 				row[5], row[6] = report.Number(now/smallest), report.Met(now <= 1.2*smallest)
 			}
 			if *before != "" {
-				row[7] = number(cpu[*before+key])
+				row[8] = number(cpu[*before+key])
 			}
 			out.Add(row...)
 		}
@@ -104,9 +105,9 @@ func TestServed(t *testing.T) {
 	write(t, "served", fmt.Sprintf("%s\n%s\n\n%s", machine(t, version(t, jvms[0])), what, out))
 }
 
-// servedCPU returns the CPU time of one sample in milliseconds, while malloc's memory grows by
-// blocks of 64 KiB each grownEvery.
-func servedCPU(t *testing.T, binary string, j *jvmtest.JVM, blocks int) float64 {
+// servedCPU returns the CPU time of one interval in milliseconds, and how many percent of the intervals have
+// a sample, while malloc's memory grows by blocks of 64 KiB each grownEvery.
+func servedCPU(t *testing.T, binary string, j *jvmtest.JVM, blocks int) (spent, sampled float64) {
 	t.Helper()
 	s := sidecar.Start(t, sidecar.Options{Binary: binary, Flags: []string{"--interval", servedEvery.String(), "--pid", fmt.Sprint(j.PID), "--max-cpu", "0", "--evidence", "none"}})
 	defer s.Stop()
@@ -123,11 +124,12 @@ func servedCPU(t *testing.T, binary string, j *jvmtest.JVM, blocks int) float64 
 	pass(servedWarmUp) // the first samples read more
 	begun, before := time.Now(), jvmtest.CPUTime(t, s.PID())
 	pass(servedWindow)
-	spent, samples := jvmtest.CPUTime(t, s.PID())-before, time.Since(begun).Seconds()/servedEvery.Seconds()
+	cpu, intervals := jvmtest.CPUTime(t, s.PID())-before, time.Since(begun).Seconds()/servedEvery.Seconds()
+	samples := samplesSince(t, s, begun)
 	if blocks > 0 {
 		j.Do("unsafefree")
 	}
-	return milliseconds(spent) / samples
+	return milliseconds(cpu) / intervals, 100 * float64(samples) / intervals
 }
 
 // prioritize gives all threads of a process, and those that they start, the highest priority of

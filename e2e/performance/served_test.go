@@ -75,3 +75,22 @@ func usageOf(t *testing.T, s *sidecar.Process, begun time.Time) usage {
 		descriptors: count("fd"), threads: count("task"), cpuSeconds: jvmtest.CPUTime(t, pid).Seconds(), peakMiB: statusMiB(t, pid, "VmHWM"),
 	}
 }
+
+// samplesSince returns how many samples jvmem has taken since a moment, two minutes ago at most. At
+// the other intervals nothing had moved, or --max-cpu did not allow one.
+func samplesSince(t *testing.T, s *sidecar.Process, moment time.Time) int {
+	t.Helper()
+	h, err := s.History("since=2m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, track := range h.Containers[0].Tracks {
+		for i, at := range track.Times {
+			if track.StepMillis == 0 && at >= moment.UnixMilli() && track.Series["jvm_generation"].Last[i] != nil {
+				count++
+			}
+		}
+	}
+	return count
+}

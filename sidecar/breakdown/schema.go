@@ -82,7 +82,7 @@ type Container struct {
 }
 
 // Reading is a light reading. There are some between two samples where --max-cpu makes
-// samples rare.
+// samples rare, and while nothing moves.
 type Reading struct {
 	Time             time.Time `json:"time"`
 	LimitBytes       *int64    `json:"limit_bytes"` // null also if there is no limit

@@ -72,7 +72,7 @@ var metricTable = [numMetrics]struct {
 	logDropped:        {"jvmem_log_lines_dropped_total", "Log lines dropped because standard output was not read.", nil},
 	sourceUp:          {"jvmem_source_up", "Whether a source could be read completely (0 or 1).", []string{"container", "source"}},
 	sampleDuration:    {"jvmem_sample_duration_seconds", "Duration of the last sample.", nil},
-	sampleInterval:    {"jvmem_sample_interval_seconds", "Current time between two full samples. It exceeds the configured interval while jvmem keeps to its CPU limit.", nil},
+	sampleInterval:    {"jvmem_sample_interval_seconds", "Current time between two full samples; one that is not needed as nothing has moved counts as taken. It exceeds the configured interval while jvmem keeps to its CPU limit.", nil},
 	cpuRatio:          {"jvmem_cpu_ratio", "CPU usage of jvmem in the last minutes, as a share of one core.", nil},
 	maxCPURatio:       {"jvmem_max_cpu_ratio", "CPU limit that jvmem keeps to, as a share of one core; absent if there is none.", nil},
 	buildInfo:         {"jvmem_build_info", "1, labelled with the version of jvmem.", []string{"version", "goversion"}},
