@@ -51,7 +51,7 @@ func cases() []testCase {
 	return slices.Concat(
 		tomcatCases(), h2Cases(), groovyCases(),
 		nettyCases(), scriptCases(), activemqCases(), zookeeperCases(), nuCases(), wiremockCases(), jettyCases(), puppetCases(),
-		elasticmqCases(), mockserverCases(), openrefineCases(), seleniumCases(),
+		elasticmqCases(), mockserverCases(), openrefineCases(), seleniumCases(), plantumlCases(),
 	)
 }
 
