@@ -105,7 +105,7 @@ func (l *loop) run(ctx context.Context) error {
 
 // tick takes a sample, or light readings. The error is about logging.
 func (l *loop) tick(ctx context.Context) error {
-	l.throttle.Walked(l.sampler.Walked())
+	l.throttle.Defer(l.sampler.Deferred())
 	now := sample.Spent()
 	affords := l.throttle.Affords(now)
 	needed := l.needed()
@@ -151,7 +151,10 @@ func (l *loop) resized() (changed bool) {
 // sample takes one sample and publishes it. The error is about logging.
 func (l *loop) sample(ctx context.Context) error {
 	l.throttle.Begin(sample.Spent())
-	defer func() { l.throttle.End(sample.Spent()) }()
+	defer func() {
+		l.throttle.Defer(l.sampler.Deferred())
+		l.throttle.End(sample.Spent())
+	}()
 	l.changed = false
 	begun := time.Now()
 	report, err := l.sampler.Sample(ctx)

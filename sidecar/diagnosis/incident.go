@@ -190,12 +190,12 @@ func (i *Incident) follow(level float64, known bool, j *judge) {
 		}
 		if i.stands(level, j) {
 			i.State, i.Confirmed = Confirmed, &at
-		} else if min(at.Sub(i.Seen), i.idle(j.at)) > max(forget, at.Sub(i.Opened)/2) {
+		} else if min(at.Sub(i.Seen), j.idle(i)) > max(forget, at.Sub(i.Opened)/2) {
 			i.State, i.Closed = Closed, &at
 		}
 	default:
 		i.State = Confirmed
-		if i.idle(j.at) > max(minPause, pauseFactor*i.longestPause()) {
+		if j.idle(i) > max(minPause, pauseFactor*i.longestPause()) {
 			i.State = Paused
 		}
 	}
@@ -240,9 +240,6 @@ func (i *Incident) fill(j *judge) {
 
 // wentOn reports whether it grew since it was first found, or cannot grow any more.
 func (i *Incident) wentOn() bool { return i.full || i.Gained >= i.Needed }
-
-// idle is how long nothing grew.
-func (i *Incident) idle(at int64) time.Duration { return time.UnixMilli(at).Sub(i.LastGrowth) }
 
 func (i *Incident) longestPause() time.Duration {
 	return time.Duration(max(i.LongestPauseMillis, i.RestMillis)) * time.Millisecond

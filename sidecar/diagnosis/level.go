@@ -2,10 +2,15 @@ package diagnosis
 
 import (
 	"math"
+	"slices"
+	"time"
 
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
+
+// levelPoints is how many points tell a level, at least.
+const levelPoints = 3
 
 // level is what the measure of an incident holds now, without what comes and goes: its
 // least value of late.
@@ -20,20 +25,20 @@ func (j *judge) level(i *Incident) (float64, bool) {
 		from = j.lastCollection(i.Measure)
 	}
 	least, n := math.Inf(1), 0
-	var last [3]float64 // a short time may have no points
+	var last [levelPoints]float64 // a short time may have no points
 	before, grown := int64(math.MinInt64), i.LastGrowth.UnixMilli()
-	for time, p := range j.c.Points(i.Measure) {
-		if time > j.at {
+	for at, p := range j.c.Points(i.Measure) {
+		if at > j.at {
 			break
 		}
 		began := before // of the step, or after it
-		before = time
+		before = at
 		if began < grown && !collected(i.Measure) {
 			continue // it was less then, which does not mean that it was freed
 		}
 		last[n%len(last)] = float64(p.Min)
 		n++
-		if time >= from {
+		if at >= from {
 			least = min(least, float64(p.Min))
 		}
 	}
@@ -41,9 +46,21 @@ func (j *judge) level(i *Incident) (float64, bool) {
 		return 0, false
 	}
 	if !collected(i.Measure) {
-		least = min(least, last[0], last[1], last[2])
+		least = min(least, slices.Min(last[:]))
 	}
 	return least, !math.IsInf(least, 1)
+}
+
+// idle is how long an incident did not grow; 0 while too few samples tell.
+func (j *judge) idle(i *Incident) time.Duration {
+	n := 0
+	for range j.c.PointsSince(history.JVMGeneration, i.LastGrowth.UnixMilli()+1) {
+		n++
+	}
+	if n < levelPoints {
+		return 0
+	}
+	return time.UnixMilli(j.at).Sub(i.LastGrowth)
 }
 
 // collected reports whether only collections show what a measure holds.

@@ -85,6 +85,8 @@ func TestIncident(t *testing.T) {
 	}
 	still := func(n int, level float64, want State) []step { return slices.Repeat([]step{{false, level, want}}, n) }
 	opened := []step{{true, 100, Suspected}, {true, 110, Confirmed}}
+	samples := counters(3600, map[string]float64{history.JVMGeneration: 1}, nil)
+	start := time.UnixMilli(samples.Tracks[1].Times[0]).UTC()
 	for name, steps := range map[string][]step{
 		"found twice in a row":         opened,
 		"found three times in all":     {{true, 100, Suspected}, {false, 105, Suspected}, {true, 110, Suspected}, {false, 110, Suspected}, {true, 120, Confirmed}},
@@ -98,7 +100,6 @@ func TestIncident(t *testing.T) {
 		"freed while it was suspected": {{true, 100, Suspected}, {false, 200, Suspected}, {false, 120, Closed}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
 			i := Incident{State: Suspected, Opened: start, LastGrowth: start, Since: start, From: 100, To: 100}
 			for k, s := range steps {
 				at := start.Add(time.Duration(k) * time.Minute)
@@ -106,12 +107,24 @@ func TestIncident(t *testing.T) {
 				if s.found {
 					i.see(&Finding{window: window{from: start.UnixMilli()}}, at)
 				}
-				i.follow(s.level, true, &judge{c: &history.Container{}, at: at.UnixMilli()})
+				i.follow(s.level, true, &judge{c: until(samples, at.UnixMilli()), at: at.UnixMilli()})
 				if i.State != s.want {
 					t.Fatalf("after %d minutes %s, want %s: %+v", k, i.State, s.want, i)
 				}
 			}
 		})
+	}
+}
+
+// TestRareSamples: without samples since the last growth it is not known that nothing grew.
+func TestRareSamples(t *testing.T) {
+	samples := counters(20, map[string]float64{history.JVMGeneration: 1}, nil)
+	grew := time.UnixMilli(samples.Tracks[1].Times[0]).UTC()
+	for _, was := range []State{Suspected, Confirmed} {
+		i := Incident{State: was, Opened: grew, LastGrowth: grew, Since: grew, Seen: grew, From: 100, To: 200}
+		if i.follow(0, false, &judge{c: samples, at: grew.Add(time.Hour).UnixMilli()}); i.State != was {
+			t.Errorf("%s: %s after an hour with two samples", was, i.State)
+		}
 	}
 }
 

@@ -13,13 +13,7 @@ import (
 // walk is the state of the walks through the malloc blocks of a container's JVMs.
 type walk struct {
 	running bool
-	begun   time.Time     // when the last one was started
-	used    time.Duration // CPU time that was not reported yet
-}
-
-func (w *walk) end(used time.Duration) {
-	w.running = false
-	w.used += used
+	begun   time.Time // when the last one was started
 }
 
 // Walk starts to walk through malloc's blocks in the container whose last walk was the
@@ -38,19 +32,25 @@ func (s *Sampler) Walk() {
 	last := next.facts.JVMs
 	next.walk.running, next.walk.begun = true, time.Now()
 	s.start(next, lendDeadline, func(_ context.Context, j job) result {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		before := threadCPU()
-		j.walkBlocks(append([]jvm.Facts(nil), last...)) // they are in use
-		return result{rest: j.rest, walk: threadCPU() - before}
+		return j.deferring(func() { j.walkBlocks(append([]jvm.Facts(nil), last...)) }) // they are in use
 	})
 }
 
-// Walked returns the CPU time of the walks that ended since the last call.
-func (s *Sampler) Walked() (used time.Duration) {
+// deferring calls f, and returns a result without facts but with the CPU time.
+func (j job) deferring(f func()) result {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := threadCPU()
+	f()
+	return result{rest: j.rest, deferred: threadCPU() - before}
+}
+
+// Deferred returns the CPU time of the walks, and of what containers were lent for, that ended since the
+// last call.
+func (s *Sampler) Deferred() (used time.Duration) {
 	for _, c := range s.containers {
-		used += c.walk.used
-		c.walk.used = 0
+		used += c.deferred
+		c.deferred = 0
 	}
 	return used
 }

@@ -32,7 +32,7 @@ func TestWalk(t *testing.T) {
 		if report, ok := s.TakeLate(); ok {
 			t.Errorf("a report after the walk: %+v", report)
 		}
-		if s.Walked() <= 0 || s.Walked() != 0 {
+		if s.Deferred() <= 0 || s.Deferred() != 0 {
 			t.Error("the CPU time of the walk is not reported once")
 		}
 		if !walked() {

@@ -42,8 +42,9 @@ type result struct {
 	facts *breakdown.Facts     // nil: the container was lent, not read
 	of    *breakdown.Container // made of the facts
 	rest  *int64
-	gone  bool          // the cgroup was removed, or has to be found anew
-	walk  time.Duration // CPU time for malloc's blocks
+	gone  bool // the cgroup was removed, or has to be found anew
+	// deferred is the CPU time of a walk through malloc's blocks, or of what the container was lent for.
+	deferred time.Duration
 }
 
 func resultOf(f *breakdown.Facts) result {

@@ -31,8 +31,7 @@ func (s *Sampler) Lend(ctx context.Context, of *breakdown.Container, f func(cont
 			continue
 		}
 		s.start(c, lendDeadline, func(ctx context.Context, j job) result {
-			f(ctx, j.jvms)
-			return result{rest: j.rest}
+			return j.deferring(func() { f(ctx, j.jvms) })
 		})
 		var timeout <-chan time.Time
 		if s.options.Patience > 0 {

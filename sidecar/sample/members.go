@@ -60,6 +60,8 @@ type container struct {
 	slow  bool          // the last one took longer than Sample waits
 	ended bool          // its JVMs have ended during the reading
 	walk  walk
+	// deferred is CPU time of walks and evidence that was not reported yet.
+	deferred time.Duration
 
 	facts  *breakdown.Facts // of the last reading that ended
 	of     *breakdown.Container
@@ -106,7 +108,8 @@ func (c *container) poll(patience time.Duration) bool {
 // take takes the result of a reading.
 func (c *container) take(r result, patience time.Duration) bool {
 	c.done = nil
-	c.walk.end(r.walk)
+	c.walk.running = false
+	c.deferred += r.deferred
 	c.rest = r.rest
 	if r.gone {
 		_ = c.closeGroup() // nothing was written

@@ -14,8 +14,8 @@ const (
 	// newWeight is the weight of the newest value in the moving averages: of the expected
 	// cost of a sample (the first one of a JVM is expensive), and of the time between two.
 	newWeight = 0.25
-	// walkShare of what accrues is for walks through malloc's blocks.
-	walkShare = 0.25
+	// loanShare of what accrues is for walks through malloc's blocks, and for evidence.
+	loanShare = 0.25
 	// ratioWindow is the time over which the CPU usage is reported, at least half of it.
 	ratioWindow = 5 * time.Minute
 )
@@ -38,7 +38,7 @@ type Throttle struct {
 	interval time.Duration
 
 	credit  time.Duration // negative: a debt
-	loan    time.Duration // what walks used, and was not charged yet
+	loan    time.Duration // what was deferred, and not charged yet
 	settled CPUTime
 	cost    time.Duration // expected, of a sample
 	last    CPUTime       // when the last sample began, or was not needed
@@ -75,11 +75,11 @@ func (t *Throttle) accrued(d time.Duration) time.Duration {
 
 // settle adds what has accrued since the last time, and charges what was used.
 func (t *Throttle) settle(now CPUTime, sampled bool) {
-	accrued, used := t.accrued(now.at.Sub(t.settled.at)), max(0, now.cpu-t.settled.cpu)
+	accrued, used := t.accrued(now.at.Sub(t.settled.at)), now.cpu-t.settled.cpu // less than 0: what was charged is deferred now
 	if !sampled {
 		used = min(used, accrued/2)
 	}
-	repaid := min(t.loan, time.Duration(walkShare*float64(accrued)))
+	repaid := min(t.loan, time.Duration(loanShare*float64(accrued)))
 	t.loan -= repaid
 	used += repaid
 	t.credit += accrued - used
@@ -96,15 +96,17 @@ func (t *Throttle) Affords(now CPUTime) bool {
 	return t.share == 0 || t.last.at.IsZero() || t.credit >= t.cost || now.at.Sub(t.last.at) >= t.longest()-t.interval/2
 }
 
-// AffordsWalk reports whether to walk through malloc's blocks now: the last walk has been
-// charged. A walk of large memory uses up more than the credit at once. It is charged bit by
+// AffordsWalk reports whether to walk through malloc's blocks now: what was deferred has been
+// charged. A walk of large memory, or evidence, uses up more than the credit at once. It is charged bit by
 // bit, so that it delays no sample for long.
 func (t *Throttle) AffordsWalk() bool { return t.share == 0 || t.loan == 0 }
 
-// Walked is called after a walk, with the CPU time that it used.
-func (t *Throttle) Walked(used time.Duration) {
+// Defer is called with CPU time that is charged bit by bit, and is no part of the cost of a sample: of a
+// walk, or of evidence.
+func (t *Throttle) Defer(used time.Duration) {
 	t.loan += used
 	t.settled.cpu += used
+	t.last.cpu += used
 }
 
 // Waive is called where a sample was allowed and is not needed.
@@ -121,7 +123,7 @@ func (t *Throttle) Begin(now CPUTime) {
 
 // End is called after a sample.
 func (t *Throttle) End(now CPUTime) {
-	t.cost = average(t.cost, now.cpu-t.last.cpu)
+	t.cost = average(t.cost, max(0, now.cpu-t.last.cpu))
 	t.settle(now, true)
 }
 

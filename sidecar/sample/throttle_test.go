@@ -107,7 +107,7 @@ func TestThrottleWalks(t *testing.T) {
 			for at := time.Duration(0); at < long; at += interval {
 				now.at = begun.Add(at)
 				if walking { // it was after the last sample
-					b.Walked(tt.walk)
+					b.Defer(tt.walk)
 				}
 				walking = false
 				if !b.Affords(now) {
