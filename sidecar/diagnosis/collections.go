@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -60,12 +61,19 @@ const firstGenerational = 21
 // JVM does not answer.
 const atLastPause = history.OldUsed + "_at_last_pause"
 
+// hasNoGenerations reports whether the counters have none: those of Shenandoah never do.
 func hasNoGenerations(c *history.Container) bool {
-	if len(c.JVMs) != 1 || c.JVMs[0].GC != "ZGC" && c.JVMs[0].GC != "Shenandoah" {
+	if len(c.JVMs) != 1 {
 		return false
 	}
 	major := adviser{&c.JVMs[0]}.major()
-	return major > 0 && major < firstGenerational
+	return c.JVMs[0].GC == "Shenandoah" || c.JVMs[0].GC == "ZGC" && major > 0 && major < firstGenerational
+}
+
+// concurrent reports whether the collector of a JVM works beside the application, and leaves a quarter of
+// the garbage or so.
+func (j *judge) concurrent() bool {
+	return slices.ContainsFunc(j.c.JVMs, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
 }
 
 // withoutGenerations returns a history that has the use of the heap as that of the old generation. The

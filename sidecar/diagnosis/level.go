@@ -18,7 +18,7 @@ func (j *judge) level(i *Incident) (float64, bool) {
 	late := max(j.at-i.Since.UnixMilli(), 0) / bins
 	from := j.at - late
 	switch {
-	case j.undivided && i.Measure == history.OldUsed:
+	case j.concurrent() && i.Measure == history.OldUsed:
 		// Each collection finds only a part of the garbage, and none comes while the load pauses.
 		from = j.lastCollection(i.Measure) - max(late, minute)
 	case collected(i.Measure):

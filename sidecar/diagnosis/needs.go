@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jvmem/jvmem/sidecar/breakdown"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -200,8 +199,7 @@ const minute = 60 * 1000
 func (l *Life) Survived() (most *int64, rising int64, old int) {
 	times := l.j.collectionTimes(window{l.j.started, l.j.at})
 	var left []survival
-	concurrent := slices.ContainsFunc(l.j.c.JVMs, func(j breakdown.JVM) bool { return j.GC == "ZGC" || j.GC == "Shenandoah" })
-	if len(times) == 0 || concurrent {
+	if len(times) == 0 || l.j.concurrent() {
 		left = l.leftByFalls()
 	} else {
 		left = l.leftByOld(times)

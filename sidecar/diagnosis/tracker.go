@@ -148,7 +148,7 @@ func (i *Incident) begin(f *Finding, j *judge) {
 		i.Needed = gain + part*min(gain, j.roomOf(i))
 		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {
 			share := leakHeapShare
-			if f.few || j.undivided { // ZGC and Shenandoah leave a quarter of garbage
+			if f.few || j.concurrent() {
 				share = busyShare
 			}
 			i.Needed = max(i.Needed, share*limit-i.From)
