@@ -2,6 +2,7 @@ package sample
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jvmem/jvmem/cgroup"
@@ -22,12 +23,14 @@ type light struct {
 }
 
 // Still reports whether nothing has moved in any container of the report since the last sample,
-// as far as light readings show. They do not show what a JVM frees and malloc retains, nor new
-// processes that take no memory.
+// as far as light readings show, and that sample got its answers. They do not show what a JVM frees and
+// malloc retains, nor new processes that take no memory.
 func (s *Sampler) Still(r *breakdown.Report) bool {
+	silent := func(j breakdown.JVM) bool { return j.Responded != nil && !*j.Responded }
 	for i := range r.Containers {
-		c := s.containers[r.Containers[i].Path()]
-		if c == nil || c.busy() || c.readLight() != nil || !c.light.still() {
+		of := &r.Containers[i]
+		c := s.containers[of.Path()]
+		if c == nil || c.busy() || slices.ContainsFunc(of.JVMs, silent) || c.readLight() != nil || !c.light.still() {
 			return false
 		}
 	}
