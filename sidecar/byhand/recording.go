@@ -170,8 +170,8 @@ func await(ctx context.Context, p *jvm.Process, recording *jvmevidence.Recording
 		}
 		look, stop := room.Take(left())
 		switch {
-		case stop, look && !recording.Sampled():
-			fmt.Fprintln(progress, "the recording ends now: the limit is near, or JFR takes much memory")
+		case stop:
+			fmt.Fprintln(progress, "the recording ends now: the limit is near")
 			return nil
 		case !recording.Sampled() || !look && time.Now().Before(next):
 			continue

@@ -207,9 +207,9 @@ func (r *recorded) limit(now time.Time, of *breakdown.Container) {
 		return
 	}
 	switch look, stop := r.room.Take(left); {
-	case stop, look && !r.running.Sampled():
+	case stop:
 		r.next, r.end = now, now
-	case look:
+	case look && r.running.Sampled(): // a look would end what is counted
 		r.next = now
 	}
 }

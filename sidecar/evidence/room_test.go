@@ -11,7 +11,7 @@ import (
 )
 
 // TestRecordingTakesMemory: a recording is looked at when the container has gained as much as JFR may
-// have taken, and stopped when the limit is near; one that counts is stopped, as a look would end the count.
+// have taken, and stopped when the limit is near; one that counts is only stopped.
 func TestRecordingTakesMemory(t *testing.T) {
 	const mib, near = 1 << 20, 512 - takenBytes>>20 + 1
 	for name, tt := range map[string]struct {
@@ -25,7 +25,8 @@ func TestRecordingTakesMemory(t *testing.T) {
 		"taken, then less":         {sampled: true, limited: true, used: []int64{330, 300, 317}, looks: 1},
 		"taken again":              {sampled: true, limited: true, used: []int64{300, 317, 320, 334}, looks: 2},
 		"taken from the unlimited": {sampled: true, used: []int64{300, 317, 900, 900}, looks: 2},
-		"counted":                  {limited: true, used: []int64{300, 310, 317, 317}, stops: 1},
+		"counted":                  {limited: true, used: []int64{300, 310, 317, 340}},
+		"counted, near":            {limited: true, used: []int64{300, near}, stops: 1},
 		"near":                     {sampled: true, limited: true, used: []int64{near - 5, near, near}, stops: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
