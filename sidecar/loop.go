@@ -128,9 +128,10 @@ func (l *loop) tick(ctx context.Context) error {
 	return nil
 }
 
-// needed reports whether a sample would show more than the last one.
+// needed reports whether a sample would show more than the last one, or brings the first verdict nearer.
 func (l *loop) needed() bool {
-	return time.Since(l.latest.Time) > stillFor-l.options.Interval/2 || l.logDue() || !l.sampler.Still(&l.latest)
+	return time.Since(l.latest.Time) > stillFor-l.options.Interval/2 || l.logDue() ||
+		slices.ContainsFunc(l.latest.Containers, l.unjudged) || !l.sampler.Still(&l.latest)
 }
 
 // resized reports whether a container has another limit than in the last report.

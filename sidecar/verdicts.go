@@ -63,6 +63,12 @@ type verdict struct {
 	named bool
 }
 
+// unjudged reports whether a container has too little history for a verdict.
+func (l *loop) unjudged(c breakdown.Container) bool {
+	v := l.verdicts[c.Key()]
+	return v == nil || v.last == nil || v.last.Verdict == rows.VerdictNotEnoughHistory
+}
+
 // judge diagnoses the containers of a report when a judgment is due, and when one of them
 // is new, as it may be killed before the next time.
 func (l *loop) judge(ctx context.Context, r *breakdown.Report) error {

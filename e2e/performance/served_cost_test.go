@@ -21,7 +21,7 @@ const (
 	// servedEvery is the interval of the samples, servedWindow one observation of them.
 	servedEvery  = 200 * time.Millisecond
 	servedWindow = 10 * time.Second
-	servedWarmUp = 5 * time.Second
+	servedWarmUp = 15 * time.Second // until the first verdict, each interval has a sample
 	servedRounds = 5
 	// grownEvery is the time between two growths of malloc's memory, by blocks of 64 KiB.
 	grownEvery = 100 * time.Millisecond
