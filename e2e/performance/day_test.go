@@ -23,8 +23,7 @@ const (
 )
 
 // TestDay measures what a day of samples costs the JVM itself: CPU time of the threads that
-// work for jvmem, and safepoints. A day is 8,640 samples: what
-// is rare is counted in samples.
+// work for jvmem, and safepoints. A day is 8,640 samples: what is rare is counted in samples.
 func TestDay(t *testing.T) {
 	jdks := []*jdk{installed(t)}
 	latest, noLatest := newest()

@@ -39,8 +39,9 @@ type growth struct {
 
 // TestServed measures what jvmem takes at each interval as it serves: with history, verdict and malloc's
 // blocks, by the CPU time of the whole process, but without the evidence of a suspected leak,
-// which is collected once. Where nothing has moved, an interval has a light reading and no sample. Heaps and binaries take turns. jvmem and jcmd have a priority above
-// other programs, so that these do not empty its caches.
+// which is collected once. Where nothing has moved, an interval has a light reading and no
+// sample. Heaps and binaries take turns. jvmem and jcmd have a priority above other programs, so
+// that these do not empty its caches.
 func TestServed(t *testing.T) {
 	d := installed(t)
 	growths := []growth{{"at rest", 0, 200}, {"640 KiB malloced each second", 1, 100}, {"6.4 MiB malloced each second", 10, 100}}

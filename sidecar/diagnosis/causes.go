@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jvmem/jvmem/jvm/evidence"
 	"github.com/jvmem/jvmem/sidecar/history"
 	"github.com/jvmem/jvmem/sidecar/rows"
 )
@@ -227,9 +228,9 @@ var countOf = map[string]string{
 	history.PrefixNMT + "class": history.Classes, history.PrefixNMT + "symbol": history.Classes, history.PrefixNMT + "thread": history.Threads,
 }
 
-// recorder is the category of Flight Recorder. It takes up to recorderBytes when it starts, and while it samples
-// objects.
-const recorder, recorderBytes = "tracing", 48 << 20
+// recorder is the category of Flight Recorder. It takes up to evidence.RecordingBytes when it starts, and while
+// it samples objects.
+const recorder = "tracing"
 
 // internal: what HotSpot itself mallocs grows.
 func (j *judge) internal() (Finding, bool) {
@@ -237,7 +238,7 @@ func (j *judge) internal() (Finding, bool) {
 	if ok && j.classesExplain(f.window, f.Rate, causal) {
 		return Finding{}, false
 	}
-	if n, _ := j.now(history.PrefixNMT + recorder); f.Subject == recorder && n < recorderBytes {
+	if n, _ := j.now(history.PrefixNMT + recorder); f.Subject == recorder && n < evidence.RecordingBytes {
 		return Finding{}, false
 	}
 	if count := countOf[history.PrefixNMT+f.Subject]; ok && count != "" {

@@ -55,12 +55,11 @@ func (j *judge) level(i *Incident) (float64, bool) {
 func (j *judge) idle(i *Incident) time.Duration {
 	n := 0
 	for range j.c.PointsSince(history.JVMGeneration, i.LastGrowth.UnixMilli()+1) {
-		n++
+		if n++; n == levelPoints {
+			return time.UnixMilli(j.at).Sub(i.LastGrowth)
+		}
 	}
-	if n < levelPoints {
-		return 0
-	}
-	return time.UnixMilli(j.at).Sub(i.LastGrowth)
+	return 0
 }
 
 // collected reports whether only collections show what a measure holds.

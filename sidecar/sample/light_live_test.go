@@ -76,7 +76,7 @@ func TestReadings(t *testing.T) {
 // TestStill: what a sample would show anew makes it necessary, however little a JVM holds.
 func TestStill(t *testing.T) {
 	j := jvmtest.Start(t, jvmtest.Options{LimitBytes: 256 * mib, JVMFlags: []string{"-Xmx32m", "-Xms32m", "-XX:+AlwaysPreTouch", "-Xint"}})
-	s := New(Options{Proc: "/proc", PID: j.PID})
+	s := New(Options{Proc: "/proc", PID: j.PID, Patience: time.Minute})
 	defer s.Close()
 	var latest breakdown.Report
 	sample := func() {

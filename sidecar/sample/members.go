@@ -119,8 +119,10 @@ func (c *container) take(r result, patience time.Duration) bool {
 	}
 	c.slow = patience > 0 && time.Since(c.begun) > patience
 	c.facts, c.of, c.readAt = r.facts, r.of, c.begun
-	_ = c.readLight() // the next one has the error
-	c.light.sampled = append(c.light.sampled[:0], c.light.values...)
+	if patience > 0 { // it is served: later light readings are compared with this one
+		_ = c.readLight() // the next one has the error
+		c.light.sampled = append(c.light.sampled[:0], c.light.values...)
+	}
 	return true
 }
 

@@ -109,7 +109,7 @@ func (t *Throttle) Defer(used time.Duration) {
 	t.last.cpu += used
 }
 
-// Waive is called where a sample was allowed and is not needed.
+// Waive is called where a sample is not needed, whether it is allowed or not.
 func (t *Throttle) Waive(now CPUTime) { t.last.at = now.at }
 
 // Begin is called before a sample.

@@ -13,6 +13,8 @@ final class Objects implements Workload.Kind {
     private static final int WORKERS = 8;
     private static final int PAUSES = 50; // of the churning thread in a second
 
+    private static Object last; // of what is garbage
+
     private final List<byte[]> kept = new ArrayList<>();
     private final ThreadLocal<List<byte[]>> local = ThreadLocal.withInitial(ArrayList::new);
     private ExecutorService workers;
@@ -65,8 +67,6 @@ final class Objects implements Workload.Kind {
             throw new IllegalStateException(e); // nothing interrupts it
         }
     }
-
-    private static Object last;
 
     /** Garbage too large for a thread's buffer, each allocated with another stack. */
     private static String stacks(int count) {
