@@ -96,9 +96,16 @@ func withoutGenerations(c *history.Container) *history.Container {
 
 // fullCollections reports whether each collection of the old generation frees all of its
 // garbage at once.
-func (j *judge) fullCollections() bool {
+func (j *judge) fullCollections() bool { return j.collectedBy("Serial", "Parallel") }
+
+// freesAtOnce reports whether each collection of the old generation frees what it found before
+// the next one begins. CMS does so beside the application, which leaves some garbage.
+func (j *judge) freesAtOnce() bool { return j.collectedBy("Serial", "Parallel", "CMS") }
+
+// collectedBy reports whether all JVMs have one of these collectors.
+func (j *judge) collectedBy(collectors ...string) bool {
 	for i := range j.c.JVMs {
-		if gc := j.c.JVMs[i].GC; gc != "Serial" && gc != "Parallel" {
+		if !slices.Contains(collectors, j.c.JVMs[i].GC) {
 			return false
 		}
 	}

@@ -92,9 +92,6 @@ const (
 	// up after the first finding: these fill up to a bound by design, and may be full.
 	// After a few collections of a heap it is newsOfFew: what a full cache holds differs by a tenth.
 	newsOfHeap, newsOfFew, newsOfJVM = 0.1, 0.25, 0.25
-	// leakHeapShare is how much of the old generation must be in use as well: caches are made to fill
-	// a part of the heap. After a few collections it is busyShare.
-	leakHeapShare = 0.4
 	// freed closes an incident: the part of the gain that must be gone.
 	freed = 0.5
 	// noise is the part of the gain that is no new growth.

@@ -24,9 +24,13 @@ const (
 
 // missedServices says what is judged wrongly today, and why.
 func missedServices() map[string]string {
-	const noUnloading = "suspected: no collection that could unload classes comes before the end"
+	const (
+		noUnloading = "suspected: no collection that could unload classes comes before the end"
+		notFull     = "suspected: three quarters of the heap must be in use, as a cache looks the same below"
+	)
 	return map[string]string{
-		"heap, 10 MiB a minute":        "collections that show what survives come late",
+		"heap, 10 MiB a minute": "collections that show what survives come late",
+		"heap, 1 MiB an hour":   notFull, "heap, 1 MiB a minute": notFull,
 		"class loader, 1 MiB a minute": noUnloading, "class loader, 10 MiB a minute": noUnloading,
 	}
 }

@@ -147,11 +147,7 @@ func (i *Incident) begin(f *Finding, j *judge) {
 		gain := i.To - i.From
 		i.Needed = gain + part*min(gain, j.roomOf(i))
 		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {
-			share := leakHeapShare
-			if f.few || j.concurrent() {
-				share = busyShare
-			}
-			i.Needed = max(i.Needed, share*limit-i.From)
+			i.Needed = max(i.Needed, busyShare*limit-i.From) // caches are made to fill a part of the heap
 		}
 	}
 }

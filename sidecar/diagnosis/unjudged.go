@@ -86,12 +86,12 @@ func (j *judge) promotedAndLeft() (n int, all, last promotion) {
 // promotion is what came up, in bytes, and what a collection left of it.
 type promotion struct{ came, left float64 }
 
-// leftLess says that the last collection, of a collector that frees all garbage each time, left much
+// leftLess says that the last collection, of a collector that frees what it found at once, left much
 // less of what came up than those before: what takes the place of something else in a cache is
 // freed with it. "": it did not.
 func (j *judge) leftLess() string {
 	n, all, last := j.promotedAndLeft()
-	if n < 2 || !j.fullCollections() || last.left*(all.came-last.came) >= fullCache*(all.left-last.left)*last.came {
+	if n < 2 || !j.freesAtOnce() || last.left*(all.came-last.came) >= fullCache*(all.left-last.left)*last.came {
 		return ""
 	}
 	return fmt.Sprintf("the last %s left %s of %s, less than before, as if a cache is full", strings.TrimPrefix(oldCollection, "a "), bytesText(max(0, last.left)), bytesText(last.came))
