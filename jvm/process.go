@@ -45,6 +45,7 @@ type Process struct {
 	queried queried // written by Query only
 	counted counted // written by Resident only
 	walked  walked  // written by WalkBlocks only
+	classes classes // written by readRanges only
 
 	// Buffers and caches of Resident.
 	memory         resident.Memory

@@ -26,6 +26,8 @@ type Answers struct {
 	sameThreads bool        // no Java thread started since the last count
 	started     *int64      // threads, since the JVM started
 	collections *int64      // since the JVM started
+	loaded      *int64      // classes, since the JVM started
+	unloaded    *int64
 	ranges      ranges.Reported
 }
 
@@ -99,6 +101,7 @@ func (p *Process) readCounters(a *Answers) {
 	a.started, a.collections = s.ThreadsStarted, s.Collections()
 	f.Version, f.Major, f.Collector = s.JavaVersion, major(s.JavaVersion), s.GC
 	f.Classes = s.Classes()
+	a.loaded, a.unloaded = s.ClassesLoaded, s.ClassesUnloaded
 	if spent := s.CollectionTime(); spent != nil {
 		f.CollectionSeconds = new(spent.Seconds())
 	}

@@ -248,9 +248,6 @@ func (p *Process) countHeap(counts *resident.Counts, list []ranges.Range, mappin
 // that it was derived did not add up.
 func (p *Process) CountHeap() { p.counted.heap = resident.Heap{Doubted: p.queried.times} }
 
-// maxClasses bounds the classes by which metaspace is found: 1 µs each.
-const maxClasses = 20_000
-
 // readRanges adds the ranges in HotSpot's own tables to those that the JVM reported.
 func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
 	r := a.ranges
@@ -269,8 +266,10 @@ func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
 		r.Structs = []ranges.Range{}
 	}
 	if r.Source() == ranges.FromStructs {
-		metadata, _ := p.structs.Metadata(maxClasses) // without it metaspace is not found
-		r.ConstantPools, r.Classes = metadata.ConstantPools, metadata.Classes
+		if !p.classes.show(a) {
+			p.classes.read(p.structs, a)
+		}
+		r.ConstantPools, r.Classes = p.classes.found.ConstantPools, p.classes.found.Classes
 	}
 	return r
 }
