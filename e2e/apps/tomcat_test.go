@@ -47,6 +47,8 @@ func archiveCases(tomcat server) []testCase {
 	}
 	boundedZ := bounded // no generations: garbage counts as what survives
 	boundedZ.server.name, boundedZ.gc, boundedZ.limit = "Tomcat, archive on ZGC", "Z", 448
+	boundedG1 := bounded // the collector of most
+	boundedG1.server.name, boundedG1.gc = "Tomcat, archive on G1", "G1"
 	return []testCase{
 		{
 			server: tomcat, fault: "Deflater and Inflater never ended", verdict: "native_untracked", gc: "Serial", limit: 320, faults: 950,
@@ -56,7 +58,7 @@ func archiveCases(tomcat server) []testCase {
 			server: tomcat, fault: "unclosed GZIP streams, which are collected", gc: "Parallel", limit: 384, faults: 2500,
 			flags: []string{"-Dbench.fault=gzip"},
 		},
-		bounded, boundedZ,
+		bounded, boundedZ, boundedG1,
 		{
 			server: tomcat, fault: "classes loaded with first use", limit: 448, faults: 1500,
 			flags: []string{"-Dbench.fault=classes", "-XX:NativeMemoryTracking=off"},
