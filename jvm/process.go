@@ -45,13 +45,13 @@ type Process struct {
 	queried queried // written by Query only
 	counted counted // written by Resident only
 	walked  walked  // written by WalkBlocks only
-	classes classes // written by readRanges only
 
 	// Buffers and caches of Resident.
 	memory         resident.Memory
 	arenaScan      pages.Scan
 	mounts         *proc.Mounts // nil: not read yet
 	arenas, chunks malloc.Cache
+	metadata       vmstructs.MetadataCache
 	threads        threads.Reader
 	javaThreads    []vmstructs.Thread // of the last Resident
 	idle           threads.Idleness

@@ -16,6 +16,7 @@ import (
 	"github.com/jvmem/jvmem/jvm/ranges"
 	"github.com/jvmem/jvmem/jvm/resident"
 	"github.com/jvmem/jvmem/jvm/threads"
+	"github.com/jvmem/jvmem/jvm/vmstructs"
 )
 
 // counted holds what a Process keeps of its last count. Only Resident writes it.
@@ -61,6 +62,19 @@ func (a *Answers) indicators() resident.Indicators {
 		SwapBytes: a.status.SwapBytes, PageTablesBytes: a.status.PageTablesBytes,
 		NMT: a.Facts.Report, ThreadsStarted: a.started, AgeSeconds: a.Facts.UptimeSeconds,
 	}
+}
+
+// classCounts is nil if they are unknown.
+func (a *Answers) classCounts() *vmstructs.ClassCounts {
+	if a.loaded == nil || a.unloaded == nil {
+		return nil
+	}
+	n := &vmstructs.ClassCounts{Loaded: *a.loaded, Unloaded: *a.unloaded}
+	if a.Facts.Report != nil {
+		of, _ := a.Facts.Report.Category("Class")
+		n.ReservedBytes = of.MmapReservedBytes
+	}
+	return n
 }
 
 // Reuse completes the answers with the last count, without reading pages but those of malloc's
@@ -266,10 +280,8 @@ func (p *Process) readRanges(a *Answers, f *Facts) ranges.Reported {
 		r.Structs = []ranges.Range{}
 	}
 	if r.Source() == ranges.FromStructs {
-		if !p.classes.show(a) {
-			p.classes.read(p.structs, a)
-		}
-		r.ConstantPools, r.Classes = p.classes.found.ConstantPools, p.classes.found.Classes
+		metadata := p.metadata.Find(p.structs, a.classCounts(), a.renew)
+		r.ConstantPools, r.Classes = metadata.ConstantPools, metadata.Classes
 	}
 	return r
 }

@@ -48,7 +48,7 @@ func archiveCases(tomcat server) []testCase {
 	boundedZ := bounded // no generations: garbage counts as what survives
 	boundedZ.server.name, boundedZ.gc, boundedZ.limit = "Tomcat, archive on ZGC", "Z", 448
 	boundedG1 := bounded // the collector of most
-	boundedG1.server.name, boundedG1.gc = "Tomcat, archive on G1", "G1"
+	boundedG1.server.name, boundedG1.gc = "Tomcat, archive on G1", ""
 	return []testCase{
 		{
 			server: tomcat, fault: "Deflater and Inflater never ended", verdict: "native_untracked", gc: "Serial", limit: 320, faults: 950,

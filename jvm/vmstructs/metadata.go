@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// MaxClasses is a limit for Metadata that finds metaspace: 2 µs each.
+const MaxClasses = 20_000
+
 // maxLoaders bounds the class loaders that Metadata follows.
 const maxLoaders = 100_000
 

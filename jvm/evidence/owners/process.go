@@ -27,8 +27,6 @@ const (
 	trackingFlag = "NativeMemoryTracking"
 	// minFree and maxFree bound the free blocks that are remembered: 0.5 MiB.
 	minFree, maxFree = 16 << 10, 16 << 10
-	// maxClasses bounds the classes by which metaspace is found: 1 µs each.
-	maxClasses = 20_000
 )
 
 // process is what is looked at, as it was when it was opened.
@@ -127,7 +125,7 @@ func (p *process) openStructs() (r ranges.Reported) {
 	p.structs = structs
 	p.classes, _ = structs.Classes()
 	snapshot, _ := structs.Read(false) // what could be read is used
-	metadata, _ := structs.Metadata(maxClasses)
+	metadata, _ := structs.Metadata(vmstructs.MaxClasses)
 	return ranges.Reported{Structs: snapshot.Ranges, ConstantPools: metadata.ConstantPools, Classes: metadata.Classes, Major: p.feature}
 }
 
