@@ -114,7 +114,7 @@ func (j *judge) finding(v rows.Verdict, subject, series string, t trend) (Findin
 
 // measured says what grew: the series, and when.
 func (f *Finding) measured(series string, t *trend) {
-	f.measure, f.window = series, window{t.from, t.to}
+	f.measure, f.window, f.slows = series, window{t.from, t.to}, f.slows || t.slows
 	f.from, f.to = t.floors[0].value, t.floors[len(t.floors)-1].value
 }
 

@@ -60,6 +60,8 @@ type Incident struct {
 
 	// Needed is the gain that confirms it; 0: any.
 	Needed float64 `json:"needed,omitempty"`
+	// NeededIfSlow is the gain that confirms it where it slows down over time, not against work.
+	NeededIfSlow float64 `json:"needed_if_slow,omitempty"`
 	// Sightings counts the judgments that found it, in a row and in all.
 	InARow    int `json:"in_a_row"`
 	Sightings int `json:"sightings"`
@@ -91,7 +93,8 @@ const (
 	// newsOfHeap and newsOfJVM are the part of the gain, or of the room that was left, that must come
 	// up after the first finding: these fill up to a bound by design, and may be full.
 	// After a few collections of a heap it is newsOfFew: what a full cache holds differs by a tenth.
-	newsOfHeap, newsOfFew, newsOfJVM = 0.1, 0.25, 0.25
+	// What slows down over time and not against work needs newsIfSlow: a warm-up may be most of the work so far.
+	newsOfHeap, newsOfFew, newsOfJVM, newsIfSlow = 0.1, 0.25, 0.25, 0.25
 	// freed closes an incident: the part of the gain that must be gone.
 	freed = 0.5
 	// noise is the part of the gain that is no new growth.
@@ -236,7 +239,15 @@ func (i *Incident) fill(j *judge) {
 }
 
 // wentOn reports whether it grew since it was first found, or cannot grow any more.
-func (i *Incident) wentOn() bool { return i.full || i.Gained >= i.Needed }
+func (i *Incident) wentOn() bool { return i.full || i.Gained >= i.needs() }
+
+// needs is the gain that confirms it.
+func (i *Incident) needs() float64 {
+	if i.finding.slows {
+		return max(i.Needed, i.NeededIfSlow)
+	}
+	return i.Needed
+}
 
 func (i *Incident) longestPause() time.Duration {
 	return time.Duration(max(i.LongestPauseMillis, i.RestMillis)) * time.Millisecond
@@ -282,7 +293,7 @@ func (i *Incident) missing() string {
 		if i.Verdict == rows.VerdictHeap {
 			same = "a cache that fills"
 		}
-		return "a leak from +" + i.unit().text(i.Needed) + " on: until then " + same + " looks the same"
+		return "a leak from +" + i.unit().text(i.needs()) + " on: until then " + same + " looks the same"
 	}
 	return i.leftLess
 }

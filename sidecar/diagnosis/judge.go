@@ -166,7 +166,12 @@ func (j *judge) risingIn(trendOf func(window) (trend, bool), least, room float64
 	if t, ok := find(); ok && j.steadyWork(&t) {
 		return t, true
 	}
-	return j.byWork(find)
+	t, ok := j.byWork(find)
+	if ok {
+		overTime, known := trendOf(window{t.from, t.to})
+		t.slows = known && overTime.bend < straight
+	}
+	return t, ok
 }
 
 func (j *judge) longest(trendOf func(window) (trend, bool), least, room float64) (trend, bool) {

@@ -137,6 +137,7 @@ func staysWhileFull(v rows.Verdict) bool {
 func (i *Incident) begin(f *Finding, j *judge) {
 	i.Subject, i.LastGrowth, i.Since = f.Subject, time.UnixMilli(j.at).UTC(), time.UnixMilli(f.window.from).UTC()
 	i.Measure, i.From, i.To, i.Sightings, i.InARow, i.Few = f.measure, f.from, f.to, 0, 0, f.few
+	i.NeededIfSlow = (1 + newsIfSlow) * (i.To - i.From)
 	if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
 		i.To = min(i.To, level) // the rest is not collected yet
 	}

@@ -43,6 +43,8 @@ type trend struct {
 	top []float64
 	// jump is the largest share of the rise that came between two floors.
 	jump float64
+	// slows: it was judged against work, and slows down over time.
+	slows bool
 }
 
 // floor is the least value in a part of the window.

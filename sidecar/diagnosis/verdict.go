@@ -75,6 +75,7 @@ type Finding struct {
 	// uncollected: no collection has shown yet that any of it stays.
 	uncollected bool
 	few         bool // collections of a collector that frees all garbage each time
+	slows       bool // over time, not against work
 }
 
 // Rate is a growth in bytes per hour, with its 95 % interval.
