@@ -28,6 +28,9 @@ const (
 // collection when it begins: a sample that sees one may be taken before it freed anything.
 func (j *judge) settled() []survival {
 	all := j.survivals(history.OldUsed)
+	if j.collectedBy("CMS") {
+		all = j.cycles(all)
+	}
 	n := len(all)
 	if n == 0 {
 		return nil
@@ -35,6 +38,23 @@ func (j *judge) settled() []survival {
 	last := &all[n-1]
 	if j.fullCollections() && last.at == j.at && last.after >= last.before || !j.fullCollections() && j.heapFalls(last.at) < settledBy {
 		return all[:n-1]
+	}
+	return all
+}
+
+// cycles joins the two pauses of a cycle of CMS, which the JVM counts as two collections: the first one, before
+// it marks, frees nothing.
+func (j *judge) cycles(pauses []survival) []survival {
+	limit, _ := j.maxOld()
+	all := make([]survival, 0, len(pauses))
+	joined := false
+	for _, s := range pauses {
+		k := len(all) - 1
+		if joined = k >= 0 && !joined && s.before-all[k].after <= increase*limit; joined {
+			all[k] = survival{s.at, max(all[k].before, s.before), s.after}
+		} else {
+			all = append(all, s)
+		}
 	}
 	return all
 }
