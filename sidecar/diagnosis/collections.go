@@ -145,6 +145,9 @@ const (
 	// softCollections is how many collections a soft reference may have to wait for: that of
 	// its age is decided by what the one before left.
 	softCollections = 2
+	// undividedAge is how many times as old what came up must be on a heap without generations, each cycle of
+	// which unloads: so many come until soft references end that other ones hold again.
+	undividedAge = 2
 )
 
 // unloadingMissing names the collection that must come before classes are a leak; "" if
@@ -171,7 +174,11 @@ func (j *judge) unloadingMissing() string {
 	came, survived := share(increments[n-1])
 	unloads := (stayed <= (1-freedShare)*earlier || survived <= (1-freedShare)*came) && survived >= kept*came
 	last := all[increments[n-1]].after
-	before := j.valueAt(history.Classes, all[increments[n-1]-1].at-j.softMillis())
+	age := j.softMillis()
+	if j.undivided {
+		age *= undividedAge
+	}
+	before := j.valueAt(history.Classes, all[increments[n-1]-1].at-age)
 	loaded, left := 0.0, 0.0
 	for i := n - 1; i >= 0; i-- {
 		l, r := share(increments[i])
