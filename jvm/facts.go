@@ -98,6 +98,8 @@ type Old struct {
 	// Collections counts those that collect this generation, or their pauses (G1 of JDK
 	// 8 reports only full ones); nil: unknown.
 	Collections *int64 `json:"collections,omitempty"`
+	// WholeHeap: the counters have one generation (Shenandoah, Epsilon, ZGC without ZGenerational).
+	WholeHeap bool `json:"whole_heap,omitempty"`
 }
 
 // Malloc is glibc's own accounting, as VM.info prints it (JDK 17 and newer).

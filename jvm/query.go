@@ -109,7 +109,7 @@ func (p *Process) readCounters(a *Answers) {
 		f.CollectionCPUSeconds = new(spent.Seconds())
 	}
 	if old := s.OldGeneration(); old != nil && old.UsedBytes != nil {
-		f.Old = &Old{UsedBytes: *old.UsedBytes, MaxBytes: old.MaxBytes, Collections: s.OldCollections()}
+		f.Old = &Old{UsedBytes: *old.UsedBytes, MaxBytes: old.MaxBytes, Collections: s.OldCollections(), WholeHeap: s.WholeHeap()}
 	}
 }
 

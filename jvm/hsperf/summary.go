@@ -109,6 +109,9 @@ func (s Summary) OldGeneration() *Generation {
 	return nil
 }
 
+// WholeHeap reports whether OldGeneration is the whole heap.
+func (s Summary) WholeHeap() bool { return len(s.Generations) == 1 && s.Generations[0].Number == 1 }
+
 // OldCollections is the number of collections, or of their pauses, that included more
 // than the young generation; nil: unknown.
 func (s Summary) OldCollections() *int64 {

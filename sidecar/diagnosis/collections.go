@@ -54,7 +54,8 @@ func (j *judge) newSurvivals(series string) []survival {
 	return slices.DeleteFunc(all, func(s survival) bool { return math.IsInf(s.after, 1) }) // none is known
 }
 
-// firstGenerational is the first JDK whose ZGC may have generations.
+// firstGenerational is the first JDK whose ZGC may have generations: recordings of earlier ones do not say
+// that it has none.
 const firstGenerational = 21
 
 // atLastPause is what the counters have of a heap without generations, also of one that is full and whose
@@ -66,8 +67,15 @@ func hasNoGenerations(c *history.Container) bool {
 	if len(c.JVMs) != 1 {
 		return false
 	}
-	major := adviser{&c.JVMs[0]}.major()
-	return c.JVMs[0].GC == "Shenandoah" || c.JVMs[0].GC == "ZGC" && major > 0 && major < firstGenerational
+	of := &c.JVMs[0]
+	switch of.GC {
+	case "Shenandoah":
+		return true
+	case "ZGC":
+		major := adviser{of}.major()
+		return of.OldGeneration != nil && of.OldGeneration.WholeHeap || major > 0 && major < firstGenerational
+	}
+	return false
 }
 
 // concurrent reports whether the collector of a JVM works beside the application, and leaves a quarter of
