@@ -137,15 +137,15 @@ func staysWhileFull(v rows.Verdict) bool {
 func (i *Incident) begin(f *Finding, j *judge) {
 	i.Subject, i.LastGrowth, i.Since = f.Subject, time.UnixMilli(j.at).UTC(), time.UnixMilli(f.window.from).UTC()
 	i.Measure, i.From, i.To, i.Sightings, i.InARow, i.Few = f.measure, f.from, f.to, 0, 0, f.few
-	i.NeededIfSlow = (1 + newsIfSlow) * (i.To - i.From)
 	if level, known := j.level(i); known && i.Measure == history.OldUsed && level > i.From {
 		i.To = min(i.To, level) // the rest is not collected yet
 	}
+	gain := i.To - i.From
+	i.NeededIfSlow = (1 + newsIfSlow) * gain
 	if part := news(i.Verdict); part > 0 {
 		if f.few {
 			part = newsOfFew
 		}
-		gain := i.To - i.From
 		i.Needed = gain + part*min(gain, j.roomOf(i))
 		if limit, ok := j.maxOld(); ok && i.Measure == history.OldUsed {
 			i.Needed = max(i.Needed, busyShare*limit-i.From) // caches are made to fill a part of the heap
