@@ -60,8 +60,9 @@ type Incident struct {
 
 	// Needed is the gain that confirms it; 0: any.
 	Needed float64 `json:"needed,omitempty"`
-	// NeededIfSlow is the gain that confirms it where it slows down over time, not against work.
+	// NeededIfSlow is the gain that confirms it while it Slows: over time, not against work.
 	NeededIfSlow float64 `json:"needed_if_slow,omitempty"`
+	Slows        bool    `json:"slows,omitempty"`
 	// Sightings counts the judgments that found it, in a row and in all.
 	InARow    int `json:"in_a_row"`
 	Sightings int `json:"sightings"`
@@ -124,7 +125,7 @@ func (i *Incident) see(f *Finding, at time.Time) {
 		i.Sightings = max(i.Sightings, sightingsInAll) // it stands, also where growth is found only after a pause
 	}
 	i.Seen, i.finding, i.Waiting, i.Uncollected = at, *f, f.waiting, f.uncollected
-	i.Rate, i.Share, i.Confidence = f.Rate, f.Share, f.Confidence
+	i.Rate, i.Share, i.Confidence, i.Slows = f.Rate, f.Share, f.Confidence, f.slows
 	if renamed(i.Measure, f.measure) {
 		i.Measure, i.Subject = f.measure, f.Subject
 	}
@@ -243,7 +244,7 @@ func (i *Incident) wentOn() bool { return i.full || i.Gained >= i.needs() }
 
 // needs is the gain that confirms it.
 func (i *Incident) needs() float64 {
-	if i.finding.slows {
+	if i.Slows {
 		return max(i.Needed, i.NeededIfSlow)
 	}
 	return i.Needed

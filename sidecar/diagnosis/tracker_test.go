@@ -164,6 +164,35 @@ func TestFilling(t *testing.T) {
 	see(112, Confirmed)
 }
 
+// TestSlowing: what slows down over time, not against work, is confirmed only when another quarter came up, also
+// after a restart of jvmem in which it is not found again; what does not slow down, at once.
+func TestSlowing(t *testing.T) {
+	start := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	i := Incident{Verdict: rows.VerdictThreads, State: Suspected, Opened: start, LastGrowth: start, Since: start, To: 100, NeededIfSlow: 125}
+	follow := func(i *Incident, level float64, want State) {
+		t.Helper()
+		if i.follow(level, true, &judge{c: &history.Container{}, at: start.UnixMilli()}); i.State != want {
+			t.Fatalf("%s at %.0f, want %s", i.State, level, want)
+		}
+	}
+	for range 5 {
+		i.see(&Finding{Verdict: rows.VerdictThreads, slows: true}, start)
+		follow(&i, 110, Suspected)
+	}
+	text, err := json.Marshal(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again Incident
+	if err := json.Unmarshal(text, &again); err != nil {
+		t.Fatal(err)
+	}
+	follow(&again, 110, Suspected)
+	follow(&again, 126, Confirmed)
+	i.see(&Finding{Verdict: rows.VerdictThreads}, start)
+	follow(&i, 110, Confirmed)
+}
+
 // TestTrackerAsJSON: a tracker that was written and read back goes on as it would have.
 func TestTrackerAsJSON(t *testing.T) {
 	for _, r := range servers(t) {
