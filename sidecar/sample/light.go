@@ -16,31 +16,43 @@ import (
 // light is the light reading of a container: from files that are open, always the same
 // few numbers whatever the size of the JVM, without allocating anything.
 type light struct {
-	memory  cgroup.Reading
-	names   []string // of series, with their values
-	values  []int64
-	sampled []int64 // the values after the last sample
+	memory     cgroup.Reading
+	names      []string // of series, with their values
+	values     []int64
+	sampled    []int64 // the values after the last sample
+	unrecorded bool    // by Still, just now: Record need not read them again
 }
 
 // Still reports whether nothing has moved in any container of the report since the last sample,
 // as far as light readings show, and that sample got its answers. They do not show what a JVM frees and
-// malloc retains, nor new processes that take no memory.
+// malloc retains, nor new processes that take no memory. What it read the next Record adds.
 func (s *Sampler) Still(r *breakdown.Report) bool {
 	silent := func(j breakdown.JVM) bool { return j.Responded != nil && !*j.Responded }
 	for i := range r.Containers {
 		of := &r.Containers[i]
 		c := s.containers[of.Path()]
-		if c == nil || c.busy() || slices.ContainsFunc(of.JVMs, silent) || c.readLight() != nil || !c.light.still() {
+		if c == nil || c.busy() || slices.ContainsFunc(of.JVMs, silent) || !c.still() {
 			return false
 		}
 	}
 	return len(r.Containers) > 0
 }
 
-// still reports whether the values differ from those after the last sample by no more than what
+// still takes the light reading as far as it shows that nothing has moved.
+func (c *container) still() bool {
+	c.light.clear()
+	c.readMemory()
+	if !c.light.still() || c.readJVMs() != nil || !c.light.still() || len(c.light.values) < len(c.light.sampled) {
+		return false
+	}
+	c.light.unrecorded = true
+	return true
+}
+
+// still reports whether the values so far differ from those after the last sample by no more than what
 // the counts of a sample may differ to be used again.
 func (l *light) still() bool {
-	if len(l.sampled) != len(l.values) {
+	if len(l.sampled) < len(l.values) {
 		return false
 	}
 	tolerance := resident.Policy{}.Tolerance(l.memory.UsageBytes)
@@ -71,9 +83,12 @@ func (s *Sampler) Record(h *history.Store, r *breakdown.Report) error {
 		if c == nil {
 			continue
 		}
-		if e := c.readLight(); e != nil {
-			err = e
+		if !c.light.unrecorded {
+			if e := c.readLight(); e != nil {
+				err = e
+			}
 		}
+		c.light.unrecorded = false
 		if len(c.light.names) > 0 {
 			if e := h.AddReading(of, time.Now(), c.light.names, c.light.values); e != nil {
 				err = e
@@ -86,13 +101,15 @@ func (s *Sampler) Record(h *history.Store, r *breakdown.Report) error {
 // readLight takes the light reading of the container. While it is being read in full, its
 // JVMs are left out.
 func (c *container) readLight() error {
-	c.light.names, c.light.values = c.light.names[:0], c.light.values[:0]
+	c.light.clear()
 	c.readMemory()
 	if c.busy() {
 		return nil
 	}
 	return c.readJVMs()
 }
+
+func (l *light) clear() { l.names, l.values, l.unrecorded = l.names[:0], l.values[:0], false }
 
 func (c *container) readMemory() {
 	l := &c.light

@@ -190,7 +190,7 @@ func (s *Sampler) read(ctx context.Context) error {
 	s.group(pids)
 	var due []*container
 	for _, c := range s.containers {
-		c.fresh = c.poll(s.options.Patience)
+		c.fresh, c.light.unrecorded = c.poll(s.options.Patience), false
 		if !c.busy() && !c.fresh {
 			due = append(due, c)
 		}
