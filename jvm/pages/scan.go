@@ -112,7 +112,7 @@ func (s *Scan) Read(pagemap *Pagemap, mappings []Mapping, skip []Span) error {
 	return nil
 }
 
-// Private returns how many bytes of private pages are resident in the spans, which hold no pages
+// Private returns how many bytes of private pages are resident in the spans (sorted), which hold no pages
 // of files, whether they are mapped or not. Errors are those of Read.
 func (s *Scan) Private(pagemap *Pagemap, spans []Span) (bytes int64, err error) {
 	s.begin()
@@ -127,6 +127,26 @@ func (s *Scan) Private(pagemap *Pagemap, spans []Span) (bytes int64, err error) 
 		}
 	}
 	return bytes, nil
+}
+
+// Beside appends the parts of a span of the last Read or Private that are no run of private pages of
+// at least so many bytes, and returns how many bytes these runs have.
+func (s *Scan) Beside(rest []Span, span Span, least uint64) (_ []Span, bytes int64) {
+	at := span.Start
+	s.within(span.Start, span.End, func(r run) {
+		if !r.anonymous() || r.end-r.start < least {
+			return
+		}
+		if r.start > at {
+			rest = append(rest, Span{at, r.start})
+		}
+		bytes += int64(r.end - r.start)
+		at = r.end
+	})
+	if at < span.End {
+		rest = append(rest, Span{at, span.End})
+	}
+	return rest, bytes
 }
 
 func (s *Scan) begin() {
