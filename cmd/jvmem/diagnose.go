@@ -23,7 +23,7 @@ Exit code: 0 for any verdict, 1 error.
 type diagnoseOptions struct{ file, format string }
 
 func (o *diagnoseOptions) define(flags *pflag.FlagSet) {
-	flags.StringVar(&o.file, "file", "", "output of GET /history or jvmem get history; -: standard input")
+	flags.StringVar(&o.file, "file", "", "output of GET /history or jvmem get history, also compressed by gzip; -: standard input")
 	formatFlag(flags, &o.format)
 	annotate(flags, "file", pathAnnotation)
 }

@@ -25,7 +25,7 @@ type sizingOptions struct {
 }
 
 func (o *sizingOptions) define(flags *pflag.FlagSet) {
-	flags.StringVar(&o.file, "file", "", "output of GET /history or jvmem get history; -: standard input; default: ask the sidecar")
+	flags.StringVar(&o.file, "file", "", "output of GET /history or jvmem get history, also compressed by gzip; -: standard input; default: ask the sidecar")
 	flags.StringVar(&o.limit, "limit", "", "find flags that fit this limit, such as 512Mi; default: the current one")
 	annotate(flags, "file", pathAnnotation)
 	o.getOptions.define(flags)

@@ -1,7 +1,6 @@
 package diagnosis
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -79,11 +78,7 @@ func (r *recording) open(t testing.TB) *history.Container {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	text, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := history.Read(text)
+	d, err := history.Read(file)
 	if err != nil || len(d.Containers) != 1 {
 		t.Fatalf("%s: %v", r.File, err)
 	}

@@ -2,7 +2,6 @@ package eventlog
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -93,11 +92,7 @@ func recording(t *testing.T, name string) *history.Container {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	text, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	recorded, err := history.Read(text)
+	recorded, err := history.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,9 @@
 package history
 
 import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -177,9 +180,18 @@ func (c *Container) Names(prefix string) []string {
 // maxDocument bounds the input of Read. A full history of maxContainers has some 20 MB.
 const maxDocument = 64 << 20
 
-// Read reads a document that WriteJSON wrote, of this version or an earlier one.
+// Read reads a document that WriteJSON wrote, of this version or an earlier one, which gzip may have
+// compressed.
 func Read(r io.Reader) (*Document, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
+	plain := bufio.NewReader(r)
+	if head, _ := plain.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) { // RFC 1952
+		text, err := gzip.NewReader(plain)
+		if err != nil {
+			return nil, fmt.Errorf("not a history: %w", err)
+		}
+		plain = bufio.NewReader(text)
+	}
+	text, err := io.ReadAll(io.LimitReader(plain, maxDocument+1))
 	if err != nil {
 		return nil, err
 	}

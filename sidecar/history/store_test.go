@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -258,8 +259,19 @@ func TestDocument(t *testing.T) {
 	if err != nil || string(again)+"\n" != text.String() {
 		t.Errorf("what was read is not what was written: %v", err)
 	}
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
+	if _, err := w.Write(text.Bytes()); err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	half := string(compressed.Bytes()[:compressed.Len()/2])
+	if back, err := Read(&compressed); err != nil || len(back.Containers) != len(d.Containers) {
+		t.Errorf("compressed by gzip: %v, %v", back, err)
+	}
 	for text, want := range map[string]string{
 		"":                              "not a history",
+		"\x1f\x8b, but no gzip":         "not a history",
+		half:                            "unexpected EOF",
 		"{}":                            `schema ""`,
 		`{"schema":"jvmem.history/v2"}`: "jvmem.history/v2",
 		`{"schema":"jvmem.history/v1","containers":[null]}`:                                                                                 "no tracks",

@@ -2,7 +2,6 @@ package sizing
 
 import (
 	"bytes"
-	"compress/gzip"
 	"flag"
 	"math"
 	"os"
@@ -24,11 +23,7 @@ func recorded(t *testing.T, name string) *history.Document {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	text, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := history.Read(text)
+	d, err := history.Read(file)
 	if err != nil {
 		t.Fatal(err)
 	}
