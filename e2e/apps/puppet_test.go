@@ -57,7 +57,8 @@ func puppetArguments(t *testing.T, c *testCase, _, address string) []string {
 		"conf.d/puppetserver.conf": fmt.Sprintf(`jruby-puppet: { ruby-load-path: [/usr/lib/puppetserver/ruby/vendor_ruby], gem-home: %[1]q,`+
 			` gem-path: [%[1]q, /usr/lib/puppetserver/vendored-jruby-gems], server-conf-dir: %[1]q, server-code-dir: %[1]q,`+
 			` server-var-dir: %[1]q, server-run-dir: %[1]q, server-log-dir: %[1]q, max-active-instances: 1, max-requests-per-instance: %d }`, dir, requests),
-		"puppet.conf": "[main]\ncertname = localhost\nenvironment_timeout = " + timeout + "\n",
+		// Two that start at a time, with one authority, find its files incomplete.
+		"puppet.conf": fmt.Sprintf("[main]\ncertname = localhost\nenvironment_timeout = %s\ncadir = %s\n", timeout, filepath.Join(dir, "authority")),
 	}
 	site := manifest()
 	for n := range c.faults + 1 {
