@@ -34,7 +34,7 @@ func TestReleaseProgram(t *testing.T) {
 		return bytes
 	}
 	before, variable := code(), pflag.ErrHelp.Error()
-	releaseProgram()
+	releaseProgram(splitProgram())
 	if after := code(); after >= before {
 		t.Errorf("%d bytes of the program before, %d after", before, after)
 	}
