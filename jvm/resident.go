@@ -113,7 +113,7 @@ func (p *Process) Reuse(a *Answers, tolerance int64) (Facts, resident.Decision) 
 
 // reuseRest decides to use the last count for all but malloc's arenas, whose pages it counts: first
 // those that may be new alone. Where a walk through malloc's blocks is due then, all is counted.
-func (p *Process) reuseRest(a *Answers, tolerance int64) (kinds map[ranges.Kind]resident.Bytes, decision resident.Decision) {
+func (p *Process) reuseRest(a *Answers, tolerance int64) (map[ranges.Kind]resident.Bytes, resident.Decision) {
 	c := &p.counted
 	with := func(arenaBytes int64) resident.Decision {
 		now := a.indicators()
@@ -121,28 +121,32 @@ func (p *Process) reuseRest(a *Answers, tolerance int64) (kinds map[ranges.Kind]
 		return p.policy.Reuse(c.indicators, now, c.reused, tolerance)
 	}
 	moved := a.status.RssAnonBytes - c.indicators.AnonBytes
-	if decision = with(*c.indicators.ArenaBytes + moved); decision.Action != resident.Use {
+	decision := with(*c.indicators.ArenaBytes + moved)
+	if decision.Action != resident.Use {
 		return nil, decision // whatever they hold
 	}
+	var bytes int64
 	for _, count := range []func(string, *pages.Scan) (int64, bool){c.arenas.CountGrown, c.arenas.Count} {
-		bytes, ok := count(p.Dir(), &p.arenaScan)
-		if !ok {
+		var ok bool
+		if bytes, ok = count(p.Dir(), &p.arenaScan); !ok {
 			return nil, resident.Decision{Action: resident.Count, Reason: "malloc's arenas changed"}
 		}
-		if decision = with(bytes); decision.Action != resident.Use {
-			continue
+		if decision = with(bytes); decision.Action == resident.Use {
+			break
 		}
-		kinds = maps.Clone(c.facts.Resident) // the last count remains what it was
-		arenas := kinds[ranges.MallocArena]
-		arenas.AnonBytes = bytes
-		kinds[ranges.MallocArena] = arenas
-		c.malloced = mallocedOf(kinds, &a.Facts)
-		if p.BlocksDue() {
-			return nil, resident.Decision{Action: resident.Count, Reason: "a walk through malloc's blocks is due"}
-		}
-		return kinds, decision
 	}
-	return nil, decision
+	if decision.Action != resident.Use {
+		return nil, decision
+	}
+	kinds := maps.Clone(c.facts.Resident) // the last count remains what it was
+	arenas := kinds[ranges.MallocArena]
+	arenas.AnonBytes = bytes
+	kinds[ranges.MallocArena] = arenas
+	c.malloced = mallocedOf(kinds, &a.Facts)
+	if p.BlocksDue() {
+		return nil, resident.Decision{Action: resident.Count, Reason: "a walk through malloc's blocks is due"}
+	}
+	return kinds, decision
 }
 
 // facts returns the answers' facts, to be completed.

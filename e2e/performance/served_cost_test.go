@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -130,9 +129,8 @@ func servedCPU(t *testing.T, binary string, d *jdk, j *jvmtest.JVM, blocks int) 
 	samples := samplesSince(t, s, begun)
 	if blocks > 0 {
 		j.Do("unsafefree")
-		trim := d.jcmd(j, "System.trim_native_heap") // else the next growth is of what malloc retained
-		if text, err := exec.Command(trim[0], trim[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", trim, err, text)
+		if _, err := process(nil, d.jcmd(j, "System.trim_native_heap")...)(); err != nil { // else the next growth is of what malloc retained
+			t.Fatal(err)
 		}
 	}
 	return milliseconds(cpu) / intervals, 100 * float64(samples) / intervals

@@ -183,15 +183,16 @@ const maxDocument = 64 << 20
 // Read reads a document that WriteJSON wrote, of this version or an earlier one, which gzip may have
 // compressed.
 func Read(r io.Reader) (*Document, error) {
-	plain := bufio.NewReader(r)
-	if head, _ := plain.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) { // RFC 1952
-		text, err := gzip.NewReader(plain)
+	buffered := bufio.NewReader(r)
+	r = buffered
+	if head, _ := buffered.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) { // RFC 1952
+		plain, err := gzip.NewReader(buffered)
 		if err != nil {
 			return nil, fmt.Errorf("not a history: %w", err)
 		}
-		plain = bufio.NewReader(text)
+		r = plain
 	}
-	text, err := io.ReadAll(io.LimitReader(plain, maxDocument+1))
+	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
 		return nil, err
 	}

@@ -286,6 +286,7 @@ func TestDocument(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
+	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03"))
 	f.Add([]byte(`{"schema":"jvmem.history/v1","containers":[{"tracks":[{"time_unix_ms":[1,2],"series":{"usage":{"last":[1,null]}}}]}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := Read(bytes.NewReader(text))
